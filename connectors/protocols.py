@@ -1,0 +1,252 @@
+"""What the pipelines ask of the outside world. Every implementation passes the same contract suite.
+
+All of them translate their vendor's exceptions into `schemas.errors` at their edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from schemas.batch import Batch, Committed, WriteMode
+from schemas.contract import Contract, View
+from schemas.file import Event, File, Status
+from schemas.item import Item, Page
+from schemas.receipt import Answer, Message
+
+
+class Source(Protocol):
+    """A place where files arrive: a bucket, a mailbox, a folder."""
+
+    def list(self, match: str, cursor: str | None) -> Iterator[Page]:
+        """Pages of the items whose key (or attachment name) matches the glob `match`.
+
+        `**` crosses folders, `*` does not. Our own receipts, folders and empty markers are left
+        out. `cursor` is the last page's cursor of an earlier listing, or None.
+        """
+
+    def open(self, item: Item) -> AbstractContextManager[BinaryIO]:
+        """Stream exactly the bytes of that version; raises ItemChangedError if they are gone."""
+
+    def acknowledge(self, item: Item, answer: Answer) -> None:
+        """Leave the answer where the sender looks, then mark the original. Safe to repeat."""
+
+    def check(self) -> str:
+        """Connect and say in a few words what answered; raises what a listing would raise."""
+
+
+class Storage(Protocol):
+    """Durable objects of our own: landed files, staged Parquet, rejects. Keys are relative."""
+
+    def put(self, key: str, path: Path) -> bool:
+        """Store a local file under a new key; False, and nothing written, if the key exists."""
+
+    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Stream an object; raises FileNotFoundError."""
+
+    def exists(self, key: str) -> bool:
+        """Whether an object has that key."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys below a prefix (a folder, with or without its closing slash)."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; quiet if it is not there."""
+
+    def uri(self, key: str) -> str:
+        """The object's full address: `file:///…`, `s3://…` or `gs://…`."""
+
+    def check(self) -> str:
+        """Write, read and remove a small object and say where."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One difference between the warehouse and the contracts.
+
+    `safe` changes are made by `apply`; the others need a person, and `todo` says what to decide.
+    """
+
+    target: str
+    what: str
+    safe: bool
+    todo: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartitionCount:
+    """Rows of one partition of a table, counted in the warehouse itself."""
+
+    partition: str
+    rows: int
+
+
+class Warehouse(Protocol):
+    """Where the tables are."""
+
+    def plan(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
+        """What the warehouse lacks against the contracts; changes nothing."""
+
+    def apply(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
+        """Make every safe change, and return all changes. Never drops or narrows."""
+
+    def table_id(self, contract: Contract) -> str:
+        """The full name of the contract's table: `project.dataset.table`."""
+
+    def committed(self, batch_id: str) -> bool:
+        """Whether that batch's transaction has committed."""
+
+    def load(self, batch: Batch, contract: Contract, mode: WriteMode) -> Committed:
+        """Stage the batch's files and commit them with their bookkeeping in one transaction.
+
+        A batch that has committed before is a no-op that returns what it did then. Raises
+        RetryableError when nothing is known to be committed (the same batch may be loaded again),
+        and DataError naming the file when the warehouse refuses the data.
+        """
+
+    def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
+        """Rows per partition of the contract's table, newest first."""
+
+    def check(self) -> str:
+        """Run a trivial query and say where."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedState:
+    """What the ledger knows of a feed as a whole. A stopped feed is not discovered any more."""
+
+    feed: str
+    cursor: str | None = None
+    stopped_at: datetime | None = None
+    reason: str | None = None
+
+
+class Ledger(Protocol):
+    """What is owed: every file, where it is on its way, and who works on it.
+
+    Every method is one transaction. Times are aware UTC.
+    """
+
+    def migrate(self) -> None:
+        """Bring the database to this version's schema; safe to repeat."""
+
+    def check(self) -> str:
+        """Connect, and say which database and schema version answered."""
+
+    def feed_state(self, feed: str) -> FeedState:
+        """The feed's cursor and whether it is stopped."""
+
+    def stop_feed(self, feed: str, reason: str) -> bool:
+        """Stop a feed; True if it was running."""
+
+    def resume_feed(self, feed: str) -> bool:
+        """Let a stopped feed run again; True if it was stopped."""
+
+    def register(self, feed: str, source: str, page: Page) -> Sequence[str]:
+        """Write the page's unseen items and its cursor; the new file ids, in the page's order."""
+
+    def waiting(self, feed: str) -> int:
+        """How many files of the feed are discovered but not yet prepared."""
+
+    def due(self, status: Status, limit: int) -> Sequence[str]:
+        """File ids in that status that nobody holds and whose pause is over, oldest first.
+
+        A file in a leased status counts as due under the status it falls back to once its lease
+        has run out.
+        """
+
+    def claim(self, file_id: str, status: Status, owner: str, seconds: float) -> File | None:
+        """Take a due file into a leased status (PREPARING, ACKNOWLEDGING); None if not due.
+
+        The attempt rises by one.
+        """
+
+    def renew(self, file: File, seconds: float) -> None:
+        """Extend a held lease; raises LeaseLostError."""
+
+    def advance(self, file: File, event: Event) -> File:
+        """Write a held file's new status and facts, drop its lease, and add the event.
+
+        Refuses a transition that `TRANSITIONS` does not have (ValueError); raises LeaseLostError.
+        """
+
+    def release(self, file: File, retry_at: datetime | None, event: Event) -> None:
+        """Give a held file back to be tried again at `retry_at`; raises LeaseLostError."""
+
+    def retry(self, file_id: str) -> File:
+        """Send a done or failed file on its way again from the start; raises ValueError."""
+
+    def claim_content(self, file: File) -> str:
+        """The file id that owns these bytes (feed and SHA-256): this file's, or an earlier one's.
+
+        Bytes whose owner was quarantined, or failed, pass to this file.
+        """
+
+    def get(self, file_id: str) -> File:
+        """The file; raises KeyError."""
+
+    def find(self, text: str) -> Sequence[File]:
+        """Files whose id starts with, or whose key or name is, that text; newest first."""
+
+    def files(
+        self,
+        *,
+        feed: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[File]:
+        """The latest files, newest first. `status` may also be an outcome."""
+
+    def events(self, file_id: str) -> Sequence[Event]:
+        """The file's timeline, oldest first."""
+
+    def unfinished_of_group(self, file: File) -> int:
+        """How many other files of the same source and group are not done or failed."""
+
+    def request_load(self, feed: str) -> bool:
+        """Note that the feed has prepared files; True if nobody had noted it yet."""
+
+    def feeds_to_load(self) -> Sequence[str]:
+        """Feeds that have prepared files or an open batch."""
+
+    def lock_table(self, table: str, owner: str, seconds: float) -> bool:
+        """Take or renew the table's lease, so that only one load at a time writes it."""
+
+    def unlock_table(self, table: str, owner: str) -> None:
+        """Give the table's lease back."""
+
+    def open_batch(
+        self, feed: str, table: str, max_files: int, max_bytes: int
+    ) -> Batch | None:
+        """The table's open batch for the feed, or a new one of its prepared files; None if none.
+
+        Files of one batch share a contract version and are ordered by `sent_at`. Clears the
+        request noted by `request_load`.
+        """
+
+    def next_attempt(self, batch: Batch) -> Batch:
+        """Raise the batch's attempt, after the earlier one is known to have failed."""
+
+    def commit_batch(self, batch: Batch, committed: Committed, events: Iterable[Event]) -> None:
+        """Mark the batch committed and its files loaded, together."""
+
+    def abandon_batch(self, batch: Batch, events: Iterable[Event]) -> None:
+        """Give up an open batch: its files go back to PREPARED, to be batched anew."""
+
+    def prune(self, before: datetime) -> int:
+        """Forget timelines of files done before that time; how many events went."""
+
+
+class Notifier(Protocol):
+    """Outgoing mail."""
+
+    def send(self, message: Message) -> None:
+        """Hand the message over; raises RetryableError if it may be tried again."""
+
+    def check(self) -> str:
+        """Connect and say what answered."""

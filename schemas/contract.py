@@ -1,0 +1,161 @@
+"""A contract: what a table is, and what a file must be to get into it. Pure; reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Type(StrEnum):
+    """The BigQuery scalar types that a CSV can hold."""
+
+    INT64 = "INT64"
+    FLOAT64 = "FLOAT64"
+    NUMERIC = "NUMERIC"
+    BIGNUMERIC = "BIGNUMERIC"
+    BOOL = "BOOL"
+    STRING = "STRING"
+    DATE = "DATE"
+    DATETIME = "DATETIME"
+    TIME = "TIME"
+    TIMESTAMP = "TIMESTAMP"
+    JSON = "JSON"
+
+
+class Granularity(StrEnum):
+    """How wide a time partition is."""
+
+    HOUR = "HOUR"
+    DAY = "DAY"
+    MONTH = "MONTH"
+    YEAR = "YEAR"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column of the table.
+
+    `precision` and `scale` belong to NUMERIC and BIGNUMERIC (digits in all, digits after the
+    point); `max_length` to STRING. `headers` are further names the column may have in a file.
+    `derived` columns come from the feed's transform and are not expected in a file. `formats` are
+    strptime formats for dates and times; none means ISO 8601.
+    """
+
+    name: str
+    type: Type
+    required: bool = False
+    unique: bool = False
+    description: str | None = None
+    precision: int | None = None
+    scale: int | None = None
+    max_length: int | None = None
+    headers: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    derived: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimePartition:
+    """Partitions by a DATE, DATETIME or TIMESTAMP column."""
+
+    column: str
+    granularity: Granularity = Granularity.DAY
+    expiration_days: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RangePartition:
+    """Partitions by an INT64 column: `start` included, `end` excluded, `interval` wide."""
+
+    column: str
+    start: int
+    end: int
+    interval: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """One Great Expectations expectation in GX's own words: its type and keyword arguments.
+
+    `column` is None for a rule about the table as a whole. `severity` `warning` reports only;
+    `error` rejects the row, or quarantines the file when no single row is to blame.
+    """
+
+    type: str
+    kwargs: Mapping[str, Any]
+    column: str | None = None
+    severity: str = "error"
+    description: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """How the feed's text files are written. Nothing here is guessed at load time."""
+
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    nulls: tuple[str, ...] = ("",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """A view that `waybill apply` keeps: its name in the dataset and its query."""
+
+    dataset: str | None
+    name: str
+    query: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contract:
+    """A table and the rules for files that feed it.
+
+    `version` changes whenever the text of the contract does. `dataset` None means the warehouse's
+    default. `reject_threshold` is the share of rows (0 to 1) above which the whole file is
+    quarantined.
+    """
+
+    name: str
+    version: str
+    table: str
+    columns: tuple[Column, ...]
+    dataset: str | None = None
+    description: str | None = None
+    primary_key: tuple[str, ...] = ()
+    partition: TimePartition | RangePartition | None = None
+    require_partition_filter: bool = False
+    clustering: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    expectations: tuple[Expectation, ...] = ()
+    dialect: Dialect = Dialect()
+    reject_threshold: float = 0.5
+
+    @property
+    def file_columns(self) -> tuple[Column, ...]:
+        """The columns a file must bring, in the contract's order."""
+        return tuple(column for column in self.columns if not column.derived)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; raises KeyError."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+LINEAGE: tuple[Column, ...] = (
+    Column(name="_etl_file", type=Type.STRING, required=True, description="File id of the row."),
+    Column(name="_etl_row", type=Type.INT64, required=True, description="Line in that file."),
+    Column(name="_etl_batch", type=Type.STRING, required=True, description="Batch that loaded it."),
+    Column(
+        name="_etl_loaded_at",
+        type=Type.TIMESTAMP,
+        required=True,
+        description="When its batch was committed.",
+    ),
+)
+"""The lineage columns that every table carries after its own."""

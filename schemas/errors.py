@@ -1,0 +1,61 @@
+"""Errors, grouped by what happens next. The type alone decides; nobody reads the message to choose.
+
+A subclass's docstring is its default message. `hint` says what a person should do about it.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+
+class WaybillError(Exception):
+    """Waybill could not go on."""
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        super().__init__(message or inspect.cleandoc(type(self).__doc__ or ""))
+        self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """The sentence a person reads, without the hint."""
+        return str(self.args[0])
+
+
+class RetryableError(WaybillError):
+    """A part outside Waybill did not answer; the same step is tried again after a pause."""
+
+
+class ThrottledError(RetryableError):
+    """A service asked us to slow down; the next try waits minutes rather than seconds."""
+
+
+class ItemChangedError(RetryableError):
+    """The item was overwritten or removed while it was being read."""
+
+
+class DataError(WaybillError):
+    """The file cannot be loaded as it is: it is quarantined and its sender told."""
+
+
+class FatalError(WaybillError):
+    """Something a person must mend: the feed stops and ops are alerted."""
+
+
+class ConfigError(FatalError):
+    """The configuration is wrong."""
+
+
+class ContractError(FatalError):
+    """A data contract is wrong."""
+
+
+class AccessDeniedError(FatalError):
+    """A service refused our credentials or our permissions."""
+
+
+class TransformError(FatalError):
+    """A feed's transform failed or returned something that is not its rows."""
+
+
+class LeaseLostError(WaybillError):
+    """Another worker has taken this work over; this one stops and leaves everything as it is."""

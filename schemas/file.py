@@ -1,0 +1,122 @@
+"""A file: an item on its way through Waybill, as the ledger knows it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from schemas.item import Item
+
+
+class Status(StrEnum):
+    """Where a file is on its way."""
+
+    DISCOVERED = "discovered"
+    PREPARING = "preparing"
+    PREPARED = "prepared"
+    LOADING = "loading"
+    LOADED = "loaded"
+    ACKNOWLEDGING = "acknowledging"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Outcome(StrEnum):
+    """What became of a file; known once it is prepared."""
+
+    ACCEPTED = "accepted"
+    PARTLY = "partly"
+    QUARANTINED = "quarantined"
+    REPEATED = "repeated"
+
+
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.DISCOVERED: frozenset({Status.PREPARING}),
+    Status.PREPARING: frozenset(
+        {Status.PREPARING, Status.DISCOVERED, Status.PREPARED, Status.FAILED}
+    ),
+    Status.PREPARED: frozenset({Status.LOADING}),
+    Status.LOADING: frozenset({Status.LOADED, Status.PREPARED, Status.DISCOVERED, Status.FAILED}),
+    Status.LOADED: frozenset({Status.ACKNOWLEDGING}),
+    Status.ACKNOWLEDGING: frozenset(
+        {Status.ACKNOWLEDGING, Status.LOADED, Status.DONE, Status.FAILED}
+    ),
+    Status.DONE: frozenset({Status.DISCOVERED}),
+    Status.FAILED: frozenset({Status.DISCOVERED}),
+}
+"""From each status, the statuses a file may go to next. The ledger refuses any other step."""
+
+LEASED: Mapping[Status, Status] = {
+    Status.PREPARING: Status.DISCOVERED,
+    Status.ACKNOWLEDGING: Status.LOADED,
+}
+"""The statuses held under a lease, and the status a file falls back to when its lease runs out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """Rows of one file: `read` always equals `loaded + rejected + dropped`.
+
+    `dropped` rows were left out by the feed's transform; `loaded` rows are those staged for the
+    table.
+    """
+
+    read: int = 0
+    loaded: int = 0
+    rejected: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """One row of the ledger: an item, where it is on its way and what is known of it.
+
+    `attempt` rises with every claim and is part of every staged key, so that a worker that lost
+    its lease can never write over its successor. `owner` is the lease's token while one is held.
+    """
+
+    file_id: str
+    feed: str
+    source: str
+    item: Item
+    status: Status
+    outcome: Outcome | None = None
+    attempt: int = 0
+    owner: str | None = None
+    lease_until: datetime | None = None
+    retry_at: datetime | None = None
+    discovered_at: datetime | None = None
+    done_at: datetime | None = None
+    sha256: str | None = None
+    size: int | None = None
+    landing_key: str | None = None
+    staged_keys: tuple[str, ...] = ()
+    rejects_key: str | None = None
+    partitions: tuple[str, ...] = ()
+    contract_version: str | None = None
+    counts: Counts = field(default_factory=Counts)
+    batch_id: str | None = None
+    repeats: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One step of a file's timeline. `seconds` is how long the step took, `rows` how many rows."""
+
+    file_id: str
+    at: datetime
+    step: str
+    outcome: str
+    seconds: float | None = None
+    rows: int | None = None
+    message: str | None = None
+
+
+def file_id_of(feed: str, key: str, version: str) -> str:
+    """The file id: 16 hex digits that depend only on feed, key and version."""
+    named = "\x00".join((feed, key, version)).encode()
+    return hashlib.sha256(named).hexdigest()[:16]

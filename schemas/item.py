@@ -1,0 +1,38 @@
+"""An item: one version of one file, as a source lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One version of one file at a source.
+
+    `key` and `version` together name the same bytes for ever. `sent_at` (aware, UTC) orders the
+    versions of a key. `group` is shared by items that travel together (the attachments of a
+    message); the original is marked as handled only with the last of them. `detail` holds what the
+    source needs to answer: message id, subject.
+    """
+
+    key: str
+    version: str
+    name: str
+    sent_at: datetime
+    size: int | None = None
+    sender: str | None = None
+    group: str | None = None
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Some items of a listing, and the cursor from which the next listing may start.
+
+    A source whose listing is always whole (a bucket, a folder) leaves `cursor` None.
+    """
+
+    items: tuple[Item, ...]
+    cursor: str | None = None

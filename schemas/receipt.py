@@ -1,0 +1,77 @@
+"""A receipt: the answer to whoever sent a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from schemas.file import Counts, Outcome
+from schemas.reject import Problem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleSummary:
+    """How often one rule was broken in one column, and the first examples of it."""
+
+    rule: str
+    column: str | None
+    count: int
+    examples: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What became of one file, told once to its sender."""
+
+    file_id: str
+    feed: str
+    table: str
+    name: str
+    key: str
+    outcome: Outcome
+    counts: Counts
+    sent_at: datetime
+    loaded_at: datetime
+    batch_id: str | None = None
+    reason: str | None = None
+    repeats: str | None = None
+    rules: tuple[RuleSummary, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """One file of an answer, on local disk for as long as the answer is being given.
+
+    `suffix` is appended to the name of the original (`.receipt.json`, `.rejected.csv`).
+    """
+
+    suffix: str
+    content_type: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A receipt with the documents that carry it.
+
+    `last_of_group` says that no other item of the same group is unfinished, so that the original
+    (a message) may be marked as handled.
+    """
+
+    receipt: Receipt
+    text: str
+    documents: tuple[Document, ...] = ()
+    last_of_group: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A mail to be sent. `message_id` is the same for every repeat of the same message."""
+
+    message_id: str
+    to: str
+    subject: str
+    text: str
+    in_reply_to: str | None = None
+    attachments: tuple[tuple[str, Document], ...] = ()
