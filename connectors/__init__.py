@@ -1,1 +1,1 @@
-""""""
+"""Where things are: everything outside, behind the protocols of connectors.protocols."""

@@ -105,7 +105,7 @@ class Warehouse(Protocol):
 
         A batch that has committed before is a no-op that returns what it did then. Raises
         RetryableError when nothing is known to be committed (the same batch may be loaded again),
-        and DataError naming the file when the warehouse refuses the data.
+        AttemptSpentError when that needs a new attempt number, and DataError naming the file when the warehouse refuses the data.
         """
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
@@ -220,9 +220,7 @@ class Ledger(Protocol):
     def unlock_table(self, table: str, owner: str) -> None:
         """Give the table's lease back."""
 
-    def open_batch(
-        self, feed: str, table: str, max_files: int, max_bytes: int
-    ) -> Batch | None:
+    def open_batch(self, feed: str, table: str, max_files: int, max_bytes: int) -> Batch | None:
         """The table's open batch for the feed, or a new one of its prepared files; None if none.
 
         Files of one batch share a contract version and are ordered by `sent_at`. Clears the
@@ -235,8 +233,14 @@ class Ledger(Protocol):
     def commit_batch(self, batch: Batch, committed: Committed, events: Iterable[Event]) -> None:
         """Mark the batch committed and its files loaded, together."""
 
-    def abandon_batch(self, batch: Batch, events: Iterable[Event]) -> None:
-        """Give up an open batch: its files go back to PREPARED, to be batched anew."""
+    def abandon_batch(
+        self, batch: Batch, events: Iterable[Event], refusal: str | None = None
+    ) -> None:
+        """Give up an open batch: its files go back to PREPARED, to be batched anew.
+
+        With a `refusal` they are quarantined for that reason: nothing of them is staged any more
+        and all their rows count as rejected.
+        """
 
     def prune(self, before: datetime) -> int:
         """Forget timelines of files done before that time; how many events went."""

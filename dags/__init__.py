@@ -1,1 +1,1 @@
-""""""
+"""When and what: one feed a file."""

@@ -1,1 +1,1 @@
-""""""
+"""Who asks: the command line and the Celery app."""

@@ -1,1 +1,6 @@
-""""""
+"""How files travel: the stages, and the feed that says which files go where."""
+
+from pipelines.feed import Feed
+from pipelines.schedule import Cron, Every, cron, every
+
+__all__ = ["Cron", "Every", "Feed", "cron", "every"]

@@ -29,6 +29,10 @@ class ThrottledError(RetryableError):
     """A service asked us to slow down; the next try waits minutes rather than seconds."""
 
 
+class AttemptSpentError(RetryableError):
+    """The load job of this attempt has failed for good; the next try needs a new attempt number."""
+
+
 class ItemChangedError(RetryableError):
     """The item was overwritten or removed while it was being read."""
 

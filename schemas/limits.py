@@ -1,4 +1,4 @@
-"""Limits: how much, how long and how often. Every figure has a default that suits one small host."""
+"""Limits: how much, how long and how often. The defaults suit one small host."""
 
 from __future__ import annotations
 

@@ -1,0 +1,69 @@
+"""Assembly: the one place where settings become connectors and connectors become a runtime."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from connectors.registry import connector_class
+from schemas.odcs import read_contracts
+
+from connectors.protocols import Source
+from entrypoints.feeds import read_feeds
+from entrypoints.settings import Part, Settings
+from pipelines.runtime import Runtime
+
+
+def build_runtime(settings: Settings) -> Runtime:
+    """The runtime of these settings. Nothing is connected to yet.
+
+    Raises ConfigError or ContractError for feeds, contracts and settings that do not fit.
+    """
+    contracts, views = read_contracts(settings.folders.contracts)
+    settings.folders.work.mkdir(parents=True, exist_ok=True)
+    storage = _connector(settings.storage)
+    return Runtime(
+        feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
+        contracts=contracts,
+        views=views,
+        sources=_Sources(settings.sources),
+        storage=storage,
+        ledger=_connector(settings.ledger),
+        warehouse=_connector(settings.warehouse, storage),
+        notifier=_connector(settings.mail) if settings.mail is not None else None,
+        limits=settings.limits,
+        owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+        work_folder=Path(settings.folders.work),
+        now=lambda: datetime.now(UTC),
+        alert_to=settings.alerts.mail_to,
+    )
+
+
+def _connector(part: Part, *others: object) -> Any:
+    return connector_class(part.kind, part.type)(part.config, *others)
+
+
+class _Sources(Mapping[str, Source]):
+    """Sources by name, each made when it is first used."""
+
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        self._parts = parts
+        self._made = lru_cache(maxsize=None)(lambda name: _connector(parts[name]))
+
+    def __getitem__(self, name: str) -> Source:
+        if name not in self._parts:
+            raise KeyError(name)
+        source: Source = self._made(name)
+        return source
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)

@@ -1,0 +1,205 @@
+"""The Celery app: the stages as tasks on named queues, and beat's schedule from the feeds.
+
+Tasks carry names and ids only. Delivery is at least once; the ledger's claims make each step safe
+to run twice, so there is no result backend and no Celery retry: what failed is in the ledger,
+and `recover` finds it there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from datetime import tzinfo
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celery import Celery
+from celery.schedules import crontab, schedule
+from celery.signals import beat_init, worker_init, worker_process_init
+from kombu import Queue
+
+from entrypoints.assembly import build_runtime
+from entrypoints.settings import Settings, read_settings
+from pipelines.recover import recover
+from pipelines.run import STEPS
+from pipelines.runtime import Runtime, Work
+from pipelines.schedule import Cron, Every
+from pipelines.validate import import_gx
+from schemas.errors import WaybillError
+
+log = logging.getLogger(__name__)
+
+QUEUES = (*STEPS, "recover")
+
+
+class Waybill:
+    """The runtime of this process, made at its first task: connections never cross a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._made: tuple[int, Runtime] | None = None
+
+    @property
+    def runtime(self) -> Runtime:
+        """This process's runtime."""
+        if self._made is None or self._made[0] != os.getpid():
+            self._made = (os.getpid(), build_runtime(self.settings))
+        return self._made[1]
+
+
+def make_app(config: Path) -> Celery:
+    """The Celery app of a config.yaml, with its tasks and beat entries; connects to nothing."""
+    settings = read_settings(config)
+    waybill = Waybill(settings)
+    app = Celery("waybill", broker=settings.broker.url.get_secret_value(), set_as_current=True)
+    app.conf.update(_options(settings))
+    app.conf.beat_schedule = beat_schedule(build_runtime(settings), app)
+    for step in STEPS:
+        _add_step(app, waybill, step)
+    _add_recover(app, waybill)
+    worker_init.connect(_warm_up, weak=False)
+    beat_init.connect(partial(_look_at_once, app), weak=False)
+    worker_process_init.connect(_quiet_children, weak=False)
+    return app
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_queues": [Queue(name) for name in QUEUES],
+        "task_default_queue": "recover",
+        "task_create_missing_queues": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_concurrency": settings.concurrency,
+        "worker_hijack_root_logger": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "visibility_timeout": settings.broker.visibility_seconds,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+        },
+        "beat_schedule_filename": str(settings.folders.work / "beat-schedule"),
+        "enable_utc": True,
+        "timezone": "UTC",
+    }
+
+
+def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
+    """One entry a feed, and one for recover."""
+    entries: dict[str, Any] = {
+        f"discover {feed.name}": {
+            "task": "waybill.discover",
+            "args": (feed.name,),
+            "schedule": _celery_schedule(feed.schedule, app),
+            "options": {"queue": "discover", "expires": 600},
+        }
+        for feed in runtime.feeds.values()
+    }
+    entries["recover"] = {
+        "task": "waybill.recover",
+        "schedule": runtime.limits.recover_seconds,
+        "options": {"queue": "recover", "expires": 60},
+    }
+    return entries
+
+
+class ZonedCrontab(crontab):
+    """A crontab in a time zone of its own, not the app's."""
+
+    def __init__(self, *fields: str, zone: str = "UTC", **options: Any) -> None:
+        super().__init__(*fields, **options)
+        self._orig_kwargs = {**options, "zone": zone}
+        self._zone = ZoneInfo(zone)
+
+    def __reduce__(self) -> Any:
+        fields = super().__reduce__()[1]
+        return (_zoned, (fields, self._zone.key))
+
+    @property
+    def tz(self) -> tzinfo:
+        """The zone in which the fields are read."""
+        return self._zone
+
+
+def _zoned(fields: tuple[str, ...], zone: str) -> ZonedCrontab:
+    return ZonedCrontab(*fields, zone=zone)
+
+
+def _celery_schedule(when: Every | Cron, app: Celery) -> schedule | crontab:
+    if isinstance(when, Every):
+        return schedule(when.period, app=app)
+    minute, hour, day, month, weekday = when.expression.split()
+    return ZonedCrontab(minute, hour, weekday, day, month, zone=when.timezone, app=app)
+
+
+def _add_step(app: Celery, waybill: Waybill, step: str) -> None:
+    @app.task(name=f"waybill.{step}")
+    def run_step(target: str) -> None:
+        runtime = waybill.runtime
+        with _told(f"{step} of {target}"):
+            enqueue(app, runtime, STEPS[step](runtime, target))
+
+
+def _add_recover(app: Celery, waybill: Waybill) -> None:
+    @app.task(name="waybill.recover")
+    def run_recover() -> None:
+        runtime = waybill.runtime
+        with _told("recover"):
+            work = recover(runtime)
+            idle = {step for step in STEPS if queued(app, step) == 0}
+            # A step whose queue is not empty is behind, not forgotten: its files are in the queue.
+            enqueue(app, runtime, (each for each in work if each.step in idle))
+
+
+class _told:
+    """Log an error that the ledger or beat will bring back, instead of failing the task."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, WaybillError):
+            log.warning("%s: %s", self._what, error.message)
+            return True
+        return False
+
+
+def enqueue(app: Celery, runtime: Runtime, work: Iterable[Work]) -> None:
+    """Send work to the queues of its steps; a load waits a little for other files to join it."""
+    for step, target in work:
+        wait = runtime.limits.batch_seconds if step == "load" else None
+        app.send_task(f"waybill.{step}", args=(target,), queue=step, countdown=wait)
+
+
+def queued(app: Celery, queue: str) -> int:
+    """How many tasks wait in a queue."""
+    with app.connection_for_read() as connection:
+        channel = connection.default_channel
+        size: int = channel._size(queue)
+        return size
+
+
+def _look_at_once(app: Celery, **_: object) -> None:
+    """Run every entry once as beat starts: nobody waits a full period after a restart."""
+    for entry in app.conf.beat_schedule.values():
+        app.send_task(entry["task"], args=entry.get("args", ()), **entry["options"])
+
+
+def _warm_up(**_: object) -> None:
+    """Import in the parent what every child needs: forked children share its memory."""
+    import_gx()
+
+
+def _quiet_children(**_: object) -> None:
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)

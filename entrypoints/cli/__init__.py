@@ -1,0 +1,101 @@
+"""The `waybill` command. Each command's module is imported only when it runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from schemas.errors import ConfigError, ContractError, RetryableError, WaybillError
+
+COMMANDS = {
+    "run": ("entrypoints.cli.service", "run", "One pass over the feeds, in the foreground."),
+    "up": ("entrypoints.cli.service", "up", "Worker and beat together: the service."),
+    "worker": ("entrypoints.cli.service", "worker", "A Celery worker."),
+    "beat": ("entrypoints.cli.service", "beat", "The scheduler; one is enough."),
+    "files": ("entrypoints.cli.files", "files", "The latest files and what became of them."),
+    "show": ("entrypoints.cli.files", "show", "One file: its timeline and rejected rows."),
+    "retry": ("entrypoints.cli.files", "retry", "Send a file on its way again."),
+    "resume": ("entrypoints.cli.files", "resume", "Let a stopped feed run again."),
+    "plan": ("entrypoints.cli.tables", "plan", "What the warehouse lacks."),
+    "apply": ("entrypoints.cli.tables", "apply", "Make the tables and the ledger."),
+    "config": ("entrypoints.cli.setup", "config", "The effective configuration."),
+    "doctor": ("entrypoints.cli.setup", "doctor", "Connect to every part and say what works."),
+    "demo": ("entrypoints.cli.demo", "demo", "Watch the whole way, on this machine."),
+}
+"""Each command: its module, its name there, and its line in the help."""
+
+EXIT_FAILED, EXIT_CONFIG, EXIT_AWAY = 1, 3, 4
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and help lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("config.yaml"),
+    envvar="WAYBILL_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    help="Where things are.",
+)
+@click.version_option(package_name="waybill", prog_name="waybill")
+@click.pass_context
+def cli(context: click.Context, path: Path) -> None:
+    """Files from buckets and mailboxes into partitioned BigQuery tables.
+
+    Every row once, every sender answered.
+
+    \b
+    Exit status: 0 all well, 1 something failed or was not found, 2 wrong usage,
+    3 configuration or contract wrong, 4 a part does not answer.
+    """
+    context.obj = path
+
+
+def main() -> None:
+    """Run the command; a person's mistake becomes a message on stderr, never a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has what it wanted.
+        sys.stderr.close()
+        sys.exit(0)
+    except WaybillError as error:
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"  {click.style('do', bold=True)}: {error.hint}", err=True)
+        sys.exit(exit_status(error))
+
+
+def exit_status(error: WaybillError) -> int:
+    """The exit status for an error: its type alone decides."""
+    if isinstance(error, ConfigError | ContractError):
+        return EXIT_CONFIG
+    return EXIT_AWAY if isinstance(error, RetryableError) else EXIT_FAILED

@@ -1,0 +1,145 @@
+"""What commands print: tables that fit 80 columns, progress bars, and JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from pipelines.runtime import Runtime
+from schemas.file import Event, File, Status
+from schemas.reject import RejectedRow
+
+_COLOURS = {
+    "accepted": "green",
+    "partly": "yellow",
+    "quarantined": "red",
+    "failed": "bold red",
+    "repeated": "dim",
+}
+
+
+def console() -> Console:
+    """The terminal; 80 columns wide and without colour when output goes elsewhere."""
+    return Console(width=None if sys.stdout.isatty() else 80, highlight=False)
+
+
+def progress() -> Progress:
+    """A progress bar on stderr that disappears when it is done."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:40}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def show(table: Table, data: object, as_json: bool) -> None:
+    """Print the table, or the data behind it as JSON."""
+    if as_json:
+        print_json(data)
+    else:
+        console().print(table)
+
+
+def print_json(data: object) -> None:
+    """Print records (dataclasses, lists of them, plain values) as JSON."""
+    print(json.dumps(_plain(data), default=str, ensure_ascii=False, indent=2))
+
+
+def _plain(data: object) -> Any:
+    if is_dataclass(data) and not isinstance(data, type):
+        return asdict(data)
+    if isinstance(data, Sequence) and not isinstance(data, str):
+        return [_plain(each) for each in data]
+    return data
+
+
+def plain_table(*headers: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:
+    """An empty table in the house style; the columns named in `numbers` are right-aligned."""
+    table = Table(box=None, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for header in headers:
+        right = header in numbers
+        table.add_column(
+            header, justify="right" if right else "left", no_wrap=right, overflow="ellipsis"
+        )
+    return table
+
+
+def file_table(files: Sequence[File], runtime: Runtime | None = None) -> Table:
+    """Files, newest first: what each is, where it is, and its rows."""
+    table = plain_table(
+        "FILE", "NAME", "FEED", "BECAME", "READ", "LOADED", "REJECTED",
+        numbers=("READ", "LOADED", "REJECTED"),
+    )  # fmt: skip
+    for file in files:
+        table.add_row(
+            file.file_id[:8],
+            escape(printable(file.item.name)),
+            file.feed,
+            became(file),
+            f"{file.counts.read:,}",
+            f"{file.counts.loaded:,}",
+            f"{file.counts.rejected:,}",
+        )
+    return table
+
+
+def became(file: File) -> str:
+    """What became of a file, in one coloured word."""
+    word = str(file.status)
+    if file.status in (Status.LOADED, Status.ACKNOWLEDGING, Status.DONE) and file.outcome:
+        word = str(file.outcome)
+    colour = _COLOURS.get(word)
+    return f"[{colour}]{word}[/]" if colour else word
+
+
+def event_table(events: Sequence[Event]) -> Table:
+    """A file's timeline."""
+    table = plain_table("WHEN (UTC)", "STEP", "", "TOOK", "ROWS", numbers=("TOOK", "ROWS"))
+    table.add_column("", overflow="fold", ratio=1)
+    for event in events:
+        table.add_row(
+            event.at.strftime("%m-%d %H:%M:%S"),
+            event.step,
+            event.outcome,
+            f"{event.seconds:.2f} s" if event.seconds is not None else "",
+            f"{event.rows:,}" if event.rows is not None else "",
+            escape(printable(event.message or "")),
+        )
+    return table
+
+
+def reject_table(rows: Sequence[RejectedRow]) -> Table:
+    """Rejected rows, a line for each problem."""
+    table = plain_table("LINE", "COLUMN", "RULE", numbers=("LINE",))
+    table.add_column("WHAT IS WRONG", overflow="fold", ratio=1)
+    for row in rows:
+        for problem in row.problems:
+            table.add_row(
+                f"{row.line:,}",
+                escape(problem.column or "whole row"),
+                escape(problem.rule),
+                escape(printable(problem.message)),
+            )
+    return table
+
+
+def printable(text: str) -> str:
+    """The text without control characters: names and cells come from strangers."""
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def when(moment: datetime | None) -> str:
+    """A moment in UTC, to the second."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment is not None else "–"

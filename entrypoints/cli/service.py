@@ -1,0 +1,120 @@
+"""Commands that do the work: run, worker, beat, up."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.runtime import Work
+
+_LOG_FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
+_log_level = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+
+
+@click.command()
+@click.argument("feeds", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the files touched as JSON.")
+@click.pass_obj
+def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
+    """One pass over FEEDS (all by default): discover, prepare, load, acknowledge.
+
+    Needs no broker. Exit status 1 when a file failed.
+    """
+    from entrypoints.assembly import build_runtime
+    from entrypoints.cli.screen import file_table, progress, show
+    from entrypoints.settings import read_settings
+    from pipelines.run import run as run_pass
+    from schemas.errors import ConfigError
+    from schemas.file import Status
+
+    _log("warning")
+    runtime = build_runtime(read_settings(config))
+    unknown = [name for name in feeds if name not in runtime.feeds]
+    if unknown:
+        raise ConfigError(
+            f"there is no feed {', '.join(unknown)}",
+            hint=f"the feeds are {', '.join(runtime.feeds)}",
+        )
+    touched: dict[str, None] = {}
+    with progress() as bar:
+        task = bar.add_task("looking", total=None)
+        count = 0
+
+        def told(work: Work, left: int) -> None:
+            nonlocal count
+            count += 1
+            if work.step == "acknowledge":
+                touched[work.target] = None
+            what = work.step
+            if work.step in ("prepare", "acknowledge"):
+                touched[work.target] = None
+                what += " " + runtime.ledger.get(work.target).item.name
+            bar.update(task, description=what[:40], completed=count - 1, total=count + left)
+
+        run_pass(runtime, feeds or tuple(runtime.feeds), told)
+        bar.update(task, description="done", completed=count, total=count)
+    files = [runtime.ledger.get(file_id) for file_id in touched]
+    show(file_table(files, runtime), files, as_json)
+    if any(file.status is Status.FAILED for file in files):
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.option("--concurrency", "-c", type=click.IntRange(1), help="Processes (default: config).")
+@click.option("--queues", "-Q", help="Only these queues, separated by commas.")
+@_log_level
+@click.pass_obj
+def worker(config: Path, concurrency: int | None, queues: str | None, log_level: str) -> None:
+    """A Celery worker. TERM finishes the task in hand; what waits stays in the queue."""
+    _worker(config, concurrency, queues, log_level, with_beat=False)
+
+
+@click.command()
+@click.option("--concurrency", "-c", type=click.IntRange(1), help="Processes (default: config).")
+@_log_level
+@click.pass_obj
+def up(config: Path, concurrency: int | None, log_level: str) -> None:
+    """Worker and beat in one service. For many machines: one `up`, further `worker`s."""
+    _worker(config, concurrency, None, log_level, with_beat=True)
+
+
+@click.command()
+@_log_level
+@click.pass_obj
+def beat(config: Path, log_level: str) -> None:
+    """The scheduler. A second one does no harm."""
+    from entrypoints.celery_app import make_app
+
+    _log(log_level)
+    make_app(config).Beat(loglevel=log_level, quiet=True).run()
+
+
+def _worker(
+    config: Path, concurrency: int | None, queues: str | None, log_level: str, *, with_beat: bool
+) -> None:
+    from entrypoints.celery_app import make_app
+
+    _log(log_level)
+    arguments = ["worker", "--loglevel", log_level, "--without-gossip", "--without-mingle"]
+    if concurrency is not None:
+        arguments += ["--concurrency", str(concurrency)]
+    if queues is not None:
+        arguments += ["--queues", queues]
+    if with_beat:
+        arguments += ["--beat"]
+    make_app(config).worker_main(arguments)
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format=_LOG_FORMAT)
+    if level != "debug":
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)

@@ -1,0 +1,113 @@
+"""Commands about the set-up: config and doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from entrypoints.settings import Settings
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def config(path: Path, as_json: bool) -> None:
+    """The effective configuration: file, environment and defaults, secrets masked."""
+    from entrypoints.settings import masked, read_settings
+
+    values = masked(read_settings(path))
+    if as_json:
+        from entrypoints.cli.screen import print_json
+
+        print_json(values)
+        return
+    import sys
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(values, sys.stdout)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def doctor(path: Path, as_json: bool) -> None:
+    """Connect to every part; say what works, what does not and what to do.
+
+    Exit status 4 when a part does not work.
+    """
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import console, plain_table, print_json
+    from entrypoints.settings import read_settings
+
+    found = [_examined(name, check) for name, check in _checks(read_settings(path))]
+    if as_json:
+        print_json(found)
+    else:
+        table = plain_table("", "PART")
+        table.add_column("", overflow="fold", ratio=1)
+        for each in found:
+            text = escape(str(each["says"]))
+            if each["hint"]:
+                text += f"\n[yellow]{escape(str(each['hint']))}[/]"
+            table.add_row("[green]ok[/]" if each["ok"] else "[red]no[/]", str(each["part"]), text)
+        console().print(table)
+    if not all(each["ok"] for each in found):
+        raise click.exceptions.Exit(4)
+
+
+def _examined(name: str, check: Callable[[], str]) -> dict[str, object]:
+    from schemas.errors import WaybillError
+
+    try:
+        return {"part": name, "ok": True, "says": check(), "hint": None}
+    except WaybillError as error:
+        return {"part": name, "ok": False, "says": error.message, "hint": error.hint}
+
+
+def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Every part and how to try it. Feeds and contracts come first: the rest needs them."""
+    from entrypoints.assembly import build_runtime
+
+    runtime = build_runtime(settings)
+    yield "contracts", lambda: f"{len(runtime.contracts)} contracts, {len(runtime.views)} views"
+    yield "feeds", lambda: ", ".join(f"{feed.name} ({feed.schedule})" for feed in feeds)
+    feeds = runtime.feeds.values()
+    yield "broker", lambda: _check_broker(settings.broker.url.get_secret_value())
+    yield "ledger", runtime.ledger.check
+    yield "storage", runtime.storage.check
+    for name in runtime.sources:
+        yield f"source {name}", lambda name=name: runtime.sources[name].check()  # type: ignore[misc]
+    yield "warehouse", runtime.warehouse.check
+    if runtime.notifier is not None:
+        yield "mail", runtime.notifier.check
+    else:
+        yield "mail", lambda: "not configured: partners get no reply, ops no alert"
+
+
+def _check_broker(url: str) -> str:
+    """Ask the broker for its version; raises RetryableError or AccessDeniedError."""
+    import redis
+
+    from schemas.errors import AccessDeniedError, RetryableError
+
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+            info = client.info("server")
+    except redis.AuthenticationError as error:
+        raise AccessDeniedError(
+            f"the broker refused us: {error}", hint="check the password in broker.url"
+        ) from error
+    except (redis.RedisError, OSError) as error:
+        raise RetryableError(
+            f"the broker does not answer: {error}", hint="start Redis, or correct broker.url"
+        ) from error
+    return f"{info.get('server_name', 'redis')} {info['redis_version']}"

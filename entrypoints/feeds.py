@@ -1,0 +1,70 @@
+"""Feeds: the Python files of the `dags/` folder, read and checked against the rest."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pipelines.feed import Feed
+from schemas.batch import WriteMode
+from schemas.contract import Contract
+from schemas.errors import ConfigError
+
+
+def read_feeds(
+    folder: Path, contracts: Mapping[str, Contract], sources: Collection[str]
+) -> dict[str, Feed]:
+    """The feeds of a folder by name, one a file; raises ConfigError that names the file."""
+    feeds: dict[str, Feed] = {}
+    for path in sorted(folder.glob("*.py")):
+        if path.name.startswith("_"):
+            continue
+        feed = _read(path)
+        if feed.name in feeds:
+            raise ConfigError(f"{path}: a second feed is named {feed.name}")
+        if feed.source not in sources:
+            raise ConfigError(
+                f"{path}: the source {feed.source} is not in config.yaml",
+                hint=f"known sources: {', '.join(sorted(sources)) or 'none'}",
+            )
+        if feed.contract not in contracts:
+            raise ConfigError(
+                f"{path}: there is no contract {feed.contract}",
+                hint=f"known contracts: {', '.join(sorted(contracts)) or 'none'}",
+            )
+        _check_mode(path, feed, contracts[feed.contract])
+        feeds[feed.name] = feed
+    if not feeds:
+        raise ConfigError(f"{folder} holds no feed", hint="add a file with `feed = Feed(…)`")
+    return feeds
+
+
+def _read(path: Path) -> Feed:
+    spec = importlib.util.spec_from_file_location(f"dags.{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
+    feed = getattr(module, "feed", None)
+    if not isinstance(feed, Feed):
+        raise ConfigError(f"{path}: there is no `feed = Feed(…)` in it")
+    return feed
+
+
+def _check_mode(path: Path, feed: Feed, contract: Contract) -> None:
+    if feed.mode is WriteMode.MERGE and not contract.primary_key:
+        raise ConfigError(
+            f"{path}: merge needs a primary key, and contract {contract.name} has none",
+            hint="set primaryKey: true on the columns that identify a row",
+        )
+    if feed.mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
+        raise ConfigError(
+            f"{path}: replace_partition needs partitions, and contract {contract.name} has none",
+            hint="set partitioned: true on a date column",
+        )

@@ -1,0 +1,270 @@
+"""Settings: `config.yaml` as one typed view, overridden by environment variables.
+
+Secrets come from the environment (`${NAME}` in the YAML) or from files (`password_file`), never
+from the YAML itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from connectors.registry import Kind, config_class
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from ruamel.yaml import YAML, YAMLError
+
+from schemas.errors import ConfigError
+from schemas.limits import Limits
+
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_PASSWORD_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+(@)")
+
+
+class Part(BaseModel):
+    """One configured connector: its type by name, and its own typed configuration."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: ClassVar[Kind]
+
+    type: str
+    config: Any
+
+    @model_validator(mode="before")
+    @classmethod
+    def _typed(cls, value: Any) -> Any:
+        """Turn `{type: s3, bucket: …}` into the connector's own config."""
+        if isinstance(value, cls) or not isinstance(value, Mapping):
+            return value
+        if "config" in value:
+            return value
+        rest = dict(value)
+        name = rest.pop("type", None)
+        if not isinstance(name, str):
+            raise ValueError("`type` is missing: it names the connector")
+        model = config_class(cls.kind, name)
+        return {"type": name, "config": model.model_validate(_from_files(rest, model))}
+
+    @field_serializer("config")
+    def _plain(self, config: BaseModel) -> dict[str, Any]:
+        return config.model_dump(mode="json")
+
+
+class SourcePart(Part):
+    """A source."""
+
+    kind = "source"
+
+
+class StoragePart(Part):
+    """Where landed and staged files are kept."""
+
+    kind = "storage"
+
+
+class WarehousePart(Part):
+    """Where the tables are."""
+
+    kind = "warehouse"
+
+
+class LedgerPart(Part):
+    """Where the ledger is."""
+
+    kind = "ledger"
+
+
+class NotifierPart(Part):
+    """How mail goes out."""
+
+    kind = "notifier"
+
+
+class Broker(BaseModel):
+    """The Celery broker."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """A `redis://` or, with TLS, `rediss://` address."""
+    visibility_seconds: int = Field(default=300, gt=0)
+    """After how long a task that its worker never finished is given to another."""
+
+
+class Folders(BaseModel):
+    """Folders on this machine; relative ones start where config.yaml is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contracts: Path = Path("schemas")
+    feeds: Path = Path("dags")
+    work: Path = Path("data/work")
+    """Temporary files; also where beat keeps its place."""
+
+
+class Alerts(BaseModel):
+    """Who hears of stopped feeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mail_to: str | None = None
+
+
+class Settings(BaseSettings):
+    """Everything config.yaml says. `WAYBILL_LIMITS__BATCH_FILES=50` in the environment overrides
+    `limits.batch_files`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="WAYBILL_", env_nested_delimiter="__"
+    )
+
+    broker: Broker = Broker()
+    ledger: LedgerPart
+    storage: StoragePart
+    warehouse: WarehousePart
+    mail: NotifierPart | None = None
+    sources: dict[str, SourcePart]
+    limits: Limits = Limits()
+    folders: Folders = Folders()
+    alerts: Alerts = Alerts()
+    concurrency: int = Field(default=2, gt=0)
+    """Worker processes on this machine."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then what the YAML said."""
+        return env_settings, init_settings
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings of a config.yaml; raises ConfigError that names file, line, key and fix."""
+    file = _ConfigFile(path)
+    raw = file.tree
+    _refuse_plain_secrets(file, raw)
+    try:
+        settings = Settings(**_expanded(file, raw))
+    except ValidationError as error:
+        raise ConfigError(
+            "\n".join(file.fault(tuple(each["loc"]), each["msg"]) for each in error.errors()),
+            hint=f"correct {path}; `waybill config` shows what is in force",
+        ) from error
+    base = path.resolve().parent
+    folders = settings.folders.model_dump()
+    return settings.model_copy(
+        update={"folders": Folders(**{name: base / each for name, each in folders.items()})}
+    )
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The effective settings as plain values, every secret replaced by asterisks."""
+    plain: dict[str, Any] = settings.model_dump(mode="json")
+    for part in [*plain["sources"].values(), *(plain[n] for n in _PARTS)]:
+        if part is not None:
+            part |= part.pop("config")
+    return plain
+
+
+_PARTS = ("ledger", "storage", "warehouse", "mail")
+
+
+class _ConfigFile:
+    """A YAML file whose keys know their lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_file():
+            raise ConfigError(
+                f"{path} does not exist", hint="name the file with --config or WAYBILL_CONFIG"
+            )
+
+    @cached_property
+    def tree(self) -> Any:
+        """The file's mapping, as ruamel reads it (with positions)."""
+        try:
+            tree = YAML(typ="rt").load(self.path.read_text(encoding="utf-8"))
+        except (YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self.path} is not YAML: {error}") from error
+        if not isinstance(tree, Mapping):
+            raise ConfigError(f"{self.path}: a mapping of keys is expected")
+        return tree
+
+    def fault(self, keys: tuple[str | int, ...], what: str) -> str:
+        """`config.yaml:12: sources.drop.bucket: Field required`."""
+        line, node = None, self.tree
+        for key in keys:
+            if isinstance(node, Mapping) and key in node:
+                line, node = node.lc.key(key)[0] + 1, node[key]  # type: ignore[attr-defined]
+        dotted = ".".join(str(key) for key in keys if key != "config")
+        return f"{self.path}{f':{line}' if line else ''}: {dotted}: {what}"
+
+
+def _expanded(file: _ConfigFile, node: Any, keys: tuple[str | int, ...] = ()) -> Any:
+    """The tree with every `${NAME}` replaced by the environment's value."""
+    if isinstance(node, Mapping):
+        return {str(key): _expanded(file, each, (*keys, key)) for key, each in node.items()}
+    if isinstance(node, list):
+        return [_expanded(file, each, (*keys, index)) for index, each in enumerate(node)]
+    if not isinstance(node, str):
+        return node
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match["name"], match["default"])
+        if found is None:
+            raise ConfigError(
+                file.fault(keys, f"the environment variable {match['name']} is not set"),
+                hint=f"export {match['name']}=…, or write ${{{match['name']}:-default}}",
+            )
+        return found
+
+    return _VARIABLE.sub(value, str(node))
+
+
+def _from_files(values: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """The values with each `<secret>_file` replaced by the secret that the file holds."""
+    for name, field in model.model_fields.items():
+        given = values.get(f"{name}_file")
+        if "SecretStr" not in str(field.annotation) or f"{name}_file" in model.model_fields:
+            continue
+        if given is not None:
+            try:
+                values[name] = Path(given).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ValueError(f"{name}_file: {given}: {error.strerror}") from error
+            del values[f"{name}_file"]
+    return values
+
+
+def _refuse_plain_secrets(file: _ConfigFile, node: Any, keys: tuple[str, ...] = ()) -> None:
+    """Refuse a secret that stands in the YAML itself."""
+    for key, each in node.items():
+        if isinstance(each, Mapping):
+            _refuse_plain_secrets(file, each, (*keys, key))
+        elif isinstance(each, str) and "${" not in each:
+            secret = re.search(r"(password|secret|token)", str(key)) and not re.search(
+                r"(_file|_url|_scope)$", str(key)
+            )
+            if secret or _PASSWORD_IN_URL.search(each):
+                raise ConfigError(
+                    file.fault((*keys, key), "a secret must not stand in this file"),
+                    hint=f"write {key}: ${{NAME}} and set NAME in the environment,"
+                    f" or {key}_file: /path/to/secret",
+                )

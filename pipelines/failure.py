@@ -1,0 +1,114 @@
+"""What happens after an error: its type alone decides."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from pipelines.heartbeat import heartbeat
+from pipelines.runtime import Runtime
+from schemas.errors import FatalError, LeaseLostError, RetryableError, ThrottledError, WaybillError
+from schemas.file import Event, File, Status
+from schemas.receipt import Message
+
+log = logging.getLogger(__name__)
+
+_THROTTLED_SECONDS = 120.0
+
+
+@contextmanager
+def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]]:
+    """Hold a claimed file while its step runs; yields a check that raises once the lease is lost.
+
+    A RetryableError, or an error nobody foresaw, gives the file back to be tried again after a
+    growing pause, and fails it after `limits.attempts`. A FatalError fails it at once and stops
+    its feed. A lost lease leaves everything to the new holder. DataError is the step's own
+    business and must not come out of it.
+    """
+    seconds = runtime.limits.lease_seconds
+    try:
+        with heartbeat(lambda: runtime.ledger.renew(file, seconds), seconds / 3) as check:
+            yield check
+    except LeaseLostError:
+        log.warning("%s of %s: another worker has taken it over", step, file.file_id)
+    except FatalError as error:
+        _fail(runtime, file, step, error)
+        stop_feed(runtime, file.feed, error)
+    except Exception as error:
+        _again(runtime, file, step, error)
+
+
+def stop_feed(runtime: Runtime, feed: str, error: FatalError) -> None:
+    """Stop a feed, and alert ops the first time."""
+    if not runtime.ledger.stop_feed(feed, error.message):
+        return
+    log.error("feed %s stopped: %s", feed, error.message)
+    if runtime.notifier is None or runtime.alert_to is None:
+        return
+    text = (
+        f"The feed {feed} has stopped and its files wait.\n\nWhy: {error.message}\n"
+        + (f"What to do: {error.hint}\n" if error.hint else "")
+        + f"Then: waybill resume {feed}\n"
+    )
+    day = runtime.now().date().isoformat()
+    named = hashlib.sha256(f"{feed}\x00{error.message}\x00{day}".encode()).hexdigest()[:24]
+    try:
+        runtime.notifier.send(
+            Message(
+                message_id=f"<alert.{named}@waybill>",
+                to=runtime.alert_to,
+                subject=f"Waybill: feed {feed} has stopped",
+                text=text,
+            )
+        )
+    except WaybillError as failed:
+        log.error("the alert could not be mailed: %s", failed.message)
+
+
+def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
+    """Give a file back after an error that may pass; fail it when it has not passed for long."""
+    if not isinstance(error, RetryableError):
+        log.exception("%s of %s failed unexpectedly", step, file.file_id)
+    if file.tries >= runtime.limits.attempts:
+        _fail(runtime, file, step, error)
+        return
+    pause = runtime.limits.retry_seconds * 2 ** max(0, file.tries - 1)
+    if isinstance(error, ThrottledError):
+        pause = max(pause, _THROTTLED_SECONDS)
+    now = runtime.now()
+    event = Event(
+        file_id=file.file_id, at=now, step=step, outcome="retry", message=_sentence(error)
+    )
+    _quietly_lost(lambda: runtime.ledger.release(file, now + timedelta(seconds=pause), event))
+    log.warning("%s of %s: %s; again in %.0f s", step, file.file_id, _sentence(error), pause)
+
+
+def _fail(runtime: Runtime, file: File, step: str, error: Exception) -> None:
+    """Give a file up: it stays as it is until a person says `waybill retry`."""
+    reason = _sentence(error)
+    event = Event(
+        file_id=file.file_id, at=runtime.now(), step=step, outcome="failed", message=reason
+    )
+    failed = replace(file, status=Status.FAILED, reason=reason)
+    _quietly_lost(lambda: runtime.ledger.advance(failed, event))
+    log.error("%s of %s given up: %s", step, file.file_id, reason)
+
+
+def _quietly_lost(write: Callable[[], object]) -> None:
+    """Run a ledger write; if the lease was lost meanwhile, the new holder decides instead."""
+    try:
+        write()
+    except LeaseLostError:
+        log.warning("another worker has taken the file over meanwhile")
+
+
+def _sentence(error: Exception) -> str:
+    """One line that says what went wrong, for the ledger and the log."""
+    if isinstance(error, WaybillError):
+        return error.message
+    return " ".join(traceback.format_exception_only(error)).strip()[:500]

@@ -1,0 +1,52 @@
+"""A feed: which files of which source, under which contract, into its table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pipelines.schedule import Cron, Every
+from schemas.batch import WriteMode
+from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_FIVE_MINUTES = Every(timedelta(minutes=5))
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feed:
+    """Files that match `match` at `source`, checked by `contract`, written as `write` says.
+
+    `transform` gets each chunk of good rows as a pandas frame, indexed by line, and returns the
+    rows to load with their index kept; with `whole_file` it gets all rows of a file at once.
+    """
+
+    name: str
+    source: str
+    match: str
+    contract: str
+    transform: Callable[[DataFrame], DataFrame] | None = None
+    write: WriteMode | str = WriteMode.APPEND
+    schedule: Every | Cron = _FIVE_MINUTES
+    whole_file: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f'feed "{self.name}": a name is lower-case letters, digits and underscores'
+            )
+        if self.write not in list(WriteMode):
+            raise ConfigError(
+                f'feed "{self.name}": write="{self.write}" is not one of {", ".join(WriteMode)}'
+            )
+
+    @property
+    def mode(self) -> WriteMode:
+        """The write disposition as a WriteMode."""
+        return WriteMode(self.write)

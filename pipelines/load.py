@@ -1,0 +1,103 @@
+"""Load: the prepared files of a feed into its table, one batch and one transaction at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from pipelines.heartbeat import heartbeat
+from pipelines.runtime import Runtime, Work
+from schemas.batch import Batch, Committed
+from schemas.contract import Contract
+from schemas.errors import AttemptSpentError, DataError, LeaseLostError
+from schemas.file import Event
+
+log = logging.getLogger(__name__)
+
+
+def load(runtime: Runtime, feed_name: str) -> list[Work]:
+    """Load everything the feed has prepared and return the acknowledgements that follow.
+
+    Only one load at a time writes a table; a second one returns at once with nothing. A batch that
+    an earlier, broken-off load left open is finished first. Raises RetryableError when the
+    warehouse is away: the batch stays open for the next load.
+    """
+    feed = runtime.feeds[feed_name]
+    contract = runtime.contract_of(feed)
+    table = runtime.warehouse.table_id(contract)
+    seconds = runtime.limits.lease_seconds
+    if not runtime.ledger.lock_table(table, runtime.owner, seconds):
+        return []
+
+    def renew() -> None:
+        if not runtime.ledger.lock_table(table, runtime.owner, seconds):
+            raise LeaseLostError
+
+    work: list[Work] = []
+    try:
+        with heartbeat(renew, seconds / 3) as check:
+            most = runtime.limits.batch_files
+            while batch := runtime.ledger.open_batch(
+                feed_name, table, most, runtime.limits.batch_bytes
+            ):
+                check()
+                try:
+                    work += _load(runtime, batch, contract)
+                except DataError as error:
+                    most = _isolate(runtime, batch, error)
+    finally:
+        runtime.ledger.unlock_table(table, runtime.owner)
+    return work
+
+
+def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
+    """Load one batch and mark its files loaded."""
+    feed = runtime.feeds[batch.feed]
+    started = time.monotonic()
+    try:
+        committed = runtime.warehouse.load(batch, contract, feed.mode)
+    except AttemptSpentError as error:
+        log.warning("batch %s: %s", batch.batch_id, error.message)
+        committed = runtime.warehouse.load(runtime.ledger.next_attempt(batch), contract, feed.mode)
+    runtime.ledger.commit_batch(
+        batch, committed, _events(runtime, batch, committed, time.monotonic() - started)
+    )
+    return [Work("acknowledge", file.file_id) for file in batch.files]
+
+
+def _events(runtime: Runtime, batch: Batch, committed: Committed, seconds: float) -> list[Event]:
+    replaced = sum(removal.rows for removal in committed.removals)
+    message = f"batch {batch.batch_id} of {len(batch.files)} files"
+    if replaced:
+        message += f", {replaced:,} rows replaced"
+    return [
+        Event(
+            file_id=file.file_id,
+            at=runtime.now(),
+            step="load",
+            outcome="committed",
+            seconds=seconds,
+            rows=file.counts.loaded,
+            message=message,
+        )
+        for file in batch.files
+    ]
+
+
+def _isolate(runtime: Runtime, batch: Batch, error: DataError) -> int:
+    """After the warehouse refused a batch's data: one file alone is quarantined; several are
+    batched again one by one, so that the good ones load. Returns the new batch size."""
+    log.warning("batch %s refused: %s", batch.batch_id, error.message)
+    alone = len(batch.files) == 1
+    events = [
+        Event(
+            file_id=file.file_id,
+            at=runtime.now(),
+            step="load",
+            outcome="quarantined" if alone else "split",
+            message=error.message,
+        )
+        for file in batch.files
+    ]
+    runtime.ledger.abandon_batch(batch, events, refusal=error.message if alone else None)
+    return 1

@@ -1,0 +1,45 @@
+"""The runtime: every part that the stages need, put together once by the entrypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from connectors.protocols import Ledger, Notifier, Source, Storage, Warehouse
+from pipelines.feed import Feed
+from schemas.contract import Contract, View
+from schemas.limits import Limits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Runtime:
+    """The parts behind their protocols. `owner` names this process in leases; `work_folder` holds
+    temporary files; `now` is the clock (aware UTC); `alert_to` is the ops' mail address."""
+
+    feeds: Mapping[str, Feed]
+    contracts: Mapping[str, Contract]
+    views: tuple[View, ...]
+    sources: Mapping[str, Source]
+    storage: Storage
+    ledger: Ledger
+    warehouse: Warehouse
+    notifier: Notifier | None
+    limits: Limits
+    owner: str
+    work_folder: Path
+    now: Callable[[], datetime]
+    alert_to: str | None = None
+
+    def contract_of(self, feed: Feed) -> Contract:
+        """The feed's contract."""
+        return self.contracts[feed.contract]
+
+
+class Work(NamedTuple):
+    """Something to do next: a step (`prepare`, `load`, `acknowledge`) and its file id or feed."""
+
+    step: str
+    target: str

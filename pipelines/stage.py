@@ -1,0 +1,145 @@
+"""Stage: good rows and rejected rows as Parquet, row group by row group."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from schemas.arrow import arrow_schema
+from schemas.contract import Contract, Dialect, RangePartition, TimePartition, Type
+from schemas.reject import Problem, RejectedRow
+
+FILE, LINE = "_etl_file", "_etl_row"
+_REJECTS = pa.schema([("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())])
+_HEADER = b"waybill_header"
+
+
+class RowsWriter(AbstractContextManager["RowsWriter"]):
+    """Writes good rows to one Parquet file: the contract's columns, `_etl_file` and `_etl_row`."""
+
+    def __init__(self, path: Path, contract: Contract, file_id: str) -> None:
+        self.path, self.rows = path, 0
+        self._contract, self._file_id = contract, file_id
+        self._partitions: set[str] = set()
+        schema = arrow_schema(contract.columns)
+        self._schema = schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """The partitions that the rows belong to, sorted."""
+        return tuple(sorted(self._partitions))
+
+    def write(self, rows: pa.Table) -> None:
+        """Add the contract's columns and `_etl_row` of some rows."""
+        names = pa.array([self._file_id] * rows.num_rows, pa.string())
+        table = rows.append_column(FILE, names).select(self._schema.names)
+        self._writer.write_table(table.cast(self._schema))
+        self.rows += rows.num_rows
+        self._partitions.update(partitions_of(rows, self._contract))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+
+class RejectsWriter(AbstractContextManager["RejectsWriter"]):
+    """Writes rejected rows to one Parquet file, which also keeps the original's header."""
+
+    def __init__(self, path: Path, header: Iterable[str]) -> None:
+        self.path, self.rows = path, 0
+        kept = json.dumps(list(header)).encode()
+        self._writer = pq.ParquetWriter(
+            path, _REJECTS.with_metadata({_HEADER: kept}), compression="zstd"
+        )
+
+    def write(self, rejected: list[RejectedRow]) -> None:
+        """Add some rejected rows."""
+        if not rejected:
+            return
+        problems = [json.dumps([asdict(each) for each in row.problems]) for row in rejected]
+        columns = [[row.line for row in rejected], [row.raw for row in rejected], problems]
+        arrays = [
+            pa.array(column, field.type) for column, field in zip(columns, _REJECTS, strict=True)
+        ]
+        self._writer.write_table(pa.table(arrays, schema=_REJECTS))
+        self.rows += len(rejected)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects:
+    """The rejected rows of one file, read back: the original's header, and the rows in turn."""
+
+    header: tuple[str, ...]
+    rows: Iterator[RejectedRow]
+
+
+def read_rejects(path: Path | BinaryIO) -> Rejects:
+    """The rejects that a RejectsWriter wrote; rows are read a batch at a time."""
+    file = pq.ParquetFile(path)
+    metadata = file.schema_arrow.metadata or {}
+    return Rejects(tuple(json.loads(metadata[_HEADER])), _rejected_rows(file))
+
+
+def _rejected_rows(file: pq.ParquetFile) -> Iterator[RejectedRow]:
+    for batch in file.iter_batches(batch_size=10_000):
+        for row in batch.to_pylist():
+            problems = tuple(Problem(**each) for each in json.loads(row["problems"]))
+            yield RejectedRow(line=row["line"], raw=row["raw"], problems=problems)
+
+
+def partitions_of(rows: pa.Table, contract: Contract) -> set[str]:
+    """The partitions of the rows, as ISO starts, range starts, or `null`."""
+    partition = contract.partition
+    if partition is None or rows.num_rows == 0:
+        return set()
+    values = rows.column(partition.column)
+    if isinstance(partition, RangePartition):
+        return {_range_start(value, partition) for value in pc.unique(values).to_pylist()}
+    return _time_starts(values, partition, contract.column(partition.column).type)
+
+
+def _time_starts(values: pa.ChunkedArray, partition: TimePartition, kind: Type) -> set[str]:
+    floored = pc.floor_temporal(values, unit=partition.granularity.lower())
+    form = "%Y-%m-%d" if kind is Type.DATE or partition.granularity != "HOUR" else None
+    starts = set()
+    for value in pc.unique(floored).to_pylist():
+        if value is None:
+            starts.add("null")
+        else:
+            starts.add(value.strftime(form or "%Y-%m-%dT%H:00:00"))
+    return starts
+
+
+def _range_start(value: int | None, partition: RangePartition) -> str:
+    if value is None:
+        return "null"
+    return str(value - (value - partition.start) % partition.interval)
+
+
+def dialect_for_exports(dialect: Dialect) -> Dialect:
+    """The dialect in which rejects go back: the feed's own, always with a quote character."""
+    return Dialect(
+        encoding="utf-8", delimiter=dialect.delimiter, quote=dialect.quote or '"', nulls=("",)
+    )

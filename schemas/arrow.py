@@ -1,0 +1,49 @@
+"""The Arrow types in which rows travel from the parser to the warehouse. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from schemas.contract import Column, Type
+
+NUMERIC_DIGITS = (38, 9)
+"""Digits in all and after the point of a NUMERIC without its own (BigQuery's own limits)."""
+BIGNUMERIC_DIGITS = (76, 38)
+"""The same for BIGNUMERIC; a 77th digit, which BigQuery has in part, is left out."""
+
+_PLAIN: dict[Type, pa.DataType] = {
+    Type.INT64: pa.int64(),
+    Type.FLOAT64: pa.float64(),
+    Type.BOOL: pa.bool_(),
+    Type.STRING: pa.string(),
+    Type.DATE: pa.date32(),
+    Type.DATETIME: pa.timestamp("us"),
+    Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    Type.TIME: pa.time64("us"),
+    Type.JSON: pa.string(),
+}
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """The Arrow type of the column's values; JSON travels as its text."""
+    match column.type:
+        case Type.NUMERIC:
+            return pa.decimal128(*_digits(column, NUMERIC_DIGITS))
+        case Type.BIGNUMERIC:
+            return pa.decimal256(*_digits(column, BIGNUMERIC_DIGITS))
+        case _:
+            return _PLAIN[column.type]
+
+
+def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
+    """The Arrow schema of the columns, in their order; every field may hold nulls."""
+    return pa.schema([pa.field(column.name, arrow_type(column)) for column in columns])
+
+
+def _digits(column: Column, widest: tuple[int, int]) -> tuple[int, int]:
+    """Precision and scale; NUMERIC(p) without a scale has scale 0, as in BigQuery."""
+    if column.precision is None:
+        return widest
+    return column.precision, column.scale or 0
