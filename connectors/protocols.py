@@ -105,7 +105,8 @@ class Warehouse(Protocol):
 
         A batch that has committed before is a no-op that returns what it did then. Raises
         RetryableError when nothing is known to be committed (the same batch may be loaded again),
-        AttemptSpentError when that needs a new attempt number, and DataError naming the file when the warehouse refuses the data.
+        AttemptSpentError when that needs a new attempt number, and DataError naming the file
+        when the warehouse refuses the data.
         """
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:

@@ -124,7 +124,7 @@ class ZonedCrontab(crontab):
         return (_zoned, (fields, self._zone.key))
 
     @property
-    def tz(self) -> tzinfo:
+    def tz(self) -> tzinfo:  # type: ignore[override]
         """The zone in which the fields are read."""
         return self._zone
 
@@ -186,7 +186,7 @@ def queued(app: Celery, queue: str) -> int:
     """How many tasks wait in a queue."""
     with app.connection_for_read() as connection:
         channel = connection.default_channel
-        size: int = channel._size(queue)
+        size: int = channel._size(queue)  # type: ignore[attr-defined]
         return size
 
 

@@ -214,6 +214,10 @@ def _arrow_text(cells: pa.Array, column: Column) -> pa.Array:
 
 
 def _arrow_cast(cells: pa.Array, target: pa.DataType) -> pa.Array:
+    if pa.types.is_time(target):
+        # Arrow reads no times of day, only moments.
+        moments = pc.binary_join_element_wise("1970-01-01", cells, " ")
+        return pc.cast(pc.cast(moments, pa.timestamp("us")), target)
     return pc.cast(cells, target)
 
 

@@ -160,7 +160,9 @@ def _chunk(body: bytes, line: int, header: list[str], dialect: Dialect) -> tuple
     """One block's rows, and the line after it."""
     text = body[:-1] if body.endswith(b"\n") else body
     count = text.count(b"\n") + 1
-    table = _arrow(text, header, dialect)
+    # An odd quote is one that never closes; Arrow would take the rest of the file for its cell.
+    odd = bool(dialect.quote) and text.count(dialect.quote.encode()) % 2
+    table = None if odd else _arrow(text, header, dialect)
     if table is not None and table.num_rows == count:
         lines = np.arange(line, line + count, dtype=np.int64)
         return Chunk(table, lines, (), text, None), line + count
@@ -242,6 +244,7 @@ def _reader(lines: Sequence[str], dialect: Dialect) -> csv._reader:  # type: ign
         delimiter=dialect.delimiter,
         quotechar=dialect.quote or None,
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        strict=True,
     )
 
 

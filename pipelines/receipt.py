@@ -165,7 +165,7 @@ def _template() -> jinja2.Template:
     loader: Any = jinja2.PackageLoader("pipelines")
     environment = jinja2.Environment(
         loader=loader,
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - plain text
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )

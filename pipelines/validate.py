@@ -112,13 +112,22 @@ def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> lis
     engine.load_batch_data("chunk", frame.reset_index(drop=True))
     validator = Validator(execution_engine=engine)
     validator.metrics_calculator.show_progress_bars = False
-    results = validator.graph_validate(
-        configurations=[
-            ExpectationConfiguration(type=each.type, kwargs={**each.kwargs, "batch_id": "chunk"})
-            for each in expectations
-        ],
-        runtime_configuration={"result_format": {"result_format": "COMPLETE"}},
-    )
+    try:
+        results = validator.graph_validate(
+            configurations=[
+                ExpectationConfiguration(
+                    type=each.type, kwargs={**each.kwargs, "batch_id": "chunk"}
+                )
+                for each in expectations
+            ],
+            runtime_configuration={"result_format": {"result_format": "COMPLETE"}},
+        )
+    except Exception as error:
+        # GX raises what its libraries raise when it dislikes an expectation's arguments.
+        raise ContractError(
+            f"Great Expectations refuses the contract's expectations: {error}",
+            hint="correct the expectation in the contract",
+        ) from error
     # GX answers in an order of its own: results with an error come first.
     pending = list(expectations)
     broken: list[Broken] = []

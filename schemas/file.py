@@ -75,7 +75,8 @@ class File:
     """One row of the ledger: an item, where it is on its way and what is known of it.
 
     `attempt` rises with every claim and is part of every staged key, so that a worker that lost
-    its lease can never write over its successor. `owner` is the lease's token while one is held.
+    its lease can never write over its successor. `tries` counts the claims since the file last got a
+    step further. `owner` is the lease's token while one is held.
     """
 
     file_id: str
@@ -85,6 +86,7 @@ class File:
     status: Status
     outcome: Outcome | None = None
     attempt: int = 0
+    tries: int = 0
     owner: str | None = None
     lease_until: datetime | None = None
     retry_at: datetime | None = None
@@ -118,5 +120,5 @@ class Event:
 
 def file_id_of(feed: str, key: str, version: str) -> str:
     """The file id: 16 hex digits that depend only on feed, key and version."""
-    named = "\x00".join((feed, key, version)).encode()
+    named = "\x00".join((feed, key, version)).encode("utf-8", "surrogatepass")
     return hashlib.sha256(named).hexdigest()[:16]

@@ -94,7 +94,7 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
     runtime = _runtime(config)
     found = _one(runtime, file)
     events = runtime.ledger.events(found.file_id)
-    rejected = _rejected(runtime, found, rows)
+    rejected = rejected_rows(runtime, found, rows)
     if as_json:
         from dataclasses import asdict
 
@@ -182,7 +182,7 @@ def _one(runtime: Runtime, text: str) -> File:
     return found[0]
 
 
-def _rejected(runtime: Runtime, file: File, most: int) -> list[RejectedRow]:
+def rejected_rows(runtime: Runtime, file: File, most: int) -> list[RejectedRow]:
     """The first rejected rows of a file, read from storage."""
     from itertools import islice
 

@@ -1,0 +1,51 @@
+"""Where the ledger's database is."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
+
+
+class LedgerConfig(BaseModel):
+    """A database URL and how many connections each process may hold to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr = SecretStr("sqlite:///data/ledger.db")
+    """`sqlite:///relative/file.db`, `sqlite:////absolute/file.db` or
+    `postgresql://user:password@host:5432/database` (`?sslmode=verify-full` for TLS)."""
+    pool_size: int = Field(default=3, gt=0)
+    """Connections that a process keeps open."""
+    pool_overflow: int = Field(default=5, ge=0)
+    """Connections that a process may open beyond those while it is busy."""
+    pool_seconds: float = Field(default=30, gt=0)
+    """How long to wait for a free connection of the pool."""
+    connect_seconds: int = Field(default=10, gt=0)
+    """How long PostgreSQL may take to accept a connection."""
+    busy_seconds: float = Field(default=30, gt=0)
+    """How long to wait while another process writes the SQLite file."""
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: SecretStr) -> SecretStr:
+        """Refuse what is no SQLite file and no PostgreSQL database, without repeating the URL."""
+        try:
+            url = make_url(value.get_secret_value())
+        except ArgumentError:
+            raise ValueError(
+                "not a database URL, such as sqlite:///data/ledger.db or postgresql://user@host/db"
+            ) from None
+        if url.get_backend_name() not in _DRIVERS:
+            raise ValueError(f'"{url.get_backend_name()}" is neither sqlite nor postgresql')
+        if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+            raise ValueError("the ledger needs a file: sqlite:///data/ledger.db")
+        return value
+
+    @property
+    def database(self) -> URL:
+        """The URL with the driver that Waybill brings; holds the password."""
+        url = make_url(self.url.get_secret_value())
+        return url.set(drivername=_DRIVERS[url.get_backend_name()])

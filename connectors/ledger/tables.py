@@ -1,0 +1,156 @@
+"""The ledger's tables, as the newest migration leaves them.
+
+No query may grow with history, so what is still owed is found through partial indexes. A database
+uses a partial index only for a query that repeats its condition: `OWED`, `PREPARED`, `WAITING`,
+`NOTED` and `OPEN` are those conditions, written out because a bound parameter would not match.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from connectors.ledger.columns import AnyText, JsonText, UtcTime
+
+OWED = text("status <> 'done'")
+PREPARED = text("status = 'prepared'")
+WAITING = text("status IN ('discovered', 'preparing')")
+GROUPED = text("item_group IS NOT NULL AND status NOT IN ('done', 'failed')")
+NOTED = text("outcome <> 'accepted'")
+OPEN = text("status = 'open'")
+BATCHED = text("batch_id IS NOT NULL")
+
+metadata = MetaData()
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch_id", String(16), primary_key=True),
+    Column("feed", AnyText, nullable=False),
+    Column("table_name", AnyText, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("rows", BigInteger),
+    Column("rows_removed", BigInteger),
+    Index(
+        "batches_open",
+        "feed",
+        "table_name",
+        unique=True,
+        sqlite_where=OPEN,
+        postgresql_where=OPEN,
+    ),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("file_id", AnyText, primary_key=True),
+    Column("feed", AnyText, nullable=False),
+    Column("source", AnyText, nullable=False),
+    Column("key", AnyText, nullable=False),
+    Column("version", AnyText, nullable=False),
+    Column("name", AnyText, nullable=False),
+    Column("sent_at", UtcTime, nullable=False),
+    Column("item_size", BigInteger),
+    Column("sender", AnyText),
+    Column("item_group", AnyText),
+    Column("detail", JsonText, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("outcome", String(16)),
+    Column("attempt", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("owner", AnyText),
+    Column("lease_until", UtcTime),
+    Column("retry_at", UtcTime),
+    Column("discovered_at", UtcTime, nullable=False),
+    Column("done_at", UtcTime),
+    Column("sha256", String(64)),
+    Column("size", BigInteger),
+    Column("landing_key", AnyText),
+    Column("staged_keys", JsonText, nullable=False),
+    Column("rejects_key", AnyText),
+    Column("partitions", JsonText, nullable=False),
+    Column("contract_version", AnyText),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("rows_loaded", BigInteger, nullable=False),
+    Column("rows_rejected", BigInteger, nullable=False),
+    Column("rows_dropped", BigInteger, nullable=False),
+    Column("batch_id", ForeignKey(batches.c.batch_id)),
+    Column("repeats", AnyText),
+    Column("reason", AnyText),
+    UniqueConstraint("key", "version", "feed", name="files_item"),
+    CheckConstraint(
+        "(owner IS NOT NULL) = (status IN ('preparing', 'acknowledging'))", name="files_held"
+    ),
+    CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="files_lease"),
+    Index("files_name", "name", postgresql_using="hash"),
+    Index("files_newest", "discovered_at"),
+    Index("files_feed_newest", "feed", "discovered_at"),
+    Index("files_owed", "status", "discovered_at", sqlite_where=OWED, postgresql_where=OWED),
+    Index("files_noted", "outcome", "discovered_at", sqlite_where=NOTED, postgresql_where=NOTED),
+    Index("files_waiting", "feed", sqlite_where=WAITING, postgresql_where=WAITING),
+    Index("files_prepared", "feed", "sent_at", sqlite_where=PREPARED, postgresql_where=PREPARED),
+    Index("files_grouped", "source", "item_group", sqlite_where=GROUPED, postgresql_where=GROUPED),
+    Index("files_batch", "batch_id", sqlite_where=BATCHED, postgresql_where=BATCHED),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column(
+        "event_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("file_id", ForeignKey(files.c.file_id), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("step", AnyText, nullable=False),
+    Column("outcome", AnyText, nullable=False),
+    Column("seconds", Float),
+    Column("rows", BigInteger),
+    Column("message", AnyText),
+    Index("events_file", "file_id", "event_id"),
+    Index("events_at", "at"),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("feed", AnyText, primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("file_id", ForeignKey(files.c.file_id), nullable=False),
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("feed", AnyText, primary_key=True),
+    Column("cursor", AnyText),
+    Column("stopped_at", UtcTime),
+    Column("reason", AnyText),
+    Column("load_requested_at", UtcTime),
+)
+
+table_locks = Table(
+    "table_locks",
+    metadata,
+    Column("table_name", AnyText, primary_key=True),
+    Column("owner", AnyText, nullable=False),
+    Column("until", UtcTime, nullable=False),
+)

@@ -1,0 +1,48 @@
+"""The registry: connectors by kind and name, imported only when used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from schemas.errors import ConfigError
+
+type Kind = Literal["source", "storage", "warehouse", "ledger", "notifier"]
+
+CONNECTORS: Mapping[Kind, Mapping[str, tuple[str, str, str]]] = {
+    "source": {
+        "s3": ("connectors.s3", "S3Config", "S3Source"),
+        "folder": ("connectors.folder", "FolderConfig", "FolderSource"),
+        "mailbox": ("connectors.mailbox", "MailboxConfig", "MailboxSource"),
+    },
+    "storage": {"objects": ("connectors.objects", "StorageConfig", "ObjectStorage")},
+    "warehouse": {"bigquery": ("connectors.bigquery", "BigQueryConfig", "BigQueryWarehouse")},
+    "ledger": {"sql": ("connectors.ledger", "LedgerConfig", "SqlLedger")},
+    "notifier": {
+        "smtp": ("connectors.mail_out", "SmtpConfig", "SmtpNotifier"),
+        "file": ("connectors.mail_out", "FileNotifierConfig", "FileNotifier"),
+    },
+}
+"""For each kind, a connector's name in config.yaml: its module, its Config and its class."""
+
+
+def config_class(kind: Kind, name: str) -> type[BaseModel]:
+    """The Config model of a connector; raises ConfigError that lists the known names."""
+    return _load(kind, name, 1)  # type: ignore[no-any-return]
+
+
+def connector_class(kind: Kind, name: str) -> Any:
+    """The connector's class, to be called with its config; raises ConfigError."""
+    return _load(kind, name, 2)
+
+
+def _load(kind: Kind, name: str, which: int) -> Any:
+    known = CONNECTORS[kind]
+    if name not in known:
+        raise ConfigError(
+            f'there is no {kind} of type "{name}"', hint=f"known types: {', '.join(known)}"
+        )
+    return getattr(importlib.import_module(known[name][0]), known[name][which])

@@ -1,0 +1,5 @@
+"""`python -m entrypoints.cli` is `waybill`."""
+
+from entrypoints.cli import main
+
+main()

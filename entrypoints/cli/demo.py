@@ -1,0 +1,139 @@
+"""The demo: real servers, real worker and beat, sample files on their whole way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from pipelines.runtime import Runtime
+    from schemas.file import File
+
+_PATIENCE = 90.0
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("data/demo"),
+    show_default=True,
+    help="Where the demo keeps everything; emptied first.",
+)
+@click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C.")
+def demo(folder: Path, keep: bool) -> None:
+    """Watch the whole way on this machine: a bucket, a mailbox, a broker and BigQuery's emulator
+    start on free ports, samples arrive, a real worker and beat take them to their tables."""
+    from entrypoints.assembly import build_runtime
+    from entrypoints.cli.screen import console
+    from entrypoints.demo.report import next_commands, print_report
+    from entrypoints.demo.servers import start_all
+    from entrypoints.demo.setting import MAILBOX, drop_samples, mail_samples, write_config
+    from entrypoints.settings import read_settings
+
+    folder = _empty(folder)
+    out = console()
+    with _bar() as bar:
+        task = bar.add_task("starting Redis, S3, mail and BigQuery", total=None)
+        with start_all(folder / "servers") as stack:
+            config = write_config(folder, stack)
+            runtime = build_runtime(read_settings(config))
+            bar.update(task, description="creating ledger and tables")
+            runtime.ledger.migrate()
+            runtime.warehouse.apply(list(runtime.contracts.values()), runtime.views)
+            bar.update(task, description="dropping files, mailing reports")
+            expected = drop_samples(stack.s3) + mail_samples(stack.mail)
+            started = time.monotonic()
+            with _service(config, folder / "service.log") as service:
+                bar.update(task, description="worker and beat are starting", total=expected)
+                files = _watch(runtime, bar, task, expected, service)
+                bar.stop()
+                print_report(out, runtime, files, stack.mail, time.monotonic() - started)
+                out.rule("[bold]Try next", align="left")
+                out.print(next_commands(config, files), soft_wrap=True)
+                if keep:
+                    _wait(f"everything runs; bucket {stack.s3.url}, mail to {MAILBOX}")
+    click.echo("everything is stopped; what it left lies in " + str(folder))
+
+
+def _empty(folder: Path) -> Path:
+    """The demo's folder, emptied; refuses a folder that is not a demo's."""
+    folder = folder.resolve()
+    marker = folder / ".waybill-demo"
+    if folder.exists() and any(folder.iterdir()) and not marker.exists():
+        raise click.BadParameter(f"{folder} holds other things; name another --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "servers").mkdir(parents=True)
+    marker.touch()
+    return folder
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from entrypoints.cli.screen import progress
+
+    with progress() as bar:
+        yield bar
+
+
+@contextmanager
+def _service(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The real service, `waybill up`, as a process of its own; ended with TERM."""
+    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "up"]
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command, stdout=sink, stderr=sink, env=os.environ, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _watch(
+    runtime: Runtime, bar: Progress, task: object, expected: int, service: subprocess.Popen[bytes]
+) -> list[File]:
+    """Wait until every sample is done, showing how far they are; returns them.
+
+    Raises ClickException when the service ends or the files take longer than they ever should.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        files = list(runtime.ledger.files(limit=1000))
+        ended = sum(1 for file in files if file.status in ("done", "failed"))
+        under_way = next((f for f in files if f.status not in ("done", "failed")), None)
+        what = f"{under_way.status} {under_way.item.name}"[:40] if under_way else None
+        bar.update(task, completed=ended, **({"description": what} if what else {}))  # type: ignore[arg-type]
+        if ended >= expected:
+            return files
+        if service.poll() is not None:
+            raise click.ClickException("the service ended; see service.log in the demo's folder")
+        if time.monotonic() > deadline:
+            raise click.ClickException(
+                f"only {ended} of {expected} files are done; see service.log in the demo's folder"
+            )
+        time.sleep(0.25)
+
+
+def _wait(text: str) -> None:
+    click.echo(f"{text}\nCtrl-C stops it")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        click.echo()

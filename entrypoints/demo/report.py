@@ -1,0 +1,90 @@
+"""The demo's report: what the files became, told from the ledger, BigQuery and the mailbox."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from pathlib import Path
+
+from entrypoints.demo.servers import MailEndpoint
+from imapclient import IMAPClient
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+
+from entrypoints.cli.screen import file_table, plain_table, printable
+from pipelines.runtime import Runtime
+from schemas.file import File
+
+
+def print_report(
+    out: Console, runtime: Runtime, files: list[File], mail: MailEndpoint, seconds: float
+) -> None:
+    """Print the tables, a rejected row and a partner's receipt."""
+    out.rule(f"[bold]{len(files)} files in {seconds:.0f} s", align="left")
+    out.print(file_table(sorted(files, key=lambda file: (file.feed, file.item.sent_at)), runtime))
+    out.rule("[bold]Rows per partition, counted in BigQuery", align="left")
+    out.print(_partitions(runtime))
+    _print_reject(out, runtime, files)
+    _print_receipt(out, files, mail)
+
+
+def _partitions(runtime: Runtime) -> Group:
+    tables = []
+    for contract in runtime.contracts.values():
+        table = plain_table("PARTITION", "ROWS", numbers=("ROWS",))
+        table.title = runtime.warehouse.table_id(contract)
+        counts = runtime.warehouse.partitions(contract)
+        for each in counts[:6]:
+            table.add_row(each.partition, f"{each.rows:,}")
+        if len(counts) > 6:
+            table.add_row(f"… {len(counts) - 6} more", f"{sum(c.rows for c in counts[6:]):,}")
+        tables.append(table)
+    return Group(*tables)
+
+
+def _print_reject(out: Console, runtime: Runtime, files: list[File]) -> None:
+    from entrypoints.cli.files import rejected_rows
+
+    partly = next((f for f in files if f.outcome == "partly" and f.item.sender is None), None)
+    if partly is None:
+        return
+    row = rejected_rows(runtime, partly, 1)[0]
+    out.rule("[bold]A rejected row, with its reason", align="left")
+    out.print(f"{escape(partly.item.name)}, line {row.line}:")
+    out.print(f"  [dim]{escape(printable(row.raw))}[/]")
+    for problem in row.problems:
+        out.print(f"  [red]{escape(problem.column or 'row')}[/]: {escape(problem.message)}")
+
+
+def _print_receipt(out: Console, files: list[File], mail: MailEndpoint) -> None:
+    partner = next((f for f in files if f.item.sender and f.outcome == "partly"), None)
+    if partner is None or partner.item.sender is None:
+        return
+    text = read_receipt(mail, partner.item.sender, partner.file_id)
+    out.rule(f"[bold]The reply that {partner.item.sender} got", align="left")
+    out.print(Panel(escape(text.strip()), expand=False))
+
+
+def read_receipt(mail: MailEndpoint, address: str, file_id: str) -> str:
+    """The text of the mailed receipt for a file, read from the partner's own mailbox."""
+    with IMAPClient(mail.host, mail.imap_port, ssl=False, timeout=10) as client:
+        client.login(address, mail.password)
+        client.select_folder("INBOX", readonly=True)
+        for data in client.fetch(client.search("ALL"), ["RFC822"]).values():
+            message = email.message_from_bytes(data[b"RFC822"], policy=email.policy.default)
+            body = message.get_body(("plain",))
+            if body is not None and file_id in (text := body.get_content()):
+                return f"Subject: {message['Subject']}\n\n{text}"
+    return "(no receipt has come)"
+
+
+def next_commands(config: Path, files: list[File]) -> str:
+    """What to try next, as shell lines."""
+    shown = next((f for f in files if f.outcome == "partly"), files[0])
+    return (
+        f"export WAYBILL_CONFIG={config}\n"
+        f".venv/bin/waybill files\n"
+        f".venv/bin/waybill show {shown.file_id}\n"
+        f".venv/bin/waybill files --status quarantined --json"
+    )

@@ -1,0 +1,65 @@
+"""Real servers for the tests: each is started by the first test that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from entrypoints.demo import servers
+from entrypoints.demo.servers import MailEndpoint, S3Endpoint
+
+
+@pytest.fixture(scope="session")
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this test process's servers keep their data; other users may pass through it."""
+    folder = tmp_path_factory.mktemp("servers")
+    for each in (folder, *folder.parents[:3]):
+        if each.stat().st_uid == folder.stat().st_uid and each.name.startswith(
+            ("servers", "popen", "pytest")
+        ):
+            each.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def redis_url(server_folder: Path) -> Iterator[str]:
+    with servers.valkey(server_folder / "valkey") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(server_folder: Path) -> Iterator[S3Endpoint]:
+    with servers.seaweed(server_folder / "seaweed") as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def mail_endpoint(server_folder: Path) -> Iterator[MailEndpoint]:
+    with servers.mail(server_folder / "mail") as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def bigquery_url(server_folder: Path) -> Iterator[str]:
+    with servers.bigquery(server_folder / "bigquery") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(server_folder: Path) -> Iterator[str]:
+    with servers.postgres(server_folder / "postgres") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """An S3 server in memory, with versioned buckets and a correct listing order."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
