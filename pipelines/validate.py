@@ -128,23 +128,12 @@ def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> lis
             f"Great Expectations refuses the contract's expectations: {error}",
             hint="correct the expectation in the contract",
         ) from error
-    # GX answers in an order of its own: results with an error come first.
-    pending = list(expectations)
-    broken: list[Broken] = []
-    for result in results:
-        expectation = _take(pending, result.expectation_config)
-        if not result.success:
-            broken.append(_broken(expectation, result))
-    return broken
-
-
-def _take(pending: list[Expectation], config: Any) -> Expectation:
-    kwargs = {key: value for key, value in config.kwargs.items() if key != "batch_id"}
-    for each in pending:
-        if each.type == config.type and dict(each.kwargs) == kwargs:
-            pending.remove(each)
-            return each
-    raise ContractError(f"Great Expectations answered for an unknown rule {config.type}")
+    # GX answers in an order of its own, and adds defaults to the arguments.
+    return [
+        _broken(expectations[result.expectation_config.meta["index"]], result)
+        for result in results
+        if not result.success
+    ]
 
 
 def _broken(expectation: Expectation, result: Any) -> Broken:

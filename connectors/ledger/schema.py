@@ -35,7 +35,10 @@ class Schema:
             command.upgrade(_config(connection), "head")
 
     def check(self) -> str:
-        """Say which database and schema version answered; FatalError unless it is this version's."""
+        """Say which database and schema version answered.
+
+        Raises FatalError when the schema is not this version's.
+        """
         with self._database.read() as connection:
             version = _version(connection)
             server = connection.dialect.server_version_info or ()

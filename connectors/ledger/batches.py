@@ -1,0 +1,211 @@
+"""Batches: which files are loaded together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import batched
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from connectors.ledger.database import Database
+from connectors.ledger.feeds import clear_request
+from connectors.ledger.records import file_of, write_events
+from connectors.ledger.tables import OPEN, PREPARED, batches, files
+from schemas.batch import Batch, BatchStatus, Committed, batch_id_of
+from schemas.errors import LeaseLostError
+from schemas.file import Event, File, Outcome, Status
+
+_AT_ONCE = 500
+_IN_ORDER = (files.c.sent_at, files.c.key, files.c.file_id)
+
+
+class Batches:
+    """The batches of the ledger. A feed has at most one open batch a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open_batch(
+        self, feed: str, table: str, max_files: int, max_bytes: int
+    ) -> Batch | None:
+        """The table's open batch for the feed, or a new one of its prepared files; None if none.
+
+        Files of one batch share a contract version and are ordered by `sent_at`. Clears the
+        request noted by `request_load`.
+        """
+        with self._database.write() as connection:
+            clear_request(connection, feed)
+            row = connection.execute(
+                select(batches).where(
+                    batches.c.feed == feed, batches.c.table_name == table, OPEN
+                )
+            ).mappings().first()
+            if row is not None:
+                return _batch_of(connection, row)
+            chosen = _choose(connection, feed, max_files, max_bytes)
+            if not chosen:
+                return None
+            batch = Batch(
+                batch_id=batch_id_of(table, chosen),
+                feed=feed, table=table, files=(), created_at=self._database.now(),
+            )
+            _write(connection, batch, chosen)
+            loading = (
+                replace(file, status=Status.LOADING, batch_id=batch.batch_id) for file in chosen
+            )
+            return replace(batch, files=tuple(loading))
+
+    def next_attempt(self, batch: Batch) -> Batch:
+        """Raise the batch's attempt, after the earlier one is known to have failed.
+
+        If another load has raised it meanwhile, its attempt is returned. Raises LeaseLostError
+        for a batch that is no longer open.
+        """
+        with self._database.write() as connection:
+            row = _locked(connection, batch)
+            if row["status"] != BatchStatus.OPEN:
+                raise LeaseLostError(f"batch {batch.batch_id} is {row['status']} already")
+            attempt = max(row["attempt"], batch.attempt + 1)
+            connection.execute(
+                update(batches)
+                .where(batches.c.batch_id == batch.batch_id)
+                .values(attempt=attempt)
+            )
+            return replace(batch, attempt=attempt)
+
+    def commit_batch(self, batch: Batch, committed: Committed, events: Iterable[Event]) -> None:
+        """Mark the batch committed and its files loaded, together. Safe to repeat.
+
+        Raises LeaseLostError for a batch that was abandoned.
+        """
+        removed = sum(removal.rows for removal in committed.removals)
+        with self._database.write() as connection:
+            if not self._finish(
+                connection, batch, BatchStatus.COMMITTED,
+                rows=committed.rows, rows_removed=removed,
+            ):
+                return
+            connection.execute(
+                update(files)
+                .where(files.c.batch_id == batch.batch_id, files.c.status == Status.LOADING)
+                .values(status=Status.LOADED, tries=0, retry_at=None)
+            )
+            write_events(connection, events)
+
+    def abandon_batch(
+        self, batch: Batch, events: Iterable[Event], refusal: str | None = None
+    ) -> None:
+        """Give up an open batch: its files go back to PREPARED, to be batched anew.
+
+        With a `refusal` they are quarantined for that reason: nothing of them is staged any more
+        and all their rows count as rejected. Safe to repeat; raises LeaseLostError for a batch
+        that was committed.
+        """
+        with self._database.write() as connection:
+            if not self._finish(connection, batch, BatchStatus.ABANDONED):
+                return
+            back = (
+                update(files)
+                .where(files.c.batch_id == batch.batch_id, files.c.status == Status.LOADING)
+                # The attempts make the batch id, and an abandoned id must not come again.
+                .values(status=Status.PREPARED, batch_id=None, attempt=files.c.attempt + 1)
+            )
+            if refusal is not None:
+                back = back.values(
+                    outcome=Outcome.QUARANTINED,
+                    reason=refusal,
+                    staged_keys=[],
+                    partitions=[],
+                    rows_loaded=0,
+                    rows_rejected=files.c.rows_read,
+                    rows_dropped=0,
+                )
+            connection.execute(back)
+            write_events(connection, events)
+
+    def _finish(
+        self, connection: Connection, batch: Batch, status: BatchStatus, **facts: int
+    ) -> bool:
+        """Close the open batch that way; False if it has been closed that way before."""
+        row = _locked(connection, batch)
+        if row["status"] == status:
+            return False
+        if row["status"] != BatchStatus.OPEN:
+            raise LeaseLostError(f"batch {batch.batch_id} is {row['status']} already")
+        connection.execute(
+            update(batches)
+            .where(batches.c.batch_id == batch.batch_id)
+            .values(status=status, finished_at=self._database.now(), **facts)
+        )
+        return True
+
+
+def _locked(connection: Connection, batch: Batch) -> RowMapping:
+    """The batch's row, nobody else's to change in this transaction; raises KeyError."""
+    query = select(batches).where(batches.c.batch_id == batch.batch_id).with_for_update()
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise KeyError(batch.batch_id)
+    return row
+
+
+def _batch_of(connection: Connection, row: RowMapping) -> Batch:
+    """The batch of a row, with its files as they are now."""
+    query = select(files).where(files.c.batch_id == row["batch_id"]).order_by(*_IN_ORDER)
+    members = connection.execute(query).mappings()
+    return Batch(
+        batch_id=row["batch_id"],
+        feed=row["feed"],
+        table=row["table_name"],
+        files=tuple(file_of(member) for member in members),
+        attempt=row["attempt"],
+        status=BatchStatus(row["status"]),
+        created_at=row["created_at"],
+    )
+
+
+def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -> list[File]:
+    """The oldest prepared files, up to the first that does not fit: at least one.
+
+    None is passed over, neither for its size nor for its contract version, so that a newer version
+    of a key is never loaded before an older one.
+    """
+    query = (
+        select(files)
+        .where(files.c.feed == feed, PREPARED)
+        .order_by(*_IN_ORDER)
+        .limit(max_files)
+        .with_for_update()
+    )
+    chosen: list[File] = []
+    size = 0
+    for row in connection.execute(query).mappings():
+        file = file_of(row)
+        size += file.size or 0
+        if chosen and (
+            size > max_bytes or file.contract_version != chosen[0].contract_version
+        ):
+            break
+        chosen.append(file)
+    return chosen
+
+
+def _write(connection: Connection, batch: Batch, chosen: list[File]) -> None:
+    """Write a new batch and take its files into it."""
+    connection.execute(
+        insert(batches).values(
+            batch_id=batch.batch_id,
+            feed=batch.feed,
+            table_name=batch.table,
+            attempt=batch.attempt,
+            status=batch.status,
+            created_at=batch.created_at,
+        )
+    )
+    for some in batched((file.file_id for file in chosen), _AT_ONCE, strict=False):
+        connection.execute(
+            update(files)
+            .where(files.c.file_id.in_(some))
+            .values(status=Status.LOADING, batch_id=batch.batch_id)
+        )

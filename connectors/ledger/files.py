@@ -1,0 +1,222 @@
+"""Files: writing them down, finding them, and their timelines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import batched
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+from sqlalchemy.sql.elements import TextClause
+
+from connectors.ledger.database import Database, insert_into
+from connectors.ledger.records import event_of, facts_of, file_of, row_of, write_events
+from connectors.ledger.tables import GROUPED, NOTED, OWED, WAITING, feeds
+from connectors.ledger.tables import events as events_table
+from connectors.ledger.tables import files as files_table
+from schemas.file import Event, File, Outcome, Status, file_id_of
+from schemas.item import Page
+
+_AT_ONCE = 500
+_MOST_FOUND = 100
+_ID = re.compile(r"[0-9a-f]{1,16}")
+
+Condition = ColumnElement[bool] | TextClause
+
+
+class Files:
+    """The files of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def register(self, feed: str, source: str, page: Page) -> Sequence[str]:
+        """Write the page's unseen items and its cursor; the new file ids, in the page's order.
+
+        A page without news (the usual case) only reads.
+        """
+        items = {file_id_of(feed, item.key, item.version): item for item in page.items}
+        with self._database.read() as connection:
+            known = _known(connection, list(items))
+            cursor = connection.scalar(select(feeds.c.cursor).where(feeds.c.feed == feed))
+        unseen = [file_id for file_id in items if file_id not in known]
+        if not unseen and page.cursor in (None, cursor):
+            return []
+        now = self._database.now()
+        new: set[str] = set()
+        with self._database.write() as connection:
+            rows = [row_of(file_id, feed, source, items[file_id], now) for file_id in unseen]
+            for some in batched(rows, _AT_ONCE, strict=False):
+                # Another process may have written the same items since they were looked up.
+                statement = insert_into(connection, files_table).on_conflict_do_nothing()
+                new.update(
+                    connection.scalars(statement.returning(files_table.c.file_id), list(some))
+                )
+            write_events(
+                connection,
+                (
+                    Event(file_id=file_id, at=now, step="discover", outcome="discovered")
+                    for file_id in unseen
+                    if file_id in new
+                ),
+            )
+            if page.cursor is not None:
+                _save_cursor(connection, feed, page.cursor)
+        return [file_id for file_id in unseen if file_id in new]
+
+    def waiting(self, feed: str) -> int:
+        """How many files of the feed are discovered but not yet prepared."""
+        query = select(func.count()).select_from(files_table)
+        with self._database.read() as connection:
+            return connection.scalars(query.where(files_table.c.feed == feed, WAITING)).one()
+
+    def get(self, file_id: str) -> File:
+        """The file; raises KeyError."""
+        with self._database.read() as connection:
+            return one_file(connection, file_id)
+
+    def find(self, text: str) -> Sequence[File]:
+        """The latest files whose id starts with, or whose key or name is, that text."""
+        matches: list[ColumnElement[bool]] = [
+            files_table.c.key == text,
+            files_table.c.name == text,
+        ]
+        prefix = text.strip().lower()
+        if _ID.fullmatch(prefix):
+            # A range can use the primary key on both databases; LIKE cannot. "g" ends the digits.
+            file_id = files_table.c.file_id
+            matches.append(and_(file_id >= prefix, file_id < prefix + "g"))
+        return self._newest([or_(*matches)], _MOST_FOUND)
+
+    def files(
+        self,
+        *,
+        feed: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[File]:
+        """The latest files, newest first. `status` may also be an outcome.
+
+        Raises ValueError for a status that is neither.
+        """
+        conditions: list[Condition] = []
+        if feed is not None:
+            conditions.append(files_table.c.feed == feed)
+        if status is not None:
+            conditions += _status_is(status)
+        if since is not None:
+            conditions.append(files_table.c.discovered_at >= since)
+        return self._newest(conditions, limit)
+
+    def events(self, file_id: str) -> Sequence[Event]:
+        """The file's timeline, oldest first."""
+        query = (
+            select(events_table)
+            .where(events_table.c.file_id == file_id)
+            .order_by(events_table.c.event_id)
+        )
+        with self._database.read() as connection:
+            return [event_of(row) for row in connection.execute(query).mappings()]
+
+    def retry(self, file_id: str) -> File:
+        """Send a done or failed file on its way again from the start.
+
+        What is known of its bytes stays, so that the source is not asked for them again. Raises
+        KeyError, and ValueError for a file that is still on its way.
+        """
+        now = self._database.now()
+        with self._database.write() as connection:
+            old = one_file(connection, file_id, lock=True)
+            if old.status not in (Status.DONE, Status.FAILED):
+                raise ValueError(f"{old.item.name} is {old.status}: it is still on its way")
+            fresh = File(
+                file_id=file_id, feed=old.feed, source=old.source, item=old.item,
+                status=Status.DISCOVERED,
+                sha256=old.sha256, size=old.size, landing_key=old.landing_key,
+            )
+            connection.execute(
+                update(files_table)
+                .where(files_table.c.file_id == file_id)
+                .values(status=Status.DISCOVERED, tries=0, batch_id=None, **facts_of(fresh))
+            )
+            write_events(
+                connection, [Event(file_id=file_id, at=now, step="retry", outcome="requested")]
+            )
+            return one_file(connection, file_id)
+
+    def unfinished_of_group(self, file: File) -> int:
+        """How many other files of the same source and group are not done or failed."""
+        if file.item.group is None:
+            return 0
+        query = (
+            select(func.count())
+            .select_from(files_table)
+            .where(
+                files_table.c.source == file.source,
+                files_table.c.item_group == file.item.group,
+                files_table.c.file_id != file.file_id,
+                GROUPED,
+            )
+        )
+        with self._database.read() as connection:
+            return connection.scalars(query).one()
+
+    def prune(self, before: datetime) -> int:
+        """Forget timelines of files done before that time; how many events went."""
+        done = select(files_table.c.file_id).where(
+            files_table.c.file_id == events_table.c.file_id,
+            files_table.c.status == Status.DONE,
+            files_table.c.done_at < before,
+        )
+        # A file's events are not later than its end, so the old events are enough to look at.
+        old = delete(events_table).where(events_table.c.at < before, done.exists())
+        with self._database.write() as connection:
+            return connection.execute(old).rowcount
+
+    def _newest(self, conditions: Sequence[Condition], limit: int) -> list[File]:
+        query = (
+            select(files_table)
+            .where(*conditions)
+            .order_by(files_table.c.discovered_at.desc(), files_table.c.sent_at.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [file_of(row) for row in connection.execute(query).mappings()]
+
+
+def one_file(connection: Connection, file_id: str, *, lock: bool = False) -> File:
+    """The file, and with `lock` nobody else's to change in this transaction; raises KeyError."""
+    query = select(files_table).where(files_table.c.file_id == file_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    if row is None:
+        raise KeyError(file_id)
+    return file_of(row)
+
+
+def _known(connection: Connection, file_ids: Sequence[str]) -> set[str]:
+    known: set[str] = set()
+    for some in batched(file_ids, _AT_ONCE, strict=False):
+        query = select(files_table.c.file_id).where(files_table.c.file_id.in_(some))
+        known.update(connection.scalars(query))
+    return known
+
+
+def _save_cursor(connection: Connection, feed: str, cursor: str) -> None:
+    statement = insert_into(connection, feeds).values(feed=feed, cursor=cursor)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["feed"], set_={"cursor": cursor})
+    )
+
+
+def _status_is(word: str) -> list[Condition]:
+    """The condition that a status or an outcome names, with that of the index that finds it."""
+    if word in list(Status):
+        same = files_table.c.status == word
+        return [same] if word == Status.DONE else [same, OWED]
+    if word in list(Outcome):
+        same = files_table.c.outcome == word
+        return [same] if word == Outcome.ACCEPTED else [same, NOTED]
+    words = ", ".join([*Status, *Outcome])
+    raise ValueError(f'"{word}" is not a status or an outcome: {words}')

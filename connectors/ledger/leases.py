@@ -1,0 +1,144 @@
+"""Leases: who works on a file, and for how long they may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+
+from connectors.ledger.database import Database
+from connectors.ledger.records import facts_of, file_of, write_events
+from connectors.ledger.tables import OWED, files
+from schemas.errors import LeaseLostError
+from schemas.file import LEASED, TRANSITIONS, Event, File, Status
+
+_HELD = {fallback: held for held, fallback in LEASED.items()}
+
+
+class Leases:
+    """Files in hand. A lease's token is its owner and its attempt: one process may hold, lose and
+    hold a file again, and its first holding must not write over the second."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, status: Status, limit: int) -> Sequence[str]:
+        """File ids in that status that nobody holds and whose pause is over, oldest first.
+
+        A file whose lease has run out is due under the status it falls back to.
+        """
+        statuses = [status, _HELD[status]] if status in _HELD else [status]
+        query = (
+            select(files.c.file_id)
+            .where(files.c.status.in_(statuses), OWED, _due(status, self._database.now()))
+            .order_by(files.c.discovered_at, files.c.sent_at, files.c.file_id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return list(connection.scalars(query))
+
+    def claim(self, file_id: str, status: Status, owner: str, seconds: float) -> File | None:
+        """Take a file that is due under `status` (DISCOVERED, LOADED) into the leased status that
+        follows (PREPARING, ACKNOWLEDGING); None if it is not due. The attempt rises by one.
+
+        Raises ValueError for a status under which nothing can be claimed.
+        """
+        if status not in _HELD:
+            raise ValueError(f"a file is claimed under {' or '.join(_HELD)}, not {status}")
+        now = self._database.now()
+        statement = (
+            update(files)
+            .where(files.c.file_id == file_id, _due(status, now))
+            .values(
+                status=_HELD[status],
+                owner=owner,
+                lease_until=now + timedelta(seconds=seconds),
+                retry_at=None,
+                attempt=files.c.attempt + 1,
+                tries=files.c.tries + 1,
+            )
+            .returning(*files.c)
+        )
+        with self._database.write() as connection:
+            row = connection.execute(statement).mappings().first()
+        return file_of(row) if row is not None else None
+
+    def renew(self, file: File, seconds: float) -> None:
+        """Extend a held lease; raises LeaseLostError.
+
+        A lease that ran out while nobody else took the file can still be renewed.
+        """
+        until = self._database.now() + timedelta(seconds=seconds)
+        statement = update(files).where(_held_by(file)).values(lease_until=until)
+        with self._database.write() as connection:
+            if not connection.execute(statement).rowcount:
+                raise LeaseLostError
+
+    def advance(self, file: File, event: Event) -> File:
+        """Write a held file's new status and facts, drop its lease, and add the event.
+
+        Refuses a transition that `TRANSITIONS` does not have (ValueError); raises LeaseLostError.
+        """
+        done_at = file.done_at
+        if file.status is Status.DONE and done_at is None:
+            done_at = self._database.now()
+        file = replace(file, done_at=done_at)
+        with self._database.write() as connection:
+            was = connection.scalar(
+                select(files.c.status).where(_held_by(file)).with_for_update()
+            )
+            if was is None:
+                raise LeaseLostError
+            if file.status in LEASED or file.status not in TRANSITIONS[Status(was)]:
+                raise ValueError(f"{file.item.name} cannot advance from {was} to {file.status}")
+            row = connection.execute(
+                update(files)
+                .where(_held_by(file))
+                .values(
+                    status=file.status, owner=None, lease_until=None, tries=0, **facts_of(file)
+                )
+                .returning(*files.c)
+            ).mappings().one()
+            write_events(connection, [event])
+        return file_of(row)
+
+    def release(self, file: File, retry_at: datetime | None, event: Event) -> None:
+        """Give a held file back to be tried again at `retry_at`; raises LeaseLostError.
+
+        Nothing else of `file` is written: what the step found out is not certain.
+        """
+        with self._database.write() as connection:
+            for held, fallback in LEASED.items():
+                given = connection.execute(
+                    update(files)
+                    .where(_held_by(file), files.c.status == held)
+                    .values(status=fallback, owner=None, lease_until=None, retry_at=retry_at)
+                ).rowcount
+                if given:
+                    write_events(connection, [event])
+                    return
+            raise LeaseLostError
+
+
+def _due(status: Status, now: datetime) -> ColumnElement[bool]:
+    """Nobody holds the file and its pause is over, or its holder's lease has run out."""
+    free = and_(
+        files.c.status == status,
+        files.c.owner.is_(None),
+        or_(files.c.retry_at.is_(None), files.c.retry_at <= now),
+    )
+    if status not in _HELD:
+        return free
+    return or_(free, and_(files.c.status == _HELD[status], files.c.lease_until <= now))
+
+
+def _held_by(file: File) -> ColumnElement[bool]:
+    """The lease that `file` was claimed under is still the one in the ledger."""
+    return and_(
+        files.c.file_id == file.file_id,
+        files.c.owner == file.owner,
+        files.c.owner.is_not(None),
+        files.c.attempt == file.attempt,
+    )

@@ -1,0 +1,73 @@
+"""The ledger: every noun's part of it, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from connectors.ledger.batches import Batches
+from connectors.ledger.config import LedgerConfig
+from connectors.ledger.contents import Contents
+from connectors.ledger.database import Database
+from connectors.ledger.feeds import Feeds
+from connectors.ledger.files import Files
+from connectors.ledger.leases import Leases
+from connectors.ledger.locks import Locks
+from connectors.ledger.schema import Schema
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SqlLedger:
+    """`connectors.protocols.Ledger` on SQLite or PostgreSQL; connects when it is first used.
+
+    Its methods are those of its parts, each of which holds one noun's statements. It may be used
+    by several threads, and goes on working in a forked process. Raises RetryableError,
+    AccessDeniedError or FatalError when the database does not do its part.
+    """
+
+    def __init__(self, config: LedgerConfig, now: Callable[[], datetime] = _utc_now) -> None:
+        database = self.database = Database(config, now)
+
+        schema = Schema(database)
+        self.migrate = schema.migrate
+        self.check = schema.check
+
+        feeds = Feeds(database)
+        self.feed_state = feeds.feed_state
+        self.stop_feed = feeds.stop_feed
+        self.resume_feed = feeds.resume_feed
+        self.request_load = feeds.request_load
+        self.feeds_to_load = feeds.feeds_to_load
+
+        files = Files(database)
+        self.register = files.register
+        self.waiting = files.waiting
+        self.get = files.get
+        self.find = files.find
+        self.files = files.files
+        self.events = files.events
+        self.retry = files.retry
+        self.unfinished_of_group = files.unfinished_of_group
+        self.prune = files.prune
+
+        self.claim_content = Contents(database).claim_content
+
+        leases = Leases(database)
+        self.due = leases.due
+        self.claim = leases.claim
+        self.renew = leases.renew
+        self.advance = leases.advance
+        self.release = leases.release
+
+        locks = Locks(database)
+        self.lock_table = locks.lock_table
+        self.unlock_table = locks.unlock_table
+
+        batches = Batches(database)
+        self.open_batch = batches.open_batch
+        self.next_attempt = batches.next_attempt
+        self.commit_batch = batches.commit_batch
+        self.abandon_batch = batches.abandon_batch

@@ -1,0 +1,43 @@
+"""Locks: one load at a time writes a table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, or_
+
+from connectors.ledger.database import Database, insert_into
+from connectors.ledger.tables import table_locks
+
+
+class Locks:
+    """The leases on the warehouse's tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def lock_table(self, table: str, owner: str, seconds: float) -> bool:
+        """Take or renew the table's lease, so that only one load at a time writes it."""
+        now = self._database.now()
+        until = now + timedelta(seconds=seconds)
+        with self._database.write() as connection:
+            statement = insert_into(connection, table_locks)
+            taken = connection.execute(
+                statement.values(
+                    table_name=table, owner=owner, until=until
+                ).on_conflict_do_update(
+                    index_elements=["table_name"],
+                    set_={"owner": owner, "until": until},
+                    where=or_(table_locks.c.owner == owner, table_locks.c.until <= now),
+                )
+            )
+            return bool(taken.rowcount)
+
+    def unlock_table(self, table: str, owner: str) -> None:
+        """Give the table's lease back; quiet if somebody else has taken it over."""
+        with self._database.write() as connection:
+            connection.execute(
+                delete(table_locks).where(
+                    table_locks.c.table_name == table, table_locks.c.owner == owner
+                )
+            )

@@ -1,0 +1,27 @@
+"""Matching names against a feed's glob: `**` crosses folders, `*` and `?` do not."""
+
+from __future__ import annotations
+
+import glob
+import re
+from functools import lru_cache
+
+OUR_SUFFIXES = (".receipt.json", ".receipt.txt", ".rejected.csv")
+"""What our own answers end with; a source never lists them."""
+
+
+@lru_cache(maxsize=256)
+def compile_match(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
+    """The glob as a regular expression that matches whole keys."""
+    expression = glob.translate(pattern, recursive=True, include_hidden=True, seps="/")
+    return re.compile(expression, re.IGNORECASE if ignore_case else 0)
+
+
+def static_prefix(pattern: str) -> str:
+    """The part of a glob before its first wildcard: every match starts with it."""
+    return re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+
+
+def is_ours(key: str) -> bool:
+    """Whether a key names one of our own answers."""
+    return key.endswith(OUR_SUFFIXES)

@@ -1,0 +1,292 @@
+"""Reading contracts: ODCS v3.1 YAML into `Contract` and `View` records.
+
+https://bitol-io.github.io/open-data-contract-standard/v3.1.0/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from open_data_contract_standard.model import (
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+)
+
+from schemas.contract import (
+    Column,
+    Contract,
+    Dialect,
+    Granularity,
+    RangePartition,
+    TimePartition,
+    Type,
+    View,
+)
+from schemas.errors import ContractError
+from schemas.odcs_file import Faults, OdcsFile, Where
+from schemas.odcs_quality import column_rules, object_rules
+from schemas.odcs_types import java_to_strptime, parse_type
+
+SUFFIX = ".odcs.yaml"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
+_RESERVED = ("_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colident")
+_LABEL = re.compile(r"[a-z0-9_-]{0,63}")
+_OBJECT_WORDS = frozenset(
+    "clusteredBy partitionBy partitionRange partitionExpirationDays requirePartitionFilter labels"
+    " rejectThreshold dialect viewQuery".split()
+)
+_COLUMN_WORDS = frozenset({"headers", "formats"})
+_CLUSTERABLE = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME}
+
+
+def read_contracts(folder: Path) -> tuple[dict[str, Contract], tuple[View, ...]]:
+    """Every `*.odcs.yaml` of a folder: contracts by name, and views.
+
+    Raises ContractError that names every fault by file, line and path.
+    """
+    contracts: dict[str, Contract] = {}
+    views: list[View] = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        read = read_contract(path)
+        if isinstance(read, View):
+            views.append(read)
+        else:
+            contracts[read.name] = read
+    if not contracts:
+        raise ContractError(f"{folder} holds no contract", hint=f"add a file named *{SUFFIX}")
+    return contracts, tuple(views)
+
+
+def read_contract(path: Path) -> Contract | View:
+    """The contract, or the view, that one ODCS file describes; raises ContractError."""
+    file = OdcsFile(path)
+    document = OpenDataContractStandard(**file.checked())
+    faults = file.faults
+    objects = document.schema_ or []
+    if len(objects) != 1:
+        faults.add(("schema",), f"holds {len(objects)} objects; one table a file is needed")
+        faults.raise_any()
+    (table,) = objects
+    where: Where = ("schema", 0)
+    if table.name != path.name.removesuffix(SUFFIX):
+        faults.add((*where, "name"), f'"{table.name}" must be the file\'s name without {SUFFIX}')
+    words = _words(table.customProperties, _OBJECT_WORDS, where, faults)
+    dataset, name = _place(table, where, faults)
+    description = table.description
+    if table.physicalType == "view":
+        query = words.get("viewQuery")
+        if not isinstance(query, str):
+            faults.add(where, "a view needs the customProperty viewQuery")
+        faults.raise_any()
+        return View(dataset=dataset, name=name, query=str(query), description=description)
+    contract = _contract(table, words, where, faults)
+    faults.raise_any()
+    version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return Contract(
+        name=str(table.name),
+        version=version,
+        table=name,
+        dataset=dataset,
+        description=description,
+        **contract,
+    )
+
+
+def _contract(
+    table: SchemaObject, words: dict[str, Any], where: Where, faults: Faults
+) -> dict[str, Any]:
+    """The contract's fields, as far as they are right; the faults say what is not."""
+    properties = table.properties or []
+    columns = []
+    expectations = list(object_rules(table.quality or [], where, faults))
+    seen: set[str] = set()
+    for index, each in enumerate(properties):
+        at = (*where, "properties", index)
+        column = _column(each, at, faults)
+        if column is None:
+            continue
+        if column.name.casefold() in seen:
+            faults.add((*at, "name"), f'"{column.name}" comes twice')
+        seen.add(column.name.casefold())
+        columns.append(column)
+        expectations += column_rules(each, column, at, faults)
+    keys = [each for each in properties if each.primaryKey]
+    keys.sort(key=lambda each: each.primaryKeyPosition or 0)
+    return {
+        "columns": tuple(columns),
+        "primary_key": tuple(_name_of(each) for each in keys),
+        "partition": _partition(properties, columns, words, where, faults),
+        "require_partition_filter": bool(words.get("requirePartitionFilter", False)),
+        "clustering": _clustering(words.get("clusteredBy", []), columns, where, faults),
+        "labels": _labels(words.get("labels", {}), where, faults),
+        "expectations": tuple(expectations),
+        "dialect": _dialect(words.get("dialect", {}), where, faults),
+        "reject_threshold": _threshold(words.get("rejectThreshold", 0.5), where, faults),
+    }
+
+
+def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
+    name = _name_of(each)
+    if not _NAME.fullmatch(name) or name.lower().startswith(_RESERVED):
+        faults.add((*at, "name"), f'"{name}" cannot be a column\'s name in BigQuery')
+        return None
+    parsed = parse_type(each, at, faults)
+    if parsed is None:
+        return None
+    words = _words(each.customProperties, _COLUMN_WORDS, at, faults)
+    formats = [str(form) for form in words.get("formats", [])]
+    options = each.logicalTypeOptions or {}
+    if parsed.type in (Type.DATE, Type.DATETIME, Type.TIME, Type.TIMESTAMP) and "format" in options:
+        try:
+            formats.insert(0, java_to_strptime(str(options["format"])))
+        except ValueError as error:
+            faults.add((*at, "logicalTypeOptions", "format"), str(error))
+    return Column(
+        name=name,
+        type=parsed.type,
+        required=bool(each.required or each.primaryKey),
+        unique=bool(each.unique),
+        description=each.description,
+        precision=parsed.precision,
+        scale=parsed.scale,
+        max_length=parsed.max_length,
+        headers=tuple(str(header) for header in words.get("headers", [])),
+        formats=tuple(formats),
+        derived=each.transformLogic is not None,
+    )
+
+
+def _name_of(each: SchemaProperty) -> str:
+    return str(each.physicalName or each.name or "")
+
+
+def _place(table: SchemaObject, where: Where, faults: Faults) -> tuple[str | None, str]:
+    """Dataset and table of `physicalName`."""
+    dataset, _, name = str(table.physicalName or table.name).rpartition(".")
+    for part in filter(None, (dataset, name)):
+        if not re.fullmatch(r"[A-Za-z0-9_]{1,1024}", part):
+            faults.add(
+                (*where, "physicalName"),
+                f'"{part}" may hold letters, digits and underscores; write table or dataset.table',
+            )
+    return dataset or None, name
+
+
+def _partition(
+    properties: Sequence[SchemaProperty],
+    columns: Sequence[Column],
+    words: dict[str, Any],
+    where: Where,
+    faults: Faults,
+) -> TimePartition | RangePartition | None:
+    chosen = [_name_of(each) for each in properties if each.partitioned]
+    if len(chosen) > 1:
+        faults.add(where, f"BigQuery partitions by one column, not by {', '.join(chosen)}")
+        return None
+    column = next((each for each in columns if each.name in chosen), None)
+    if column is None:
+        return None
+    if column.type is Type.INT64:
+        return _range(column, words.get("partitionRange"), where, faults)
+    if column.type not in (Type.DATE, Type.DATETIME, Type.TIMESTAMP):
+        faults.add(where, f"{column.name} is {column.type}; BigQuery cannot partition by it")
+        return None
+    unit = str(words.get("partitionBy", "DAY"))
+    if unit not in list(Granularity):
+        faults.add(where, f'partitionBy "{unit}" is not one of {", ".join(Granularity)}')
+        return None
+    if column.type is Type.DATE and unit == Granularity.HOUR:
+        faults.add(where, f"{column.name} is a DATE and has no hours; use DAY, MONTH or YEAR")
+    expiration = words.get("partitionExpirationDays")
+    if expiration is not None and (not isinstance(expiration, int) or expiration < 1):
+        faults.add(where, "partitionExpirationDays must be a whole number of days")
+        expiration = None
+    return TimePartition(
+        column=column.name, granularity=Granularity(unit), expiration_days=expiration
+    )
+
+
+def _range(column: Column, given: Any, where: Where, faults: Faults) -> RangePartition | None:
+    names = ("start", "end", "interval")
+    if not isinstance(given, dict) or not all(isinstance(given.get(n), int) for n in names):
+        faults.add(where, f"{column.name}: partitionRange needs start, end and interval")
+        return None
+    start, end, interval = (given[name] for name in names)
+    if interval < 1 or end <= start or (end - start) / interval > 10_000:
+        faults.add(where, "partitionRange must make between 1 and 10,000 partitions")
+        return None
+    return RangePartition(column=column.name, start=start, end=end, interval=interval)
+
+
+def _clustering(
+    given: Any, columns: Sequence[Column], where: Where, faults: Faults
+) -> tuple[str, ...]:
+    names = [str(name) for name in given] if isinstance(given, list) else [str(given)]
+    types = {column.name: column.type for column in columns}
+    if len(names) > 4:
+        faults.add(where, f"clusteredBy names {len(names)} columns; BigQuery takes up to four")
+    for name in names:
+        if name not in types:
+            faults.add(where, f'clusteredBy names "{name}", which is not a column')
+        elif types[name] not in _CLUSTERABLE:
+            faults.add(where, f"BigQuery cannot cluster by {name}, a {types[name]}")
+    return tuple(names)
+
+
+def _labels(given: Any, where: Where, faults: Faults) -> dict[str, str]:
+    if not isinstance(given, dict):
+        faults.add(where, "labels must be a mapping")
+        return {}
+    labels = {str(key): str(value) for key, value in given.items()}
+    for key, value in labels.items():
+        if not key or not key[0].isalpha() or not all(map(_LABEL.fullmatch, (key, value))):
+            faults.add(
+                where,
+                f'label "{key}: {value}": up to 63 lower-case letters, digits, _ and -',
+            )
+    return labels
+
+
+def _dialect(given: Any, where: Where, faults: Faults) -> Dialect:
+    import codecs
+
+    known = ("encoding", "delimiter", "quote", "nulls")
+    if not isinstance(given, dict) or set(given) - set(known):
+        faults.add(where, f"dialect knows {', '.join(known)}")
+        return Dialect()
+    values = dict(given)
+    if "nulls" in values:
+        values["nulls"] = tuple(str(each) for each in values["nulls"])
+    dialect = Dialect(**values)
+    try:
+        codecs.lookup(dialect.encoding)
+    except LookupError:
+        faults.add(where, f'dialect.encoding "{dialect.encoding}" is not known')
+    if len(dialect.delimiter) != 1 or len(dialect.quote) > 1:
+        faults.add(where, "dialect.delimiter is one character, dialect.quote one or none")
+    return dialect
+
+
+def _threshold(given: Any, where: Where, faults: Faults) -> float:
+    if not isinstance(given, int | float) or not 0 <= given <= 1:
+        faults.add(where, "rejectThreshold is a share of rows between 0 and 1")
+        return 0.5
+    return float(given)
+
+
+def _words(
+    given: Sequence[Any] | None, known: frozenset[str], where: Where, faults: Faults
+) -> dict[str, Any]:
+    """customProperties as a mapping; unknown names are faults unless they start with `x-`."""
+    words: dict[str, Any] = {}
+    for index, each in enumerate(given or []):
+        if each.property in known:
+            words[each.property] = each.value
+        elif not str(each.property).startswith("x-"):
+            faults.unknown((*where, "customProperties", index), str(each.property), known)
+    return words

@@ -1,0 +1,135 @@
+"""An ODCS file: its YAML with positions, checked against the standard's own JSON schema."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft201909Validator
+from jsonschema.exceptions import ValidationError
+from open_data_contract_standard.model import OpenDataContractStandard
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
+
+from schemas.errors import ContractError
+
+_LARGEST = 1024 * 1024
+
+type Where = tuple[str | int, ...]
+
+
+class Faults:
+    """The faults of one file, each with its line and path."""
+
+    def __init__(self, path: Path, tree: Any) -> None:
+        self._path, self._tree = path, tree
+        self._found: list[tuple[int, str]] = []
+
+    def add(self, where: Where, what: str) -> None:
+        """Note a fault at a place such as `("schema", 0, "properties", 2)`."""
+        line, dotted, node = 1, "", self._tree
+        for key in where:
+            dotted += f"[{key}]" if isinstance(key, int) else f".{key}"
+            try:
+                at = node.lc.key(key) if isinstance(node, Mapping) else node.lc.item(key)
+                line, node = at[0] + 1, node[key]
+            except (KeyError, IndexError, AttributeError, TypeError):
+                break
+        self._found.append((line, f"{self._path}:{line}: {dotted.lstrip('.') or 'file'}: {what}"))
+
+    def unknown(self, where: Where, name: str, known: Iterable[str]) -> None:
+        """Note a name that nobody knows, with the likeliest one that was meant."""
+        close = difflib.get_close_matches(name, list(known), 1, 0.5)
+        meant = f'; did you mean "{close[0]}"?' if close else f"; known: {', '.join(sorted(known))}"
+        self.add(where, f'"{name}" is not known{meant}')
+
+    def raise_any(self) -> None:
+        """Raise one ContractError for all faults, if there are any."""
+        if self._found:
+            lines = [text for _, text in sorted(set(self._found))]
+            raise ContractError("\n".join(lines), hint=f"correct {self._path}")
+
+
+class OdcsFile:
+    """One contract file, read with the lines of its keys."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._tree = _load(path)
+        self.faults = Faults(path, self._tree)
+
+    def checked(self) -> dict[str, Any]:
+        """The file's plain values; raises ContractError for what the standard does not allow."""
+        plain = json.loads(json.dumps(self._tree, default=str))
+        for error in _validator().iter_errors(plain):
+            self._explain(error)
+        self.faults.raise_any()
+        return dict(plain)
+
+    def _explain(self, error: ValidationError) -> None:
+        """Note the innermost reasons of a schema error, in a person's words."""
+        if error.context:
+            deepest = max(error.context, key=lambda each: len(each.absolute_path))
+            self._explain(deepest)
+            return
+        where = tuple(error.absolute_path)
+        if error.validator in ("unevaluatedProperties", "additionalProperties"):
+            instance = error.instance if isinstance(error.instance, dict) else {}
+            known = _known_names()
+            strangers = [key for key in instance if key not in known]
+            for key in strangers:
+                self.faults.unknown((*where, key), key, known)
+            if not strangers:
+                self.faults.add(where, error.message[:200])
+        else:
+            self.faults.add(where, error.message[:200])
+
+
+@cache
+def _validator() -> Draft201909Validator:
+    return Draft201909Validator(json.loads(OpenDataContractStandard.json_schema()))
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    """Every property name that the standard has anywhere."""
+    names: set[str] = set()
+
+    def collect(node: Any) -> None:
+        if isinstance(node, dict):
+            if isinstance(node.get("properties"), dict):
+                names.update(node["properties"])
+            for each in node.values():
+                collect(each)
+        elif isinstance(node, list):
+            for each in node:
+                collect(each)
+
+    collect(json.loads(OpenDataContractStandard.json_schema()))
+    return frozenset(names)
+
+
+def _load(path: Path) -> Any:
+    """The YAML tree; refuses huge files, aliases (which can grow without bound) and repeats."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ContractError(f"{path} is larger than a contract ever is (1 MB)")
+        text = path.read_text(encoding="utf-8")
+        yaml = YAML(typ="rt")
+        for event in yaml.parse(text):
+            if isinstance(event, AliasEvent):
+                line = event.start_mark.line + 1
+                raise ContractError(f"{path}:{line}: YAML aliases are not read in contracts")
+        tree = yaml.load(text)
+    except YAMLError as error:
+        raise ContractError(f"{path} is not YAML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path} cannot be read: {error}") from error
+    if not isinstance(tree, Mapping):
+        raise ContractError(f"{path}: a mapping of keys is expected")
+    return tree
