@@ -48,7 +48,7 @@ class FolderSource:
         """Pages of matching files; `cursor` is not used, a listing is whole."""
         pattern = compile_match(match)
         with self._translated():
-            for paths in batched(self._walk(self._root), 1000):
+            for paths in batched(self._walk(self._root), 1000, strict=False):
                 found = (self._item(path) for path in paths if pattern.match(self._key(path)))
                 yield Page(items=tuple(item for item in found if item is not None))
 
@@ -60,9 +60,14 @@ class FolderSource:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(path)
-            elif entry.is_file() and not entry.name.endswith(_UNFINISHED) and not is_ours(path.name):
-                if path.resolve().is_relative_to(self._root):
-                    yield path
+            elif entry.is_file() and self._wanted(path):
+                yield path
+
+    def _wanted(self, path: Path) -> bool:
+        """Whether a file is finished, not ours, and really below the folder."""
+        if path.name.endswith(_UNFINISHED) or is_ours(path.name):
+            return False
+        return path.resolve().is_relative_to(self._root)
 
     def _item(self, path: Path) -> Item | None:
         try:

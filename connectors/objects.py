@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from schemas.errors import AccessDeniedError, ConfigError, RetryableError
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=/-]*")
-_RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+_RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 
 
 class StorageConfig(BaseModel):
@@ -58,12 +58,10 @@ class ObjectStorage:
         with self._translated(key):
             if self.exists(key):
                 return False
+            # A multi-part upload cannot be made conditional; the check above has to do.
             small = path.stat().st_size < 8 * 1024 * 1024
             try:
-                # A multi-part upload cannot be made conditional; the check above has to do.
-                obstore.put(
-                    self._store, _safe(key), path, **({"mode": "create"} if small else {})
-                )
+                obstore.put(self._store, _safe(key), path, mode="create" if small else "overwrite")
             except AlreadyExistsError:
                 return False
         return True

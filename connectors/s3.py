@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import boto3
 from botocore.config import Config
@@ -29,9 +29,6 @@ from schemas.errors import (
 )
 from schemas.item import Item, Page
 from schemas.receipt import Answer
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client  # type: ignore[import-not-found, unused-ignore]
 
 _MARKERS = ("_SUCCESS", ".keep", ".gitkeep", "_$folder$")
 _DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "ExpiredToken"}
@@ -77,7 +74,7 @@ class S3Source:
                 items = [self._item(each) for each in page if self._wanted(each, pattern)]
                 yield Page(items=tuple(items))
 
-    def _pages(self, prefix: str) -> Iterator[list[dict[str, Any]]]:
+    def _pages(self, prefix: str) -> Iterator[Sequence[dict[str, Any]]]:
         bucket = self._config.bucket
         if not self._versioned:
             pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -168,7 +165,7 @@ class S3Source:
     @cached_property
     def _versioned(self) -> bool:
         reply = self._client.get_bucket_versioning(Bucket=self._config.bucket)
-        return reply.get("Status") == "Enabled"
+        return bool(reply.get("Status") == "Enabled")
 
     @cached_property
     def _client(self) -> Any:
@@ -247,7 +244,7 @@ def _assumed(session: boto3.Session, role_arn: str) -> boto3.Session:
     """A session whose credentials are the role's, renewed before they expire."""
     core: Any = get_session()
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=session._session.create_client,  # type: ignore[attr-defined]
+        client_creator=session._session.create_client,
         source_credentials=session.get_credentials(),
         role_arn=role_arn,
         extra_args={"RoleSessionName": "waybill"},

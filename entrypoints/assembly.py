@@ -11,13 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from connectors.registry import connector_class
-from schemas.odcs import read_contracts
-
 from connectors.protocols import Source
+from connectors.registry import connector_class
 from entrypoints.feeds import read_feeds
 from entrypoints.settings import Part, Settings
 from pipelines.runtime import Runtime
+from schemas.odcs import read_contracts
 
 
 def build_runtime(settings: Settings) -> Runtime:

@@ -129,11 +129,20 @@ def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> lis
             hint="correct the expectation in the contract",
         ) from error
     # GX answers in an order of its own, and adds defaults to the arguments.
-    return [
-        _broken(expectations[result.expectation_config.meta["index"]], result)
-        for result in results
-        if not result.success
-    ]
+    pending = list(expectations)
+    taken = [(_take(pending, result.expectation_config), result) for result in results]
+    return [_broken(expectation, result) for expectation, result in taken if not result.success]
+
+
+def _take(pending: list[Expectation], config: Any) -> Expectation:
+    """Take out of `pending` the expectation that a result is about."""
+    for each in pending:
+        if each.type == config.type and all(
+            config.kwargs.get(key) == value for key, value in each.kwargs.items()
+        ):
+            pending.remove(each)
+            return each
+    raise ContractError(f"Great Expectations answered for a rule nobody asked for: {config.type}")
 
 
 def _broken(expectation: Expectation, result: Any) -> Broken:

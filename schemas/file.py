@@ -75,8 +75,8 @@ class File:
     """One row of the ledger: an item, where it is on its way and what is known of it.
 
     `attempt` rises with every claim and is part of every staged key, so that a worker that lost
-    its lease can never write over its successor. `tries` counts the claims since the file last got a
-    step further. `owner` is the lease's token while one is held.
+    its lease can never write over its successor. `tries` counts the claims since the file last
+    got a step further. `owner` is the lease's token while one is held.
     """
 
     file_id: str

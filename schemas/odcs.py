@@ -37,8 +37,17 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _RESERVED = ("_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colident")
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 _OBJECT_WORDS = frozenset(
-    "clusteredBy partitionBy partitionRange partitionExpirationDays requirePartitionFilter labels"
-    " rejectThreshold dialect viewQuery".split()
+    [
+        "clusteredBy",
+        "partitionBy",
+        "partitionRange",
+        "partitionExpirationDays",
+        "requirePartitionFilter",
+        "labels",
+        "rejectThreshold",
+        "dialect",
+        "viewQuery",
+    ]
 )
 _COLUMN_WORDS = frozenset({"headers", "formats"})
 _CLUSTERABLE = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME}

@@ -32,11 +32,12 @@ class Faults:
 
     def add(self, where: Where, what: str) -> None:
         """Note a fault at a place such as `("schema", 0, "properties", 2)`."""
-        line, dotted, node = 1, "", self._tree
+        line, dotted = 1, ""
+        node: Any = self._tree
         for key in where:
             dotted += f"[{key}]" if isinstance(key, int) else f".{key}"
             try:
-                at = node.lc.key(key) if isinstance(node, Mapping) else node.lc.item(key)
+                at = node.lc.item(key) if isinstance(key, int) else node.lc.key(key)
                 line, node = at[0] + 1, node[key]
             except (KeyError, IndexError, AttributeError, TypeError):
                 break
@@ -60,7 +61,7 @@ class OdcsFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._tree = _load(path)
+        self._tree: Any = _load(path)
         self.faults = Faults(path, self._tree)
 
     def checked(self) -> dict[str, Any]:
@@ -90,9 +91,15 @@ class OdcsFile:
             self.faults.add(where, error.message[:200])
 
 
+def _standard() -> Any:
+    """The JSON schema that the standard's own package ships."""
+    text: str = OpenDataContractStandard.json_schema()  # type: ignore[no-untyped-call]
+    return json.loads(text)
+
+
 @cache
 def _validator() -> Draft201909Validator:
-    return Draft201909Validator(json.loads(OpenDataContractStandard.json_schema()))
+    return Draft201909Validator(_standard())
 
 
 @cache
@@ -110,7 +117,7 @@ def _known_names() -> frozenset[str]:
             for each in node:
                 collect(each)
 
-    collect(json.loads(OpenDataContractStandard.json_schema()))
+    collect(_standard())
     return frozenset(names)
 
 

@@ -155,7 +155,9 @@ def _severity(rule: DataQuality, at: Where, faults: Faults) -> str:
 
 
 def _rule(name: str, column: Column, **kwargs: Any) -> Expectation:
-    given = {key: value for key, value in kwargs.items() if value is not None and value is not False}
+    given = {
+        key: value for key, value in kwargs.items() if value is not None and value is not False
+    }
     return Expectation(type=name, kwargs={"column": column.name, **given}, column=column.name)
 
 

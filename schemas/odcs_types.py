@@ -1,4 +1,4 @@
-"""Types of ODCS: `physicalType` and `logicalType` into BigQuery's, date patterns into strptime's."""
+"""Types of ODCS into BigQuery's, and its date patterns into strptime's."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def parse_type(each: SchemaProperty, at: Where, faults: Faults) -> ParsedType | 
         faults.unknown((*at, "physicalType"), word, [*Type, *_SYNONYMS])
         return None
     if each.logicalType and kind not in _LOGICAL.get(each.logicalType, set(Type)):
-        faults.add(
-            (*at, "physicalType"), f"{kind} does not fit the logicalType {each.logicalType}"
-        )
+        faults.add((*at, "physicalType"), f"{kind} does not fit the logicalType {each.logicalType}")
     first = int(match[2]) if match[2] else None
     second = int(match[3]) if match[3] else None
     return _with_parameters(kind, first, second, (*at, "physicalType"), faults)

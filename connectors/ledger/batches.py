@@ -26,9 +26,7 @@ class Batches:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open_batch(
-        self, feed: str, table: str, max_files: int, max_bytes: int
-    ) -> Batch | None:
+    def open_batch(self, feed: str, table: str, max_files: int, max_bytes: int) -> Batch | None:
         """The table's open batch for the feed, or a new one of its prepared files; None if none.
 
         Files of one batch share a contract version and are ordered by `sent_at`. Clears the
@@ -36,11 +34,15 @@ class Batches:
         """
         with self._database.write() as connection:
             clear_request(connection, feed)
-            row = connection.execute(
-                select(batches).where(
-                    batches.c.feed == feed, batches.c.table_name == table, OPEN
+            row = (
+                connection.execute(
+                    select(batches).where(
+                        batches.c.feed == feed, batches.c.table_name == table, OPEN
+                    )
                 )
-            ).mappings().first()
+                .mappings()
+                .first()
+            )
             if row is not None:
                 return _batch_of(connection, row)
             chosen = _choose(connection, feed, max_files, max_bytes)
@@ -48,7 +50,10 @@ class Batches:
                 return None
             batch = Batch(
                 batch_id=batch_id_of(table, chosen),
-                feed=feed, table=table, files=(), created_at=self._database.now(),
+                feed=feed,
+                table=table,
+                files=(),
+                created_at=self._database.now(),
             )
             _write(connection, batch, chosen)
             loading = (
@@ -68,9 +73,7 @@ class Batches:
                 raise LeaseLostError(f"batch {batch.batch_id} is {row['status']} already")
             attempt = max(row["attempt"], batch.attempt + 1)
             connection.execute(
-                update(batches)
-                .where(batches.c.batch_id == batch.batch_id)
-                .values(attempt=attempt)
+                update(batches).where(batches.c.batch_id == batch.batch_id).values(attempt=attempt)
             )
             return replace(batch, attempt=attempt)
 
@@ -82,8 +85,11 @@ class Batches:
         removed = sum(removal.rows for removal in committed.removals)
         with self._database.write() as connection:
             if not self._finish(
-                connection, batch, BatchStatus.COMMITTED,
-                rows=committed.rows, rows_removed=removed,
+                connection,
+                batch,
+                BatchStatus.COMMITTED,
+                rows=committed.rows,
+                rows_removed=removed,
             ):
                 return
             connection.execute(
@@ -183,9 +189,7 @@ def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -
     for row in connection.execute(query).mappings():
         file = file_of(row)
         size += file.size or 0
-        if chosen and (
-            size > max_bytes or file.contract_version != chosen[0].contract_version
-        ):
+        if chosen and (size > max_bytes or file.contract_version != chosen[0].contract_version):
             break
         chosen.append(file)
     return chosen

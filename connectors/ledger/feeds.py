@@ -63,9 +63,7 @@ class Feeds:
 
     def feeds_to_load(self) -> Sequence[str]:
         """Feeds that have prepared files or an open batch, by name."""
-        query = union(
-            select(files.c.feed).where(PREPARED), select(batches.c.feed).where(OPEN)
-        )
+        query = union(select(files.c.feed).where(PREPARED), select(batches.c.feed).where(OPEN))
         with self._database.read() as connection:
             return sorted(connection.scalars(query))
 
@@ -80,6 +78,4 @@ def clear_request(connection: Connection, feed: str) -> None:
 
 def _ensure(connection: Connection, feed: str) -> None:
     """Make sure that the feed has a row."""
-    connection.execute(
-        insert_into(connection, feeds).values(feed=feed).on_conflict_do_nothing()
-    )
+    connection.execute(insert_into(connection, feeds).values(feed=feed).on_conflict_do_nothing())

@@ -132,9 +132,14 @@ class Files:
             if old.status not in (Status.DONE, Status.FAILED):
                 raise ValueError(f"{old.item.name} is {old.status}: it is still on its way")
             fresh = File(
-                file_id=file_id, feed=old.feed, source=old.source, item=old.item,
+                file_id=file_id,
+                feed=old.feed,
+                source=old.source,
+                item=old.item,
                 status=Status.DISCOVERED,
-                sha256=old.sha256, size=old.size, landing_key=old.landing_key,
+                sha256=old.sha256,
+                size=old.size,
+                landing_key=old.landing_key,
             )
             connection.execute(
                 update(files_table)

@@ -86,21 +86,23 @@ class Leases:
             done_at = self._database.now()
         file = replace(file, done_at=done_at)
         with self._database.write() as connection:
-            was = connection.scalar(
-                select(files.c.status).where(_held_by(file)).with_for_update()
-            )
+            was = connection.scalar(select(files.c.status).where(_held_by(file)).with_for_update())
             if was is None:
                 raise LeaseLostError
             if file.status in LEASED or file.status not in TRANSITIONS[Status(was)]:
                 raise ValueError(f"{file.item.name} cannot advance from {was} to {file.status}")
-            row = connection.execute(
-                update(files)
-                .where(_held_by(file))
-                .values(
-                    status=file.status, owner=None, lease_until=None, tries=0, **facts_of(file)
+            row = (
+                connection.execute(
+                    update(files)
+                    .where(_held_by(file))
+                    .values(
+                        status=file.status, owner=None, lease_until=None, tries=0, **facts_of(file)
+                    )
+                    .returning(*files.c)
                 )
-                .returning(*files.c)
-            ).mappings().one()
+                .mappings()
+                .one()
+            )
             write_events(connection, [event])
         return file_of(row)
 

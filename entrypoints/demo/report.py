@@ -6,13 +6,13 @@ import email
 import email.policy
 from pathlib import Path
 
-from entrypoints.demo.servers import MailEndpoint
 from imapclient import IMAPClient
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.panel import Panel
 
 from entrypoints.cli.screen import file_table, plain_table, printable
+from entrypoints.demo.servers import MailEndpoint
 from pipelines.runtime import Runtime
 from schemas.file import File
 

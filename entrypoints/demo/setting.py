@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
 from ruamel.yaml import YAML
 
+from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
 from schemas.errors import ConfigError
 
 BUCKET, MAILBOX = "drop", "reports@example.com"

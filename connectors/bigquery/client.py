@@ -1,0 +1,124 @@
+"""The BigQuery client: credentials, small queries, and waiting for jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import google.auth
+from google.api_core.client_options import ClientOptions
+from google.auth import impersonated_credentials
+from google.auth.credentials import AnonymousCredentials, Credentials
+from google.cloud import bigquery
+from google.oauth2 import service_account
+
+from connectors.bigquery.config import BigQueryConfig
+from connectors.bigquery.errors import translated
+from schemas.errors import ConfigError, RetryableError
+
+REQUEST_SECONDS = 20.0
+"""How long one request may take. Google's own retries go on for ten minutes."""
+RETRY = bigquery.DEFAULT_RETRY.with_timeout(REQUEST_SECONDS)
+STOP_SECONDS = 10.0
+"""How long a job that was told to stop is watched."""
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_POLL_FIRST, _POLL_LONGEST = 0.05, 1.0
+
+type Job = bigquery.LoadJob | bigquery.QueryJob
+type Parameter = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
+
+
+def connect(config: BigQueryConfig) -> bigquery.Client:
+    """A client with the configured credentials; nothing is sent yet. Raises ConfigError."""
+    options = ClientOptions(api_endpoint=config.api_endpoint) if config.api_endpoint else None
+    with translated("let us in"):
+        return bigquery.Client(
+            project=config.project,
+            location=config.location,
+            credentials=_credentials(config),
+            client_options=options,
+        )
+
+
+def _credentials(config: BigQueryConfig) -> Credentials:
+    if config.keyless:
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    try:
+        if config.credentials_file is not None:
+            own = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
+                str(config.credentials_file), scopes=[_SCOPE]
+            )
+        else:
+            own, _ = google.auth.default(scopes=[_SCOPE])  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"the service account's key file cannot be read: {error}",
+            hint="see warehouse.credentials_file",
+        ) from error
+    if config.impersonate is None:
+        return own  # type: ignore[no-any-return]
+    return impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
+        source_credentials=own, target_principal=config.impersonate, target_scopes=[_SCOPE]
+    )
+
+
+def query_config(
+    config: BigQueryConfig, parameters: Sequence[Parameter] = ()
+) -> bigquery.QueryJobConfig:
+    """The settings of every query: parameters, and what it may cost in bytes and time."""
+    settings = bigquery.QueryJobConfig(query_parameters=list(parameters))
+    settings.use_legacy_sql = False
+    settings.job_timeout_ms = int(config.job_timeout * 1000)
+    if config.maximum_bytes_billed is not None:
+        settings.maximum_bytes_billed = config.maximum_bytes_billed
+    return settings
+
+
+def rows(
+    client: bigquery.Client,
+    config: BigQueryConfig,
+    sql: str,
+    parameters: Sequence[Parameter] = (),
+) -> list[tuple[Any, ...]]:
+    """The rows of a query. Vendor exceptions pass through."""
+    job = client.query(
+        sql,
+        job_config=query_config(config, parameters),
+        retry=RETRY,
+        timeout=REQUEST_SECONDS,
+        job_retry=None,
+    )
+    found = job.result(retry=RETRY, timeout=config.job_timeout, job_retry=None)
+    return [tuple(row.values()) for row in found]
+
+
+def wait(client: bigquery.Client, job: Job, config: BigQueryConfig) -> None:
+    """Wait until the job is done, whether it succeeded or not.
+
+    A job is told to stop `job_timeout` seconds after its creation; raises RetryableError if it
+    has not stopped soon after.
+    """
+    limit = time.time() + config.job_timeout
+    if job.created is not None:
+        limit = job.created.timestamp() + config.job_timeout
+    if _done_by(job, limit):
+        return
+    client.cancel_job(job.job_id, location=job.location, retry=RETRY, timeout=REQUEST_SECONDS)
+    if not _done_by(job, time.time() + STOP_SECONDS):
+        raise RetryableError(
+            f"job {job.job_id} did not end within {config.job_timeout:g} s,"
+            " nor when it was told to stop"
+        )
+
+
+def _done_by(job: Job, limit: float) -> bool:
+    pause = _POLL_FIRST
+    while job.state != "DONE":
+        if time.time() > limit:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, _POLL_LONGEST)
+        job.reload(retry=RETRY, timeout=REQUEST_SECONDS)
+    return True

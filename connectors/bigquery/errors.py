@@ -1,0 +1,123 @@
+"""What BigQuery's errors mean for us: https://cloud.google.com/bigquery/docs/error-messages."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, GoogleAPIError, RetryError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.auth.exceptions import TransportError as AuthTransportError
+
+from schemas.errors import (
+    AccessDeniedError,
+    AttemptSpentError,
+    ConfigError,
+    DataError,
+    FatalError,
+    RetryableError,
+    ThrottledError,
+    WaybillError,
+)
+
+STAGING_INCOMPLETE = "waybill: the staging table is not complete"
+"""What the transaction raises when it does not find the rows that were staged."""
+
+_THROTTLED = {"rateLimitExceeded", "quotaExceeded", "jobRateLimitExceeded"}
+_DENIED = {"accessDenied", "authError", "blocked", "required", "forbidden"}
+_RETRYABLE = {
+    "backendError",
+    "internalError",
+    "jobBackendError",
+    "jobInternalError",
+    "badGateway",
+    "resourceInUse",
+    "stopped",
+    "tableUnavailable",
+    "timeout",
+    "conditionNotMet",
+}
+_CONFLICT = re.compile(
+    r"concurrent update|transaction is aborted|could not serialize|failed to commit"
+    r"|transaction conflict",
+    re.I,
+)
+_DATA = re.compile(
+    r"not null constraint|required (field|column|value)|null (value|is not allowed)"
+    r"|overflow|out of range|maximum length|too many partitions|invalid input|parse"
+    r"|bad \w+ value|invalid \w+ value|could not (cast|convert)|conversion error",
+    re.I,
+)
+_PROGRAM = re.compile(r"syntax error|unrecognized name|not found|no matching signature", re.I)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise `schemas.errors` in place of Google's. `doing` completes "BigQuery did not …"."""
+    try:
+        yield
+    except (
+        GoogleAPIError,
+        GoogleAuthError,
+        requests.RequestException,
+        concurrent.futures.TimeoutError,
+        ConnectionError,
+    ) as error:
+        raise translate(error, doing) from error
+
+
+def translate(error: BaseException, doing: str) -> WaybillError:
+    """Our error for one of Google's."""
+    if isinstance(error, RetryError) and error.cause is not None:
+        error = error.cause
+    if isinstance(error, GoogleAPICallError):
+        first = error.errors[0] if error.errors else {}
+        reason = first.get("reason", "") if isinstance(first, dict) else ""
+        message = first.get("message", "") if isinstance(first, dict) else ""
+        return meaning(reason, message or str(error), doing, error.code)
+    if isinstance(error, DefaultCredentialsError):
+        return ConfigError(
+            "there are no credentials for BigQuery",
+            hint="set warehouse.credentials_file, or run `gcloud auth application-default login`",
+        )
+    if isinstance(error, GoogleAuthError) and not (
+        isinstance(error, AuthTransportError) or error.retryable
+    ):
+        return AccessDeniedError(f"BigQuery refused our credentials: {_line(str(error))}")
+    return RetryableError(f"BigQuery did not {doing}: no answer ({type(error).__name__})")
+
+
+def meaning(reason: str, message: str, doing: str, code: int | None = None) -> WaybillError:
+    """Our error for an error's `reason`, message and HTTP status."""
+    said = f"BigQuery did not {doing}: {_line(message)}"
+    if STAGING_INCOMPLETE in message:
+        return AttemptSpentError(f"{doing}: the staging table is gone or not complete")
+    if reason in _THROTTLED or code == requests.codes.too_many_requests:
+        return ThrottledError(said)
+    if reason in _DENIED or code == requests.codes.unauthorized:
+        return AccessDeniedError(said, hint="check the service account's roles")
+    if reason in _RETRYABLE or (code or 0) >= requests.codes.server_error:
+        return RetryableError(said)
+    if _CONFLICT.search(message) or code in (
+        requests.codes.conflict,
+        requests.codes.request_timeout,
+        requests.codes.precondition_failed,
+    ):
+        return RetryableError(said)
+    if reason == "notFound" or code == requests.codes.not_found:
+        return FatalError(said, hint="run `waybill apply` to create what is missing")
+    if reason == "bytesBilledLimitExceeded":
+        return FatalError(said, hint="raise warehouse.maximum_bytes_billed")
+    if code == requests.codes.forbidden:
+        return AccessDeniedError(said, hint="check the project's billing and permissions")
+    if _DATA.search(message) and not _PROGRAM.search(message):
+        return DataError(said)
+    return FatalError(said, hint="run `waybill plan` to see what differs from the contract")
+
+
+def _line(message: str) -> str:
+    """The first line of a vendor's message, short enough to be read."""
+    return message.strip().split("\n", 1)[0][:500]

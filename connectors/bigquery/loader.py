@@ -1,0 +1,237 @@
+"""Loader: a batch's staged files into staging tables, by load jobs that can be taken up again."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+from google.api_core.exceptions import Conflict, GoogleAPIError, NotFound
+from google.cloud import bigquery
+
+from connectors.bigquery import names
+from connectors.bigquery.client import REQUEST_SECONDS, RETRY, wait
+from connectors.bigquery.config import BigQueryConfig
+from connectors.bigquery.errors import meaning
+from connectors.bigquery.parquet import Part, concatenate
+from connectors.bigquery.tables import staging_fields
+from connectors.protocols import Storage
+from schemas.arrow import arrow_schema
+from schemas.batch import Batch
+from schemas.contract import Contract, Type
+from schemas.errors import AttemptSpentError, DataError, FatalError, RetryableError
+
+log = logging.getLogger(__name__)
+
+_UPLOAD_TIMEOUT = (10.0, 120.0)
+_URIS = 10_000
+_REJECTS = [
+    bigquery.SchemaField("line", "INT64"),
+    bigquery.SchemaField("raw", "STRING"),
+    bigquery.SchemaField("problems", "STRING"),
+    bigquery.SchemaField("_etl_file", "STRING"),
+]
+_REJECTS_ARROW = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("raw", pa.string()),
+        ("problems", pa.string()),
+        ("_etl_file", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staged:
+    """What was staged: the tables' full names (None where there was nothing to stage) and rows."""
+
+    table: str | None
+    rows: int
+    rejects: str | None
+    rejected: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Task:
+    """One load job: its id, its table, and the files to be read."""
+
+    job_id: str
+    table: str
+    fields: Sequence[bigquery.SchemaField]
+    arrow: pa.Schema
+    parts: Sequence[Part]
+    uris: Sequence[str]
+    rows: int
+
+
+class Loader:
+    """Stages batches. Vendor exceptions pass through; a job's failure is translated."""
+
+    def __init__(self, client: bigquery.Client, config: BigQueryConfig, storage: Storage) -> None:
+        self._client, self._config, self._storage = client, config, storage
+
+    def stage(self, batch: Batch, contract: Contract) -> Staged:
+        """Load the batch's rows, and its rejected rows, into a staging table each.
+
+        A job that an earlier call started is taken up again. Raises AttemptSpentError when the job
+        of this attempt has failed for good, and DataError when BigQuery refuses the data.
+        """
+        data, rejects = self._data(batch, contract), self._rejects(batch, contract)
+        tasks = [task for task in (data, rejects) if task is not None]
+        started = [(task, *self._start(task)) for task in tasks]
+        for task, job, fresh in started:
+            self._finish(task, job, fresh, batch)
+        return Staged(
+            table=data.table if data else None,
+            rows=data.rows if data else 0,
+            rejects=rejects.table if rejects else None,
+            rejected=rejects.rows if rejects else 0,
+        )
+
+    def drop(self, staged: Staged) -> None:
+        """Remove the staging tables; what cannot be removed expires by itself."""
+        for table in (staged.table, staged.rejects):
+            if table is None:
+                continue
+            try:
+                self._client.delete_table(
+                    table, not_found_ok=True, retry=RETRY, timeout=REQUEST_SECONDS
+                )
+            except (GoogleAPIError, OSError) as error:
+                log.warning("staging table %s is left to expire: %s", table, error)
+
+    def _data(self, batch: Batch, contract: Contract) -> _Task | None:
+        parts = [Part(key, file.file_id) for file in batch.files for key in file.staged_keys]
+        rows = sum(file.counts.loaded for file in batch.files if file.staged_keys)
+        if not rows:
+            return None
+        uris = [self._storage.uri(part.key) for part in parts]
+        direct = len(uris) <= _URIS and all(uri.startswith("gs://") for uri in uris)
+        return _Task(
+            job_id=f"waybill_{batch.batch_id}_{batch.attempt}",
+            table=self._table(batch, contract, ""),
+            fields=staging_fields(contract, direct=direct),
+            arrow=_staging_schema(contract),
+            parts=parts,
+            uris=uris if direct else (),
+            rows=rows,
+        )
+
+    def _rejects(self, batch: Batch, contract: Contract) -> _Task | None:
+        files = [file for file in batch.files if file.rejects_key and file.counts.rejected]
+        if not files:
+            return None
+        return _Task(
+            job_id=f"waybill_{batch.batch_id}_{batch.attempt}_rejects",
+            table=self._table(batch, contract, "_rejects"),
+            fields=_REJECTS,
+            arrow=_REJECTS_ARROW,
+            parts=[Part(file.rejects_key, file.file_id) for file in files if file.rejects_key],
+            uris=(),
+            rows=sum(file.counts.rejected for file in files),
+        )
+
+    def _table(self, batch: Batch, contract: Contract, suffix: str) -> str:
+        name = f"{contract.table}_{batch.batch_id}_{batch.attempt}{suffix}"
+        names.table(self._config.project, self._config.staging_dataset, name)
+        return f"{self._config.project}.{self._config.staging_dataset}.{name}"
+
+    def _start(self, task: _Task) -> tuple[bigquery.LoadJob, bool]:
+        """The task's job, and whether this call has started it."""
+        existing = self._job(task.job_id)
+        if existing is not None:
+            return existing, False
+        table = bigquery.Table(task.table, schema=task.fields)
+        table.expires = datetime.now(UTC) + timedelta(hours=self._config.staging_hours)
+        self._client.create_table(table, exists_ok=True, retry=RETRY, timeout=REQUEST_SECONDS)
+        try:
+            return self._submit(task), True
+        except Conflict:
+            existing = self._job(task.job_id)
+            if existing is None:
+                raise
+            return existing, False
+
+    def _job(self, job_id: str) -> bigquery.LoadJob | None:
+        try:
+            return self._client.get_job(  # type: ignore[no-any-return]
+                job_id, retry=RETRY, timeout=REQUEST_SECONDS
+            )
+        except NotFound:
+            return None
+
+    def _submit(self, task: _Task) -> bigquery.LoadJob:
+        settings = bigquery.LoadJobConfig(
+            schema=task.fields,
+            source_format=bigquery.SourceFormat.PARQUET,
+            # The table was made for this job alone. Truncating it would lose its fields' modes.
+            write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
+            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
+            job_timeout_ms=int(self._config.job_timeout * 1000),
+        )
+        if task.uris:
+            return self._client.load_table_from_uri(
+                list(task.uris),
+                task.table,
+                job_id=task.job_id,
+                job_config=settings,
+                retry=RETRY,
+                timeout=REQUEST_SECONDS,
+            )
+        with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
+            path = Path(folder) / "batch.parquet"
+            rows = concatenate(self._storage, task.parts, task.arrow, path)
+            if rows != task.rows:
+                raise FatalError(
+                    f"the staged files hold {rows:,} rows where {task.rows:,} were counted",
+                    hint="retry the batch's files",
+                )
+            with path.open("rb") as stream:
+                return self._client.load_table_from_file(
+                    stream,
+                    task.table,
+                    size=path.stat().st_size,
+                    num_retries=2,
+                    job_id=task.job_id,
+                    job_config=settings,
+                    timeout=_UPLOAD_TIMEOUT,
+                )
+
+    def _finish(self, task: _Task, job: bigquery.LoadJob, fresh: bool, batch: Batch) -> None:
+        try:
+            wait(self._client, job, self._config)
+        except RetryableError as error:
+            # It may still end, but into a staging table that only this attempt would have used.
+            raise AttemptSpentError(error.message) from error
+        if not job.error_result:
+            return
+        reason = job.error_result.get("reason") or ""
+        message = job.error_result.get("message") or ""
+        if reason == "invalid":
+            raise DataError(f"BigQuery refused {_named(batch)}: {message[:500]}")
+        error = meaning(reason, message, f"load {_named(batch)}")
+        if fresh and type(error) is not RetryableError:
+            raise error
+        raise AttemptSpentError(f"the load job {job.job_id} has failed: {message[:500]}")
+
+
+def _staging_schema(contract: Contract) -> pa.Schema:
+    """The Arrow schema of an uploaded file; BIGNUMERIC as text, as in the staging table."""
+    schema = arrow_schema(contract.columns)
+    for index, column in enumerate(contract.columns):
+        if column.type is Type.BIGNUMERIC:
+            schema = schema.set(index, pa.field(column.name, pa.string()))
+    return schema.append(pa.field("_etl_file", pa.string())).append(
+        pa.field("_etl_row", pa.int64())
+    )
+
+
+def _named(batch: Batch) -> str:
+    """The batch's files as a person would name them."""
+    if len(batch.files) == 1:
+        return batch.files[0].item.name
+    return f"one of {len(batch.files)} files ({batch.files[0].item.name} and others)"

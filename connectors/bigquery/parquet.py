@@ -1,0 +1,85 @@
+"""Staged Parquet files put together into one, with memory that does not grow with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from connectors.protocols import Storage
+from schemas.errors import FatalError
+
+_ROWS = 64 * 1024
+_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stored Parquet file, and the file id that goes into a column it may lack."""
+
+    key: str
+    file_id: str
+
+
+def concatenate(storage: Storage, parts: Sequence[Part], schema: pa.Schema, target: Path) -> int:
+    """Write the rows of all parts, in order, to `target` in that schema; how many they were.
+
+    A column `_etl_file` that a part lacks is filled with its file id. Raises FatalError when a
+    part is gone or does not fit.
+    """
+    rows = 0
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for group in _groups(_tables(storage, parts, schema, target.with_suffix(".part"))):
+            table = pa.concat_tables(group)
+            writer.write_table(table)
+            rows += table.num_rows
+    return rows
+
+
+def _groups(tables: Iterator[pa.Table]) -> Iterator[list[pa.Table]]:
+    """Tables gathered into row groups of a good size."""
+    group: list[pa.Table] = []
+    rows = size = 0
+    for table in tables:
+        group.append(table)
+        rows, size = rows + table.num_rows, size + table.nbytes
+        if rows >= _ROWS or size >= _BYTES:
+            yield group
+            group, rows, size = [], 0, 0
+    if group:
+        yield group
+
+
+def _tables(
+    storage: Storage, parts: Sequence[Part], schema: pa.Schema, scratch: Path
+) -> Iterator[pa.Table]:
+    for part in parts:
+        try:
+            # Parquet is read from its end, and a stored object can only be streamed.
+            with storage.open(part.key) as stream, scratch.open("wb") as local:
+                shutil.copyfileobj(stream, local, 1024 * 1024)
+            with pq.ParquetFile(scratch) as file:
+                for batch in file.iter_batches(batch_size=_ROWS):
+                    yield _fitted(pa.Table.from_batches([batch]), part, schema)
+        except FileNotFoundError as error:
+            raise FatalError(
+                f"the staged file {part.key} is gone", hint=f"retry the file {part.file_id}"
+            ) from error
+        except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError) as error:
+            raise FatalError(
+                f"the staged file {part.key} does not fit its contract: {error}",
+                hint=f"retry the file {part.file_id}",
+            ) from error
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+def _fitted(table: pa.Table, part: Part, schema: pa.Schema) -> pa.Table:
+    if "_etl_file" in schema.names and "_etl_file" not in table.column_names:
+        names = pa.repeat(pa.scalar(part.file_id, pa.string()), table.num_rows)
+        table = table.append_column("_etl_file", names)
+    return table.select(schema.names).cast(schema)

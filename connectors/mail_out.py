@@ -1,0 +1,169 @@
+"""Outgoing mail: by SMTP, or into a folder of .eml files for development."""
+
+from __future__ import annotations
+
+import hashlib
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.utils import formatdate
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from schemas.errors import AccessDeniedError, ConfigError, DataError, RetryableError
+from schemas.receipt import Message
+
+
+class SmtpConfig(BaseModel):
+    """An SMTP server and the address that receipts come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    port: int = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    ca_file: str | None = None
+    sender: str
+    user: str | None = None
+    password: SecretStr | None = None
+    timeout: float = 30
+    attachment_bytes: int = 5 * 1024 * 1024
+    """A larger attachment is left out, and the text says so."""
+
+
+class FileNotifierConfig(BaseModel):
+    """A folder that takes the place of a mail server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    sender: str = "reports@example.com"
+    attachment_bytes: int = 5 * 1024 * 1024
+
+
+class SmtpNotifier:
+    """Sends messages by SMTP (protocol `Notifier`)."""
+
+    def __init__(self, config: SmtpConfig) -> None:
+        self._config = config
+
+    def send(self, message: Message) -> None:
+        """Hand a message to the server. Raises DataError when it refuses the recipient for good,
+        AccessDeniedError when it refuses us, RetryableError otherwise."""
+        composed = compose(message, self._config.sender, self._config.attachment_bytes)
+        with self._connected() as smtp:
+            smtp.send_message(composed)
+
+    def check(self) -> str:
+        """Connect, log in, and name the server."""
+        with self._connected() as smtp:
+            smtp.noop()
+        return f"SMTP {self._config.host}:{self._config.port} as {self._config.sender}"
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        config = self._config
+        context = ssl.create_default_context(cafile=config.ca_file)
+        try:
+            if config.tls == "tls":
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                    config.host, config.port, timeout=config.timeout, context=context
+                )
+            else:
+                smtp = smtplib.SMTP(config.host, config.port, timeout=config.timeout)
+            with smtp:
+                if config.tls == "starttls":
+                    smtp.starttls(context=context)
+                if config.user and config.password:
+                    smtp.login(config.user, config.password.get_secret_value())
+                yield smtp
+        except ssl.SSLCertVerificationError as error:
+            raise ConfigError(
+                f"mail server {config.host} is not trusted: {error.verify_message}",
+                hint="set mail.ca_file to the authority that signed it",
+            ) from error
+        except smtplib.SMTPAuthenticationError as error:
+            raise AccessDeniedError(
+                f"mail server {config.host} refused the login of {config.user}",
+                hint="check mail.user and mail.password",
+            ) from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise ConfigError(f"mail server {config.host}: {error}", hint="see mail.tls") from error
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = {code for code, _ in error.recipients.values()}
+            text = "; ".join(
+                reply.decode(errors="replace") for _, reply in error.recipients.values()
+            )
+            kind = DataError if all(code >= 500 for code in codes) else RetryableError
+            raise kind(f"the mail server refuses the recipient: {text}") from error
+        except smtplib.SMTPResponseException as error:
+            kind = DataError if error.smtp_code >= 550 else RetryableError
+            raise kind(
+                f"mail server {config.host}: {error.smtp_code} {error.smtp_error!r}"
+            ) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise RetryableError(
+                f"mail server {config.host}:{config.port} does not answer: {error}",
+                hint="check mail.host, mail.port and mail.tls",
+            ) from error
+
+
+class FileNotifier:
+    """Writes each message as an .eml file; the same message overwrites itself."""
+
+    def __init__(self, config: FileNotifierConfig) -> None:
+        self._config = config
+
+    def send(self, message: Message) -> None:
+        """Write the message, whole or not at all."""
+        composed = compose(message, self._config.sender, self._config.attachment_bytes)
+        name = hashlib.sha256(message.message_id.encode()).hexdigest()[:24]
+        try:
+            self._config.path.mkdir(parents=True, exist_ok=True)
+            unfinished = self._config.path / f".{name}.tmp"
+            unfinished.write_bytes(composed.as_bytes())
+            unfinished.replace(self._config.path / f"{name}.eml")
+        except OSError as error:
+            raise RetryableError(f"mail folder {self._config.path}: {error}") from error
+
+    def check(self) -> str:
+        """Make sure of the folder, and name it."""
+        try:
+            self._config.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AccessDeniedError(f"mail folder {self._config.path}: {error}") from error
+        return f"mail into the folder {self._config.path}"
+
+
+def compose(message: Message, sender: str, attachment_bytes: int) -> EmailMessage:
+    """The message as MIME, marked as an automatic reply (RFC 3834)."""
+    mail = EmailMessage()
+    mail["From"], mail["To"] = sender, _line(message.to)
+    mail["Subject"] = _line(message.subject)[:200]
+    mail["Date"], mail["Message-ID"] = formatdate(), _line(message.message_id)
+    mail["Auto-Submitted"], mail["X-Waybill-Receipt"] = "auto-replied", "yes"
+    if message.in_reply_to:
+        mail["In-Reply-To"] = mail["References"] = _line(message.in_reply_to)
+    small = [
+        (name, each)
+        for name, each in message.attachments
+        if each.path.stat().st_size <= attachment_bytes
+    ]
+    left = [name for name, _ in message.attachments if name not in dict(small)]
+    note = f"\n(Too large to attach: {', '.join(left)})\n" if left else ""
+    mail.set_content(message.text + note)
+    for name, document in small:
+        kind, _, subtype = document.content_type.partition(";")[0].partition("/")
+        mail.add_attachment(
+            document.path.read_bytes(), maintype=kind, subtype=subtype, filename=_line(name)
+        )
+    return mail
+
+
+def _line(text: str) -> str:
+    """The text on one line: a header must not be able to start another."""
+    return " ".join(text.split())

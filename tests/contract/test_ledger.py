@@ -1,0 +1,626 @@
+"""What every ledger promises, on a SQLite file and on PostgreSQL."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import event as engine_event
+from sqlalchemy import make_url, text
+
+from connectors.ledger import LedgerConfig, SqlLedger
+from connectors.ledger.tables import metadata
+from connectors.protocols import FeedState, Ledger
+from schemas.batch import Batch, BatchStatus, Committed, Removal, batch_id_of
+from schemas.errors import AccessDeniedError, FatalError, LeaseLostError, RetryableError
+from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
+from schemas.item import Item, Page
+
+START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+TABLE = "demo.shop.orders"
+BIG = 1 << 40
+
+
+@dataclass
+class Clock:
+    """A clock that only moves when it is told to."""
+
+    now: datetime = field(default=START)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of one test's own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/new/ledger.db"
+        return
+    server = make_url(request.getfixturevalue("postgres_url"))
+    name = f"ledger_{uuid.uuid4().hex}"
+    admin = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield server.set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def ledger(url: str, clock: Clock) -> Iterator[SqlLedger]:
+    made = SqlLedger(LedgerConfig(url=SecretStr(url)), clock)
+    made.migrate()
+    yield made
+    made.database.engine.dispose()
+
+
+def item(key: str, **facts: object) -> Item:
+    """An item whose version is 1 unless told otherwise."""
+    values: dict[str, object] = {"version": "1", "name": key, "sent_at": START, **facts}
+    return Item(key=key, **values)  # type: ignore[arg-type]
+
+
+def event(file: File, step: str = "prepare", outcome: str = "accepted") -> Event:
+    return Event(file_id=file.file_id, at=START, step=step, outcome=outcome)
+
+
+def add(ledger: Ledger, *items: Item, feed: str = "orders") -> list[str]:
+    return list(ledger.register(feed, "drop", Page(items=items)))
+
+
+def claimed(ledger: Ledger, file_id: str, status: Status = Status.DISCOVERED) -> File:
+    file = ledger.claim(file_id, status, "worker", 60)
+    assert file is not None
+    return file
+
+
+def prepared(ledger: Ledger, file_id: str, **facts: object) -> File:
+    """Take a discovered file to PREPARED with those facts."""
+    values: dict[str, object] = {
+        "outcome": Outcome.ACCEPTED, "contract_version": "1.0.0", "size": 100, **facts,
+    }  # fmt: skip
+    file = replace(claimed(ledger, file_id), status=Status.PREPARED, **values)  # type: ignore[arg-type]
+    return ledger.advance(file, event(file))
+
+
+def opened(ledger: Ledger, feed: str = "orders") -> Batch:
+    batch = ledger.open_batch(feed, TABLE, 1000, BIG)
+    assert batch is not None
+    return batch
+
+
+def loaded(ledger: Ledger, file_id: str, **facts: object) -> File:
+    prepared(ledger, file_id, **facts)
+    batch = opened(ledger)
+    ledger.commit_batch(batch, Committed(rows=1), [event(file) for file in batch.files])
+    return ledger.get(file_id)
+
+
+def done(ledger: Ledger, file_id: str, **facts: object) -> File:
+    loaded(ledger, file_id, **facts)
+    file = claimed(ledger, file_id, Status.LOADED)
+    return ledger.advance(replace(file, status=Status.DONE), event(file, "acknowledge", "told"))
+
+
+def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
+    add(ledger, item("a.csv"))
+    ledger.migrate()
+    assert "schema 0001" in ledger.check()
+    assert len(ledger.files()) == 1
+    with ledger.database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_missing_or_newer_schema_says_what_to_do(url: str) -> None:
+    ledger = SqlLedger(LedgerConfig(url=SecretStr(url)))
+    checks: list[Callable[[], object]] = [ledger.check, ledger.files]
+    for ask in checks:
+        with pytest.raises(FatalError) as missing:
+            ask()
+        assert missing.value.hint == "run `waybill apply`"
+    ledger.migrate()
+    with ledger.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    checks = [ledger.check, ledger.migrate]
+    for ask in checks:
+        with pytest.raises(FatalError, match="9999"):
+            ask()
+    ledger.database.engine.dispose()
+
+
+def test_register_writes_each_version_once_in_the_pages_order(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    names = [f"{number:04}.csv" for number in range(1234)]
+    first = ledger.register("orders", "drop", Page(items=tuple(map(item, names)), cursor="7"))
+    assert first == [file_id_of("orders", name, "1") for name in names]
+    assert ledger.feed_state("orders") == FeedState(feed="orders", cursor="7")
+    again = Page(items=(item("b.csv"), item(names[3]), item("a.csv"), item("a.csv")), cursor="8")
+    assert ledger.register("orders", "drop", again) == [
+        file_id_of("orders", "b.csv", "1"),
+        file_id_of("orders", "a.csv", "1"),
+    ]
+    assert ledger.register("orders", "drop", again) == []
+    assert add(ledger, item("a.csv", version="2")) != []
+    assert add(ledger, item("a.csv"), feed="other") != []
+    assert ledger.feed_state("orders").cursor == "8"
+    assert ledger.register("orders", "drop", Page(items=(), cursor="9")) == []
+    assert ledger.feed_state("orders").cursor == "9"
+    assert ledger.events(first[5]) == [
+        Event(file_id=first[5], at=START, step="discover", outcome="discovered")
+    ]
+    assert ledger.waiting("orders") == 1237
+    assert ledger.waiting("other") == 1
+
+
+def test_every_fact_comes_back_as_it_went_in(ledger: SqlLedger, clock: Clock) -> None:
+    hostile = "Robert'); DROP TABLE files;--\x00 \udcff \uf8ff0000 %_\\ ☃"
+    sent = datetime(2026, 3, 29, 3, 30, 1, 5, tzinfo=timezone(timedelta(hours=2)))
+    original = item(
+        hostile, name=hostile, version=hostile, sent_at=sent, size=5 * BIG, sender=hostile,
+        group=hostile, detail={"subject": hostile},
+    )  # fmt: skip
+    [file_id] = add(ledger, original)
+    assert ledger.get(file_id).item == original
+    assert ledger.get(file_id).item.sent_at.tzinfo is UTC
+    clock.pass_seconds(1.25)
+    file = replace(
+        claimed(ledger, file_id), status=Status.PREPARED, outcome=Outcome.PARTLY, sha256="ab" * 32,
+        size=BIG, landing_key="landing/ab", staged_keys=("staged/1", "staged/2"),
+        rejects_key="rejects", partitions=("20260329",), contract_version="1.2.0",
+        counts=Counts(read=9, loaded=6, rejected=2, dropped=1), reason=hostile, repeats="x",
+    )  # fmt: skip
+    message = replace(event(file), seconds=0.5, rows=9, message=hostile)
+    expected = replace(file, owner=None, lease_until=None, tries=0, discovered_at=START)
+    assert ledger.advance(file, message) == expected
+    assert ledger.get(file_id) == expected
+    assert ledger.events(file_id)[-1] == message
+    assert [found.file_id for found in ledger.find(hostile)] == [file_id]
+    with pytest.raises(KeyError):
+        ledger.get("no such file")
+    with pytest.raises(ValueError, match="no time zone"):
+        add(ledger, item("naive", sent_at=datetime(2026, 1, 1)))
+
+
+def test_a_lease_has_one_holder_until_it_runs_out(ledger: SqlLedger, clock: Clock) -> None:
+    [file_id] = add(ledger, item("a.csv"))
+    first = ledger.claim(file_id, Status.DISCOVERED, "worker", 60)
+    assert first is not None
+    assert (first.status, first.attempt, first.tries) == (Status.PREPARING, 1, 1)
+    assert first.lease_until == START + timedelta(seconds=60)
+    assert ledger.claim(file_id, Status.DISCOVERED, "worker", 60) is None
+    clock.pass_seconds(59)
+    ledger.renew(first, 60)
+    clock.pass_seconds(59)
+    assert ledger.due(Status.DISCOVERED, 9) == []
+    clock.pass_seconds(1)
+    assert ledger.due(Status.DISCOVERED, 9) == [file_id]
+    ledger.renew(first, 1)  # it ran out, but nobody has taken it
+    clock.pass_seconds(1)
+    # The same process takes it again: what its first holding still does must not count.
+    second = claimed(ledger, file_id)
+    assert (second.attempt, second.tries) == (2, 2)
+    stale = replace(first, status=Status.PREPARED, outcome=Outcome.ACCEPTED)
+    for lost in (
+        lambda: ledger.renew(first, 60),
+        lambda: ledger.advance(stale, event(first)),
+        lambda: ledger.release(first, None, event(first)),
+    ):
+        with pytest.raises(LeaseLostError):
+            lost()
+    assert ledger.get(file_id) == second
+    assert len(ledger.events(file_id)) == 1
+    assert ledger.claim("no such file", Status.DISCOVERED, "worker", 60) is None
+    with pytest.raises(ValueError, match="prepared"):
+        ledger.claim(file_id, Status.PREPARED, "worker", 60)
+
+
+def test_release_pauses_and_advance_starts_the_tries_anew(ledger: SqlLedger, clock: Clock) -> None:
+    [file_id, other] = add(ledger, item("a.csv"), item("b.csv", sent_at=START - timedelta(1)))
+    assert ledger.due(Status.DISCOVERED, 9) == [other, file_id]
+    assert ledger.due(Status.DISCOVERED, 1) == [other]
+    file = claimed(ledger, file_id)
+    ledger.release(file, START + timedelta(seconds=5), event(file, outcome="retry"))
+    assert ledger.get(file_id).status is Status.DISCOVERED
+    assert ledger.claim(file_id, Status.DISCOVERED, "worker", 60) is None
+    assert ledger.due(Status.DISCOVERED, 9) == [other]
+    clock.pass_seconds(5)
+    file = claimed(ledger, file_id)
+    assert (file.attempt, file.tries, file.retry_at) == (2, 2, None)
+    with pytest.raises(ValueError, match="preparing to done"):
+        ledger.advance(replace(file, status=Status.DONE), event(file))
+    with pytest.raises(ValueError, match="preparing to preparing"):
+        ledger.advance(file, event(file))
+    ahead = ledger.advance(replace(file, status=Status.PREPARED), event(file))
+    assert (ahead.attempt, ahead.tries, ahead.owner) == (2, 0, None)
+    with pytest.raises(LeaseLostError):
+        ledger.advance(replace(ahead, status=Status.LOADING), event(file))
+    assert [each.outcome for each in ledger.events(file_id)] == ["discovered", "retry", "accepted"]
+
+
+def test_a_loaded_file_falls_back_to_loaded(ledger: SqlLedger, clock: Clock) -> None:
+    [file_id] = add(ledger, item("a.csv"))
+    batch_id = loaded(ledger, file_id).batch_id
+    file = claimed(ledger, file_id, Status.LOADED)
+    assert file.status is Status.ACKNOWLEDGING
+    assert ledger.due(Status.DISCOVERED, 9) == []
+    ledger.release(file, None, event(file))
+    assert ledger.get(file_id).status is Status.LOADED
+    file = claimed(ledger, file_id, Status.LOADED)
+    clock.pass_seconds(60)
+    assert ledger.due(Status.LOADED, 9) == [file_id]
+    file = claimed(ledger, file_id, Status.LOADED)
+    end = ledger.advance(replace(file, status=Status.DONE), event(file))
+    assert (end.done_at, end.batch_id) == (START + timedelta(seconds=60), batch_id)
+    assert ledger.due(Status.LOADED, 9) == []
+
+
+def test_retry_starts_again_with_a_new_attempt(ledger: SqlLedger) -> None:
+    [file_id] = add(ledger, item("a.csv"))
+    facts = {"sha256": "ab" * 32, "landing_key": "landing/ab", "staged_keys": ("s",)}
+    with pytest.raises(ValueError, match="still on its way"):
+        ledger.retry(file_id)
+    old = done(ledger, file_id, **facts, counts=Counts(read=1, loaded=1))
+    again = ledger.retry(file_id)
+    assert again == File(
+        file_id=file_id, feed="orders", source="drop", item=old.item, status=Status.DISCOVERED,
+        attempt=old.attempt, discovered_at=START, sha256="ab" * 32, size=100,
+        landing_key="landing/ab",
+    )  # fmt: skip
+    assert ledger.events(file_id)[-1].step == "retry"
+    assert claimed(ledger, file_id).attempt == old.attempt + 1
+    with pytest.raises(KeyError):
+        ledger.retry("no such file")
+
+
+def test_the_same_bytes_have_one_owner_a_feed(ledger: SqlLedger) -> None:
+    one, two, three, four = add(ledger, *(item(f"{n}.csv") for n in range(4)))
+    [elsewhere] = add(ledger, item("1.csv"), feed="other")
+
+    def owner(file_id: str) -> str:
+        return ledger.claim_content(replace(ledger.get(file_id), sha256="ab" * 32))
+
+    assert [owner(one), owner(two), owner(one)] == [one, one, one]
+    assert owner(elsewhere) == elsewhere
+    prepared(ledger, one, outcome=Outcome.QUARANTINED)
+    assert owner(two) == two
+    assert owner(one) == two
+    file = claimed(ledger, two)
+    ledger.advance(replace(file, status=Status.FAILED), event(file))
+    assert owner(three) == three
+    # Failing after the load does not give the bytes away: their rows are in the table.
+    loaded(ledger, three)
+    file = claimed(ledger, three, Status.LOADED)
+    ledger.advance(replace(file, status=Status.FAILED), event(file))
+    assert owner(four) == three
+    with pytest.raises(ValueError, match="SHA-256"):
+        ledger.claim_content(ledger.get(four))
+
+
+def test_batches_keep_the_order_and_never_pass_a_file_over(ledger: SqlLedger) -> None:
+    days = {"d": 4, "c": 2, "b": 2, "a": 5, "e": 6}
+    ids = dict(
+        zip(
+            days,
+            add(ledger, *(item(key, sent_at=START + timedelta(n)) for key, n in days.items())),
+            strict=True,
+        )
+    )
+    for key, version in {"d": "2", "c": "1", "b": "1", "a": "1", "e": "1"}.items():
+        prepared(ledger, ids[key], contract_version=version, size=BIG if key == "a" else 10)
+    assert ledger.open_batch("other", TABLE, 9, BIG) is None
+    assert ledger.feeds_to_load() == ["orders"]
+    seen = []
+    while batch := ledger.open_batch("orders", TABLE, 9, 100):
+        seen.append([file.item.key for file in batch.files])
+        assert batch == ledger.open_batch("orders", TABLE, 1, 1)
+        assert {file.status for file in batch.files} == {Status.LOADING}
+        assert ledger.feeds_to_load() == ["orders"]
+        ledger.commit_batch(batch, Committed(rows=0), [])
+    assert seen == [["b", "c"], ["d"], ["a"], ["e"]]
+    assert ledger.feeds_to_load() == []
+
+
+def test_batch_limits(ledger: SqlLedger) -> None:
+    for file_id in add(ledger, *(item(f"{n}.csv") for n in range(5))):
+        prepared(ledger, file_id, size=10)
+    sizes = []
+    for max_files, max_bytes in ((2, BIG), (9, 20), (9, 1)):
+        batch = ledger.open_batch("orders", TABLE, max_files, max_bytes)
+        assert batch is not None
+        sizes.append(len(batch.files))
+        ledger.commit_batch(batch, Committed(rows=0), [])
+    assert sizes == [2, 2, 1]
+
+
+def test_a_committed_batch_stays_committed(ledger: SqlLedger) -> None:
+    [file_id] = add(ledger, item("a.csv"))
+    prepared(ledger, file_id)
+    batch = opened(ledger)
+    raised = ledger.next_attempt(batch)
+    assert raised.attempt == 2
+    assert ledger.next_attempt(batch).attempt == 2
+    assert opened(ledger) == raised
+    committed = Committed(rows=7, removals=(Removal(file_id="x", rows=3),))
+    for _ in range(2):
+        ledger.commit_batch(batch, committed, [event(file) for file in batch.files])
+    file = ledger.get(file_id)
+    assert (file.status, file.batch_id) == (Status.LOADED, batch.batch_id)
+    assert len(ledger.events(file_id)) == 3
+    for late in (lambda: ledger.abandon_batch(batch, []), lambda: ledger.next_attempt(batch)):
+        with pytest.raises(LeaseLostError):
+            late()
+    assert ledger.get(file_id) == file
+
+
+def test_an_abandoned_batch_gives_its_files_back(ledger: SqlLedger) -> None:
+    ids = add(ledger, item("a.csv"), item("b.csv"))
+    counts = Counts(read=10, loaded=7, rejected=2, dropped=1)
+    for file_id in ids:
+        prepared(ledger, file_id, counts=counts, staged_keys=("s",), partitions=("p",))
+    first = opened(ledger)
+    for _ in range(2):
+        ledger.abandon_batch(first, [event(file, "load", "split") for file in first.files])
+    with pytest.raises(LeaseLostError):
+        ledger.commit_batch(first, Committed(rows=7), [])
+    alone = ledger.open_batch("orders", TABLE, 1, BIG)
+    assert alone is not None
+    assert [file.file_id for file in alone.files] == ids[:1]
+    ledger.abandon_batch(alone, [], refusal="its dates are out of range")
+    second = opened(ledger)
+    assert [file.file_id for file in second.files] == ids
+    assert second.batch_id not in (first.batch_id, alone.batch_id)
+    assert second.batch_id == batch_id_of(TABLE, second.files)
+    assert second.status is BatchStatus.OPEN
+    refused, other = second.files
+    assert (refused.outcome, refused.reason) == (Outcome.QUARANTINED, "its dates are out of range")
+    assert refused.counts == Counts(read=10, rejected=10)
+    assert (refused.staged_keys, refused.partitions) == ((), ())
+    assert (other.outcome, other.counts) == (Outcome.ACCEPTED, counts)
+    assert [each.outcome for each in ledger.events(ids[1])] == ["discovered", "accepted", "split"]
+
+
+def test_load_requests_are_noted_once(ledger: SqlLedger) -> None:
+    assert [ledger.request_load("orders") for _ in range(2)] == [True, False]
+    assert ledger.request_load("other")
+    assert ledger.open_batch("orders", TABLE, 1, 1) is None
+    assert ledger.request_load("orders")
+    assert not ledger.request_load("other")
+
+
+def test_a_feed_stops_and_resumes_once(ledger: SqlLedger) -> None:
+    assert ledger.feed_state("orders") == FeedState(feed="orders")
+    assert not ledger.resume_feed("orders")
+    assert [ledger.stop_feed("orders", why) for why in ("no access", "later")] == [True, False]
+    stopped = ledger.feed_state("orders")
+    assert (stopped.stopped_at, stopped.reason) == (START, "no access")
+    assert [ledger.resume_feed("orders") for _ in range(2)] == [True, False]
+    assert ledger.feed_state("orders") == FeedState(feed="orders")
+
+
+def test_a_table_has_one_writer(ledger: SqlLedger, clock: Clock) -> None:
+    assert ledger.lock_table(TABLE, "one", 60)
+    assert ledger.lock_table(TABLE, "one", 60)
+    assert not ledger.lock_table(TABLE, "two", 60)
+    assert ledger.lock_table("another", "two", 60)
+    ledger.unlock_table(TABLE, "two")
+    assert not ledger.lock_table(TABLE, "two", 60)
+    clock.pass_seconds(60)
+    assert ledger.lock_table(TABLE, "two", 60)
+    assert not ledger.lock_table(TABLE, "one", 60)
+    ledger.unlock_table(TABLE, "two")
+    assert ledger.lock_table(TABLE, "one", 60)
+
+
+def test_files_are_found_by_feed_status_outcome_and_time(ledger: SqlLedger, clock: Clock) -> None:
+    [first] = add(ledger, item("in/100%.csv", name="100%.csv"))
+    done(ledger, first, outcome=Outcome.PARTLY)
+    clock.pass_seconds(10)
+    [second] = add(ledger, item("in/1000.csv", name="1000.csv"))
+    clock.pass_seconds(10)
+    [third] = add(ledger, item("c.csv"), feed="other")
+
+    def ids(**query: object) -> list[str]:
+        return [file.file_id for file in ledger.files(**query)]  # type: ignore[arg-type]
+
+    assert ids() == [third, second, first]
+    assert ids(limit=1) == [third]
+    assert ids(feed="orders") == [second, first]
+    assert ids(status="discovered") == [third, second]
+    assert ids(status="discovered", feed="orders") == [second]
+    assert ids(status=Status.DONE) == [first]
+    assert ids(status="partly") == [first]
+    assert ids(status="accepted") == []
+    assert ids(since=START + timedelta(seconds=10)) == [third, second]
+    with pytest.raises(ValueError, match=r"discovered, preparing.*quarantined, repeated"):
+        ids(status="lost")
+    for found in ("in/100%.csv", "100%.csv", first, first[:5].upper()):
+        assert [file.file_id for file in ledger.find(found)] == [first], found
+    for nothing in ("100_.csv", "%", "", first + "0", "in/"):
+        assert ledger.find(nothing) == [], nothing
+
+
+def test_unfinished_files_of_a_group(ledger: SqlLedger) -> None:
+    one, two, three = add(ledger, *(item(f"{n}.csv", group="mail 1") for n in range(3)))
+    [stranger, single] = add(ledger, item("s.csv", group="mail 2"), item("t.csv"))
+    assert ledger.unfinished_of_group(ledger.get(one)) == 2
+    done(ledger, two)
+    file = claimed(ledger, three)
+    assert ledger.unfinished_of_group(ledger.get(one)) == 1
+    ledger.advance(replace(file, status=Status.FAILED), event(file))
+    assert ledger.unfinished_of_group(ledger.get(one)) == 0
+    assert ledger.unfinished_of_group(ledger.get(two)) == 1
+    assert ledger.unfinished_of_group(ledger.get(stranger)) == 0
+    assert ledger.unfinished_of_group(ledger.get(single)) == 0
+
+
+def test_prune_forgets_only_the_timelines_of_files_long_done(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    old, waiting = add(ledger, item("old.csv"), item("waiting.csv"))
+    clock.pass_seconds(1)
+    done(ledger, old)
+    clock.pass_seconds(1)
+    assert ledger.prune(START + timedelta(seconds=1)) == 0
+    assert ledger.prune(START + timedelta(seconds=2)) == 4
+    assert ledger.events(old) == []
+    assert len(ledger.events(waiting)) == 1
+    assert ledger.get(old).status is Status.DONE
+
+
+def _drain(ledger: SqlLedger, gate: Path, feed: str) -> None:
+    """In a process of its own: register what everybody registers and prepare what is due."""
+    while not gate.exists():
+        pass
+    ledger.register(feed, "drop", Page(items=tuple(item(f"{n}.csv") for n in range(60))))
+    while file_ids := ledger.due(Status.DISCOVERED, 60):
+        for file_id in file_ids:
+            file = ledger.claim(file_id, Status.DISCOVERED, f"{os.getpid()}", 600)
+            if file is not None:
+                ledger.advance(replace(file, status=Status.PREPARED), event(file))
+    while batch := ledger.open_batch(feed, TABLE, 7, BIG):
+        ledger.commit_batch(batch, Committed(rows=1), [event(file) for file in batch.files])
+
+
+def test_forked_processes_share_the_work_and_do_each_piece_once(
+    ledger: SqlLedger, tmp_path: Path
+) -> None:
+    """The parent's engine is in use when it forks; the children must not touch its connections."""
+    assert ledger.files() == []
+    gate = tmp_path / "go"
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=_drain, args=(ledger, gate, "orders")) for _ in range(4)]
+    for child in children:
+        child.start()
+    gate.touch()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0] * 4
+    files = ledger.files(limit=100)
+    assert len(files) == 60
+    assert {(file.status, file.attempt) for file in files} == {(Status.LOADED, 1)}
+    assert {len(ledger.events(file.file_id)) for file in files} == {3}
+
+
+def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
+    ledger = SqlLedger(LedgerConfig(url=SecretStr(url)))
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=ledger.migrate) for _ in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0] * 4
+    assert "schema 0001" in ledger.check()
+    ledger.database.engine.dispose()
+
+
+def test_a_busy_file_is_retryable(tmp_path: Path) -> None:
+    config = LedgerConfig(url=SecretStr(f"sqlite:///{tmp_path}/ledger.db"), busy_seconds=0.05)
+    ledger, other = SqlLedger(config), SqlLedger(config)
+    ledger.migrate()
+    with ledger.database.write(), pytest.raises(RetryableError):
+        other.request_load("orders")
+    assert other.request_load("orders")
+
+
+def test_a_file_that_cannot_be_opened_or_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a database, and long enough to be read as a header" * 99)
+    with pytest.raises(FatalError, match="damaged"):
+        SqlLedger(LedgerConfig(url=SecretStr(f"sqlite:///{tmp_path}/file"))).check()
+    for hidden in (tmp_path / "file" / "ledger.db", tmp_path):
+        with pytest.raises(AccessDeniedError):
+            SqlLedger(LedgerConfig(url=SecretStr(f"sqlite:///{hidden}"))).check()
+
+
+def test_a_server_that_is_away_or_refuses_us(postgres_url: str) -> None:
+    server = make_url(postgres_url)
+
+    def check(**changes: object) -> Callable[[], str]:
+        changed = server.set(**changes).render_as_string(hide_password=False)  # type: ignore[arg-type]
+        return SqlLedger(LedgerConfig(url=SecretStr(changed))).check
+
+    with pytest.raises(RetryableError):
+        check(port=1)()
+    with pytest.raises(AccessDeniedError) as refused:
+        check(username="nobody", password="s3cret")()
+    assert "s3cret" not in f"{refused.value} {refused.value.hint} {refused.value.__cause__}"
+    with pytest.raises(FatalError, match="missing"):
+        check(database="nowhere")()
+
+
+def test_a_dropped_connection_is_opened_again(ledger: SqlLedger) -> None:
+    if ledger.database.engine.dialect.name != "postgresql":
+        pytest.skip("a file has no connections to lose")
+    ledger.request_load("orders")
+    with ledger.database.read() as connection, pytest.raises(RetryableError):
+        with ledger.database.read() as inner:
+            inner.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert connection.closed
+    assert not ledger.request_load("orders")
+
+
+def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) -> None:
+    """SQLite says how it would run each statement: it may walk an index in order, or one that has
+    only what is still owed, but nothing that grows with the files that are done."""
+    ledger = SqlLedger(LedgerConfig(url=SecretStr(f"sqlite:///{tmp_path}/ledger.db")), clock)
+    ledger.migrate()
+    run: list[tuple[str, object]] = []
+    engine_event.listen(
+        ledger.database.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, values, *_: run.append((statement, values)),
+    )
+    done(ledger, *add(ledger, item("a.csv", group="g")), sha256="ab" * 32)
+    [file_id] = add(ledger, item("b.csv", group="g"))
+    file = claimed(ledger, file_id)
+    ledger.renew(file, 60)
+    ledger.release(file, None, event(file))
+    ledger.claim_content(replace(file, sha256="ab" * 32))
+    ledger.unfinished_of_group(file)
+    ledger.waiting("orders")
+    ledger.due(Status.DISCOVERED, 10)
+    ledger.due(Status.LOADED, 10)
+    for feed in (None, "orders"):
+        for status in (None, *Status, *Outcome):
+            ledger.files(feed=feed, status=status)
+            ledger.files(feed=feed, status=status, since=START)
+    for words in ("b.csv", file_id[:6]):
+        ledger.find(words)
+    ledger.events(file_id)
+    prepared(ledger, file_id)
+    ledger.abandon_batch(opened(ledger), [])
+    ledger.next_attempt(opened(ledger))
+    ledger.feeds_to_load()
+    ledger.prune(START)
+    steps = set()
+    with ledger.database.engine.connect() as connection:
+        for statement, values in run:
+            if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
+                steps |= {f"{row[3]} | {statement}" for row in plan}
+    # Not of `contents`: there SQLite plans a scan for a broken foreign key that cannot happen.
+    searched = ("files", "events", "batches")
+    scans = {step for step in steps if step.startswith(tuple(f"SCAN {name}" for name in searched))}
+    in_order = ("files_newest", "files_feed_newest", "files_prepared", "batches_open")
+    assert not {step for step in scans if not any(f"INDEX {index} " in step for index in in_order)}
+    for index in ("owed", "noted", "waiting", "prepared", "grouped", "batch", "feed_newest"):
+        assert any(f"INDEX files_{index} " in step for step in steps), index
