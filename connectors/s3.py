@@ -3,253 +3,188 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from functools import cached_property
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import boto3
-from botocore.config import Config
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    DeferredRefreshableCredentials,
-)
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from botocore.session import get_session
-from pydantic import BaseModel, ConfigDict, SecretStr
+from botocore.exceptions import BotoCoreError, ClientError
 
 from connectors.match import compile_match, is_ours, static_prefix
-from schemas.errors import (
-    AccessDeniedError,
-    ConfigError,
-    ItemChangedError,
-    RetryableError,
-    ThrottledError,
-    WaybillError,
-)
+from connectors.s3_client import GONE, S3Config, new_client, translated, translating
+from schemas.errors import ConfigError
 from schemas.item import Item, Page
 from schemas.receipt import Answer
 
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
+
+__all__ = ["S3Config", "S3Source"]
+
 _MARKERS = ("_SUCCESS", ".keep", ".gitkeep", "_$folder$")
-_DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "ExpiredToken"}
-_GONE = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"}
-_SLOW = {"SlowDown", "Throttling", "RequestLimitExceeded", "503"}
-
-
-class S3Config(BaseModel):
-    """A bucket and how to get at it; without keys, boto3's own chain finds credentials."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bucket: str
-    prefix: str = ""
-    """Only keys below it; feeds match whole keys all the same."""
-    endpoint: str | None = None
-    region: str | None = None
-    access_key: str | None = None
-    secret_key: SecretStr | None = None
-    role_arn: str | None = None
-    """A role to assume with those credentials."""
-    ca_file: str | None = None
-    receipts_prefix: str | None = None
-    """Answers go below it instead of beside the drop."""
-    move_to: str | None = None
-    """Originals move below it once they are acknowledged."""
+_BUFFER_BYTES = 1024 * 1024
 
 
 class S3Source:
-    """Lists, reads and answers objects of one bucket (protocol `Source`)."""
+    """Lists, reads and answers the objects of one bucket (protocol `Source`).
+
+    An item's version is its VersionId in a versioned bucket, else its ETag.
+    """
 
     def __init__(self, config: S3Config) -> None:
         self._config = config
 
     def list(self, match: str, cursor: str | None) -> Iterator[Page]:
-        """Pages of at most 1,000 matching objects; `cursor` is not used, a listing is whole."""
-        pattern = compile_match(match)
-        prefix = max(self._config.prefix, static_prefix(match), key=len)
-        if not prefix.startswith((self._config.prefix, static_prefix(match))):
-            return
-        with self._translated():
-            for page in self._pages(prefix):
-                items = [self._item(each) for each in page if self._wanted(each, pattern)]
-                yield Page(items=tuple(items))
+        """Pages of at most 1,000 matching objects; `cursor` is not used, a listing is whole.
 
-    def _pages(self, prefix: str) -> Iterator[Sequence[dict[str, Any]]]:
-        bucket = self._config.bucket
-        if not self._versioned:
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=prefix
+        Raises ConfigError for a glob that no key of this source can match.
+        """
+        own, wanted = self._config.prefix, static_prefix(match)
+        if not own.startswith(wanted) and not wanted.startswith(own):
+            raise ConfigError(
+                f'nothing that matches "{match}" can start with the source\'s prefix "{own}"',
+                hint="a feed matches whole keys: begin its match with the prefix",
             )
-            for page in pages:
-                yield page.get("Contents", [])
-            return
-        versions = self._client.get_paginator("list_object_versions").paginate(
-            Bucket=bucket, Prefix=prefix
-        )
-        for page in versions:
-            yield [each for each in page.get("Versions", []) if each["IsLatest"]]
+        pattern = compile_match(match)
+        with translating(self._config.bucket):
+            for listed in self._pages(max(own, wanted, key=len)):
+                items = tuple(_item(each) for each in listed if self._is_wanted(each, pattern))
+                if items:
+                    yield Page(items=items)
 
-    def _wanted(self, listed: dict[str, Any], pattern: Any) -> bool:
+    def _pages(self, prefix: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        bucket = self._config.bucket
+        if self._is_versioned:
+            versions = self._client.get_paginator("list_object_versions")
+            for page in versions.paginate(Bucket=bucket, Prefix=prefix):
+                yield [each for each in page.get("Versions", []) if each["IsLatest"]]
+        else:
+            objects = self._client.get_paginator("list_objects_v2")
+            for listed in objects.paginate(Bucket=bucket, Prefix=prefix):
+                yield [*listed.get("Contents", [])]
+
+    def _is_wanted(self, listed: Mapping[str, Any], pattern: re.Pattern[str]) -> bool:
         key: str = listed["Key"]
-        ours = [self._config.receipts_prefix, self._config.move_to]
-        return not (
-            key.endswith(("/", *_MARKERS))
-            or is_ours(key)
-            or any(folder and key.startswith(folder) for folder in ours)
-            or not key.startswith(self._config.prefix)
-            or not pattern.match(key)
-        )
-
-    def _item(self, listed: dict[str, Any]) -> Item:
-        version = listed.get("VersionId")
-        return Item(
-            key=listed["Key"],
-            version=version if version and version != "null" else listed["ETag"].strip('"'),
-            name=listed["Key"].rpartition("/")[2],
-            sent_at=listed["LastModified"],
-            size=listed["Size"],
-            detail={"etag": listed["ETag"], "version_id": version or ""},
+        apart = [each for each in (self._config.receipts_prefix, self._config.move_to) if each]
+        is_marker = listed["Size"] == 0 and key.rpartition("/")[2].endswith(_MARKERS)
+        return (
+            pattern.match(key) is not None
+            and not key.endswith("/")
+            and not is_marker
+            and not is_ours(key)
+            and not key.startswith(tuple(apart))
         )
 
     @contextmanager
     def open(self, item: Item) -> Iterator[BinaryIO]:
-        """Stream that very version; raises ItemChangedError once another has taken its place."""
-        pinned: dict[str, str] = {"IfMatch": item.detail["etag"]}
-        if item.detail.get("version_id"):
-            pinned["VersionId"] = item.detail["version_id"]
-        with self._translated(item.key):
-            reply = self._client.get_object(Bucket=self._config.bucket, Key=item.key, **pinned)
-        with reply["Body"] as body:
-            yield cast(BinaryIO, io.BufferedReader(_Body(body, self), 1024 * 1024))
+        """Stream that very version; raises ItemChangedError once it is gone."""
+        bucket = self._config.bucket
+        pinned = _version_id(item) or {"IfMatch": f'"{item.version}"'}
+        with translating(bucket, item.key):
+            reply = self._client.get_object(Bucket=bucket, Key=item.key, **pinned)  # type: ignore[arg-type]
+        body = reply["Body"]
+        try:
+            yield io.BufferedReader(_Body(body, bucket, item.key), _BUFFER_BYTES)
+        finally:
+            body.close()
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
-        """Put the answer's documents beside the drop, or below `receipts_prefix`; then move the
-        original if the configuration says so."""
+        """Put the answer's documents beside the drop, or below `receipts_prefix`; then, with
+        `move_to`, move the original unless a newer version has taken its place."""
         folder = self._config.receipts_prefix or ""
-        with self._translated(item.key):
+        with translating(self._config.bucket, item.key):
             for document in answer.documents:
-                self._client.upload_file(
-                    str(document.path),
-                    self._config.bucket,
-                    f"{folder}{item.key}{document.suffix}",
-                    ExtraArgs={"ContentType": document.content_type},
-                )
+                with document.path.open("rb") as content:
+                    self._client.upload_fileobj(
+                        content,
+                        self._config.bucket,
+                        f"{folder}{item.key}{document.suffix}",
+                        ExtraArgs={"ContentType": document.content_type},
+                    )
             if self._config.move_to:
-                self._move(item, self._config.move_to)
+                self._move(item, f"{self._config.move_to}{item.key}")
 
-    def _move(self, item: Item, folder: str) -> None:
-        """Copy, then delete, only the version that was loaded: a newer one stays."""
-        client, bucket = self._client, self._config.bucket
+    def _move(self, item: Item, target: str) -> None:
+        """Copy and remove that one version; quiet if it is not the latest any more."""
+        client, bucket, version = self._client, self._config.bucket, _version_id(item)
+        etag = {} if version else {"IfMatch": f'"{item.version}"'}
         try:
             found = client.head_object(Bucket=bucket, Key=item.key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
+            if (found.get("VersionId") if version else found["ETag"].strip('"')) != item.version:
                 return
-            raise
-        if found["ETag"] != item.detail["etag"]:
-            return
-        source = {"Bucket": bucket, "Key": item.key}
-        client.copy(source, bucket, f"{folder}{item.key}")
-        client.delete_object(Bucket=bucket, Key=item.key)
+            client.copy(
+                {"Bucket": bucket, "Key": item.key, **version},  # type: ignore[typeddict-item]
+                bucket,
+                target,
+                ExtraArgs={f"CopySource{name}": value for name, value in etag.items()},
+            )
+            # By its id: a mark put over the key could hide a version that arrived just now.
+            client.delete_object(Bucket=bucket, Key=item.key, **version, **etag)  # type: ignore[arg-type]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in GONE:
+                raise
 
     def check(self) -> str:
-        """Read one listing page and name the bucket."""
-        with self._translated():
+        """Ask for one key, and name the bucket."""
+        with translating(self._config.bucket):
             self._client.list_objects_v2(
                 Bucket=self._config.bucket, Prefix=self._config.prefix, MaxKeys=1
             )
-            kind = "versioned " if self._versioned else ""
+            kind = "versioned bucket" if self._is_versioned else "bucket"
         where = f" at {self._config.endpoint}" if self._config.endpoint else ""
-        return f"{kind}bucket {self._config.bucket}{where}"
+        return f"{kind} {self._config.bucket}{where}"
 
     @cached_property
-    def _versioned(self) -> bool:
-        reply = self._client.get_bucket_versioning(Bucket=self._config.bucket)
-        return bool(reply.get("Status") == "Enabled")
-
-    @cached_property
-    def _client(self) -> Any:
-        config = self._config
-        keys = {
-            "aws_access_key_id": config.access_key,
-            "aws_secret_access_key": (
-                config.secret_key.get_secret_value() if config.secret_key else None
-            ),
-        }
-        session = boto3.Session(region_name=config.region, **keys)  # type: ignore[arg-type]
-        if config.role_arn:
-            session = _assumed(session, config.role_arn)
-        return session.client(
-            "s3",
-            endpoint_url=config.endpoint,
-            verify=config.ca_file,
-            config=Config(
-                connect_timeout=10,
-                read_timeout=60,
-                retries={"mode": "standard", "total_max_attempts": 3},
-            ),
-        )
-
-    @contextmanager
-    def _translated(self, key: str = "") -> Iterator[None]:
-        """Turn boto3's exceptions into ours."""
+    def _is_versioned(self) -> bool:
         try:
-            yield
-        except (ClientError, BotoCoreError, OSError) as error:
-            raise self._translate(error, key) from error
+            reply = self._client.get_bucket_versioning(Bucket=self._config.bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NotImplemented", "MethodNotAllowed"):
+                return False
+            raise
+        return reply.get("Status") == "Enabled"
 
-    def _translate(self, error: Exception, key: str = "") -> WaybillError:
-        bucket = self._config.bucket
-        if isinstance(error, NoCredentialsError):
-            return AccessDeniedError(
-                f"bucket {bucket}: there are no credentials",
-                hint="set access_key and secret_key, or give the host a role",
-            )
-        if not isinstance(error, ClientError):
-            return RetryableError(f"bucket {bucket} does not answer: {error}")
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code == "NoSuchBucket" or (code == "404" and not key):
-            return ConfigError(f"there is no bucket {bucket}", hint="create it, or correct bucket")
-        if code in _GONE:
-            return ItemChangedError(f"{key} was overwritten or removed while it was read")
-        if code in _DENIED:
-            return AccessDeniedError(
-                f"bucket {bucket} refuses us: {code}",
-                hint="it needs s3:ListBucket, s3:GetObject and s3:PutObject for this identity",
-            )
-        if code in _SLOW:
-            return ThrottledError(f"bucket {bucket} asks us to slow down")
-        return RetryableError(f"bucket {bucket}: {error}")
+    @cached_property
+    def _client(self) -> S3Client:
+        return new_client(self._config)
+
+
+def _item(listed: Mapping[str, Any]) -> Item:
+    # Objects older than the bucket's versioning all have the version "null".
+    version = None if listed.get("VersionId") == "null" else listed.get("VersionId")
+    return Item(
+        key=listed["Key"],
+        version=version or listed["ETag"].strip('"'),
+        name=listed["Key"].rpartition("/")[2],
+        sent_at=listed["LastModified"].astimezone(UTC),
+        size=listed["Size"],
+        detail={"version_id": version} if version else {},
+    )
+
+
+def _version_id(item: Item) -> dict[str, str]:
+    """The argument that names the item's version to S3; empty if only its ETag is known."""
+    return {"VersionId": item.version} if "version_id" in item.detail else {}
 
 
 class _Body(io.RawIOBase):
-    """A botocore body as a raw stream whose faults are ours."""
+    """A reply's body as a raw stream whose faults are ours."""
 
-    def __init__(self, body: Any, source: S3Source) -> None:
-        self._body, self._source = body, source
+    def __init__(self, body: StreamingBody, bucket: str, key: str) -> None:
+        self._body, self._bucket, self._key = body, bucket, key
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
+        """Fill the buffer; raises RetryableError if the connection is cut."""
         try:
-            data = self._body.read(len(buffer))
-        except Exception as error:
-            raise self._source._translate(error) from error
+            data: bytes = self._body.read(len(buffer))
+        except (BotoCoreError, OSError) as error:
+            raise translated(error, self._bucket, self._key) from error
         buffer[: len(data)] = data
         return len(data)
-
-
-def _assumed(session: boto3.Session, role_arn: str) -> boto3.Session:
-    """A session whose credentials are the role's, renewed before they expire."""
-    core: Any = get_session()
-    fetcher = AssumeRoleCredentialFetcher(
-        client_creator=session._session.create_client,
-        source_credentials=session.get_credentials(),
-        role_arn=role_arn,
-        extra_args={"RoleSessionName": "waybill"},
-    )
-    core._credentials = DeferredRefreshableCredentials(
-        method="assume-role", refresh_using=fetcher.fetch_credentials
-    )
-    return boto3.Session(botocore_session=core, region_name=session.region_name)

@@ -1,9 +1,13 @@
-"""Real servers for the tests: each is started by the first test that asks for it."""
+"""Real servers for the tests: each is started by the first test that asks for it.
+
+Under xdist each worker has servers of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,14 +17,8 @@ from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 
 @pytest.fixture(scope="session")
 def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where this test process's servers keep their data; other users may pass through it."""
-    folder = tmp_path_factory.mktemp("servers")
-    for each in (folder, *folder.parents[:3]):
-        if each.stat().st_uid == folder.stat().st_uid and each.name.startswith(
-            ("servers", "popen", "pytest")
-        ):
-            each.chmod(0o755)
-    return folder
+    """Where this test process's servers keep their data and logs."""
+    return tmp_path_factory.mktemp("servers")
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +46,11 @@ def bigquery_url(server_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(server_folder: Path) -> Iterator[str]:
-    with servers.postgres(server_folder / "postgres") as url:
-        yield url
+def postgres_url() -> Iterator[str]:
+    # pytest's own folders are closed to other users, and this server may run as one.
+    with TemporaryDirectory(prefix="waybill-postgres-") as folder:
+        with servers.postgres(Path(folder)) as url:
+            yield url
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.client import REQUEST_SECONDS, RETRY
+from connectors.bigquery.client import REQUEST_SECONDS, RETRY, rows
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.meta import LOADS, LOADS_DESCRIPTION, loads_query, meta_tables
 from connectors.bigquery.plan import compare, layout
@@ -149,5 +149,5 @@ class Planner:
             # The emulator stores a changed query without using it; BigQuery itself is not sent
             # this statement, because it would drop the view's other properties.
             sql = f"CREATE OR REPLACE VIEW `{view.reference}` AS\n{view.view_query}"
-            self._client.query_and_wait(sql, retry=RETRY, job_retry=None)
+            rows(self._client, self._config, sql)
         self._update(view, fields)

@@ -44,7 +44,7 @@ def connect(config: BigQueryConfig) -> bigquery.Client:
 
 def _credentials(config: BigQueryConfig) -> Credentials:
     if config.keyless:
-        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+        return AnonymousCredentials()
     try:
         if config.credentials_file is not None:
             own = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
@@ -58,7 +58,7 @@ def _credentials(config: BigQueryConfig) -> Credentials:
             hint="see warehouse.credentials_file",
         ) from error
     if config.impersonate is None:
-        return own  # type: ignore[no-any-return]
+        return own
     return impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
         source_credentials=own, target_principal=config.impersonate, target_scopes=[_SCOPE]
     )

@@ -26,6 +26,7 @@ from schemas.errors import (
 STAGING_INCOMPLETE = "waybill: the staging table is not complete"
 """What the transaction raises when it does not find the rows that were staged."""
 
+_SERVER_ERROR = 500
 _THROTTLED = {"rateLimitExceeded", "quotaExceeded", "jobRateLimitExceeded"}
 _DENIED = {"accessDenied", "authError", "blocked", "required", "forbidden"}
 _RETRYABLE = {
@@ -99,7 +100,7 @@ def meaning(reason: str, message: str, doing: str, code: int | None = None) -> W
         return ThrottledError(said)
     if reason in _DENIED or code == requests.codes.unauthorized:
         return AccessDeniedError(said, hint="check the service account's roles")
-    if reason in _RETRYABLE or (code or 0) >= requests.codes.server_error:
+    if reason in _RETRYABLE or (code or 0) >= _SERVER_ERROR:
         return RetryableError(said)
     if _CONFLICT.search(message) or code in (
         requests.codes.conflict,

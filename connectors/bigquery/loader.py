@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 from google.api_core.exceptions import Conflict, GoogleAPIError, NotFound
@@ -158,11 +159,10 @@ class Loader:
 
     def _job(self, job_id: str) -> bigquery.LoadJob | None:
         try:
-            return self._client.get_job(  # type: ignore[no-any-return]
-                job_id, retry=RETRY, timeout=REQUEST_SECONDS
-            )
+            found = self._client.get_job(job_id, retry=RETRY, timeout=REQUEST_SECONDS)
         except NotFound:
             return None
+        return cast(bigquery.LoadJob, found)
 
     def _submit(self, task: _Task) -> bigquery.LoadJob:
         settings = bigquery.LoadJobConfig(
@@ -204,10 +204,12 @@ class Loader:
     def _finish(self, task: _Task, job: bigquery.LoadJob, fresh: bool, batch: Batch) -> None:
         try:
             wait(self._client, job, self._config)
-        except RetryableError as error:
+        except RetryableError as late:
             # It may still end, but into a staging table that only this attempt would have used.
-            raise AttemptSpentError(error.message) from error
+            raise AttemptSpentError(late.message) from late
         if not job.error_result:
+            if not fresh:
+                self._must_exist(task, job)
             return
         reason = job.error_result.get("reason") or ""
         message = job.error_result.get("message") or ""
@@ -217,6 +219,15 @@ class Loader:
         if fresh and type(error) is not RetryableError:
             raise error
         raise AttemptSpentError(f"the load job {job.job_id} has failed: {message[:500]}")
+
+    def _must_exist(self, task: _Task, job: bigquery.LoadJob) -> None:
+        """A job that ended long ago may have outlived its staging table."""
+        try:
+            self._client.get_table(task.table, retry=RETRY, timeout=REQUEST_SECONDS)
+        except NotFound as error:
+            raise AttemptSpentError(
+                f"the staging table of load job {job.job_id} is gone"
+            ) from error
 
 
 def _staging_schema(contract: Contract) -> pa.Schema:

@@ -53,7 +53,7 @@ class Partitioning:
         """
         known = set(partitions)
         conditions = [f"{self._column} IS NULL"] if NULL in known else []
-        conditions += self._ranges(sorted(self.parse(each) for each in known - {NULL}))  # type: ignore[type-var]
+        conditions += self._ranges(sorted(self.parse(each) for each in known - {NULL}))
         return _any_of(conditions) if conditions else None
 
     def parse(self, text: str) -> Start:
@@ -124,7 +124,7 @@ class Partitioning:
 
 
 def _any_of(conditions: list[str]) -> str:
-    """The conditions joined by OR as a balanced tree, so that parsers do not nest thousands deep."""
+    """The conditions joined by OR as a balanced tree, lest a parser nest thousands deep."""
     if len(conditions) == 1:
         return conditions[0]
     middle = len(conditions) // 2

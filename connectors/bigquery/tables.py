@@ -13,17 +13,20 @@ from schemas.contract import LINEAGE, Column, Contract, RangePartition, TimePart
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-def field_of(column: Column, *, nullable: bool = False) -> bigquery.SchemaField:
-    """The column's schema field; `nullable` makes it NULLABLE whatever the contract says."""
+def field_of(column: Column) -> bigquery.SchemaField:
+    """The column's schema field."""
     names.column(column.name)
-    return bigquery.SchemaField(
-        column.name,
-        column.type.value,
-        mode="REQUIRED" if column.required and not nullable else "NULLABLE",
-        description=column.description,
-        precision=column.precision,
-        scale=column.scale,
-        max_length=column.max_length,
+    facts: dict[str, object] = {
+        "name": column.name,
+        "type": column.type.value,
+        "mode": "REQUIRED" if column.required else "NULLABLE",
+        "description": column.description,
+        "precision": column.precision,
+        "scale": column.scale,
+        "maxLength": column.max_length,
+    }
+    return bigquery.SchemaField.from_api_repr(
+        {name: value for name, value in facts.items() if value is not None}
     )
 
 

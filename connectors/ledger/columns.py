@@ -54,9 +54,7 @@ class AnyText(TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """PostgreSQL sorts by the database's locale unless told otherwise."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(TEXT(collation="C"))
-        return dialect.type_descriptor(Text())
+        return TEXT(collation="C") if dialect.name == "postgresql" else TEXT()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Escape what cannot be stored."""

@@ -23,13 +23,15 @@ class Locks:
         with self._database.write() as connection:
             statement = insert_into(connection, table_locks)
             taken = connection.execute(
-                statement.values(table_name=table, owner=owner, until=until).on_conflict_do_update(
+                statement.values(table_name=table, owner=owner, until=until)
+                .on_conflict_do_update(
                     index_elements=["table_name"],
                     set_={"owner": owner, "until": until},
                     where=or_(table_locks.c.owner == owner, table_locks.c.until <= now),
                 )
+                .returning(table_locks.c.table_name)
             )
-            return bool(taken.rowcount)
+            return taken.first() is not None
 
     def unlock_table(self, table: str, owner: str) -> None:
         """Give the table's lease back; quiet if somebody else has taken it over."""

@@ -567,9 +567,8 @@ def test_a_server_that_is_away_or_refuses_us(postgres_url: str) -> None:
         check(database="nowhere")()
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_dropped_connection_is_opened_again(ledger: SqlLedger) -> None:
-    if ledger.database.engine.dialect.name != "postgresql":
-        pytest.skip("a file has no connections to lose")
     ledger.request_load("orders")
     with ledger.database.read() as connection, pytest.raises(RetryableError):
         with ledger.database.read() as inner:

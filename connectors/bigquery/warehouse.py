@@ -1,0 +1,129 @@
+"""The BigQuery warehouse: plans tables, loads batches, counts partitions."""
+
+# Names are checked and quoted by `names`; values are parameters.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from google.cloud import bigquery
+
+from connectors.bigquery import names
+from connectors.bigquery.apply import Planner
+from connectors.bigquery.client import connect, rows
+from connectors.bigquery.commit import Committer
+from connectors.bigquery.config import BigQueryConfig
+from connectors.bigquery.errors import translated
+from connectors.bigquery.loader import Loader
+from connectors.bigquery.partitions import Partitioning
+from connectors.bigquery.records import files_json
+from connectors.protocols import Change, PartitionCount, Storage
+from schemas.batch import Batch, Committed, WriteMode
+from schemas.contract import Contract, View
+from schemas.errors import ContractError, DataError, RetryableError
+
+_PARTITIONS_PER_JOB = 4000
+_REQUEST_BYTES = 8 * 1024 * 1024
+
+
+class BigQueryWarehouse:
+    """The warehouse protocol over BigQuery, or over an emulator of it. Connects when first used."""
+
+    def __init__(self, config: BigQueryConfig, storage: Storage) -> None:
+        self._config, self._storage = config, storage
+
+    @cached_property
+    def _client(self) -> bigquery.Client:
+        return connect(self._config)
+
+    def check(self) -> str:
+        """Run a trivial query and say where."""
+        with translated("answer a query"):
+            rows(self._client, self._config, "SELECT 1")
+        where = self._config.api_endpoint or self._config.location
+        return f"BigQuery project {self._config.project} ({where})"
+
+    def table_id(self, contract: Contract) -> str:
+        """The full name of the contract's table: `project.dataset.table`."""
+        parts = (self._config.project, contract.dataset or self._config.dataset, contract.table)
+        names.table(*parts)
+        return ".".join(parts)
+
+    def plan(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
+        """What the warehouse lacks against the contracts; changes nothing."""
+        with translated("describe its tables"):
+            steps = Planner(self._client, self._config).steps(contracts, views)
+            return [change for step in steps for change in step.changes]
+
+    def apply(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
+        """Make every safe change, and return all changes. Never drops or narrows."""
+        made: list[Change] = []
+        with translated("change its tables"):
+            for step in Planner(self._client, self._config).steps(contracts, views):
+                if step.make is not None:
+                    step.make()
+                made += step.changes
+        return made
+
+    def committed(self, batch_id: str) -> bool:
+        """Whether that batch's transaction has committed."""
+        with translated("look up a batch"):
+            return Committer(self._client, self._config).outcome(batch_id) is not None
+
+    def load(self, batch: Batch, contract: Contract, mode: WriteMode) -> Committed:
+        """Stage the batch's files and commit them with their bookkeeping in one transaction.
+
+        A committed batch is a no-op that returns what it did. Raises RetryableError when nothing
+        is known to be committed, AttemptSpentError when the next try needs a new attempt number,
+        DataError when BigQuery refuses the data, and FatalError when a table is missing.
+        """
+        _refuse_impossible(batch, contract, mode)
+        loader = Loader(self._client, self._config, self._storage)
+        committer = Committer(self._client, self._config)
+        with translated(f"load batch {batch.batch_id}"):
+            done = committer.outcome(batch.batch_id)
+            if done is None:
+                staged = loader.stage(batch, contract)
+                committer.commit(batch, contract, mode, staged)
+                done = committer.outcome(batch.batch_id)
+                loader.drop(staged)
+        if done is None:
+            raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
+        return done
+
+    def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
+        """Rows per partition of the contract's table, newest first, rows without one last.
+
+        A table without partitions counts as one partition, `all`.
+        """
+        table = names.table(*self.table_id(contract).split("."))
+        with translated("count the partitions"):
+            if contract.partition is None:
+                ((count,),) = rows(self._client, self._config, f"SELECT COUNT(*) FROM {table}")
+                return [PartitionCount(partition="all", rows=count)]
+            by = Partitioning(contract, "t")
+            found = rows(
+                self._client,
+                self._config,
+                f"SELECT {by.bucket()} AS start, COUNT(*) FROM {table} AS t"
+                f" WHERE {by.anywhere()} GROUP BY start ORDER BY start IS NULL, start DESC",
+            )
+        return [PartitionCount(partition=by.name(start), rows=count) for start, count in found]
+
+
+def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> None:
+    """Raise ContractError for a mode that the table cannot have, DataError for too much at once."""
+    if mode is WriteMode.MERGE and not contract.primary_key:
+        raise ContractError(f"contract {contract.name}: merge needs a primary key")
+    if mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
+        raise ContractError(f"contract {contract.name}: replace_partition needs a partition")
+    touched = {each for file in batch.files for each in file.partitions}
+    if len(touched) > _PARTITIONS_PER_JOB:
+        raise DataError(
+            f"{len(batch.files)} files touch {len(touched):,} partitions;"
+            f" BigQuery takes {_PARTITIONS_PER_JOB:,} at once"
+        )
+    if len(files_json(batch.files).encode()) > _REQUEST_BYTES:
+        raise DataError(f"what is known of {len(batch.files)} files is too much for one request")

@@ -1,0 +1,226 @@
+"""How to get at a bucket: its configuration, a boto3 client, and what its errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import boto3
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSLError,
+)
+from botocore.session import Session, get_session
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from schemas.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DataError,
+    ItemChangedError,
+    RetryableError,
+    ThrottledError,
+    WaybillError,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+GONE = frozenset({"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"})
+"""Error codes of an object that is no longer what it was."""
+
+_DENIED = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
+_MISDIRECTED = frozenset(
+    {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "InvalidBucketName"}
+)
+_SLOW = frozenset(
+    {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
+)
+
+
+class S3Config(BaseModel):
+    """A bucket and how to get at it; without keys, boto3's own chain finds credentials."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bucket: str = Field(min_length=1)
+    prefix: str = ""
+    """Only keys that start with it are looked at; feeds match whole keys all the same."""
+    endpoint: str | None = None
+    """The address of a server other than Amazon's."""
+    region: str | None = None
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+    role_arn: str | None = None
+    """A role to assume with those credentials."""
+    sts_endpoint: str | None = None
+    """Where to assume it, when not at Amazon's."""
+    verify_tls: bool = True
+    ca_file: FilePath | None = None
+    """Certificates to trust instead of the usual ones (PEM)."""
+    receipts_prefix: str | None = None
+    """Answers go below this folder instead of beside the drop."""
+    move_to: str | None = None
+    """Originals move below this folder once they are acknowledged; a later version of the same
+    key replaces the earlier one there."""
+
+    @field_validator(
+        "endpoint", "region", "access_key", "secret_key", "sts_endpoint", mode="before"
+    )
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        """An environment variable that is set but empty counts as not set."""
+        return None if value == "" else value
+
+    @field_validator("receipts_prefix", "move_to")
+    @classmethod
+    def _as_folder(cls, value: str | None) -> str | None:
+        return f"{value.strip('/')}/" if value and value.strip("/") else None
+
+    @model_validator(mode="after")
+    def _both_keys(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key belong together: give both or neither")
+        return self
+
+
+def new_client(config: S3Config) -> S3Client:
+    """A client for that bucket; connects to nothing yet. Raises ConfigError."""
+    core = get_session()
+    if config.access_key and config.secret_key:
+        core.set_credentials(config.access_key, config.secret_key.get_secret_value())
+    verify = str(config.ca_file) if config.ca_file else config.verify_tls
+    try:
+        if config.role_arn:
+            core = _in_role(core, config)
+        return boto3.Session(botocore_session=core).client(
+            "s3",
+            region_name=config.region,
+            endpoint_url=config.endpoint,
+            verify=verify,
+            config=Config(
+                connect_timeout=10,
+                read_timeout=60,
+                max_pool_connections=16,
+                retries={"mode": "standard", "total_max_attempts": 4},
+                # Servers other than Amazon's seldom know buckets as host names, or checksums
+                # that nobody asked for.
+                s3={"addressing_style": "path" if config.endpoint else "auto"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required"
+                if config.endpoint
+                else "when_supported",
+            ),
+        )
+    except ValueError as error:
+        raise ConfigError(f"bucket {config.bucket}: {error}") from error
+
+
+class _RoleProvider(CredentialProvider):
+    """Credentials of a role, renewed by botocore before they expire."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+        self._fetcher = fetcher
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(
+            method=self.METHOD, refresh_using=self._fetcher.fetch_credentials
+        )
+
+
+def _in_role(core: Session, config: S3Config) -> Session:
+    """A session that acts as the configured role, assumed with the given session's credentials."""
+    own = core.get_credentials()
+    if own is None:
+        raise NoCredentialsError
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=partial(
+            core.create_client, region_name=config.region, endpoint_url=config.sts_endpoint
+        ),
+        source_credentials=own,
+        role_arn=config.role_arn or "",
+        extra_args={"RoleSessionName": "waybill"},
+    )
+    acting = get_session()
+    acting.register_component("credential_provider", CredentialResolver([_RoleProvider(fetcher)]))
+    return acting
+
+
+@contextmanager
+def translating(bucket: str, key: str = "") -> Iterator[None]:
+    """Turn boto3's exceptions into ours."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, OSError) as error:
+        raise translated(error, bucket, key) from error
+
+
+def translated(error: Exception, bucket: str, key: str = "") -> WaybillError:
+    """What an exception of boto3 means for us; `key` is the object that was asked for, if any."""
+    if isinstance(error, ClientError):
+        return _refusal(error, bucket, key)
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return AccessDeniedError(
+            f"bucket {bucket}: there are no credentials",
+            hint="set access_key and secret_key, or give the host a role",
+        )
+    if isinstance(error, NoRegionError | ParamValidationError | ProfileNotFound):
+        return ConfigError(f"bucket {bucket}: {error}")
+    if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return ConfigError(
+            f"bucket {bucket}: the server's certificate is not trusted: {error}",
+            hint="set ca_file to the certificate of its authority",
+        )
+    return RetryableError(f"bucket {bucket} does not answer: {error}")
+
+
+def _refusal(error: ClientError, bucket: str, key: str) -> WaybillError:
+    """What a refusal by the server means. Its codes:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "NoSuchBucket" or (code == "404" and not key):
+        return ConfigError(f"there is no bucket {bucket}", hint="create it, or correct `bucket`")
+    if key and code in GONE:
+        return ItemChangedError(f"{key} was overwritten or removed")
+    if code == "InvalidObjectState":
+        return DataError(
+            f"{key} is archived and cannot be read", hint="restore it and drop it again"
+        )
+    if code in _DENIED or status in (401, 403):
+        return AccessDeniedError(
+            f"bucket {bucket} refuses us: {code} in {error.operation_name}",
+            hint="check the keys, and that they may list, read and write: s3:ListBucket,"
+            " s3:GetBucketVersioning, s3:GetObject, s3:PutObject; in a versioned bucket also"
+            " s3:ListBucketVersions and s3:GetObjectVersion; with move_to also s3:DeleteObject",
+        )
+    if code in _SLOW or status == 429:
+        return ThrottledError(f"bucket {bucket} asks us to slow down")
+    if code in _MISDIRECTED:
+        return ConfigError(f"bucket {bucket}: {error}", hint="correct bucket, region or endpoint")
+    return RetryableError(f"bucket {bucket}: {error}")

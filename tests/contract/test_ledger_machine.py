@@ -1,0 +1,279 @@
+"""Random histories of a ledger on SQLite, each step compared with a model in plain Python."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+from pydantic import SecretStr
+
+from connectors.ledger import LedgerConfig, SqlLedger
+from schemas.batch import Batch, BatchStatus, Committed, batch_id_of
+from schemas.errors import LeaseLostError
+from schemas.file import Event, File, Outcome, Status, file_id_of
+from schemas.item import Item, Page
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FEED, TABLE, LEASE = "orders", "demo.shop.orders", 10
+STEPS = {Status.DISCOVERED: Status.PREPARING, Status.LOADED: Status.ACKNOWLEDGING}
+
+
+@dataclass
+class Known:
+    """What the model knows of one file."""
+
+    order: tuple[datetime, str]
+    status: Status = Status.DISCOVERED
+    outcome: Outcome | None = None
+    attempt: int = 0
+    tries: int = 0
+    lease_until: datetime | None = None
+    retry_at: datetime | None = None
+    batch_id: str | None = None
+    events: list[str] = field(default_factory=lambda: ["discovered"])
+
+    def due(self, status: Status, now: datetime) -> bool:
+        """Whether a worker may claim the file under that status."""
+        if self.status == status:
+            return self.retry_at is None or self.retry_at <= now
+        return (
+            self.status == STEPS[status] and self.lease_until is not None
+            and self.lease_until <= now
+        )  # fmt: skip
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Workers that claim, lose, give back and finish files, and loads that come and go."""
+
+    file_ids = Bundle("file_ids")
+    holdings = Bundle("holdings")
+    batches = Bundle("batches")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="ledger-"))
+        self.now = START
+        url = SecretStr(f"sqlite:///{self.folder}/ledger.db")
+        self.ledger = SqlLedger(LedgerConfig(url=url), lambda: self.now)
+        self.model: dict[str, Known] = {}
+        self.closed: dict[str, BatchStatus] = {}
+        self.open: str | None = None
+
+    @initialize()
+    def migrate(self) -> None:
+        self.ledger.migrate()
+
+    def teardown(self) -> None:
+        self.ledger.database.engine.dispose()
+        shutil.rmtree(self.folder)
+
+    @rule(target=file_ids, numbers=st.lists(st.integers(0, 5), max_size=4))
+    def register(self, numbers: list[int]) -> object:
+        items = [
+            Item(key=f"{n}", version="1", name=f"{n}", sent_at=START + timedelta(days=n % 3))
+            for n in numbers
+        ]
+        ids = {file_id_of(FEED, each.key, each.version): each for each in items}
+        new = [file_id for file_id in ids if file_id not in self.model]
+        assert self.ledger.register(FEED, "drop", Page(items=tuple(items))) == new
+        for file_id in new:
+            self.model[file_id] = Known((ids[file_id].sent_at, ids[file_id].key))
+        return multiple(*new)
+
+    @rule(seconds=st.sampled_from([1, LEASE - 1, LEASE]))
+    def wait(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @rule(target=holdings, file_id=file_ids, status=st.sampled_from(list(STEPS)))
+    def claim(self, file_id: str, status: Status) -> object:
+        known = self.model[file_id]
+        file = self.ledger.claim(file_id, status, "worker", LEASE)
+        assert (file is not None) == known.due(status, self.now)
+        if file is None:
+            return multiple()
+        known.status, known.retry_at = STEPS[status], None
+        known.attempt += 1
+        known.tries += 1
+        known.lease_until = self.now + timedelta(seconds=LEASE)
+        return file
+
+    @rule(file=holdings)
+    def renew(self, file: File) -> None:
+        if self.held(file):
+            self.ledger.renew(file, LEASE)
+            self.model[file.file_id].lease_until = self.now + timedelta(seconds=LEASE)
+        else:
+            with pytest.raises(LeaseLostError):
+                self.ledger.renew(file, LEASE)
+
+    @rule(file=holdings)
+    def advance_as_meant(self, file: File) -> None:
+        ahead = Status.PREPARED if file.status is Status.PREPARING else Status.DONE
+        self.advance(file, ahead)
+
+    @rule(file=holdings, status=st.sampled_from(list(Status)))
+    def advance_anywhere(self, file: File, status: Status) -> None:
+        self.advance(file, status)
+
+    def advance(self, file: File, status: Status) -> None:
+        outcome = Outcome.ACCEPTED if status is Status.PREPARED else file.outcome
+        then = replace(file, status=status, outcome=outcome)
+        if not self.held(file):
+            with pytest.raises(LeaseLostError):
+                self.ledger.advance(then, self.event(file, "late"))
+            return
+        back = next(due for due, held in STEPS.items() if held == file.status)
+        ahead = Status.PREPARED if back is Status.DISCOVERED else Status.DONE
+        if status not in (back, ahead, Status.FAILED):
+            with pytest.raises(ValueError, match="cannot advance"):
+                self.ledger.advance(then, self.event(file, "refused"))
+            return
+        self.ledger.advance(then, self.event(file, "advanced"))
+        known = self.model[file.file_id]
+        known.status, known.outcome, known.lease_until, known.tries = status, outcome, None, 0
+        known.events.append("advanced")
+
+    @rule(file=holdings, pause=st.sampled_from([None, 1, LEASE]))
+    def release(self, file: File, pause: int | None) -> None:
+        retry_at = None if pause is None else self.now + timedelta(seconds=pause)
+        if not self.held(file):
+            with pytest.raises(LeaseLostError):
+                self.ledger.release(file, retry_at, self.event(file, "late"))
+            return
+        self.ledger.release(file, retry_at, self.event(file, "released"))
+        known = self.model[file.file_id]
+        known.status = next(due for due, held in STEPS.items() if held == known.status)
+        known.lease_until, known.retry_at = None, retry_at
+        known.events.append("released")
+
+    @rule(file_id=file_ids)
+    def retry(self, file_id: str) -> None:
+        known = self.model[file_id]
+        if known.status not in (Status.DONE, Status.FAILED):
+            with pytest.raises(ValueError, match="still on its way"):
+                self.ledger.retry(file_id)
+            return
+        self.ledger.retry(file_id)
+        known.status, known.tries = Status.DISCOVERED, 0
+        known.outcome = known.batch_id = known.retry_at = None
+        known.events.append("requested")
+
+    @rule(target=batches, most=st.integers(1, 3))
+    def open_batch(self, most: int) -> object:
+        batch = self.ledger.open_batch(FEED, TABLE, most, 1 << 40)
+        if self.open is not None:
+            members = [id_ for id_, known in self.model.items() if known.batch_id == self.open]
+            assert batch is not None
+            assert batch.batch_id == self.open
+        else:
+            members = [id_ for id_, known in self.model.items() if known.status == "prepared"]
+        members = sorted(members, key=lambda id_: self.model[id_].order)
+        if self.open is None:
+            members = members[:most]
+        assert [file.file_id for file in (batch.files if batch else ())] == members
+        if batch is None:
+            return multiple()
+        if self.open is None:
+            assert batch.batch_id == batch_id_of(TABLE, batch.files)
+            assert batch.batch_id not in self.closed
+        self.open = batch.batch_id
+        for id_ in members:
+            self.model[id_].status, self.model[id_].batch_id = Status.LOADING, batch.batch_id
+        return batch
+
+    @rule(batch=batches)
+    def commit(self, batch: Batch) -> None:
+        if self.closed.get(batch.batch_id) is BatchStatus.ABANDONED:
+            with pytest.raises(LeaseLostError):
+                self.ledger.commit_batch(batch, Committed(rows=1), self.events(batch, "late"))
+            return
+        self.ledger.commit_batch(batch, Committed(rows=1), self.events(batch, "committed"))
+        if batch.batch_id != self.open:
+            return
+        self.closed[batch.batch_id], self.open = BatchStatus.COMMITTED, None
+        for file in batch.files:
+            known = self.model[file.file_id]
+            known.status = Status.LOADED
+            known.events.append("committed")
+
+    @rule(batch=batches, refusal=st.sampled_from([None, "bad dates"]))
+    def abandon(self, batch: Batch, refusal: str | None) -> None:
+        if self.closed.get(batch.batch_id) is BatchStatus.COMMITTED:
+            with pytest.raises(LeaseLostError):
+                self.ledger.abandon_batch(batch, self.events(batch, "late"), refusal)
+            return
+        self.ledger.abandon_batch(batch, self.events(batch, "abandoned"), refusal)
+        if batch.batch_id != self.open:
+            return
+        self.closed[batch.batch_id], self.open = BatchStatus.ABANDONED, None
+        for file in batch.files:
+            known = self.model[file.file_id]
+            known.status, known.batch_id = Status.PREPARED, None
+            known.attempt += 1
+            known.events.append("abandoned")
+            if refusal is not None:
+                known.outcome = Outcome.QUARANTINED
+
+    @rule(file=consumes(holdings))
+    def die(self, file: File) -> None:
+        """A worker that never comes back; its lease runs out or has been lost."""
+
+    @invariant()
+    def the_ledger_is_the_model(self) -> None:
+        for file_id, known in self.model.items():
+            file = self.ledger.get(file_id)
+            for name in (
+                "status", "outcome", "attempt", "tries", "lease_until", "retry_at", "batch_id",
+            ):  # fmt: skip
+                assert getattr(file, name) == getattr(known, name), name
+            assert (file.owner is None) == (known.lease_until is None)
+            assert [event.outcome for event in self.ledger.events(file_id)] == known.events
+
+    @invariant()
+    def what_is_owed_is_found(self) -> None:
+        if not self.model:
+            return
+        for status in STEPS:
+            due = [id_ for id_, known in self.model.items() if known.due(status, self.now)]
+            assert set(self.ledger.due(status, 100)) == set(due)
+        statuses = [known.status for known in self.model.values()]
+        assert self.ledger.waiting(FEED) == statuses.count(Status.DISCOVERED) + statuses.count(
+            Status.PREPARING
+        )
+        owed = {Status.PREPARED, Status.LOADING} & set(statuses)
+        assert self.ledger.feeds_to_load() == ([FEED] if owed else [])
+
+    def held(self, file: File) -> bool:
+        """Whether that claim is still the file's last and has not ended."""
+        known = self.model[file.file_id]
+        return known.lease_until is not None and known.attempt == file.attempt
+
+    def event(self, file: File, outcome: str) -> Event:
+        return Event(file_id=file.file_id, at=self.now, step="step", outcome=outcome)
+
+    def events(self, batch: Batch, outcome: str) -> list[Event]:
+        return [self.event(file, outcome) for file in batch.files]
+
+
+LedgerMachine.TestCase.settings = settings(
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestLedgerMachine = LedgerMachine.TestCase
