@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,16 +13,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import batched
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.match import compile_match, is_ours
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
 from schemas.item import Item, Page
-from schemas.receipt import Answer
+from schemas.receipt import Answer, Document
 
-_UNFINISHED = (".tmp", ".part", ".crdownload", ".filepart")
+log = logging.getLogger(__name__)
+
+_UNFINISHED = (".tmp", ".part", ".crdownload", ".filepart", "~")
+_PAGE_ITEMS = 1000
+_BUFFER_BYTES = 1024 * 1024
 
 
 class FolderConfig(BaseModel):
@@ -28,53 +35,62 @@ class FolderConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
+    recursive: bool = True
+    """Whether to look into its folders, too."""
     settle_seconds: float = Field(default=2, ge=0)
     """A file that changed this recently may still be being written, and is not listed yet."""
     receipts_folder: Path | None = None
     """Answers go below it instead of beside the drop."""
-    move_to: Path | None = None
-    """Originals move below it once they are acknowledged."""
 
 
 class FolderSource:
-    """Lists, reads and answers files of one folder (protocol `Source`). Links that lead out of
-    the folder are not followed."""
+    """Lists, reads and answers the files of one folder (protocol `Source`).
+
+    An item's version is the file's time of change and its size. Hidden and half-written files are
+    left out, and so is whatever a symbolic link reaches outside the folder.
+    """
 
     def __init__(self, config: FolderConfig) -> None:
         self._config = config
         self._root = config.path.resolve()
+        self._receipts = (config.receipts_folder or config.path).resolve()
 
     def list(self, match: str, cursor: str | None) -> Iterator[Page]:
-        """Pages of matching files; `cursor` is not used, a listing is whole."""
+        """Pages of at most 1,000 matching files; `cursor` is not used, a listing is whole."""
         pattern = compile_match(match)
-        with self._translated():
-            for paths in batched(self._walk(self._root), 1000, strict=False):
-                found = (self._item(path) for path in paths if pattern.match(self._key(path)))
-                yield Page(items=tuple(item for item in found if item is not None))
+        with self._translating():
+            matching = (path for path in self._walk(self._root) if pattern.match(self._key(path)))
+            settled = (item for path in matching if (item := self._item(path)) is not None)
+            for items in batched(settled, _PAGE_ITEMS, strict=False):
+                yield Page(items=items)
 
     def _walk(self, folder: Path) -> Iterator[Path]:
-        apart = [each for each in (self._config.receipts_folder, self._config.move_to) if each]
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            path = Path(entry.path)
-            if entry.name.startswith(".") or path in apart:
+        """The files worth a look, by name. A link to a folder is never followed."""
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name.startswith(".") or not _is_text(path):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(path)
-            elif entry.is_file() and self._wanted(path):
+                if self._config.recursive and path != self._receipts:
+                    yield from self._walk(path)
+            elif (
+                entry.is_file()
+                and not entry.name.endswith(_UNFINISHED)
+                and not is_ours(entry.name)
+                and path.resolve().is_relative_to(self._root)
+            ):
                 yield path
 
-    def _wanted(self, path: Path) -> bool:
-        """Whether a file is finished, not ours, and really below the folder."""
-        if path.name.endswith(_UNFINISHED) or is_ours(path.name):
-            return False
-        return path.resolve().is_relative_to(self._root)
-
     def _item(self, path: Path) -> Item | None:
+        """The file as an item; None if it is gone, or not yet settled."""
         try:
             found = path.stat()
         except FileNotFoundError:
             return None
-        if time.time() - found.st_mtime < self._config.settle_seconds:
+        # Not st_mtime: a copy may set that to what it was at the original.
+        if time.time() - found.st_ctime < self._config.settle_seconds:
             return None
         return Item(
             key=self._key(path),
@@ -87,67 +103,109 @@ class FolderSource:
     def _key(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
 
-    def _path(self, key: str) -> Path:
-        """The file of a key; raises ItemChangedError for one that leads out of the folder."""
-        path = (self._root / key).resolve()
-        if not path.is_relative_to(self._root):
-            raise ItemChangedError(f"{key} leads out of the folder")
-        return path
-
     @contextmanager
     def open(self, item: Item) -> Iterator[BinaryIO]:
-        """Stream that very version; raises ItemChangedError if the file is not the same, before or
-        after it was read."""
-        with self._translated(item.key), self._path(item.key).open("rb") as stream:
-            self._same(item, os.fstat(stream.fileno()))
+        """Stream that very version; raises ItemChangedError if the file was changed before or
+        while it was read."""
+        with self._translating(item.key):
+            path = _below(self._root, item.key).resolve()
+            if not path.is_relative_to(self._root):
+                raise ItemChangedError(f"{item.key} leads out of the folder now")
+            file = _File(path)
+        with io.BufferedReader(file, _BUFFER_BYTES) as stream:
+            _check_version(item, file)
             yield stream
-            self._same(item, os.stat(self._path(item.key)))
-
-    def _same(self, item: Item, found: os.stat_result) -> None:
-        if _version(found) != item.version:
-            raise ItemChangedError(f"{item.key} was overwritten while it was read")
+            _check_version(item, file)
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
-        """Write the answer's documents, each whole or not at all; then move the original if the
-        configuration says so."""
-        folder = self._config.receipts_folder or self._root
-        with self._translated(item.key):
+        """Write the answer's documents beside the drop, or below `receipts_folder`: each appears
+        whole or not at all. The original stays where it is."""
+        with self._translating():
             for document in answer.documents:
-                target = folder / f"{item.key}{document.suffix}"
+                target = _below(self._receipts, f"{item.key}{document.suffix}")
+                if not target.parent.resolve().is_relative_to(self._receipts):
+                    raise ItemChangedError(f"{item.key} leads out of the folder now")
                 target.parent.mkdir(parents=True, exist_ok=True)
-                unfinished = target.with_name(f".{target.name}.tmp")
-                shutil.copyfile(document.path, unfinished)
-                unfinished.replace(target)
-            if self._config.move_to:
-                self._move(item, self._config.move_to / item.key)
-
-    def _move(self, item: Item, target: Path) -> None:
-        path = self._path(item.key)
-        if path.exists() and _version(path.stat()) == item.version:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(path, target)
+                _write(document, target)
 
     def check(self) -> str:
         """Look into the folder and name it."""
-        with self._translated():
-            next(os.scandir(self._root), None)
+        with self._translating():
+            with os.scandir(self._root) as found:
+                next(found, None)
+            if self._receipts.exists() and not os.access(self._receipts, os.W_OK):
+                raise AccessDeniedError(
+                    f"{self._receipts}: no answer can be written there",
+                    hint="give this user the right to write, or set receipts_folder",
+                )
         return f"folder {self._root}"
 
     @contextmanager
-    def _translated(self, key: str = "") -> Iterator[None]:
+    def _translating(self, key: str = "") -> Iterator[None]:
+        """Turn the system's errors into ours; `key` is the file that was asked for, if any."""
         try:
             yield
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             if key:
-                raise ItemChangedError(f"{key} was removed while it was read") from error
-            raise ConfigError(f"there is no folder {self._root}") from error
+                raise ItemChangedError(f"{key} was removed") from error
+            raise ConfigError(
+                f"there is no folder {error.filename or self._root}",
+                hint="create it, mount it, or correct `path`",
+            ) from error
         except PermissionError as error:
             raise AccessDeniedError(
-                f"{error.filename}: this user may not", hint="give it the right to read and write"
+                f"{error.filename or self._root}: this user may not",
+                hint="give it the right to read and write there",
             ) from error
         except OSError as error:
             raise RetryableError(f"{self._root}: {error}") from error
 
 
+class _File(io.FileIO):
+    """A file whose faults are ours."""
+
+    def readinto(self, buffer: Any, /) -> int | None:  # type: ignore[override]
+        """Fill the buffer; raises RetryableError if the disk or the mount fails."""
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise RetryableError(f"{self.name}: {error}") from error
+
+
+def _check_version(item: Item, file: io.FileIO) -> None:
+    if _version(os.fstat(file.fileno())) != item.version:
+        raise ItemChangedError(f"{item.key} was overwritten")
+
+
 def _version(found: os.stat_result) -> str:
     return f"{found.st_mtime_ns}:{found.st_size}"
+
+
+def _below(folder: Path, key: str) -> Path:
+    """The path of a key; raises ItemChangedError for a key that no listing could have made."""
+    if key.startswith("/") or "\x00" in key or ".." in key.split("/"):
+        raise ItemChangedError(f"{key!r} is not a file of this folder")
+    return folder / key
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the name is UTF-8, as the ledger needs it; says so in the log if not."""
+    try:
+        path.name.encode("utf-8")
+    except UnicodeEncodeError:
+        log.warning("%r is left out: its name is not UTF-8; rename it", os.fsencode(path))
+        return False
+    return True
+
+
+def _write(document: Document, target: Path) -> None:
+    """Copy a document to a path that nobody sees before it is complete."""
+    unfinished = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        # Mode x never writes through a link that somebody has put there.
+        with document.path.open("rb") as content, unfinished.open("xb") as copy:
+            shutil.copyfileobj(content, copy, _BUFFER_BYTES)
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

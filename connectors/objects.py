@@ -8,183 +8,150 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    NotFoundError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
-from obstore.store import GCSStore, LocalStore, S3Store
-from pydantic import BaseModel, ConfigDict, SecretStr
+from obstore.exceptions import AlreadyExistsError, BaseError
 
-from schemas.errors import AccessDeniedError, ConfigError, RetryableError
+from connectors.objects_store import StorageConfig, new_store, translating
+from schemas.errors import RetryableError
 
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=/-]*")
-_RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+__all__ = ["ObjectStorage", "StorageConfig"]
 
-
-class StorageConfig(BaseModel):
-    """Where objects are kept: a folder's path, `s3://bucket/prefix` or `gs://bucket/prefix`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str
-    endpoint: str | None = None
-    region: str | None = None
-    access_key: str | None = None
-    secret_key: SecretStr | None = None
-    credentials_file: str | None = None
-    """A Google service account's key file."""
+_KEY = re.compile(r"[A-Za-z0-9_=,@+-][A-Za-z0-9_.=,@+-]*(/[A-Za-z0-9_=,@+-][A-Za-z0-9_.=,@+-]*)*")
+_PART_BYTES = 8 * 1024 * 1024
+_PARTS_AT_ONCE = 4
+_CHUNK_BYTES = 1024 * 1024
 
 
 class ObjectStorage:
-    """Durable objects behind relative keys (protocol `Storage`)."""
+    """Durable objects behind relative keys (protocol `Storage`).
+
+    A key is made of letters, digits, `_.=,@+-` and slashes, and no part of it starts with a dot:
+    ValueError otherwise. No object is ever seen half-written.
+    """
 
     def __init__(self, config: StorageConfig) -> None:
         self._config = config
 
     def put(self, key: str, path: Path) -> bool:
-        """Store a local file under a new key; False if the key exists.
+        """Store a local file under a new key; False, and nothing written, if the key exists.
 
-        Keys name their content or their attempt, so two writers of one key bring the same bytes.
+        A file above 8 MiB is sent in parts, which no store can make conditional, so there two
+        writers may both be told True. Keys name their content or their attempt, so both bring the
+        same bytes.
         """
-        with self._translated(key):
-            if self.exists(key):
-                return False
-            # A multi-part upload cannot be made conditional; the check above has to do.
-            small = path.stat().st_size < 8 * 1024 * 1024
-            try:
-                obstore.put(self._store, _safe(key), path, mode="create" if small else "overwrite")
-            except AlreadyExistsError:
-                return False
+        location = _checked(key)
+        size = path.stat().st_size
+        with translating(self._config.url, key):
+            if size < _PART_BYTES:
+                try:
+                    obstore.put(self._store, location, path, mode="create", use_multipart=False)
+                except AlreadyExistsError:
+                    return False
+                return True
+        if self.exists(key):
+            return False
+        with translating(self._config.url, key):
+            obstore.put(
+                self._store,
+                location,
+                path,
+                use_multipart=True,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
         return True
 
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
         """Stream an object; raises FileNotFoundError."""
-        with self._translated(key):
-            reader = obstore.open_reader(self._store, _safe(key), buffer_size=1024 * 1024)
-        yield cast(BinaryIO, io.BufferedReader(_Reader(reader, self, key), 1024 * 1024))
+        location = _checked(key)
+        with translating(self._config.url, key):
+            chunks = obstore.get(self._store, location).stream(min_chunk_size=_CHUNK_BYTES)
+        with io.BufferedReader(_Chunks(chunks, self._config.url, key), _CHUNK_BYTES) as stream:
+            yield stream
 
     def exists(self, key: str) -> bool:
         """Whether an object has that key."""
-        with self._translated(key):
-            try:
-                obstore.head(self._store, _safe(key))
-            except (NotFoundError, FileNotFoundError):
-                return False
+        location = _checked(key)
+        try:
+            with translating(self._config.url, key):
+                obstore.head(self._store, location)
+        except FileNotFoundError:
+            return False
         return True
 
     def list(self, prefix: str) -> Iterator[str]:
-        """The keys below a folder."""
-        with self._translated(prefix):
-            for page in obstore.list(self._store, prefix=_safe(prefix.rstrip("/"))):
+        """The keys below a folder, in no particular order; an empty prefix lists everything."""
+        folder = prefix.strip("/")
+        location = _checked(folder) if folder else None
+        with translating(self._config.url, prefix):
+            for page in obstore.list(self._store, prefix=location, chunk_size=1000):
                 for each in page:
                     yield each["path"]
 
     def delete(self, key: str) -> None:
         """Remove an object; quiet if it is not there."""
-        with self._translated(key):
-            try:
-                obstore.delete(self._store, _safe(key))
-            except (NotFoundError, FileNotFoundError):
-                return
+        location = _checked(key)
+        try:
+            with translating(self._config.url, key):
+                obstore.delete(self._store, location)
+        except FileNotFoundError:
+            return
 
     def uri(self, key: str) -> str:
         """The object's full address."""
-        base = self._config.url.rstrip("/")
-        if "://" not in base:
-            base = Path(base).resolve().as_uri()
-        return f"{base}/{_safe(key)}"
+        return f"{self._config.base}/{_checked(key)}"
 
     def check(self) -> str:
         """Write, read and remove a small object and say where."""
         key = f"check/{uuid.uuid4().hex}"
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(b"waybill")
-            file.flush()
-            self.put(key, Path(file.name))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "check"
+            path.write_bytes(b"waybill")
+            self.put(key, path)
         with self.open(key) as stream:
-            if stream.read() != b"waybill":
-                raise RetryableError(f"{self._config.url}: what was written reads back otherwise")
+            content = stream.read()
         self.delete(key)
-        return f"{self._config.url}, writable"
+        if content != b"waybill":
+            raise RetryableError(f"{self._config.base}: what was written reads back otherwise")
+        return f"{self._config.base}, writable"
 
     @cached_property
     def _store(self) -> Any:
-        config = self._config
-        try:
-            if config.url.startswith("s3://"):
-                return self._s3()
-            if config.url.startswith("gs://"):
-                options: dict[str, Any] = {}
-                if config.credentials_file:
-                    options["service_account"] = config.credentials_file
-                if config.endpoint:
-                    options["url"] = config.endpoint
-                return GCSStore.from_url(config.url, retry_config=_RETRY, **options)
-            return LocalStore(Path(config.url.removeprefix("file://")).resolve(), mkdir=True)
-        except (BaseError, ValueError, OSError) as error:
-            raise ConfigError(f"storage.url {config.url}: {error}") from error
-
-    def _s3(self) -> Any:
-        config = self._config
-        options: dict[str, Any] = {
-            "endpoint": config.endpoint,
-            "region": config.region,
-            "access_key_id": config.access_key,
-            "secret_access_key": (
-                config.secret_key.get_secret_value() if config.secret_key else None
-            ),
-        }
-        given = {name: value for name, value in options.items() if value is not None}
-        plain = bool(config.endpoint and config.endpoint.startswith("http://"))
-        return S3Store.from_url(
-            config.url, client_options={"allow_http": plain}, retry_config=_RETRY, **given
-        )
-
-    @contextmanager
-    def _translated(self, key: str) -> Iterator[None]:
-        """Turn obstore's exceptions into ours."""
-        try:
-            yield
-        except (NotFoundError, FileNotFoundError) as error:
-            raise FileNotFoundError(key) from error
-        except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-            raise AccessDeniedError(
-                f"storage {self._config.url} refuses us",
-                hint="it must be able to read, write, list and delete there",
-            ) from error
-        except (BaseError, OSError) as error:
-            text = str(error).splitlines()[0][:300]
-            raise RetryableError(f"storage {self._config.url} does not answer: {text}") from error
+        return new_store(self._config)
 
 
-class _Reader(io.RawIOBase):
-    """An obstore reader as a raw stream whose faults are ours."""
+class _Chunks(io.RawIOBase):
+    """Chunks of bytes as a raw stream whose faults are ours."""
 
-    def __init__(self, reader: Any, storage: ObjectStorage, key: str) -> None:
-        self._reader, self._storage, self._key = reader, storage, key
+    def __init__(self, chunks: Iterator[bytes], url: str, key: str) -> None:
+        self._chunks, self._url, self._key = chunks, url, key
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        with self._storage._translated(self._key):
-            data = self._reader.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        """Fill the buffer; raises RetryableError if the connection is cut."""
+        while not self._rest:
+            try:
+                with translating(self._url, self._key):
+                    self._rest = memoryview(next(self._chunks))
+            except StopIteration:
+                return 0
+        length = min(len(buffer), len(self._rest))
+        buffer[:length] = self._rest[:length]
+        self._rest = self._rest[length:]
+        return length
 
 
-def _safe(key: str) -> str:
+def _checked(key: str) -> str:
     """The key, refused if it could lead anywhere but below the storage's own root."""
-    if not _KEY.fullmatch(key) or ".." in key.split("/"):
+    if not _KEY.fullmatch(key):
         raise ValueError(f"{key!r} is not a storage key")
     return key

@@ -116,7 +116,9 @@ def _staged(
         runtime.storage.put(rejects_key, staged.rejects)
     file = replace(file, rejects_key=rejects_key)
     if staged.refusal is not None:
-        counts = Counts(read=staged.counts.read, rejected=staged.counts.read)
+        counts = replace(
+            staged.counts, loaded=0, dropped=staged.counts.dropped + staged.counts.loaded
+        )
         return replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=staged.refusal)
     keys: tuple[str, ...] = ()
     if staged.counts.loaded:

@@ -60,7 +60,8 @@ LEASED: Mapping[Status, Status] = {
 class Counts:
     """Rows of one file: `read` always equals `loaded + rejected + dropped`.
 
-    `dropped` rows were left out by the feed's transform; `loaded` rows are those staged for the
+    `rejected` rows have a reason of their own. `dropped` rows were left out by the feed's
+    transform, or are the good rows of a quarantined file. `loaded` rows are those staged for the
     table.
     """
 

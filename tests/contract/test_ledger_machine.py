@@ -12,12 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
-    consumes,
     initialize,
     invariant,
-    multiple,
+    precondition,
     rule,
 )
 from pydantic import SecretStr
@@ -30,6 +28,7 @@ from schemas.item import Item, Page
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FEED, TABLE, LEASE = "orders", "demo.shop.orders", 10
+PICK = st.integers(0, 3)
 STEPS = {Status.DISCOVERED: Status.PREPARING, Status.LOADED: Status.ACKNOWLEDGING}
 
 
@@ -57,12 +56,13 @@ class Known:
         )  # fmt: skip
 
 
+def picked[T](among: list[T], pick: int) -> T:
+    """One of the latest, so that what still matters comes up more often than what is long past."""
+    return among[-1 - pick % len(among)]
+
+
 class LedgerMachine(RuleBasedStateMachine):
     """Workers that claim, lose, give back and finish files, and loads that come and go."""
-
-    file_ids = Bundle("file_ids")
-    holdings = Bundle("holdings")
-    batches = Bundle("batches")
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,17 +73,20 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model: dict[str, Known] = {}
         self.closed: dict[str, BatchStatus] = {}
         self.open: str | None = None
+        self.holdings: list[File] = []
+        self.batches: list[Batch] = []
 
     @initialize()
-    def migrate(self) -> None:
+    def begin(self) -> None:
         self.ledger.migrate()
+        self.register([0, 1, 2])
 
     def teardown(self) -> None:
         self.ledger.database.engine.dispose()
         shutil.rmtree(self.folder)
 
-    @rule(target=file_ids, numbers=st.lists(st.integers(0, 5), max_size=4))
-    def register(self, numbers: list[int]) -> object:
+    @rule(numbers=st.lists(st.integers(0, 5), max_size=4))
+    def register(self, numbers: list[int]) -> None:
         items = [
             Item(key=f"{n}", version="1", name=f"{n}", sent_at=START + timedelta(days=n % 3))
             for n in numbers
@@ -93,27 +96,55 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.ledger.register(FEED, "drop", Page(items=tuple(items))) == new
         for file_id in new:
             self.model[file_id] = Known((ids[file_id].sent_at, ids[file_id].key))
-        return multiple(*new)
+
+    @rule(pick=PICK)
+    def go_on(self, pick: int) -> None:
+        """One step in the right direction, so that long histories come up, too."""
+        if self.open is not None:
+            self.commit(0)
+        elif any(known.status is Status.PREPARED for known in self.model.values()):
+            self.open_batch(2)
+        elif any(known.due(status, self.now) for known in self.model.values() for status in STEPS):
+            self.claim_what_is_due(pick)
+            self.advance_as_meant(0)
+        else:
+            self.retry(pick)
 
     @rule(seconds=st.sampled_from([1, LEASE - 1, LEASE]))
     def wait(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @rule(target=holdings, file_id=file_ids, status=st.sampled_from(list(STEPS)))
-    def claim(self, file_id: str, status: Status) -> object:
+    @rule(pick=PICK)
+    def claim_what_is_due(self, pick: int) -> None:
+        due = [
+            (file_id, status)
+            for file_id, known in self.model.items()
+            for status in STEPS
+            if known.due(status, self.now)
+        ]
+        if due:
+            self.claim(*picked(due, pick))
+
+    @rule(pick=PICK, status=st.sampled_from(list(STEPS)))
+    def claim_anything(self, pick: int, status: Status) -> None:
+        self.claim(picked(list(self.model), pick), status)
+
+    def claim(self, file_id: str, status: Status) -> None:
         known = self.model[file_id]
         file = self.ledger.claim(file_id, status, "worker", LEASE)
         assert (file is not None) == known.due(status, self.now)
         if file is None:
-            return multiple()
+            return
         known.status, known.retry_at = STEPS[status], None
         known.attempt += 1
         known.tries += 1
         known.lease_until = self.now + timedelta(seconds=LEASE)
-        return file
+        self.holdings.append(file)
 
-    @rule(file=holdings)
-    def renew(self, file: File) -> None:
+    @precondition(lambda self: self.holdings)
+    @rule(pick=PICK)
+    def renew(self, pick: int) -> None:
+        file = picked(self.holdings, pick)
         if self.held(file):
             self.ledger.renew(file, LEASE)
             self.model[file.file_id].lease_until = self.now + timedelta(seconds=LEASE)
@@ -121,14 +152,17 @@ class LedgerMachine(RuleBasedStateMachine):
             with pytest.raises(LeaseLostError):
                 self.ledger.renew(file, LEASE)
 
-    @rule(file=holdings)
-    def advance_as_meant(self, file: File) -> None:
+    @precondition(lambda self: self.holdings)
+    @rule(pick=PICK)
+    def advance_as_meant(self, pick: int) -> None:
+        file = picked(self.holdings, pick)
         ahead = Status.PREPARED if file.status is Status.PREPARING else Status.DONE
         self.advance(file, ahead)
 
-    @rule(file=holdings, status=st.sampled_from(list(Status)))
-    def advance_anywhere(self, file: File, status: Status) -> None:
-        self.advance(file, status)
+    @precondition(lambda self: self.holdings)
+    @rule(pick=PICK, status=st.sampled_from(list(Status)))
+    def advance_anywhere(self, pick: int, status: Status) -> None:
+        self.advance(picked(self.holdings, pick), status)
 
     def advance(self, file: File, status: Status) -> None:
         outcome = Outcome.ACCEPTED if status is Status.PREPARED else file.outcome
@@ -148,8 +182,10 @@ class LedgerMachine(RuleBasedStateMachine):
         known.status, known.outcome, known.lease_until, known.tries = status, outcome, None, 0
         known.events.append("advanced")
 
-    @rule(file=holdings, pause=st.sampled_from([None, 1, LEASE]))
-    def release(self, file: File, pause: int | None) -> None:
+    @precondition(lambda self: self.holdings)
+    @rule(pick=PICK, pause=st.sampled_from([None, 1, LEASE]))
+    def release(self, pick: int, pause: int | None) -> None:
+        file = picked(self.holdings, pick)
         retry_at = None if pause is None else self.now + timedelta(seconds=pause)
         if not self.held(file):
             with pytest.raises(LeaseLostError):
@@ -161,8 +197,9 @@ class LedgerMachine(RuleBasedStateMachine):
         known.lease_until, known.retry_at = None, retry_at
         known.events.append("released")
 
-    @rule(file_id=file_ids)
-    def retry(self, file_id: str) -> None:
+    @rule(pick=PICK)
+    def retry(self, pick: int) -> None:
+        file_id = picked(list(self.model), pick)
         known = self.model[file_id]
         if known.status not in (Status.DONE, Status.FAILED):
             with pytest.raises(ValueError, match="still on its way"):
@@ -173,8 +210,8 @@ class LedgerMachine(RuleBasedStateMachine):
         known.outcome = known.batch_id = known.retry_at = None
         known.events.append("requested")
 
-    @rule(target=batches, most=st.integers(1, 3))
-    def open_batch(self, most: int) -> object:
+    @rule(most=st.integers(1, 3))
+    def open_batch(self, most: int) -> None:
         batch = self.ledger.open_batch(FEED, TABLE, most, 1 << 40)
         if self.open is not None:
             members = [id_ for id_, known in self.model.items() if known.batch_id == self.open]
@@ -187,17 +224,19 @@ class LedgerMachine(RuleBasedStateMachine):
             members = members[:most]
         assert [file.file_id for file in (batch.files if batch else ())] == members
         if batch is None:
-            return multiple()
+            return
         if self.open is None:
             assert batch.batch_id == batch_id_of(TABLE, batch.files)
             assert batch.batch_id not in self.closed
         self.open = batch.batch_id
         for id_ in members:
             self.model[id_].status, self.model[id_].batch_id = Status.LOADING, batch.batch_id
-        return batch
+        self.batches.append(batch)
 
-    @rule(batch=batches)
-    def commit(self, batch: Batch) -> None:
+    @precondition(lambda self: self.batches)
+    @rule(pick=PICK)
+    def commit(self, pick: int) -> None:
+        batch = picked(self.batches, pick)
         if self.closed.get(batch.batch_id) is BatchStatus.ABANDONED:
             with pytest.raises(LeaseLostError):
                 self.ledger.commit_batch(batch, Committed(rows=1), self.events(batch, "late"))
@@ -211,8 +250,10 @@ class LedgerMachine(RuleBasedStateMachine):
             known.status = Status.LOADED
             known.events.append("committed")
 
-    @rule(batch=batches, refusal=st.sampled_from([None, "bad dates"]))
-    def abandon(self, batch: Batch, refusal: str | None) -> None:
+    @precondition(lambda self: self.batches)
+    @rule(pick=PICK, refusal=st.sampled_from([None, "bad dates"]))
+    def abandon(self, pick: int, refusal: str | None) -> None:
+        batch = picked(self.batches, pick)
         if self.closed.get(batch.batch_id) is BatchStatus.COMMITTED:
             with pytest.raises(LeaseLostError):
                 self.ledger.abandon_batch(batch, self.events(batch, "late"), refusal)
@@ -229,10 +270,6 @@ class LedgerMachine(RuleBasedStateMachine):
             if refusal is not None:
                 known.outcome = Outcome.QUARANTINED
 
-    @rule(file=consumes(holdings))
-    def die(self, file: File) -> None:
-        """A worker that never comes back; its lease runs out or has been lost."""
-
     @invariant()
     def the_ledger_is_the_model(self) -> None:
         for file_id, known in self.model.items():
@@ -246,8 +283,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_owed_is_found(self) -> None:
-        if not self.model:
-            return
         for status in STEPS:
             due = [id_ for id_, known in self.model.items() if known.due(status, self.now)]
             assert set(self.ledger.due(status, 100)) == set(due)
@@ -272,7 +307,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 LedgerMachine.TestCase.settings = settings(
     max_examples=40,
-    stateful_step_count=40,
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -131,6 +131,8 @@ def test_a_server_dies_with_its_parent(tmp_path: Path) -> None:
     until = time.monotonic() + 10
     while (left := list(processes_in(tmp_path))) and time.monotonic() < until:
         time.sleep(0.02)
+    for each in left:
+        os.kill(each, signal.SIGKILL)
     assert left == [], f"server {server} outlived its parent"
 
 

@@ -1,0 +1,208 @@
+"""How to get at object storage: its configuration, an obstore store, and what its errors mean."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import unquote, urlsplit
+
+import boto3
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import GCSStore, LocalStore, S3Store
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FilePath,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from schemas.errors import AccessDeniedError, ConfigError, RetryableError, ThrottledError
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, GCSConfig, ObjectStore, RetryConfig
+    from obstore.store import S3Config as S3Options
+
+_RETRY: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+_NO_BUCKET = re.compile(r"NoSuchBucket|specified bucket does not exist", re.IGNORECASE)
+_DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b|\(os error (1|13)\)")
+_SLOW = re.compile(r"\b429 Too Many Requests\b|SlowDown|rateLimitExceeded")
+_MISDIRECTED = re.compile(r"PermanentRedirect|AuthorizationHeaderMalformed|InvalidBucketName")
+
+
+class StorageConfig(BaseModel):
+    """Where objects are kept, and how to get at them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    """A folder's path, `file:///folder`, `s3://bucket/prefix` or `gs://bucket/prefix`."""
+    endpoint: str | None = None
+    """The address of a server other than Amazon's or Google's; `http://` has no TLS."""
+    region: str | None = None
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+    """Without keys, boto3's own chain finds credentials for S3."""
+    credentials_file: FilePath | None = None
+    """A Google service account's key file; without it the host's own account is used."""
+    ca_file: FilePath | None = None
+    """A certificate authority to trust beside the usual ones (PEM)."""
+
+    @field_validator(
+        "endpoint", "region", "access_key", "secret_key", "credentials_file", mode="before"
+    )
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        """An environment variable that is set but empty counts as not set."""
+        return None if value == "" else value
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if "://" in value and parts.scheme not in ("file", "s3", "gs"):
+            raise ValueError("a folder's path, file://, s3:// or gs:// is expected")
+        if parts.scheme in ("s3", "gs") and not parts.netloc:
+            raise ValueError("the bucket's name is missing")
+        if not value.strip() or (parts.scheme == "file" and parts.netloc):
+            raise ValueError("a folder's path is expected, as in data/storage or file:///folder")
+        return value
+
+    @model_validator(mode="after")
+    def _both_keys(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key belong together: give both or neither")
+        return self
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder; None for a bucket."""
+        if self.url.startswith(("s3://", "gs://")):
+            return None
+        if self.url.startswith("file://"):
+            return Path(unquote(urlsplit(self.url).path)).resolve()
+        return Path(self.url).resolve()
+
+    @property
+    def base(self) -> str:
+        """The address that keys are appended to, after a slash."""
+        return (self.folder.as_uri() if self.folder else self.url).rstrip("/")
+
+
+def new_store(config: StorageConfig) -> ObjectStore:
+    """The store of that configuration; connects to nothing yet. Raises ConfigError."""
+    _refuse_fork()
+    try:
+        if config.folder:
+            return LocalStore(config.folder, mkdir=True)
+        return _s3(config) if config.url.startswith("s3://") else _gcs(config)
+    except (BaseError, ValueError, OSError) as error:
+        raise ConfigError(f"storage {config.url}: {_sentence(error)}") from error
+
+
+def _s3(config: StorageConfig) -> S3Store:
+    options: S3Options = {}
+    if config.endpoint:
+        options["endpoint"] = config.endpoint
+    if config.region:
+        options["region"] = config.region
+    provider = None
+    if config.access_key and config.secret_key:
+        options["access_key_id"] = config.access_key
+        options["secret_access_key"] = config.secret_key.get_secret_value()
+    else:
+        session = boto3.Session(region_name=config.region)
+        if session.get_credentials() is None:
+            raise AccessDeniedError(
+                f"storage {config.url}: there are no credentials",
+                hint="set access_key and secret_key, or give the host a role",
+            )
+        provider = Boto3CredentialProvider(session)
+    return S3Store.from_url(
+        config.url,
+        config=options,
+        client_options=_client(config),
+        retry_config=_RETRY,
+        credential_provider=provider,
+    )
+
+
+def _gcs(config: StorageConfig) -> GCSStore:
+    options: GCSConfig = {}
+    if config.credentials_file:
+        options["service_account"] = str(config.credentials_file)
+    elif config.endpoint:
+        # An emulator knows no accounts.
+        options["service_account_key"] = json.dumps(
+            {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+        )
+    if config.endpoint:
+        options["base_url"] = config.endpoint
+    return GCSStore.from_url(
+        config.url, config=options, client_options=_client(config), retry_config=_RETRY
+    )
+
+
+def _client(config: StorageConfig) -> ClientConfig:
+    """Patience by read, not by request: a large object may take long, a silent server may not."""
+    options: ClientConfig = {
+        "connect_timeout": timedelta(seconds=10),
+        "read_timeout": timedelta(seconds=60),
+        "timeout": timedelta(hours=6),
+        "allow_http": bool(config.endpoint and config.endpoint.startswith("http://")),
+    }
+    if config.ca_file:
+        options["root_certificate"] = config.ca_file.read_bytes()
+    return options
+
+
+@contextmanager
+def translating(url: str, key: str) -> Iterator[None]:
+    """Turn obstore's exceptions into ours; a missing object is Python's FileNotFoundError."""
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise _translated(error, url, key) from error
+
+
+def _translated(error: Exception, url: str, key: str) -> Exception:
+    text = str(error)
+    if _NO_BUCKET.search(text):
+        return ConfigError(
+            f"storage {url}: there is no such bucket", hint="create it, or correct `url`"
+        )
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(f"{key} is not in storage {url}")
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _DENIED.search(text):
+        return AccessDeniedError(
+            f"storage {url} refuses us",
+            hint="check the keys, and that they may read, write, list and delete there",
+        )
+    if _SLOW.search(text):
+        return ThrottledError(f"storage {url} asks us to slow down")
+    if _MISDIRECTED.search(text):
+        return ConfigError(
+            f"storage {url}: {_sentence(error)}", hint="correct url, region or endpoint"
+        )
+    return RetryableError(f"storage {url} does not answer: {_sentence(error)}")
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of obstore's page-long messages."""
+    return str(error).partition("\n")[0][:300]
+
+
+_process = os.getpid()
+
+
+def _refuse_fork() -> None:
+    """Refuse to work in a child of a process that has used obstore: its threads are not there,
+    and the child would wait for them for ever."""
