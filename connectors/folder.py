@@ -164,7 +164,7 @@ class FolderSource:
 class _File(io.FileIO):
     """A file whose faults are ours."""
 
-    def readinto(self, buffer: Any, /) -> int | None:  # type: ignore[override]
+    def readinto(self, buffer: Any, /) -> int | None:
         """Fill the buffer; raises RetryableError if the disk or the mount fails."""
         try:
             return super().readinto(buffer)

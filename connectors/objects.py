@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError
 
-from connectors.objects_store import StorageConfig, new_store, translating
+from connectors.objects_store import StorageConfig, new_store, refuse_fork, translating
 from schemas.errors import RetryableError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 __all__ = ["ObjectStorage", "StorageConfig"]
 
@@ -120,8 +123,13 @@ class ObjectStorage:
             raise RetryableError(f"{self._config.base}: what was written reads back otherwise")
         return f"{self._config.base}, writable"
 
+    @property
+    def _store(self) -> ObjectStore:
+        refuse_fork()
+        return self._connected
+
     @cached_property
-    def _store(self) -> Any:
+    def _connected(self) -> ObjectStore:
         return new_store(self._config)
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
@@ -25,7 +26,13 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.errors import AccessDeniedError, ConfigError, RetryableError, ThrottledError
+from schemas.errors import (
+    AccessDeniedError,
+    ConfigError,
+    FatalError,
+    RetryableError,
+    ThrottledError,
+)
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, GCSConfig, ObjectStore, RetryConfig
@@ -99,13 +106,28 @@ class StorageConfig(BaseModel):
 
 def new_store(config: StorageConfig) -> ObjectStore:
     """The store of that configuration; connects to nothing yet. Raises ConfigError."""
-    _refuse_fork()
     try:
         if config.folder:
             return LocalStore(config.folder, mkdir=True)
         return _s3(config) if config.url.startswith("s3://") else _gcs(config)
     except (BaseError, ValueError, OSError) as error:
         raise ConfigError(f"storage {config.url}: {_sentence(error)}") from error
+
+
+def refuse_fork() -> None:
+    """Raise FatalError in a child forked after storage was used: obstore's threads stay behind in
+    the parent, and the child would wait for them for ever."""
+    if _first_process() != os.getpid():
+        raise FatalError(
+            "storage was used before this process was forked",
+            hint="fork first, or start processes by `spawn`",
+        )
+
+
+@cache
+def _first_process() -> int:
+    """The process that first used storage; a forked child inherits the answer."""
+    return os.getpid()
 
 
 def _s3(config: StorageConfig) -> S3Store:
@@ -198,11 +220,3 @@ def _translated(error: Exception, url: str, key: str) -> Exception:
 def _sentence(error: Exception) -> str:
     """The first line of obstore's page-long messages."""
     return str(error).partition("\n")[0][:300]
-
-
-_process = os.getpid()
-
-
-def _refuse_fork() -> None:
-    """Refuse to work in a child of a process that has used obstore: its threads are not there,
-    and the child would wait for them for ever."""

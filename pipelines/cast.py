@@ -20,6 +20,8 @@ from schemas.contract import Column, Contract, RangePartition, TimePartition, Ty
 from schemas.errors import DataError
 from schemas.reject import Problem
 
+OUR_COLUMNS = ("_line", "_error")
+"""What a rejects file has after the sender's own columns; ignored when it comes back."""
 _SHOWN = 200
 
 _PATTERNS: dict[Type, str] = {
@@ -69,7 +71,7 @@ def match_header(header: Sequence[str], contract: Contract) -> dict[str, str]:
                 found[column.name] = cells[name.casefold()]
                 break
     missing = [column.name for column in contract.file_columns if column.name not in found]
-    unknown = [cell for cell in header if cell not in found.values()]
+    unknown = [cell for cell in header if cell not in (*found.values(), *OUR_COLUMNS)]
     faults = []
     if missing:
         faults.append(f"line 1: the header lacks {', '.join(missing)}")

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pipelines.cast import OUR_COLUMNS
 from pipelines.parse import split
 from pipelines.stage import dialect_for_exports, read_rejects
 from schemas.contract import Dialect
@@ -127,10 +128,11 @@ def _write_rejects(rejects: BinaryIO, path: Path, dialect: Dialect, summary: _Su
     export = dialect_for_exports(dialect)
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter=export.delimiter, quotechar=export.quote)
-        writer.writerow([*kept.header, "_line", "_error"])
+        header = [name for name in kept.header if name not in OUR_COLUMNS]
+        writer.writerow([*header, *OUR_COLUMNS])
         for row in _summed(kept.rows, summary):
             cells = split(row.raw, dialect)
-            cells += [""] * (len(kept.header) - len(cells))
+            cells = (cells + [""] * len(header))[: len(header)]
             reasons = "; ".join(
                 f"{each.column}: {each.message}" if each.column else each.message
                 for each in row.problems

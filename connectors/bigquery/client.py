@@ -11,6 +11,7 @@ from google.api_core.client_options import ClientOptions
 from google.auth import impersonated_credentials
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.cloud import bigquery
+from google.cloud.bigquery.enums import QueryApiMethod
 from google.oauth2 import service_account
 
 from connectors.bigquery.config import BigQueryConfig
@@ -44,14 +45,15 @@ def connect(config: BigQueryConfig) -> bigquery.Client:
 
 def _credentials(config: BigQueryConfig) -> Credentials:
     if config.keyless:
-        return AnonymousCredentials()
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    own: Credentials
     try:
         if config.credentials_file is not None:
             own = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
                 str(config.credentials_file), scopes=[_SCOPE]
             )
         else:
-            own, _ = google.auth.default(scopes=[_SCOPE])  # type: ignore[no-untyped-call]
+            own, _ = google.auth.default(scopes=[_SCOPE])
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"the service account's key file cannot be read: {error}",
@@ -89,6 +91,7 @@ def rows(
         retry=RETRY,
         timeout=REQUEST_SECONDS,
         job_retry=None,
+        api_method=QueryApiMethod.QUERY,
     )
     found = job.result(retry=RETRY, timeout=config.job_timeout, job_retry=None)
     return [tuple(row.values()) for row in found]

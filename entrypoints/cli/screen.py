@@ -65,9 +65,9 @@ def _plain(data: object) -> Any:
     return data
 
 
-def plain_table(*headers: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:
+def plain_table(*headers: str, numbers: Sequence[str] = ()) -> Table:
     """An empty table in the house style; the columns named in `numbers` are right-aligned."""
-    table = Table(box=None, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for header in headers:
         right = header in numbers
         table.add_column(

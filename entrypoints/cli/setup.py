@@ -78,9 +78,9 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     from entrypoints.assembly import build_runtime
 
     runtime = build_runtime(settings)
+    feeds = runtime.feeds.values()
     yield "contracts", lambda: f"{len(runtime.contracts)} contracts, {len(runtime.views)} views"
     yield "feeds", lambda: ", ".join(f"{feed.name} ({feed.schedule})" for feed in feeds)
-    feeds = runtime.feeds.values()
     yield "broker", lambda: _check_broker(settings.broker.url.get_secret_value())
     yield "ledger", runtime.ledger.check
     yield "storage", runtime.storage.check

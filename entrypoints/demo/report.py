@@ -10,6 +10,8 @@ from imapclient import IMAPClient
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
 
 from entrypoints.cli.screen import file_table, plain_table, printable
 from entrypoints.demo.servers import MailEndpoint
@@ -30,10 +32,10 @@ def print_report(
 
 
 def _partitions(runtime: Runtime) -> Group:
-    tables = []
+    tables: list[Text | Table] = []
     for contract in runtime.contracts.values():
         table = plain_table("PARTITION", "ROWS", numbers=("ROWS",))
-        table.title = runtime.warehouse.table_id(contract)
+        tables.append(Text(runtime.warehouse.table_id(contract), style="bold"))
         counts = runtime.warehouse.partitions(contract)
         for each in counts[:6]:
             table.add_row(each.partition, f"{each.rows:,}")

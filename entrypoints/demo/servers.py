@@ -244,7 +244,7 @@ def postgres(folder: Path) -> Iterator[str]:
         user = _NOBODY
         os.chown(data, user, user)
         if not _open_to_all(programs):
-            programs = shutil.copytree(programs, data / "programs", symlinks=True)
+            programs = _copied(programs, data)
     [port] = free_ports(1)
     subprocess.run(
         [programs / "bin" / "initdb", "-D", data / "cluster", "-U", "etl", "-A", "trust",
@@ -267,6 +267,15 @@ def postgres(folder: Path) -> Iterator[str]:
     # INT ends its sessions; TERM would wait for them.
     with running("postgres", command, data, answers, user=user, stop=signal.SIGINT):
         yield f"postgresql+psycopg://etl@{HOST}:{port}/postgres"
+
+
+def _copied(programs: Path, data: Path) -> Path:
+    """The programs in a folder that their user can reach, their libraries where they look."""
+    package_folder = programs.parent
+    for each in package_folder.parent.glob(f"{package_folder.name}*"):
+        if each.is_dir() and each.suffix != ".dist-info":
+            shutil.copytree(each, data / each.name, symlinks=True)
+    return data / package_folder.name / programs.name
 
 
 def _open_to_all(folder: Path) -> bool:

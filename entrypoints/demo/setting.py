@@ -40,7 +40,7 @@ def samples() -> Path:
     return folder
 
 
-def write_config(folder: Path, stack: Stack) -> Path:
+def write_config(folder: Path, stack: Stack, feeds: Path = ROOT / "dags") -> Path:
     """The demo's config.yaml, with its secrets in files beside it."""
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700, exist_ok=True)
@@ -49,11 +49,11 @@ def write_config(folder: Path, stack: Stack) -> Path:
         (secrets / name).chmod(0o600)
     path = folder / "config.yaml"
     with path.open("w", encoding="utf-8") as out:
-        YAML(typ="safe", pure=True).dump(_config(folder, stack, secrets), out)
+        YAML(typ="safe", pure=True).dump(_config(folder, stack, secrets, feeds), out)
     return path
 
 
-def _config(folder: Path, stack: Stack, secrets: Path) -> dict[str, Any]:
+def _config(folder: Path, stack: Stack, secrets: Path, feeds: Path) -> dict[str, Any]:
     return {
         "broker": {"url": stack.redis_url},
         "ledger": {"type": "sql", "url": f"sqlite:///{folder / 'ledger.db'}"},
@@ -93,7 +93,7 @@ def _config(folder: Path, stack: Stack, secrets: Path) -> dict[str, Any]:
         "limits": {"batch_seconds": 2, "recover_seconds": 5},
         "folders": {
             "contracts": str(ROOT / "schemas"),
-            "feeds": str(ROOT / "dags"),
+            "feeds": str(feeds),
             "work": str(folder / "work"),
         },
         "concurrency": 2,

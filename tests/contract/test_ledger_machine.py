@@ -97,18 +97,19 @@ class LedgerMachine(RuleBasedStateMachine):
         for file_id in new:
             self.model[file_id] = Known((ids[file_id].sent_at, ids[file_id].key))
 
-    @rule(pick=PICK)
-    def go_on(self, pick: int) -> None:
-        """One step in the right direction, so that long histories come up, too."""
-        if self.open is not None:
-            self.commit(0)
-        elif any(known.status is Status.PREPARED for known in self.model.values()):
-            self.open_batch(2)
-        elif any(known.due(status, self.now) for known in self.model.values() for status in STEPS):
-            self.claim_what_is_due(pick)
-            self.advance_as_meant(0)
-        else:
-            self.retry(pick)
+    @rule(steps=st.integers(1, 6), pick=PICK)
+    def go_on(self, steps: int, pick: int) -> None:
+        """Steps in the right direction, so that long histories come up, too."""
+        for _ in range(steps):
+            if self.open is not None:
+                self.commit(0)
+            elif any(known.status is Status.PREPARED for known in self.model.values()):
+                self.open_batch(2)
+            elif any(self.due_of(status) for status in STEPS):
+                self.claim_what_is_due(pick)
+                self.advance_as_meant(0)
+            else:
+                self.retry(pick)
 
     @rule(seconds=st.sampled_from([1, LEASE - 1, LEASE]))
     def wait(self, seconds: int) -> None:
@@ -116,12 +117,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def claim_what_is_due(self, pick: int) -> None:
-        due = [
-            (file_id, status)
-            for file_id, known in self.model.items()
-            for status in STEPS
-            if known.due(status, self.now)
-        ]
+        due = [(file_id, status) for status in STEPS for file_id in self.due_of(status)]
         if due:
             self.claim(*picked(due, pick))
 
@@ -284,14 +280,17 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_owed_is_found(self) -> None:
         for status in STEPS:
-            due = [id_ for id_, known in self.model.items() if known.due(status, self.now)]
-            assert set(self.ledger.due(status, 100)) == set(due)
+            assert set(self.ledger.due(status, 100)) == set(self.due_of(status))
         statuses = [known.status for known in self.model.values()]
         assert self.ledger.waiting(FEED) == statuses.count(Status.DISCOVERED) + statuses.count(
             Status.PREPARING
         )
         owed = {Status.PREPARED, Status.LOADING} & set(statuses)
         assert self.ledger.feeds_to_load() == ([FEED] if owed else [])
+
+    def due_of(self, status: Status) -> list[str]:
+        """The files that a worker may claim under that status."""
+        return [id_ for id_, known in self.model.items() if known.due(status, self.now)]
 
     def held(self, file: File) -> bool:
         """Whether that claim is still the file's last and has not ended."""

@@ -1,0 +1,186 @@
+"""The service as its users meet it: real worker and beat, files dropped and mailed while it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from entrypoints.assembly import build_runtime
+from entrypoints.demo.report import read_receipt
+from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
+from entrypoints.demo.setting import BUCKET, ROOT, drop_samples, mail_samples, write_config
+from entrypoints.settings import read_settings
+from pipelines.runtime import Runtime
+from schemas.file import File
+
+EXPECTED = json.loads((ROOT / "samples" / "expected.json").read_text())
+
+
+def waybill(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@contextmanager
+def process(config: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A long-running command, ended with TERM, after which it must leave cleanly."""
+    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), *arguments]
+    log = config.parent / f"{arguments[0]}.log"
+    with log.open("wb") as sink:
+        started = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+    try:
+        yield started
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(timeout=60) == 0, log.read_text()[-2000:]
+    finally:
+        if started.poll() is None:
+            os.killpg(started.pid, signal.SIGKILL)
+            started.wait()
+
+
+@pytest.fixture(scope="module")
+def stack(
+    redis_url: str, s3_endpoint: S3Endpoint, mail_endpoint: MailEndpoint, bigquery_url: str
+) -> Stack:
+    return Stack(redis_url, s3_endpoint, mail_endpoint, bigquery_url)
+
+
+@pytest.fixture(scope="module")
+def config(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration whose feeds look every two seconds."""
+    folder = tmp_path_factory.mktemp("service")
+    feeds = folder / "dags"
+    feeds.mkdir()
+    for path in (ROOT / "dags").glob("[a-z]*.py"):
+        text = re.sub(r"every\(minutes=\d+\)", "every(seconds=2)", path.read_text())
+        (feeds / path.name).write_text(text)
+    return write_config(folder, stack, feeds)
+
+
+def settled(runtime: Runtime, count: int) -> list[File]:
+    """The files, once that many are done."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        files = list(runtime.ledger.files(limit=1000))
+        if sum(file.status in ("done", "failed") for file in files) >= count:
+            return files
+        time.sleep(0.3)
+    raise AssertionError([(file.item.name, file.status, file.reason) for file in files])
+
+
+def test_dropped_and_mailed_files_become_rows_and_answers(config: Path, stack: Stack) -> None:
+    applied = waybill(config, "apply")
+    assert applied.returncode == 0, applied.stderr
+    assert waybill(config, "plan").returncode == 0
+    runtime = build_runtime(read_settings(config))
+    with process(config, "worker"), process(config, "beat"):
+        sent = drop_samples(stack.s3) + mail_samples(stack.mail)
+        files = settled(runtime, sent)
+    found = {
+        file.item.name: {
+            "outcome": str(file.outcome),
+            "read": file.counts.read,
+            "loaded": file.counts.loaded,
+            "rejected": file.counts.rejected,
+        }
+        for file in files
+    }
+    assert found == {Path(name).name: each for name, each in EXPECTED.items()}
+    check_rows(stack.bigquery_url, files)
+    check_answers(stack, files)
+    check_commands(config, files)
+
+
+def check_rows(url: str, files: list[File]) -> None:
+    """The warehouse holds what was loaded less what was replaced, to the row."""
+    client = bigquery.Client(
+        project="demo",
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        client_options={"api_endpoint": url},
+    )
+
+    def rows(sql: str) -> list[tuple[object, ...]]:
+        return [tuple(row.values()) for row in client.query_and_wait(sql)]
+
+    for feed, table in (
+        ("orders", "sales.orders"),
+        ("inventory", "ops.inventory"),
+        ("payouts", "finance.payouts"),
+    ):
+        loaded = sum(file.counts.loaded for file in files if file.feed == feed)
+        ((count,),) = rows(f"SELECT COUNT(*) FROM `demo.{table}`")
+        ((removed,),) = rows(
+            "SELECT COALESCE(SUM(rows), 0) FROM `demo.etl_meta.removals`"
+            f" WHERE `table` LIKE '%{table}'"
+        )
+        assert count == loaded - removed
+        assert count > 0
+    assert rows("SELECT COUNT(*) FROM `demo.sales.orders` WHERE status = 'cancelled'") == [(25,)]
+    assert rows(
+        "SELECT COUNT(*) FROM `demo.sales.orders` WHERE revenue != quantity * unit_price"
+    ) == [(0,)]
+    ((rejected,),) = rows("SELECT COUNT(*) FROM `demo.etl_meta.rejected_rows`")
+    assert rejected == sum(file.counts.rejected for file in files)
+    dirty = next(file for file in files if file.item.name == "shop_2026-11-04.csv")
+    lines = rows(
+        "SELECT line FROM `demo.etl_meta.rejected_rows`"
+        f" WHERE file_id = '{dirty.file_id}' ORDER BY line"
+    )
+    assert lines == [(line,) for line in (12, 22, 32, 42, 52, 62, 72)]
+
+
+def check_answers(stack: Stack, files: list[File]) -> None:
+    """Every sender has an answer: beside the drop, or in the mailbox."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=stack.s3.url,
+        region_name=stack.s3.region,
+        aws_access_key_id=stack.s3.access_key,
+        aws_secret_access_key=stack.s3.secret_key,
+    )
+    for file in files:
+        if file.item.sender is not None:
+            text = read_receipt(stack.mail, file.item.sender, file.file_id)
+            assert file.item.name in text
+            continue
+        body = client.get_object(Bucket=BUCKET, Key=file.item.key + ".receipt.json")["Body"]
+        receipt = json.load(body)
+        assert (receipt["file_id"], receipt["outcome"]) == (file.file_id, file.outcome)
+    dirty = next(file for file in files if file.item.name == "shop_2026-11-04.csv")
+    body = client.get_object(Bucket=BUCKET, Key=dirty.item.key + ".rejected.csv")["Body"]
+    lines = body.read().decode().splitlines()
+    assert len(lines) == 8
+    assert '""2026-02-30"" is not a date' in lines[1]
+
+
+def check_commands(config: Path, files: list[File]) -> None:
+    """`files`, `show` and `doctor` tell the same, to people and to machines."""
+    listed = json.loads(waybill(config, "files", "--status", "partly", "--json").stdout)
+    partly = {file.file_id for file in files if file.outcome == "partly"}
+    assert {each["file_id"] for each in listed} == partly
+    dirty = next(file for file in files if file.item.name == "shop_2026-11-04.csv")
+    shown = json.loads(waybill(config, "show", dirty.file_id[:10], "--json").stdout)
+    steps = [each["step"] for each in shown["events"]]
+    assert [steps[0], *steps[-3:]] == [steps[0], "prepare", "load", "acknowledge"]
+    assert shown["rejected"][0]["problems"][0]["column"] == "order_date"
+    table = waybill(config, "show", dirty.item.name).stdout
+    assert max(map(len, table.splitlines())) <= 80
+    doctor = waybill(config, "doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    wrong = waybill(config, "show", "nothing-of-that-name")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "Traceback" not in wrong.stderr

@@ -1,0 +1,595 @@
+"""What every warehouse promises, asked of BigQuery (its emulator)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
+from schemas.arrow import arrow_schema
+from schemas.batch import Batch, Committed, Removal, WriteMode
+from schemas.contract import (
+    Column,
+    Contract,
+    Granularity,
+    RangePartition,
+    TimePartition,
+    Type,
+    View,
+)
+from schemas.errors import AttemptSpentError, ContractError, DataError, FatalError
+from schemas.file import Counts, File, Outcome, Status
+from schemas.item import Item
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The storage protocol over a local folder."""
+
+    root: Path
+
+    def put(self, key: str, path: Path) -> bool:
+        target = self.root / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        return True
+
+    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+        return (self.root / key).open("rb")
+
+    def exists(self, key: str) -> bool:
+        return (self.root / key).exists()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        yield from ()
+
+    def delete(self, key: str) -> None:
+        (self.root / key).unlink(missing_ok=True)
+
+    def uri(self, key: str) -> str:
+        return (self.root / key).as_uri()
+
+    def check(self) -> str:
+        return str(self.root)
+
+
+@dataclass
+class World:
+    """A warehouse in datasets of its own, and files to load into it."""
+
+    warehouse: BigQueryWarehouse
+    client: bigquery.Client
+    config: BigQueryConfig
+    folder: Path
+    made: int = field(default=0)
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        text = query.replace("META", self.config.meta_dataset).replace("DATA", self.config.dataset)
+        return [tuple(row.values()) for row in self.client.query(text, job_retry=None).result()]
+
+    def file(
+        self,
+        contract: Contract,
+        rows: Sequence[Sequence[object]] = (),
+        *,
+        partitions: Sequence[str] = (),
+        rejects: Sequence[tuple[int, str]] = (),
+        outcome: Outcome = Outcome.ACCEPTED,
+        **changes: Any,
+    ) -> File:
+        """A prepared file with those rows; lines count from 2."""
+        self.made += 1
+        file_id = f"file{self.made}"
+        keys: tuple[str, ...] = ()
+        if rows:
+            keys = (f"staged/{file_id}.parquet",)
+            self._write(keys[0], *self._rows(contract, rows, file_id))
+        rejects_key = None
+        if rejects:
+            rejects_key = f"rejects/{file_id}.parquet"
+            problem = {"line": 2, "column": "id", "value": "x", "rule": "type", "message": "no"}
+            schema = pa.schema(
+                [("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
+            )
+            cells = [[line for line, _ in rejects], [raw for _, raw in rejects]]
+            self._write(rejects_key, [*cells, [json.dumps([problem])] * len(rejects)], schema)
+        file = File(
+            file_id=file_id,
+            feed="orders",
+            source="drop",
+            item=Item(
+                key=f"in/{file_id}.csv",
+                version="v1",
+                name=f"{file_id}'\"`\\.csv",
+                sent_at=datetime(2026, 11, 3, 12, self.made, tzinfo=UTC),
+            ),
+            status=Status.LOADING,
+            outcome=outcome,
+            attempt=1,
+            sha256="00" * 32,
+            staged_keys=keys,
+            rejects_key=rejects_key,
+            partitions=tuple(partitions),
+            contract_version="1",
+            counts=Counts(read=len(rows) + len(rejects), loaded=len(rows), rejected=len(rejects)),
+        )
+        return replace(file, **changes)
+
+    def _rows(
+        self, contract: Contract, rows: Sequence[Sequence[object]], file_id: str
+    ) -> tuple[list[list[object]], pa.Schema]:
+        schema = arrow_schema(contract.columns)
+        schema = schema.append(pa.field("_etl_file", pa.string()))
+        schema = schema.append(pa.field("_etl_row", pa.int64()))
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        lines: list[object] = [*range(2, len(rows) + 2)]
+        return [*columns, [file_id] * len(rows), lines], schema
+
+    def _write(self, key: str, columns: Sequence[Sequence[object]], schema: pa.Schema) -> None:
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = [pa.array(each, kind) for each, kind in zip(columns, schema.types, strict=True)]
+        pq.write_table(pa.table(arrays, schema=schema), path)
+
+    def batch(self, contract: Contract, *files: File, attempt: int = 1) -> Batch:
+        return Batch(
+            batch_id=uuid.uuid4().hex[:16],
+            feed="orders",
+            table=self.warehouse.table_id(contract),
+            files=files,
+            attempt=attempt,
+        )
+
+    def load(self, contract: Contract, mode: WriteMode, *files: File) -> Committed:
+        return self.warehouse.load(self.batch(contract, *files), contract, mode)
+
+    def books_balance(self, contract: Contract) -> bool:
+        """Whether rows loaded less rows removed are the rows that are there."""
+        (there,) = [sum(each.rows for each in self.warehouse.partitions(contract))]
+        ((by_file,),) = self.sql("SELECT IFNULL(SUM(rows_loaded), 0) FROM META.files")
+        ((by_batch,),) = self.sql("SELECT IFNULL(SUM(`rows`), 0) FROM META.batches")
+        ((gone,),) = self.sql("SELECT IFNULL(SUM(`rows`), 0) FROM META.removals")
+        return bool(there == by_file - gone == by_batch - gone)
+
+
+@pytest.fixture
+def world(bigquery_url: str, tmp_path: Path) -> World:
+    name = f"t{uuid.uuid4().hex[:12]}"
+    config = BigQueryConfig(
+        project="demo",
+        dataset=name,
+        location="US",
+        api_endpoint=bigquery_url,
+        meta_dataset=f"{name}_meta",
+        staging_dataset=f"{name}_staging",
+        job_timeout=60,
+    )
+    client = bigquery.Client(
+        project="demo",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": bigquery_url},
+    )
+    return World(BigQueryWarehouse(config, Folder(tmp_path)), client, config, tmp_path)
+
+
+ID = Column(name="id", type=Type.STRING, required=True, description="Key.")
+DAY = Column(name="day", type=Type.DATE)
+AMOUNT = Column(name="amount", type=Type.NUMERIC, precision=10, scale=2)
+
+ORDERS = Contract(
+    name="orders",
+    version="1",
+    table="orders",
+    description="Orders.",
+    columns=(ID, DAY, AMOUNT),
+    primary_key=("id",),
+    partition=TimePartition(column="day", expiration_days=20_000),
+    require_partition_filter=True,
+    clustering=("id",),
+    labels={"team": "sales"},
+)
+
+EVERY_TYPE = Contract(
+    name="every",
+    version="1",
+    table="every",
+    columns=tuple(Column(name=f"c_{each.lower()}", type=each) for each in Type),
+)
+
+
+def day(number: int) -> date:
+    return date(2026, 11, number)
+
+
+def order(key: str, number: int | None, amount: str) -> tuple[object, ...]:
+    return key, day(number) if number else None, Decimal(amount)
+
+
+def test_apply_creates_what_plan_lacks_and_then_plan_is_empty(world: World) -> None:
+    view = View(
+        dataset=None,
+        name="daily",
+        query=f"SELECT day, COUNT(*) AS n FROM `demo.{world.config.dataset}.orders`"
+        " WHERE day >= '2000-01-01' GROUP BY day",
+        description="Orders a day.",
+    )
+    planned = world.warehouse.plan([ORDERS, EVERY_TYPE], [view])
+    assert all(change.safe for change in planned)
+    assert {change.target.split(".", 1)[1] for change in planned} >= {
+        world.config.dataset,
+        f"{world.config.dataset}.orders",
+        f"{world.config.dataset}.daily",
+        f"{world.config.meta_dataset}.files",
+        f"{world.config.meta_dataset}.loads",
+    }
+    assert not [
+        row for row in world.client.list_datasets() if world.config.dataset in row.dataset_id
+    ]
+    assert world.warehouse.apply([ORDERS, EVERY_TYPE], [view]) == planned
+    assert world.warehouse.plan([ORDERS, EVERY_TYPE], [view]) == []
+
+    table = world.client.get_table(world.warehouse.table_id(ORDERS))
+    assert [(each.name, each.mode) for each in table.schema] == [
+        ("id", "REQUIRED"),
+        ("day", "NULLABLE"),
+        ("amount", "NULLABLE"),
+        ("_etl_file", "REQUIRED"),
+        ("_etl_row", "REQUIRED"),
+        ("_etl_batch", "REQUIRED"),
+        ("_etl_loaded_at", "REQUIRED"),
+    ]
+    assert table.schema[0].description == "Key."
+    assert (table.schema[2].precision, table.schema[2].scale) == (10, 2)
+    assert (table.time_partitioning.type_, table.time_partitioning.field) == ("DAY", "day")
+    assert table.clustering_fields == ["id"]
+    assert table.require_partition_filter
+    assert table.labels == {"team": "sales"}
+    assert table.table_constraints.primary_key.columns == ["id"]
+    world.load(
+        ORDERS,
+        WriteMode.APPEND,
+        world.file(ORDERS, [order("a", 3, "1")], partitions=["2026-11-03"]),
+    )
+    assert world.sql("SELECT * FROM DATA.daily") == [(day(3), 1)]
+    assert world.sql("SELECT `table`, batches, files, rows_kept FROM META.loads") == [
+        (world.warehouse.table_id(ORDERS), 1, 1, 1)
+    ]
+
+
+def test_apply_makes_safe_changes_and_leaves_the_others_to_a_person(world: World) -> None:
+    view = View(dataset=None, name="ones", query="SELECT 1 AS n")
+    world.warehouse.apply([ORDERS], [view])
+    changed = replace(
+        ORDERS,
+        columns=(
+            replace(ID, description="Order number."),
+            replace(AMOUNT, precision=12),
+            Column(name="channel", type=Type.STRING, required=True),
+        ),
+        description="All orders.",
+        partition=TimePartition(column="day", expiration_days=30_000),
+        require_partition_filter=False,
+        clustering=("amount",),
+        labels={"team": "web"},
+    )
+    changes = world.warehouse.apply([changed], [replace(view, query="SELECT 2 AS n")])
+    what = {change.what: change for change in changes}
+    assert {text for text, change in what.items() if change.safe} == {
+        "change the description",
+        "set the labels team",
+        "add column channel STRING",
+        "change the description of column id",
+        "keep partitions 30000 days",
+        "no longer require a partition filter",
+        "change the view's query",
+    }
+    assert {text for text, change in what.items() if not change.safe} == {
+        "column day is not in the contract",
+        "column amount is NUMERIC(10, 2), the contract says NUMERIC(12, 2)",
+        "the table is clustered by id, the contract says amount",
+    }
+    assert all(change.todo for change in changes if not change.safe)
+    assert what["add column channel STRING"].todo
+    again = world.warehouse.plan([changed], [replace(view, query="SELECT 2 AS n")])
+    assert [change.what for change in again if change.safe] == []
+    assert "column channel is NULLABLE, the contract says REQUIRED" in {c.what for c in again}
+    names = [each.name for each in world.client.get_table(world.warehouse.table_id(ORDERS)).schema]
+    assert names[:3] == ["id", "day", "amount"]
+    assert names[-1] == "channel"
+    assert world.sql("SELECT n FROM DATA.ones") == [(2,)]
+
+
+def test_every_type_arrives_as_it_was_staged(world: World) -> None:
+    world.warehouse.apply([EVERY_TYPE], [])
+    moment = datetime(2026, 11, 3, 14, 15, 16, 123456)
+    values: dict[Type, object] = {
+        Type.INT64: -(2**63),
+        Type.FLOAT64: 0.1,
+        Type.NUMERIC: Decimal("12345678901234567890123456789.123456789"),
+        # The emulator keeps 18 digits after the point.
+        Type.BIGNUMERIC: Decimal("12345678901234567890.123456789012345678"),
+        Type.BOOL: True,
+        Type.STRING: '007 "quoted", `ticked`\nsecond line é 😀',
+        Type.DATE: moment.date(),
+        Type.DATETIME: moment,
+        Type.TIME: time(14, 15, 16, 123456),
+        Type.TIMESTAMP: moment.replace(tzinfo=UTC),
+        Type.JSON: '{"a": [1, null, "é"]}',
+    }
+    empty = [None] * len(Type)
+    file = world.file(EVERY_TYPE, [[values[each] for each in Type], empty])
+    batch = world.batch(EVERY_TYPE, file)
+    assert world.warehouse.load(batch, EVERY_TYPE, WriteMode.APPEND) == Committed(rows=2)
+    columns = ", ".join(f"c_{each.lower()}" for each in Type)
+    first, second = world.sql(f"SELECT {columns} FROM DATA.every ORDER BY _etl_row")
+    expected = values | {Type.JSON: {"a": [1, None, "é"]}}
+    assert dict(zip(Type, first, strict=True)) == expected
+    assert list(second) == empty
+    lineage = world.sql("SELECT _etl_file, _etl_row, _etl_batch FROM DATA.every ORDER BY _etl_row")
+    assert lineage == [(file.file_id, 2, batch.batch_id), (file.file_id, 3, batch.batch_id)]
+
+
+def test_a_batch_is_committed_once_with_its_books(world: World) -> None:
+    world.warehouse.apply([ORDERS], [])
+    good = world.file(
+        ORDERS,
+        [order("a", 3, "1.50"), order("b", 4, "2.50")],
+        partitions=["2026-11-03", "2026-11-04"],
+        rejects=[(4, "c,x,y'\"")],
+        outcome=Outcome.PARTLY,
+    )
+    bad = world.file(
+        ORDERS, rejects=[(2, "q")], outcome=Outcome.QUARANTINED, reason="it's all wrong"
+    )
+    batch = world.batch(ORDERS, good, bad)
+    assert not world.warehouse.committed(batch.batch_id)
+    first = world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
+    assert first == Committed(rows=2)
+    assert world.warehouse.committed(batch.batch_id)
+    assert world.warehouse.load(batch, ORDERS, WriteMode.APPEND) == first
+    assert world.books_balance(ORDERS)
+    assert world.sql(
+        "SELECT file_id, name, outcome, rows_read, rows_loaded, rows_rejected, partitions, reason,"
+        " sent_at, batch_id, loaded_at IS NOT NULL FROM META.files ORDER BY file_id"
+    ) == [
+        (good.file_id, good.item.name, "partly", 3, 2, 1, list(good.partitions), None)
+        + (good.item.sent_at, batch.batch_id, True),
+        (bad.file_id, bad.item.name, "quarantined", 1, 0, 1, [], "it's all wrong")
+        + (bad.item.sent_at, batch.batch_id, True),
+    ]
+    rejected = world.sql("SELECT file_id, line, raw, problems FROM META.rejected_rows ORDER BY 1")
+    assert [row[:3] for row in rejected] == [
+        (good.file_id, 4, "c,x,y'\""),
+        (bad.file_id, 2, "q"),
+    ]
+    assert rejected[0][3][0]["rule"] == "type"
+    assert world.sql("SELECT batch_id, `table`, files, `rows` FROM META.batches") == [
+        (batch.batch_id, batch.table, 2, 2)
+    ]
+    assert list(world.client.list_tables(world.config.staging_dataset)) == []
+
+
+def test_a_batch_of_rejected_files_only_leaves_its_books(world: World) -> None:
+    world.warehouse.apply([ORDERS], [])
+    bad = world.file(ORDERS, rejects=[(2, "q")], outcome=Outcome.QUARANTINED)
+    twin = world.file(ORDERS, outcome=Outcome.REPEATED, repeats="file1")
+    for mode in WriteMode:
+        assert world.load(ORDERS, mode, bad, twin) == Committed(rows=0)
+    assert world.sql("SELECT COUNT(*) FROM META.files") == [(6,)]
+    assert world.sql("SELECT COUNT(*) FROM META.rejected_rows") == [(3,)]
+
+
+@pytest.mark.parametrize("keys", [("id",), ("id", "day")])
+def test_merge_keeps_the_last_row_of_a_key(world: World, keys: tuple[str, ...]) -> None:
+    contract = replace(ORDERS, primary_key=keys)
+    world.warehouse.apply([contract], [])
+    moved = 4 if keys == ("id",) else 3
+    old = world.file(
+        contract,
+        [order("a", 3, "1"), order("b", 3, "1"), order("c", 9, "1"), order("n", None, "1")],
+        partitions=["2026-11-03", "2026-11-09", "null"],
+    )
+    world.load(contract, WriteMode.MERGE, old)
+    one = world.file(contract, [order("a", 3, "2"), order("a", 3, "3")], partitions=["2026-11-03"])
+    two = world.file(
+        contract,
+        [order("a", 3, "4"), order("b", moved, "4"), order("d", 5, "4"), order("n", None, "4")],
+        partitions=["2026-11-03", "2026-11-04", "2026-11-05", "null"],
+    )
+    done = world.load(contract, WriteMode.MERGE, one, two)
+    kept = world.sql(
+        "SELECT id, day, amount, _etl_file FROM DATA.orders"
+        " WHERE day IS NULL OR day > '2000-01-01' ORDER BY id, amount"
+    )
+    expected = [
+        ("a", day(3), Decimal(4), two.file_id),
+        ("b", day(moved), Decimal(4), two.file_id),
+        ("c", day(9), Decimal(1), old.file_id),
+        ("d", day(5), Decimal(4), two.file_id),
+        ("n", None, Decimal(4), two.file_id),
+    ]
+    replaced_old = 3
+    if keys == ("id", "day"):  # a key with a NULL in it matches nothing
+        expected.insert(4, ("n", None, Decimal(1), old.file_id))
+        replaced_old = 2
+    assert kept == expected
+    removed = {each.file_id: each.rows for each in done.removals}
+    assert removed == {old.file_id: replaced_old, one.file_id: 2}
+    assert done.rows == 6
+    assert world.books_balance(contract)
+
+
+PARTITIONED: list[tuple[TimePartition | RangePartition, Type, list[object], list[str]]] = [
+    (
+        TimePartition(column="at", granularity=Granularity.HOUR),
+        Type.TIMESTAMP,
+        [
+            datetime(2026, 11, 3, 14, 59, 59, 999999, tzinfo=UTC),
+            datetime(2026, 11, 3, 15, 0, tzinfo=UTC),
+            datetime(2026, 11, 3, 13, 0, tzinfo=UTC),
+        ],
+        ["2026-11-03T14:00:00", "2026-11-03T15:00:00", "2026-11-03T13:00:00"],
+    ),
+    (
+        TimePartition(column="at", granularity=Granularity.YEAR),
+        Type.DATETIME,
+        [datetime(2026, 12, 31, 23, 59), datetime(2027, 1, 1), datetime(9999, 1, 1)],
+        ["2026-01-01", "2027-01-01", "9999-01-01"],
+    ),
+    (
+        TimePartition(column="at", granularity=Granularity.MONTH),
+        Type.DATE,
+        [date(2026, 12, 31), date(2027, 1, 1), None],
+        ["2026-12-01", "2027-01-01", "null"],
+    ),
+    (
+        RangePartition(column="at", start=-5, end=100, interval=10),
+        Type.INT64,
+        [4, 5, -1],
+        ["-5", "5", "-5"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("partition", "kind", "values", "names"), PARTITIONED)
+def test_replace_partition_replaces_only_the_partitions_of_its_files(
+    world: World,
+    partition: TimePartition | RangePartition,
+    kind: Type,
+    values: list[object],
+    names: list[str],
+) -> None:
+    contract = Contract(
+        name="stock",
+        version="1",
+        table="stock",
+        columns=(Column(name="at", type=kind), Column(name="n", type=Type.INT64)),
+        partition=partition,
+        # The emulator looks for a filter on _PARTITIONTIME when partitions are ranges.
+        require_partition_filter=isinstance(partition, TimePartition),
+    )
+    mode = WriteMode.REPLACE_PARTITION
+    world.warehouse.apply([contract], [])
+    assert world.warehouse.plan([contract], []) == []
+    a, b, c = values
+    same = names[2] == names[0]
+    old = world.file(contract, [(a, 1), (b, 1), (c, 1)], partitions=sorted(set(names)))
+    world.load(contract, mode, old)
+    before = {each.partition: each.rows for each in world.warehouse.partitions(contract)}
+    assert before == {name: names.count(name) for name in names}
+    early = world.file(contract, [(a, 2), (a, 2), (c, 2)], partitions=sorted({names[0], names[2]}))
+    late = world.file(contract, [(a, 3)], partitions=[names[0]])
+    done = world.load(contract, mode, early, late)
+    left = {3: 1, 1: 1} if same else {3: 1, 2: 1, 1: 1}
+    counts: dict[object, int] = {}
+    for each in world.warehouse.partitions(contract):
+        counts[each.partition] = each.rows
+    assert counts == dict.fromkeys(names, 1)
+    query = "SELECT n, COUNT(*) FROM DATA.stock WHERE at IS NULL OR at > {} GROUP BY n"
+    least = "-100" if kind is Type.INT64 else f"{kind} '2000-01-01'"
+    assert dict(world.sql(query.format(least))) == left  # type: ignore[arg-type]
+    assert set(done.removals) == {
+        Removal(file_id=old.file_id, rows=2),
+        Removal(file_id=early.file_id, rows=3 if same else 2),
+    }
+    assert world.books_balance(contract)
+
+
+def test_partitions_come_newest_first(world: World) -> None:
+    world.warehouse.apply([ORDERS], [])
+    rows = [order("a", 3, "1"), order("b", 5, "1"), order("c", None, "1"), order("d", 5, "1")]
+    partitions = ["2026-11-03", "2026-11-05", "null"]
+    world.load(ORDERS, WriteMode.APPEND, world.file(ORDERS, rows, partitions=partitions))
+    counted = [(each.partition, each.rows) for each in world.warehouse.partitions(ORDERS)]
+    assert counted == [("2026-11-05", 2), ("2026-11-03", 1), ("null", 1)]
+
+
+def test_a_replayed_file_takes_the_place_of_its_own_rows(world: World) -> None:
+    world.warehouse.apply([ORDERS], [])
+    file = world.file(
+        ORDERS, [order("a", 3, "1"), order("b", 4, "1")], partitions=["2026-11-03", "2026-11-04"]
+    )
+    world.load(ORDERS, WriteMode.APPEND, file)
+    done = world.load(ORDERS, WriteMode.APPEND, replace(file, attempt=3))
+    assert done == Committed(rows=2, removals=(Removal(file_id=file.file_id, rows=2),))
+    assert world.books_balance(ORDERS)
+
+
+def test_a_refused_row_leaves_nothing_behind(world: World) -> None:
+    world.warehouse.apply([ORDERS], [])
+    bad = world.file(ORDERS, [order("a", 3, "1"), (None, day(3), None)], partitions=["2026-11-03"])
+    batch = world.batch(ORDERS, bad)
+    with pytest.raises(DataError):
+        world.warehouse.load(batch, ORDERS, WriteMode.MERGE)
+    assert not world.warehouse.committed(batch.batch_id)
+    assert sum(each.rows for each in world.warehouse.partitions(ORDERS)) == 0
+    for table in ("files", "batches", "removals"):
+        assert world.sql(f"SELECT COUNT(*) FROM META.{table}") == [(0,)]
+
+
+def test_a_load_job_that_was_started_before_is_taken_up_again(world: World) -> None:
+    world.warehouse.apply([ORDERS], [])
+    file = world.file(ORDERS, [order("a", 3, "1")], partitions=["2026-11-03"])
+    batch = world.batch(ORDERS, file)
+    # The transaction fails for want of a table, after the load job has run.
+    world.client.delete_table(f"{world.config.meta_dataset}.files")
+    with pytest.raises(FatalError) as failure:
+        world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
+    assert "waybill apply" in (failure.value.hint or "")
+    world.warehouse.apply([ORDERS], [])
+    (world.folder / file.staged_keys[0]).unlink()
+    assert world.warehouse.load(batch, ORDERS, WriteMode.APPEND) == Committed(rows=1)
+    assert world.books_balance(ORDERS)
+
+
+def test_a_spent_attempt_asks_for_the_next_one(world: World) -> None:
+    world.warehouse.apply([ORDERS], [])
+    file = world.file(ORDERS, [order("a", 3, "1")], partitions=["2026-11-03"])
+    batch = world.batch(ORDERS, file)
+    world.client.delete_table(f"{world.config.meta_dataset}.files")
+    with pytest.raises(FatalError):
+        world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
+    world.warehouse.apply([ORDERS], [])
+    staging = f"{world.config.staging_dataset}.orders_{batch.batch_id}_1"
+    world.sql(f"DELETE FROM `{staging}` WHERE TRUE")
+    with pytest.raises(AttemptSpentError):
+        world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
+    world.client.delete_table(staging)
+    with pytest.raises(AttemptSpentError):
+        world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
+    done = world.warehouse.load(replace(batch, attempt=2), ORDERS, WriteMode.APPEND)
+    assert done == Committed(rows=1)
+    assert world.books_balance(ORDERS)
+
+
+def test_a_missing_table_names_the_remedy(world: World) -> None:
+    file = world.file(ORDERS, [order("a", 3, "1")], partitions=["2026-11-03"])
+    with pytest.raises(FatalError) as failure:
+        world.load(ORDERS, WriteMode.APPEND, file)
+    assert "waybill apply" in (failure.value.hint or "")
+
+
+def test_a_mode_that_the_table_cannot_have_is_refused(world: World) -> None:
+    plain = replace(ORDERS, primary_key=(), partition=None)
+    with pytest.raises(ContractError):
+        world.load(plain, WriteMode.MERGE, world.file(plain))
+    with pytest.raises(ContractError):
+        world.load(plain, WriteMode.REPLACE_PARTITION, world.file(plain))
+
+
+def test_check_says_where(world: World) -> None:
+    assert "demo" in world.warehouse.check()
