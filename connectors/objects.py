@@ -48,7 +48,7 @@ class ObjectStorage:
         """
         location = _checked(key)
         size = path.stat().st_size
-        with translating(self._config.url, key):
+        with translating(self._config.url):
             if size < _PART_BYTES:
                 try:
                     obstore.put(self._store, location, path, mode="create", use_multipart=False)
@@ -57,7 +57,7 @@ class ObjectStorage:
                 return True
         if self.exists(key):
             return False
-        with translating(self._config.url, key):
+        with translating(self._config.url):
             obstore.put(
                 self._store,
                 location,
@@ -91,7 +91,7 @@ class ObjectStorage:
         """The keys below a folder, in no particular order; an empty prefix lists everything."""
         folder = prefix.strip("/")
         location = _checked(folder) if folder else None
-        with translating(self._config.url, prefix):
+        with translating(self._config.url):
             for page in obstore.list(self._store, prefix=location, chunk_size=1000):
                 for each in page:
                     yield each["path"]

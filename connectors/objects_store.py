@@ -187,8 +187,9 @@ def _client(config: StorageConfig) -> ClientConfig:
 
 
 @contextmanager
-def translating(url: str, key: str) -> Iterator[None]:
-    """Turn obstore's exceptions into ours; a missing object is Python's FileNotFoundError."""
+def translating(url: str, key: str = "") -> Iterator[None]:
+    """Turn obstore's exceptions into ours; `key` is the object that was asked for, if any, and
+    that it is missing is Python's FileNotFoundError."""
     try:
         yield
     except (BaseError, OSError) as error:
@@ -197,11 +198,12 @@ def translating(url: str, key: str) -> Iterator[None]:
 
 def _translated(error: Exception, url: str, key: str) -> Exception:
     text = str(error)
-    if _NO_BUCKET.search(text):
+    is_missing = isinstance(error, FileNotFoundError)
+    if _NO_BUCKET.search(text) or (is_missing and not key):
         return ConfigError(
             f"storage {url}: there is no such bucket", hint="create it, or correct `url`"
         )
-    if isinstance(error, FileNotFoundError):
+    if is_missing:
         return FileNotFoundError(f"{key} is not in storage {url}")
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _DENIED.search(text):
         return AccessDeniedError(

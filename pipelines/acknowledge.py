@@ -46,6 +46,10 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             message=told,
         )
         runtime.ledger.advance(replace(file, status=Status.DONE, done_at=now), event)
+        if not answer.last_of_group and runtime.ledger.unfinished_of_group(file) == 0:
+            # The rest of the group was acknowledged at the same time, and saw this file unfinished.
+            last = replace(answer, last_of_group=True)
+            runtime.sources[file.source].acknowledge(file.item, last)
     return []
 
 

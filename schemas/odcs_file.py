@@ -19,6 +19,16 @@ from ruamel.yaml.events import AliasEvent
 from schemas.errors import ContractError
 
 _LARGEST = 1024 * 1024
+_LOGICAL = {
+    **dict.fromkeys(("INT64", "INTEGER", "INT", "BIGINT", "SMALLINT"), "integer"),
+    **dict.fromkeys(("FLOAT64", "FLOAT", "NUMERIC", "DECIMAL"), "number"),
+    **dict.fromkeys(("BIGNUMERIC", "BIGDECIMAL"), "number"),
+    **dict.fromkeys(("DATETIME", "TIMESTAMP"), "timestamp"),
+    "BOOL": "boolean",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIME": "time",
+}
 
 type Where = tuple[str | int, ...]
 
@@ -67,7 +77,7 @@ class OdcsFile:
     def checked(self) -> dict[str, Any]:
         """The file's plain values; raises ContractError for what the standard does not allow."""
         plain = json.loads(json.dumps(self._tree, default=str))
-        for error in _validator().iter_errors(plain):
+        for error in _validator().iter_errors(_with_logical_types(plain)):
             self._explain(error)
         self.faults.raise_any()
         return dict(plain)
@@ -89,6 +99,23 @@ class OdcsFile:
                 self.faults.add(where, error.message[:200])
         else:
             self.faults.add(where, error.message[:200])
+
+
+def _with_logical_types(plain: Any) -> Any:
+    """A copy in which each property has a logicalType.
+
+    The standard's schema makes it optional, but its `if` clauses take a property without one for a
+    map, a vector and everything else at once.
+    """
+    filled = json.loads(json.dumps(plain))
+    objects = filled.get("schema") if isinstance(filled, dict) else None
+    for table in objects if isinstance(objects, list) else []:
+        properties = table.get("properties") if isinstance(table, dict) else None
+        for each in properties if isinstance(properties, list) else []:
+            if isinstance(each, dict) and "logicalType" not in each:
+                word = str(each.get("physicalType", "")).partition("(")[0].strip().upper()
+                each["logicalType"] = _LOGICAL.get(word, "string")
+    return filled
 
 
 def _standard() -> Any:

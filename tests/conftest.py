@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from entrypoints.demo import servers
+from entrypoints.demo.postgres import postgres
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 
 
@@ -49,7 +50,7 @@ def bigquery_url(server_folder: Path) -> Iterator[str]:
 def postgres_url() -> Iterator[str]:
     # pytest's own folders are closed to other users, and this server may run as one.
     with TemporaryDirectory(prefix="waybill-postgres-") as folder:
-        with servers.postgres(Path(folder)) as url:
+        with postgres(Path(folder)) as url:
             yield url
 
 

@@ -11,7 +11,6 @@ from google.api_core.client_options import ClientOptions
 from google.auth import impersonated_credentials
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.cloud import bigquery
-from google.cloud.bigquery.enums import QueryApiMethod
 from google.oauth2 import service_account
 
 from connectors.bigquery.config import BigQueryConfig
@@ -91,7 +90,6 @@ def rows(
         retry=RETRY,
         timeout=REQUEST_SECONDS,
         job_retry=None,
-        api_method=QueryApiMethod.QUERY,
     )
     found = job.result(retry=RETRY, timeout=config.job_timeout, job_retry=None)
     return [tuple(row.values()) for row in found]

@@ -1,4 +1,4 @@
-"""The service as its users meet it: real worker and beat, files dropped and mailed while it runs."""
+"""The service as its users meet it: real worker and beat, files arriving while it runs."""
 
 from __future__ import annotations
 

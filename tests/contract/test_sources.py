@@ -483,14 +483,16 @@ def test_a_fault_of_the_reader_is_not_taken_for_one_of_the_source(tmp_path: Path
 
 
 def test_answers_and_folders_go_where_the_configuration_says(tmp_path: Path) -> None:
-    drop = make_folder(tmp_path)
+    place = tmp_path / "drop"
+    drop = make_folder(place)
     drop.write("in/a.csv", b"1")
     drop.write("b.csv", b"1")
-    flat = folder_source(tmp_path, recursive=False)
-    assert set(listed(flat)) == {"b.csv"}
-    apart = folder_source(tmp_path, receipts_folder=tmp_path / "receipts")
-    apart.acknowledge(listed(apart)["in/a.csv"], answer(tmp_path / "receipts" / "x", "in/a.csv"))
-    assert (tmp_path / "receipts" / "in" / "a.csv.receipt.json").read_bytes() == b"{}"
+    assert set(listed(folder_source(place, recursive=False))) == {"b.csv"}
+    apart = folder_source(place, receipts_folder=place / "receipts")
+    apart.acknowledge(listed(apart)["in/a.csv"], answer(tmp_path / "answer", "in/a.csv"))
+    drop.write("receipts/no-drop.csv", b"1")
+    assert drop.read("receipts/in/a.csv.receipt.json") == b"{}"
+    assert not (place / "in" / "a.csv.receipt.json").exists()
     assert set(listed(apart)) == {"in/a.csv", "b.csv"}
 
 

@@ -24,6 +24,7 @@ from google.cloud.bigquery import Client
 from imapclient import IMAPClient
 
 from entrypoints.demo import servers
+from entrypoints.demo.postgres import postgres
 from entrypoints.demo.process import free_port_pairs, package, running
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 from schemas.errors import ConfigError, RetryableError
@@ -56,7 +57,7 @@ def test_the_whole_stack_answers_and_leaves_nothing(tmp_path: Path) -> None:
 def test_postgres_answers_and_leaves_nothing() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        with servers.postgres(folder) as url:
+        with postgres(folder) as url:
             with psycopg.connect(url.replace("+psycopg", "")) as connection:
                 assert connection.execute("SELECT current_user").fetchone() == ("etl",)
             assert list(processes_in(folder))

@@ -1,0 +1,161 @@
+"""Contracts: what is right is read to the last detail, what is wrong is named with line and fix."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.contract import Contract, Granularity, RangePartition, TimePartition, Type, View
+from schemas.errors import ContractError
+from schemas.gx_names import GX_EXPECTATIONS
+from schemas.odcs import read_contract, read_contracts
+from schemas.odcs_types import java_to_strptime
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD = """apiVersion: v3.1.0
+kind: DataContract
+id: t
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    physicalName: sales.t
+"""
+
+
+def read(folder: Path, body: str, head: str = HEAD) -> Contract | View:
+    path = folder / "t.odcs.yaml"
+    path.write_text(head + body)
+    return read_contract(path)
+
+
+def fault(folder: Path, body: str, head: str = HEAD) -> str:
+    with pytest.raises(ContractError) as caught:
+        read(folder, body, head)
+    return caught.value.message
+
+
+def test_the_projects_own_contracts() -> None:
+    contracts, views = read_contracts(ROOT / "schemas")
+    orders = contracts["orders"]
+    assert (orders.dataset, orders.table, orders.primary_key) == ("sales", "orders", ("order_id",))
+    assert orders.partition == TimePartition(column="order_date")
+    assert orders.clustering == ("shop_id", "sku")
+    assert orders.column("unit_price").scale == 2
+    assert orders.column("revenue").derived
+    assert len(orders.expectations) >= 6
+    assert contracts["payouts"].partition == TimePartition(
+        column="period", granularity=Granularity.MONTH
+    )
+    assert contracts["payouts"].dialect.delimiter == ";"
+    assert [view.name for view in views] == ["daily_revenue"]
+
+
+def test_every_type_and_an_integer_range(tmp_path: Path) -> None:
+    kinds = [*Type, "INTEGER", "FLOAT", "BOOLEAN", "DECIMAL(10,2)", "BIGDECIMAL", "STRING(20)"]
+    columns = "".join(
+        f"      - {{name: c{n}, physicalType: '{kind}'}}\n" for n, kind in enumerate(kinds)
+    )
+    body = (
+        "    customProperties:\n      - property: partitionRange\n"
+        "        value: {start: 0, end: 100, interval: 10}\n"
+        "    properties:\n"
+        + columns
+        + "      - {name: k, physicalType: INT64, partitioned: true}\n"
+    )
+    contract = read(tmp_path, body)
+    assert isinstance(contract, Contract)
+    assert [column.type for column in contract.columns[:11]] == list(Type)
+    assert [column.type for column in contract.columns[11:17]] == [
+        Type.INT64, Type.FLOAT64, Type.BOOL, Type.NUMERIC, Type.BIGNUMERIC, Type.STRING,
+    ]  # fmt: skip
+    assert contract.partition == RangePartition(column="k", start=0, end=100, interval=10)
+    assert contract.column("c16").max_length == 20
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "    properties:\n      - {name: a, physicalType: INTEGR}\n",
+            r':10: schema\[0\]\.properties\[0\]\.physicalType: "INTEGR".*did you mean "INTEGER"',
+        ),
+        (
+            "    properties:\n      - {name: a, physicalType: STRING, requird: true}\n",
+            r':10: .*"requird" is not known; did you mean "required"',
+        ),
+        ("    properties:\n      - {name: _etl_x, physicalType: STRING}\n", "cannot be a column"),
+        (
+            "    properties:\n      - {name: a, physicalType: STRING}\n"
+            "      - {name: A, physicalType: STRING}\n",
+            "comes twice",
+        ),
+        (
+            "    properties:\n      - {name: a, physicalType: STRING, partitioned: true}\n",
+            "cannot partition",
+        ),
+        ("    properties:\n      - {name: a, physicalType: 'NUMERIC(50,2)'}\n", "BigQuery allows"),
+        (
+            "    properties:\n      - {name: a, physicalType: DATE, logicalType: integer}\n",
+            "does not fit the logicalType",
+        ),
+        (
+            "    customProperties: [{property: clusterdBy, value: [a]}]\n"
+            "    properties:\n      - {name: a, physicalType: STRING}\n",
+            'did you mean "clusteredBy"',
+        ),
+        (
+            "    customProperties: [{property: clusteredBy, value: [b]}]\n"
+            "    properties:\n      - {name: a, physicalType: STRING}\n",
+            "which is not a column",
+        ),
+        (
+            "    properties:\n      - name: a\n        physicalType: STRING\n        quality:\n"
+            "          - type: custom\n            engine: greatExpectations\n"
+            "            implementation: {type: expect_column_values_to_be_in_sett}\n",
+            'did you mean "expect_column_values_to_be_in_set"',
+        ),
+        (
+            "    properties:\n      - {name: a, physicalType: DATE,"
+            " logicalTypeOptions: {format: qqqq}}\n",
+            "is not read",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_fix(tmp_path: Path, body: str, message: str) -> None:
+    import re
+
+    assert re.search(message, fault(tmp_path, body))
+
+
+def test_all_mistakes_come_at_once_and_hostile_yaml_is_refused(tmp_path: Path) -> None:
+    both = fault(
+        tmp_path,
+        "    properties:\n      - {name: a, physicalType: X1}\n      - {name: b, physicalType: X2}\n",
+    )
+    assert both.count("is not known") == 2
+    assert "aliases" in fault(tmp_path, "x: &a [1]\ny: *a\n")
+    assert "not YAML" in fault(tmp_path, "a: [\n")
+    assert "1 MB" in fault(tmp_path, "#" + "x" * 1_100_000)
+
+
+def test_the_list_of_expectations_is_that_of_the_installed_gx() -> None:
+    import great_expectations.expectations.core  # noqa: F401
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    names = list_registered_expectation_implementations()
+    assert {name for name in names if name.startswith("expect_")} == GX_EXPECTATIONS
+
+
+def test_date_patterns() -> None:
+    assert java_to_strptime("dd/MM/yyyy HH:mm:ss") == "%d/%m/%Y %H:%M:%S"
+    assert java_to_strptime("yyyy-MM-dd'T'HH:mmXXX") == "%Y-%m-%dT%H:%M%z"
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_contract_or_a_contract_error(text: str) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(ContractError):
+        read(Path(folder), text.replace("\r", ""), head="")

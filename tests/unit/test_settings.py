@@ -1,0 +1,80 @@
+"""Configuration: typed, overridable, secrets never in the file and never shown."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from entrypoints.settings import masked, read_settings
+from schemas.errors import ConfigError
+
+GOOD = """
+ledger: {type: sql, url: "sqlite:///ledger.db"}
+storage: {type: objects, url: data}
+warehouse: {type: bigquery, project: my-project}
+sources:
+  drop:
+    type: s3
+    bucket: ${BUCKET:-drop}
+    access_key: key
+    secret_key: ${SECRET_KEY}
+  partners:
+    type: mailbox
+    host: mail.example.com
+    user: reports@example.com
+    password_file: PASSWORD
+limits:
+  batch_files: 7
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SECRET_KEY", "planted-in-the-environment")
+    (tmp_path / "password").write_text("planted-in-a-file\n")
+    return tmp_path
+
+
+def write(folder: Path, text: str = GOOD) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(text.replace("PASSWORD", str(folder / "password")))
+    return path
+
+
+def test_variables_secret_files_and_overrides(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYBILL_LIMITS__BATCH_FILES", "50")
+    settings = read_settings(write(folder))
+    assert settings.sources["drop"].config.bucket == "drop"
+    password = settings.sources["partners"].config.password
+    assert password.get_secret_value() == "planted-in-a-file"
+    assert settings.limits.batch_files == 50
+    assert settings.folders.contracts == folder / "schemas"
+    shown = json.dumps(masked(settings))
+    assert "planted" not in shown
+    assert "mail.example.com" in shown
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    bucket: ${BUCKET:-drop}\n", "", r"config\.yaml:6: sources\.drop.*bucket.*required"),
+        ("bucket:", "buckett:", "buckett"),
+        ("batch_files: 7", "batch_files: many", r"config\.yaml:17: limits\.batch_files.*integer"),
+        ("${SECRET_KEY}", "${NOT_SET_ANYWHERE}", "NOT_SET_ANYWHERE is not set"),
+        ("${SECRET_KEY}", "plain-secret", r"config\.yaml:10: sources\.drop\.secret_key: a secret"),
+        ("sqlite:///ledger.db", "postgresql://u:plain@h/d", "a secret must not stand"),
+        ("type: s3", "type: s4", 'no source of type "s4"'),
+        ("PASSWORD", "/nowhere/at/all", "password_file: /nowhere/at/all"),
+        ("limits:", "limitz:", "limitz"),
+    ],
+)
+def test_a_mistake_names_file_key_and_what_was_expected(
+    folder: Path, old: str, new: str, message: str
+) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError, match=f"(?s){message}") as caught:
+        read_settings(write(folder, GOOD.replace(old, new)))
+    assert "planted" not in caught.value.message
+    assert "plain-secret" not in caught.value.message
