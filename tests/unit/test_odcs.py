@@ -132,7 +132,8 @@ def test_a_mistake_is_named_with_its_line_and_fix(tmp_path: Path, body: str, mes
 def test_all_mistakes_come_at_once_and_hostile_yaml_is_refused(tmp_path: Path) -> None:
     both = fault(
         tmp_path,
-        "    properties:\n      - {name: a, physicalType: X1}\n      - {name: b, physicalType: X2}\n",
+        "    properties:\n"
+        "      - {name: a, physicalType: X1}\n      - {name: b, physicalType: X2}\n",
     )
     assert both.count("is not known") == 2
     assert "aliases" in fault(tmp_path, "x: &a [1]\ny: *a\n")
