@@ -103,6 +103,12 @@ class Broker(BaseModel):
     visibility_seconds: int = Field(default=300, gt=0)
     """After how long a task that its worker never finished is given to another."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, value: Any) -> Any:
+        """Read the address from `url_file`, if that is given."""
+        return _from_files(dict(value), cls) if isinstance(value, Mapping) else value
+
 
 class Folders(BaseModel):
     """Folders on this machine; relative ones start where config.yaml is."""
@@ -131,7 +137,7 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix="WAYBILL_", env_nested_delimiter="__"
     )
 
-    broker: Broker = Broker()
+    broker: Broker = Field(default_factory=Broker)
     ledger: LedgerPart
     storage: StoragePart
     warehouse: WarehousePart

@@ -16,7 +16,7 @@ from connectors.bigquery import names
 from connectors.bigquery.client import REQUEST_SECONDS, RETRY, query_config, rows, wait
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import meaning
-from connectors.bigquery.loader import Staged
+from connectors.bigquery.loader import Staged, bringing_rows
 from connectors.bigquery.partitions import NULL, Partitioning
 from connectors.bigquery.records import parameters, tables_of
 from connectors.bigquery.transaction import Pruned, key_match, script
@@ -115,7 +115,7 @@ class Committer:
         if contract.partition is None:
             return Pruned(replaced="TRUE", replayed=replayed, replayed_within="TRUE")
         by = Partitioning(contract, "t")
-        touched = {each for file in batch.files if file.staged_keys for each in file.partitions}
+        touched = {each for file in bringing_rows(batch) for each in file.partitions}
         if mode is WriteMode.MERGE:
             if contract.partition.column in contract.primary_key:
                 touched -= {NULL}
@@ -146,7 +146,7 @@ class Committer:
         Only a file that was claimed before can have been loaded before, and rows that are there
         are left alone when the file brings none this time.
         """
-        again = [f.file_id for f in batch.files if f.attempt > 1 and f.staged_keys]
+        again = [file.file_id for file in bringing_rows(batch) if file.attempt > 1]
         if not again:
             return (), set()
         project, meta = self._config.project, self._config.meta_dataset

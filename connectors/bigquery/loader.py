@@ -25,6 +25,7 @@ from schemas.arrow import arrow_schema
 from schemas.batch import Batch
 from schemas.contract import Contract, Type
 from schemas.errors import AttemptSpentError, DataError, FatalError, RetryableError
+from schemas.file import File
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Staged:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Task:
-    """One load job: its id, its table, and the files to be read."""
+    """One load job: its id, its table, and the files to be read. `rows` are those expected."""
 
     job_id: str
     table: str
@@ -66,7 +67,7 @@ class _Task:
     arrow: pa.Schema
     parts: Sequence[Part]
     uris: Sequence[str]
-    rows: int
+    rows: int | None
 
 
 class Loader:
@@ -84,13 +85,12 @@ class Loader:
         data, rejects = self._data(batch, contract), self._rejects(batch, contract)
         tasks = [task for task in (data, rejects) if task is not None]
         started = [(task, *self._start(task)) for task in tasks]
-        for task, job, fresh in started:
-            self._finish(task, job, fresh, batch)
+        rows = {task.table: self._finish(task, job, fresh, batch) for task, job, fresh in started}
         return Staged(
             table=data.table if data else None,
-            rows=data.rows if data else 0,
+            rows=rows[data.table] if data else 0,
             rejects=rejects.table if rejects else None,
-            rejected=rejects.rows if rejects else 0,
+            rejected=rows[rejects.table] if rejects else 0,
         )
 
     def drop(self, staged: Staged) -> None:
@@ -106,10 +106,10 @@ class Loader:
                 log.warning("staging table %s is left to expire: %s", table, error)
 
     def _data(self, batch: Batch, contract: Contract) -> _Task | None:
-        parts = [Part(key, file.file_id) for file in batch.files for key in file.staged_keys]
-        rows = sum(file.counts.loaded for file in batch.files if file.staged_keys)
-        if not rows:
+        files = bringing_rows(batch)
+        if not files:
             return None
+        parts = [Part(key, file.file_id) for file in files for key in file.staged_keys]
         uris = [self._storage.uri(part.key) for part in parts]
         direct = len(uris) <= _URIS and all(uri.startswith("gs://") for uri in uris)
         return _Task(
@@ -119,21 +119,22 @@ class Loader:
             arrow=_staging_schema(contract),
             parts=parts,
             uris=uris if direct else (),
-            rows=rows,
+            rows=sum(file.counts.loaded for file in files),
         )
 
     def _rejects(self, batch: Batch, contract: Contract) -> _Task | None:
-        files = [file for file in batch.files if file.rejects_key and file.counts.rejected]
-        if not files:
+        parts = [Part(file.rejects_key, file.file_id) for file in batch.files if file.rejects_key]
+        if not parts:
             return None
         return _Task(
             job_id=f"waybill_{batch.batch_id}_{batch.attempt}_rejects",
             table=self._table(batch, contract, "_rejects"),
             fields=_REJECTS,
             arrow=_REJECTS_ARROW,
-            parts=[Part(file.rejects_key, file.file_id) for file in files if file.rejects_key],
+            parts=parts,
             uris=(),
-            rows=sum(file.counts.rejected for file in files),
+            # A quarantined file counts more rows as rejected than it has rejects to show.
+            rows=None,
         )
 
     def _table(self, batch: Batch, contract: Contract, suffix: str) -> str:
@@ -185,7 +186,7 @@ class Loader:
         with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
             path = Path(folder) / "batch.parquet"
             rows = concatenate(self._storage, task.parts, task.arrow, path)
-            if rows != task.rows:
+            if task.rows not in (None, rows):
                 raise FatalError(
                     f"the staged files hold {rows:,} rows where {task.rows:,} were counted",
                     hint="retry the batch's files",
@@ -201,7 +202,8 @@ class Loader:
                     timeout=_UPLOAD_TIMEOUT,
                 )
 
-    def _finish(self, task: _Task, job: bigquery.LoadJob, fresh: bool, batch: Batch) -> None:
+    def _finish(self, task: _Task, job: bigquery.LoadJob, fresh: bool, batch: Batch) -> int:
+        """Wait for the job; the rows it has brought."""
         try:
             wait(self._client, job, self._config)
         except RetryableError as late:
@@ -210,7 +212,7 @@ class Loader:
         if not job.error_result:
             if not fresh:
                 self._must_exist(task, job)
-            return
+            return int(job.output_rows or 0) if task.rows is None else task.rows
         reason = job.error_result.get("reason") or ""
         message = job.error_result.get("message") or ""
         if reason == "invalid":
@@ -228,6 +230,11 @@ class Loader:
             raise AttemptSpentError(
                 f"the staging table of load job {job.job_id} is gone"
             ) from error
+
+
+def bringing_rows(batch: Batch) -> list[File]:
+    """The files of the batch that have rows for the table."""
+    return [file for file in batch.files if file.staged_keys and file.counts.loaded]
 
 
 def _staging_schema(contract: Contract) -> pa.Schema:

@@ -49,7 +49,9 @@ def write_config(folder: Path, stack: Stack, feeds: Path = ROOT / "dags") -> Pat
         (secrets / name).chmod(0o600)
     path = folder / "config.yaml"
     with path.open("w", encoding="utf-8") as out:
-        YAML(typ="safe", pure=True).dump(_config(folder, stack, secrets, feeds), out)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        yaml.dump(_config(folder, stack, secrets, feeds), out)
     return path
 
 

@@ -17,6 +17,7 @@ import boto3
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
+from ruamel.yaml import YAML
 
 from entrypoints.assembly import build_runtime
 from entrypoints.demo.report import read_receipt
@@ -103,6 +104,32 @@ def test_dropped_and_mailed_files_become_rows_and_answers(config: Path, stack: S
     check_rows(stack.bigquery_url, files)
     check_answers(stack, files)
     check_commands(config, files)
+
+
+def test_a_pass_in_the_foreground_needs_no_broker(config: Path, tmp_path: Path) -> None:
+    drop = tmp_path / "drop" / "inventory"
+    drop.mkdir(parents=True)
+    text = (ROOT / "samples" / "drop" / "inventory" / "stock_2026-11-02.csv").read_text()
+    (drop / "later.csv").write_text(text.replace("2026-11-02", "2026-12-01"))
+    yaml = YAML(typ="safe", pure=True)
+    settings = yaml.load(config)
+    settings["broker"]["url"] = "redis://127.0.0.1:1/0"
+    settings["ledger"]["url"] = f"sqlite:///{tmp_path / 'ledger.db'}"
+    settings["sources"]["drop"] = {"type": "folder", "path": str(tmp_path / "drop")}
+    other = tmp_path / "config.yaml"
+    yaml.dump(settings, other)
+    assert waybill(other, "apply").returncode == 0
+    time.sleep(2.1)  # the folder waits for a file to settle
+    ran = waybill(other, "run", "inventory", "--json")
+    assert ran.returncode == 0, ran.stderr
+    (file,) = json.loads(ran.stdout)
+    assert (file["status"], file["outcome"], file["counts"]["loaded"]) == ("done", "accepted", 80)
+    assert "accepted" in (drop / "later.csv.receipt.txt").read_text()
+    again = waybill(other, "run", "inventory", "--json")
+    assert json.loads(again.stdout) == []
+    unknown = waybill(other, "run", "nope")
+    assert unknown.returncode == 3
+    assert "the feeds are" in unknown.stderr
 
 
 def check_rows(url: str, files: list[File]) -> None:

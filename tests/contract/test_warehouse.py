@@ -105,8 +105,10 @@ class World:
             schema = pa.schema(
                 [("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
             )
-            cells = [[line for line, _ in rejects], [raw for _, raw in rejects]]
-            self._write(rejects_key, [*cells, [json.dumps([problem])] * len(rejects)], schema)
+            lines: list[object] = [line for line, _ in rejects]
+            raws: list[object] = [raw for _, raw in rejects]
+            problems: list[object] = [json.dumps([problem])] * len(rejects)
+            self._write(rejects_key, [lines, raws, problems], schema)
         file = File(
             file_id=file_id,
             feed="orders",
@@ -180,7 +182,7 @@ def world(bigquery_url: str, tmp_path: Path) -> World:
     )
     client = bigquery.Client(
         project="demo",
-        credentials=AnonymousCredentials(),
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
         client_options={"api_endpoint": bigquery_url},
     )
     return World(BigQueryWarehouse(config, Folder(tmp_path)), client, config, tmp_path)
@@ -258,7 +260,7 @@ def test_apply_creates_what_plan_lacks_and_then_plan_is_empty(world: World) -> N
     assert table.clustering_fields == ["id"]
     assert table.require_partition_filter
     assert table.labels == {"team": "sales"}
-    assert table.table_constraints.primary_key.columns == ["id"]
+    assert table.to_api_repr()["tableConstraints"]["primaryKey"] == {"columns": ["id"]}
     world.load(
         ORDERS,
         WriteMode.APPEND,
@@ -387,7 +389,12 @@ def test_a_batch_is_committed_once_with_its_books(world: World) -> None:
 
 def test_a_batch_of_rejected_files_only_leaves_its_books(world: World) -> None:
     world.warehouse.apply([ORDERS], [])
-    bad = world.file(ORDERS, rejects=[(2, "q")], outcome=Outcome.QUARANTINED)
+    bad = world.file(
+        ORDERS,
+        rejects=[(2, "q")],
+        outcome=Outcome.QUARANTINED,
+        counts=Counts(read=9, rejected=9),  # more than it has rejects to show
+    )
     twin = world.file(ORDERS, outcome=Outcome.REPEATED, repeats="file1")
     assert world.load(ORDERS, WriteMode.MERGE, bad, twin) == Committed(rows=0)
     assert world.sql("SELECT outcome, repeats FROM META.files ORDER BY file_id") == [
@@ -505,7 +512,7 @@ def test_replace_partition_replaces_only_the_partitions_of_its_files(
     assert counts == dict.fromkeys(names, 1)
     query = "SELECT n, COUNT(*) FROM DATA.stock WHERE at IS NULL OR at > {} GROUP BY n"
     least = "-100" if kind is Type.INT64 else f"{kind} '2000-01-01'"
-    assert dict(world.sql(query.format(least))) == left  # type: ignore[arg-type]
+    assert dict(world.sql(query.format(least))) == left
     assert set(done.removals) == {
         Removal(file_id=old.file_id, rows=2),
         Removal(file_id=early.file_id, rows=3 if same else 2),

@@ -1,0 +1,152 @@
+"""The SQL and the verdicts of the BigQuery connector that need no server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pydantic import ValidationError
+
+from connectors.bigquery import BigQueryConfig, names
+from connectors.bigquery.errors import meaning
+from connectors.bigquery.loader import Staged
+from connectors.bigquery.partitions import Partitioning
+from connectors.bigquery.records import tables_of
+from connectors.bigquery.transaction import Pruned, script
+from schemas.batch import WriteMode
+from schemas.contract import Column, Contract, Granularity, RangePartition, TimePartition, Type
+from schemas.errors import (
+    AccessDeniedError,
+    AttemptSpentError,
+    ContractError,
+    DataError,
+    FatalError,
+    RetryableError,
+    ThrottledError,
+)
+
+
+def table(partition: TimePartition | RangePartition, kind: Type) -> Partitioning:
+    contract = Contract(
+        name="t",
+        version="1",
+        table="t",
+        columns=(Column(name="at", type=kind),),
+        partition=partition,
+    )
+    return Partitioning(contract, "t")
+
+
+BY_DAY = table(TimePartition(column="at"), Type.DATE)
+BY_HOUR = table(TimePartition(column="at", granularity=Granularity.HOUR), Type.TIMESTAMP)
+BY_MONTH = table(TimePartition(column="at", granularity=Granularity.MONTH), Type.DATETIME)
+BY_YEAR = table(TimePartition(column="at", granularity=Granularity.YEAR), Type.DATE)
+BY_RANGE = table(RangePartition(column="at", start=-5, end=100, interval=10), Type.INT64)
+
+
+@pytest.mark.parametrize(
+    ("by", "partitions", "condition"),
+    [
+        (BY_DAY, [], None),
+        (BY_DAY, ["null"], "t.`at` IS NULL"),
+        (
+            BY_DAY,
+            ["2026-11-04", "2026-11-03", "2026-11-06"],
+            "((t.`at` >= DATE '2026-11-03' AND t.`at` < DATE '2026-11-05')"
+            " OR (t.`at` >= DATE '2026-11-06' AND t.`at` < DATE '2026-11-07'))",
+        ),
+        (
+            BY_HOUR,
+            ["2026-12-31T23:00:00"],
+            "(t.`at` >= TIMESTAMP '2026-12-31 23:00:00+00:00'"
+            " AND t.`at` < TIMESTAMP '2027-01-01 00:00:00+00:00')",
+        ),
+        (
+            BY_MONTH,
+            ["2026-12-01"],
+            "(t.`at` >= DATETIME '2026-12-01 00:00:00'"
+            " AND t.`at` < DATETIME '2027-01-01 00:00:00')",
+        ),
+        (BY_YEAR, ["9999-01-01"], "t.`at` >= DATE '9999-01-01'"),
+        (BY_YEAR, ["1-01-01"], "(t.`at` >= DATE '0001-01-01' AND t.`at` < DATE '0002-01-01')"),
+        (BY_RANGE, ["-5", "5", "15"], "(t.`at` >= -5 AND t.`at` < 25)"),
+    ],
+)
+def test_partitions_become_ranges_of_constants(
+    by: Partitioning, partitions: list[str], condition: str | None
+) -> None:
+    assert by.within(partitions) == condition
+
+
+@pytest.mark.parametrize("by", [BY_DAY, BY_HOUR, BY_RANGE])
+def test_a_partition_is_parsed_before_it_is_named_in_sql(by: Partitioning) -> None:
+    for hostile in ("2026-11-03' OR TRUE --", "1 OR TRUE", "", "nan"):
+        with pytest.raises(FatalError):
+            by.within([hostile])
+
+
+def test_a_name_that_would_break_out_of_its_quotes_is_refused() -> None:
+    assert names.table("my-project", "data", "orders") == "`my-project.data.orders`"
+    for hostile in ("a`; DROP TABLE x", "a b", "", "a\n"):
+        with pytest.raises(ContractError):
+            names.table("p", "d", hostile)
+        with pytest.raises(ContractError):
+            names.column(hostile)
+
+
+def test_the_transaction_names_no_partition_it_need_not_read() -> None:
+    contract = Contract(
+        name="t",
+        version="1",
+        table="t",
+        columns=(Column(name="id", type=Type.STRING), Column(name="at", type=Type.DATE)),
+        primary_key=("id",),
+        partition=TimePartition(column="at"),
+    )
+    staged = Staged(table="p.s.t_1", rows=1, rejects=None, rejected=0)
+    tables = tables_of("p.d.t", "p", "etl_meta")
+    pruned = Pruned(replaced=BY_DAY.within(["2026-11-03"]))
+    merge = script(contract, WriteMode.MERGE, staged, tables, pruned)
+    delete = merge.split("DELETE FROM", 1)[1].split(";", 1)[0]
+    assert "t.`at` >= DATE '2026-11-03' AND t.`at` < DATE '2026-11-04'" in delete
+    assert merge.count("DELETE FROM") == 1
+    # Nothing there to replace: the target is not read at all.
+    fresh = script(contract, WriteMode.MERGE, staged, tables, replace(pruned, replaced=None))
+    assert "DELETE FROM" not in fresh
+    assert "DELETE FROM" not in script(contract, WriteMode.APPEND, staged, tables, pruned)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "code", "kind"),
+    [
+        ("rateLimitExceeded", "Exceeded rate limits", 403, ThrottledError),
+        ("quotaExceeded", "Quota exceeded", 403, ThrottledError),
+        ("", "slow down", 429, ThrottledError),
+        ("accessDenied", "Access Denied: Table p:d.t", 403, AccessDeniedError),
+        ("", "Unauthorized", 401, AccessDeniedError),
+        ("notFound", "Not found: Table p:d.t", 404, FatalError),
+        ("backendError", "try again", 503, RetryableError),
+        ("stopped", "Job execution was cancelled", None, RetryableError),
+        (
+            "invalidQuery",
+            "Transaction is aborted due to concurrent update against table p:d.t",
+            400,
+            RetryableError,
+        ),
+        ("invalidQuery", "Required field id cannot be null", 400, DataError),
+        ("invalidQuery", "Unrecognized name: amount at [3:4]", 400, FatalError),
+        ("invalidQuery", "waybill: the staging table is not complete", 400, AttemptSpentError),
+        ("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed", 400, FatalError),
+    ],
+)
+def test_an_error_says_what_happens_next(
+    reason: str, message: str, code: int | None, kind: type[Exception]
+) -> None:
+    assert type(meaning(reason, message, "load it", code)) is kind
+
+
+def test_a_token_never_goes_out_in_clear() -> None:
+    with pytest.raises(ValidationError):
+        BigQueryConfig(project="demo", api_endpoint="http://warehouse.example.com")
+    assert BigQueryConfig(project="demo", api_endpoint="http://127.0.0.1:9050").keyless
+    assert not BigQueryConfig(project="demo", api_endpoint="https://127.0.0.1.example.com").keyless
