@@ -122,13 +122,15 @@ def partitions_of(rows: pa.Table, contract: Contract) -> set[str]:
 
 def _time_starts(values: pa.ChunkedArray, partition: TimePartition, kind: Type) -> set[str]:
     floored = pc.floor_temporal(values, unit=partition.granularity.lower())
-    form = "%Y-%m-%d" if kind is Type.DATE or partition.granularity != "HOUR" else None
+    hourly = kind is not Type.DATE and partition.granularity == "HOUR"
     starts = set()
     for value in pc.unique(floored).to_pylist():
         if value is None:
             starts.add("null")
         else:
-            starts.add(value.strftime(form or "%Y-%m-%dT%H:00:00"))
+            # isoformat, for strftime writes the year 999 with three digits
+            text = value.isoformat()
+            starts.add(text[:19] if hourly else text[:10])
     return starts
 
 

@@ -65,6 +65,7 @@ def _config(folder: Path, stack: Stack, secrets: Path, feeds: Path) -> dict[str,
             "project": "demo",
             "location": "US",
             "api_endpoint": stack.bigquery_url,
+            "job_timeout": 20,
         },
         "mail": {
             "type": "smtp",

@@ -151,7 +151,7 @@ def check_rows(url: str, files: list[File]) -> None:
         loaded = sum(file.counts.loaded for file in files if file.feed == feed)
         ((count,),) = rows(f"SELECT COUNT(*) FROM `demo.{table}`")
         ((removed,),) = rows(
-            "SELECT COALESCE(SUM(rows), 0) FROM `demo.etl_meta.removals`"
+            "SELECT COALESCE(SUM(`rows`), 0) FROM `demo.etl_meta.removals`"
             f" WHERE `table` LIKE '%{table}'"
         )
         assert count == loaded - removed
