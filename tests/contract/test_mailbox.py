@@ -1,4 +1,4 @@
-"""The mailbox as a source, over a real IMAP server; mail goes in and out over a real SMTP server."""
+"""The mailbox as a source over a real IMAP server, and outgoing mail over a real SMTP one."""
 
 from __future__ import annotations
 
