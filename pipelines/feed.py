@@ -15,6 +15,8 @@ from schemas.errors import ConfigError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+LANGUAGES = ("en", "es")
+"""The languages in which senders can be answered."""
 _FIVE_MINUTES = Every(timedelta(minutes=5))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -25,6 +27,7 @@ class Feed:
 
     `transform` gets each chunk of good rows as a pandas frame, indexed by line, and returns the
     rows to load with their index kept; with `whole_file` it gets all rows of a file at once.
+    `language` (`en` or `es`) is the one in which senders are answered.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Feed:
     write: WriteMode | str = WriteMode.APPEND
     schedule: Every | Cron = _FIVE_MINUTES
     whole_file: bool = False
+    language: str = "en"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -44,6 +48,12 @@ class Feed:
         if self.write not in list(WriteMode):
             raise ConfigError(
                 f'feed "{self.name}": write="{self.write}" is not one of {", ".join(WriteMode)}'
+            )
+
+        if self.language not in LANGUAGES:
+            raise ConfigError(
+                f'feed "{self.name}": language="{self.language}" is not one of'
+                f" {', '.join(LANGUAGES)}"
             )
 
     @property

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from schemas.contract import Dialect
+from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.reject import Problem, RejectedRow
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pipelines.cast import OUR_COLUMNS
 from pipelines.parse import split
 from pipelines.stage import dialect_for_exports, read_rejects
-from schemas.contract import Dialect
+from schemas.dialect import Dialect
 from schemas.file import File, Outcome
 from schemas.receipt import Answer, Document, Receipt, RuleSummary
 from schemas.reject import Problem, RejectedRow

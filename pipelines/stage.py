@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.arrow import arrow_schema
-from schemas.contract import Contract, Dialect, RangePartition, TimePartition, Type
+from schemas.contract import Contract, RangePartition, TimePartition, Type
+from schemas.dialect import Dialect
 from schemas.reject import Problem, RejectedRow
 
 FILE, LINE = "_etl_file", "_etl_row"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from schemas.dialect import Booleans, Dialect, Numbers
+
 
 class Type(StrEnum):
     """The BigQuery scalar types that a CSV can hold."""
@@ -40,7 +42,9 @@ class Column:
     `precision` and `scale` belong to NUMERIC and BIGNUMERIC (digits in all, digits after the
     point); `max_length` to STRING. `headers` are further names the column may have in a file.
     `derived` columns come from the feed's transform and are not expected in a file. `formats` are
-    strptime formats for dates and times; none means ISO 8601.
+    strptime formats for dates and times, or `excel`, `epoch` and `epoch_ms`; none means ISO 8601.
+    `locale` is the language of month names, `timezone` the zone of times that carry none.
+    `numbers` and `booleans` are the dialect's unless the column has its own.
     """
 
     name: str
@@ -53,6 +57,10 @@ class Column:
     max_length: int | None = None
     headers: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    locale: str = "en"
+    timezone: str | None = None
+    numbers: Numbers | None = None
+    booleans: Booleans | None = None
     derived: bool = False
 
 
@@ -90,14 +98,28 @@ class Expectation:
     description: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dialect:
-    """How the feed's text files are written. Nothing here is guessed at load time."""
+class DriftPolicy(StrEnum):
+    """What happens to a file whose columns are not quite the contract's."""
 
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    quote: str = '"'
-    nulls: tuple[str, ...] = ("",)
+    STRICT = "strict"
+    ADDITIVE = "additive"
+    IGNORE = "ignore"
+
+
+class Duplicates(StrEnum):
+    """Which of the rows of one file that share a key is kept; `reject` keeps none of them."""
+
+    FIRST = "first"
+    LAST = "last"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """How far from today a partition date may lie, in years, before it is taken for a typo."""
+
+    years_back: int = 10
+    years_ahead: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +138,7 @@ class Contract:
 
     `version` changes whenever the text of the contract does. `dataset` None means the warehouse's
     default. `reject_threshold` is the share of rows (0 to 1) above which the whole file is
-    quarantined.
+    quarantined. `window` bounds the dates of the partition column.
     """
 
     name: str
@@ -131,8 +153,11 @@ class Contract:
     clustering: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     expectations: tuple[Expectation, ...] = ()
-    dialect: Dialect = Dialect()
+    dialect: Dialect = field(default_factory=Dialect)
     reject_threshold: float = 0.5
+    drift: DriftPolicy = DriftPolicy.STRICT
+    duplicates: Duplicates = Duplicates.FIRST
+    window: Window = Window()
 
     @property
     def file_columns(self) -> tuple[Column, ...]:

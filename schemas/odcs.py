@@ -20,13 +20,13 @@ from open_data_contract_standard.model import (
 from schemas.contract import (
     Column,
     Contract,
-    Dialect,
     Granularity,
     RangePartition,
     TimePartition,
     Type,
     View,
 )
+from schemas.dialect import Dialect
 from schemas.errors import ContractError
 from schemas.odcs_file import Faults, OdcsFile, Where
 from schemas.odcs_quality import column_rules, object_rules

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.parse import read_chunks
-from schemas.contract import Dialect
+from schemas.dialect import Dialect
 from schemas.errors import DataError
 
 CELL = st.text(

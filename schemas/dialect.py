@@ -1,0 +1,93 @@
+"""A dialect: how a feed's files are written. Declared, never guessed at load time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """What kind of file it is, once it is unpacked."""
+
+    DELIMITED = "delimited"
+    EXCEL = "excel"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+class Ragged(StrEnum):
+    """What happens to a row with fewer cells than the header: rejected, or filled with nulls."""
+
+    REJECT = "reject"
+    PAD = "pad"
+
+
+class Extra(StrEnum):
+    """What happens to a row with more cells than the header: rejected, or its further cells are
+    kept as part of the raw row only."""
+
+    REJECT = "reject"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numbers:
+    """How numbers are written.
+
+    `symbols` are currency signs and units that may stand before or after the digits. With
+    `percent`, `12 %` is 0.12. `brackets` reads `(5)`, and `trailing_minus` reads `5-`, as -5.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    symbols: tuple[str, ...] = ()
+    percent: bool = False
+    brackets: bool = False
+    trailing_minus: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Booleans:
+    """The words for true and false, compared without case."""
+
+    true: tuple[str, ...] = ("true", "t", "yes", "y", "1")
+    false: tuple[str, ...] = ("false", "f", "no", "n", "0")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """How the feed's files are written.
+
+    Of text: `delimiter` may be several characters, `quote` none. Without an `escape` a quote
+    inside a quoted cell is doubled. `line_end` empty takes LF and CRLF as they come; CR alone must
+    be declared. `preamble` lines come before the header; `header` is how many lines the header has
+    (0: none, and `columns` names the cells in their order; 2 or more are joined by a space).
+    `footer` lines come after the last row; rows whose first cell matches `totals` (a regular
+    expression) are passed over, and so are repetitions of the header. With `trailing_delimiter`
+    each line ends with one. `comment` starts lines to be passed over.
+
+    Of workbooks: `sheet` by name (the only one if empty) and `range` such as `B3:H`.
+    Of archives: `members` is a glob of the member names that are read.
+    """
+
+    format: Format = Format.DELIMITED
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+    line_end: str = ""
+    comment: str = ""
+    preamble: int = 0
+    header: int = 1
+    columns: tuple[str, ...] = ()
+    footer: int = 0
+    totals: str = ""
+    trailing_delimiter: bool = False
+    ragged: Ragged = Ragged.REJECT
+    extra: Extra = Extra.REJECT
+    sheet: str = ""
+    range: str = ""
+    members: str = "**"
+    nulls: tuple[str, ...] = ("",)
+    numbers: Numbers = Numbers()
+    booleans: Booleans = Booleans()
