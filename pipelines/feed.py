@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from pipelines.schedule import Cron, Every
 from schemas.batch import WriteMode
 from schemas.errors import ConfigError
+from schemas.language import LANGUAGES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-LANGUAGES = ("en", "es")
-"""The languages in which senders can be answered."""
 _FIVE_MINUTES = Every(timedelta(minutes=5))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 

@@ -79,8 +79,7 @@ def _prepared(runtime: Runtime, file: File, folder: Path, check: Callable[[], No
                 return replace(file, outcome=Outcome.REPEATED, repeats=owner)
             return _staged(runtime, file, feed, contract, raw, folder, check)
     except DataError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        return replace(file, outcome=Outcome.QUARANTINED, reason=error.message + hint)
+        return replace(file, outcome=Outcome.QUARANTINED, reason=error.said(feed.language))
 
 
 def _staged(

@@ -7,18 +7,38 @@ from __future__ import annotations
 
 import inspect
 
+from schemas.language import say
+
 
 class WaybillError(Exception):
-    """Waybill could not go on."""
+    """Waybill could not go on.
 
-    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
-        super().__init__(message or inspect.cleandoc(type(self).__doc__ or ""))
-        self.hint = hint
+    With values, message and hint are templates of them, so that a sender can be told in another
+    language.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, hint: str | None = None, **values: object
+    ) -> None:
+        self._template = message or inspect.cleandoc(type(self).__doc__ or "")
+        self._hint, self._values = hint, values
+        super().__init__(say(self._template, **values))
 
     @property
     def message(self) -> str:
         """The sentence a person reads, without the hint."""
         return str(self.args[0])
+
+    @property
+    def hint(self) -> str | None:
+        """What a person should do about it."""
+        return self._hint and say(self._hint, **self._values)
+
+    def said(self, language: str) -> str:
+        """Sentence and hint in a sender's language, the hint in brackets."""
+        sentence = say(self._template, language, **self._values)
+        hint = f" ({say(self._hint, language, **self._values)})" if self._hint else ""
+        return sentence + hint
 
 
 class RetryableError(WaybillError):

@@ -1,0 +1,36 @@
+"""Languages: sentences for senders, written in English in the code and translated by a catalogue.
+
+The catalogues are gettext's (`schemas/locale/es.po`): a sentence's English template is its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+LANGUAGES = ("en", "es")
+"""The languages in which senders can be answered."""
+
+_FOLDER = Path(__file__).parent / "locale"
+
+
+def say(template: str, language: str = "en", /, **values: object) -> str:
+    """The sentence in that language, its `{name}` fields filled in; English where the catalogue
+    lacks it. A template without values is taken as it stands."""
+    spoken = template if language == "en" else _catalogue(language).get(template, template)
+    return spoken.format(**values) if values else spoken
+
+
+@cache
+def _catalogue(language: str) -> Mapping[str, str]:
+    """Translated templates by their English ones."""
+    from babel.messages.pofile import read_po
+
+    with (_FOLDER / f"{language}.po").open("rb") as file:
+        catalogue = read_po(file)
+    return {
+        message.id: message.string
+        for message in catalogue
+        if isinstance(message.id, str) and isinstance(message.string, str) and message.string
+    }
