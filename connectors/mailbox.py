@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from imaplib import IMAP4
 from itertools import batched
 from typing import BinaryIO, Literal, cast
 
@@ -27,6 +29,8 @@ from schemas.item import Item, Page
 from schemas.receipt import Answer
 
 _AT_ONCE = 25
+_PASSING = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG)\]|too many", re.IGNORECASE)
+"""Refusals that pass by themselves: https://www.rfc-editor.org/rfc/rfc5530#section-3"""
 _OLDEST_DATE = timedelta(days=30)
 _SPOOL_BYTES = 8 * 1024 * 1024
 
@@ -206,6 +210,12 @@ class MailboxSource:
                 secret = config.password.get_secret_value() if config.password else ""
                 client.login(config.user, secret)
         except LoginError as error:
+            # The library raises it for a connection that breaks during the login as well.
+            broken = isinstance(error.__context__, IMAP4.abort)
+            if broken or _PASSING.search(str(error)):
+                raise RetryableError(
+                    f"mailbox {config.host} does not let {config.user} in just now: {error}"
+                ) from error
             raise AccessDeniedError(
                 f"mailbox {config.host} refused the login of {config.user}",
                 hint="check user and password; Gmail and Microsoft 365 want oauth",
@@ -253,7 +263,8 @@ def _goodbye(client: IMAPClient) -> None:
     try:
         client.logout()
     except (IMAPClientError, OSError):
-        client.shutdown()
+        with suppress(OSError):
+            client.shutdown()
 
 
 def _last_uid(cursor: str | None, validity: int) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from google_storage import google_storage
 
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
@@ -43,6 +44,13 @@ def mail_endpoint(server_folder: Path) -> Iterator[MailEndpoint]:
 @pytest.fixture(scope="session")
 def bigquery_url(server_folder: Path) -> Iterator[str]:
     with servers.bigquery(server_folder / "bigquery") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def gcs_url(server_folder: Path) -> Iterator[str]:
+    """Google's object storage, where the BigQuery emulator looks for `gs://` addresses."""
+    with google_storage(server_folder / "gcs", server_folder / "bigquery" / "gcs") as url:
         yield url
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from connectors.objects_store import StorageConfig
 
 Dataset = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")]
 Project = Annotated[str, Field(pattern=r"^([a-z0-9.\-]+:)?[a-z][a-z0-9\-]{2,62}$")]
@@ -37,6 +39,9 @@ class BigQueryConfig(BaseModel):
     """The dataset of Waybill's own tables: batches, files, rejected rows, removals."""
     staging_dataset: Dataset = "etl_staging"
     """The dataset of staging tables."""
+    staging_bucket: StorageConfig | None = None
+    """A Google bucket (`url: gs://bucket/prefix`) through which batches travel to load jobs, for
+    staged files that lie elsewhere; without it they are uploaded with the job."""
     staging_hours: Annotated[float, Field(gt=0)] = 24
     """When a staging table that was left behind expires."""
     job_timeout: Annotated[float, Field(gt=0)] = 600
@@ -48,6 +53,13 @@ class BigQueryConfig(BaseModel):
     def keyless(self) -> bool:
         """Whether requests carry no credentials."""
         return self.anonymous or _is_loopback(self.api_endpoint)
+
+    @field_validator("staging_bucket")
+    @classmethod
+    def _is_googles(cls, value: StorageConfig | None) -> StorageConfig | None:
+        if value is not None and not value.url.startswith("gs://"):
+            raise ValueError("BigQuery loads from gs:// addresses: url: gs://bucket/prefix")
+        return value
 
     @model_validator(mode="after")
     def _no_token_in_clear(self) -> Self:

@@ -73,8 +73,15 @@ class _Task:
 class Loader:
     """Stages batches. Vendor exceptions pass through; a job's failure is translated."""
 
-    def __init__(self, client: bigquery.Client, config: BigQueryConfig, storage: Storage) -> None:
+    def __init__(
+        self,
+        client: bigquery.Client,
+        config: BigQueryConfig,
+        storage: Storage,
+        bucket: Storage | None,
+    ) -> None:
         self._client, self._config, self._storage = client, config, storage
+        self._bucket = bucket
 
     def stage(self, batch: Batch, contract: Contract) -> Staged:
         """Load the batch's rows, and its rejected rows, into a staging table each.
@@ -94,10 +101,13 @@ class Loader:
         )
 
     def drop(self, staged: Staged) -> None:
-        """Remove the staging tables; what cannot be removed expires by itself."""
+        """Remove the staging tables, and the files in the staging bucket; tables that cannot be
+        removed expire by themselves."""
         for table in (staged.table, staged.rejects):
             if table is None:
                 continue
+            if self._bucket is not None:
+                self._bucket.delete(_bucket_key(table))
             try:
                 self._client.delete_table(
                     table, not_found_ok=True, retry=RETRY, timeout=REQUEST_SECONDS
@@ -175,14 +185,7 @@ class Loader:
             job_timeout_ms=int(self._config.job_timeout * 1000),
         )
         if task.uris:
-            return self._client.load_table_from_uri(
-                list(task.uris),
-                task.table,
-                job_id=task.job_id,
-                job_config=settings,
-                retry=RETRY,
-                timeout=REQUEST_SECONDS,
-            )
+            return self._submit_uris(task, task.uris, settings)
         with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
             path = Path(folder) / "batch.parquet"
             rows = concatenate(self._storage, task.parts, task.arrow, path)
@@ -191,6 +194,10 @@ class Loader:
                     f"the staged files hold {rows:,} rows where {task.rows:,} were counted",
                     hint="retry the batch's files",
                 )
+            if self._bucket is not None:
+                key = _bucket_key(task.table)
+                self._bucket.put(key, path)
+                return self._submit_uris(task, [self._bucket.uri(key)], settings)
             with path.open("rb") as stream:
                 return self._client.load_table_from_file(
                     stream,
@@ -201,6 +208,18 @@ class Loader:
                     job_config=settings,
                     timeout=_UPLOAD_TIMEOUT,
                 )
+
+    def _submit_uris(
+        self, task: _Task, uris: Sequence[str], settings: bigquery.LoadJobConfig
+    ) -> bigquery.LoadJob:
+        return self._client.load_table_from_uri(
+            list(uris),
+            task.table,
+            job_id=task.job_id,
+            job_config=settings,
+            retry=RETRY,
+            timeout=REQUEST_SECONDS,
+        )
 
     def _finish(self, task: _Task, job: bigquery.LoadJob, fresh: bool, batch: Batch) -> int:
         """Wait for the job; the rows it has brought."""
@@ -235,6 +254,11 @@ class Loader:
 def bringing_rows(batch: Batch) -> list[File]:
     """The files of the batch that have rows for the table."""
     return [file for file in batch.files if file.staged_keys and file.counts.loaded]
+
+
+def _bucket_key(table: str) -> str:
+    """Where the rows of a staging table wait in the staging bucket."""
+    return f"{table.rpartition('.')[2]}.parquet"
 
 
 def _staging_schema(contract: Contract) -> pa.Schema:

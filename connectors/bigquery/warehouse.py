@@ -19,6 +19,7 @@ from connectors.bigquery.errors import translated
 from connectors.bigquery.loader import Loader
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import files_json
+from connectors.objects import ObjectStorage
 from connectors.protocols import Change, PartitionCount, Storage
 from schemas.batch import Batch, Committed, WriteMode
 from schemas.contract import Contract, View
@@ -38,12 +39,18 @@ class BigQueryWarehouse:
     def _client(self) -> bigquery.Client:
         return connect(self._config)
 
+    @cached_property
+    def _bucket(self) -> Storage | None:
+        found = self._config.staging_bucket
+        return ObjectStorage(found) if found is not None else None
+
     def check(self) -> str:
-        """Run a trivial query and say where."""
+        """Run a trivial query, try the staging bucket, and say where."""
         with translated("answer a query"):
             rows(self._client, self._config, "SELECT 1")
         where = self._config.api_endpoint or self._config.location
-        return f"BigQuery project {self._config.project} ({where})"
+        said = f"BigQuery project {self._config.project} ({where})"
+        return f"{said}, staging in {self._bucket.check()}" if self._bucket is not None else said
 
     def table_id(self, contract: Contract) -> str:
         """The full name of the contract's table: `project.dataset.table`."""
@@ -80,7 +87,7 @@ class BigQueryWarehouse:
         DataError when BigQuery refuses the data, and FatalError when a table is missing.
         """
         _refuse_impossible(batch, contract, mode)
-        loader = Loader(self._client, self._config, self._storage)
+        loader = Loader(self._client, self._config, self._storage, self._bucket)
         committer = Committer(self._client, self._config)
         with translated(f"load batch {batch.batch_id}"):
             done = committer.outcome(batch.batch_id)

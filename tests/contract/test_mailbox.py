@@ -6,6 +6,7 @@ import email
 import email.policy
 import json
 import smtplib
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -243,3 +244,39 @@ def test_a_reply_arrives_marked_as_automatic(
 )
 def test_attachment_names_lose_their_tricks(name: str, safe: str) -> None:
     assert safe_name(name) == safe
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"", RetryableError),
+        (b"%s NO [UNAVAILABLE] the user database is away\r\n", RetryableError),
+        (b"%s NO [AUTHENTICATIONFAILED] no\r\n", AccessDeniedError),
+    ],
+    ids=["cut", "unavailable", "wrong password"],
+)
+def test_a_login_that_fails_for_a_while_stops_no_feed(answer: bytes, kind: type[Exception]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection, connection.makefile("rb") as lines:
+                connection.sendall(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+                for line in lines:
+                    tag, _, command = line.partition(b" ")
+                    if not command.upper().startswith(b"LOGIN"):
+                        connection.sendall(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
+                    elif answer:
+                        connection.sendall(answer % tag)
+                    else:
+                        return
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        config = MailboxConfig(
+            host="127.0.0.1", port=server.getsockname()[1], tls="none", user="u",
+            password=SecretStr("p"), timeout=5,
+        )  # fmt: skip
+        with pytest.raises(kind):
+            MailboxSource(config).check()
+        thread.join(5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -18,8 +19,10 @@ import pyarrow.parquet as pq
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
+from pydantic import ValidationError
 
 from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
+from connectors.objects import ObjectStorage, StorageConfig
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import (
@@ -604,3 +607,36 @@ def test_a_mode_that_the_table_cannot_have_is_refused(world: World) -> None:
 
 def test_check_says_where(world: World) -> None:
     assert "demo" in world.warehouse.check()
+
+
+def test_a_batch_travels_through_the_staging_bucket(world: World, gcs_url: str) -> None:
+    bucket = f"stage-{uuid.uuid4().hex[:12]}"
+    body = json.dumps({"name": bucket}).encode()
+    request = urllib.request.Request(
+        f"{gcs_url}/storage/v1/b", body, {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request).close()
+    staging = StorageConfig(url=f"gs://{bucket}/batches", endpoint=gcs_url)
+    config = world.config.model_copy(update={"staging_bucket": staging})
+    warehouse = BigQueryWarehouse(config, Folder(world.folder))
+    warehouse.apply([ORDERS], [])
+    file = world.file(
+        ORDERS,
+        [("a", date(2026, 11, 1), Decimal("1.50")), ("b", date(2026, 11, 2), Decimal("2.00"))],
+        partitions=["2026-11-01", "2026-11-02"],
+        rejects=[(9, "c,x,1")],
+    )
+    done = warehouse.load(world.batch(ORDERS, file), ORDERS, WriteMode.MERGE)
+    assert done == Committed(rows=2)
+    found = world.sql("SELECT id FROM DATA.orders WHERE day > '2026-01-01' ORDER BY id")
+    assert found == [("a",), ("b",)]
+    assert world.sql("SELECT line FROM META.rejected_rows") == [(9,)]
+    jobs = [job for job in world.client.list_jobs(max_results=20) if job.job_type == "load"]
+    assert any(uri.startswith(f"gs://{bucket}/batches/") for uri in jobs[0].source_uris or ())
+    assert list(ObjectStorage(staging).list("")) == []
+    assert f"gs://{bucket}" in warehouse.check()
+
+
+def test_a_staging_bucket_elsewhere_than_at_google_is_refused() -> None:
+    with pytest.raises(ValidationError, match="gs://"):
+        BigQueryConfig(project="demo", staging_bucket=StorageConfig(url="s3://bucket"))
