@@ -9,7 +9,7 @@ ARGS :=
 # The first of these that really is Python 3.13 is taken: a version manager's shim may not be.
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
-.PHONY: help setup demo test test-fast lint types imports format clean
+.PHONY: help setup demo chaos test test-fast lint types imports format clean
 
 help:  ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: lint types imports  ## everything that CI checks: lint, types, import rule
 
 test-fast: setup  ## only the tests that start no server
 	$(BIN)/pytest -q tests/unit $(ARGS)
+
+chaos: setup  ## kill and cut everything while files arrive, and check every row (ARGS="--seed 7")
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from connectors.crash import crash_point
 from pipelines.failure import held
 from pipelines.receipt import answer_of
 from pipelines.runtime import Runtime, Work
@@ -25,6 +26,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
     file = runtime.ledger.claim(file_id, Status.LOADED, runtime.owner, runtime.limits.lease_seconds)
     if file is None:
         return []
+    crash_point("acknowledge.claimed")
     with held(runtime, file, "acknowledge") as check, ExitStack() as stack:
         started = time.monotonic()
         folder = Path(
@@ -34,7 +36,9 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
         )
         answer = _answer(runtime, file, folder, stack)
         told = _reply(runtime, file, answer)
+        crash_point("acknowledge.mailed")
         runtime.sources[file.source].acknowledge(file.item, answer)
+        crash_point("acknowledge.told")
         check()
         now = runtime.now()
         event = Event(
@@ -46,6 +50,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             message=told,
         )
         runtime.ledger.advance(replace(file, status=Status.DONE, done_at=now), event)
+        crash_point("acknowledge.done")
         if not answer.last_of_group and runtime.ledger.unfinished_of_group(file) == 0:
             # The rest of the group was acknowledged at the same time, and saw this file unfinished.
             last = replace(answer, last_of_group=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from connectors.crash import crash_point
 from pipelines.failure import stop_feed
 from pipelines.runtime import Runtime, Work
 from schemas.errors import FatalError
@@ -29,6 +30,7 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
         if room > 0:
             for page in runtime.sources[feed.source].list(feed.match, state.cursor):
                 new = runtime.ledger.register(feed_name, feed.source, page)
+                crash_point("discover.registered")
                 work.extend(Work("prepare", file_id) for file_id in new)
                 if len(work) >= room:
                     log.info("feed %s: %d files wait, listing goes on later", feed_name, len(work))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from connectors.crash import crash_point
 from pipelines.heartbeat import heartbeat
 from pipelines.runtime import Runtime, Work
 from schemas.batch import Batch, Committed
@@ -41,6 +42,7 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
                 feed_name, table, most, runtime.limits.batch_bytes
             ):
                 check()
+                crash_point("load.opened")
                 try:
                     work += _load(runtime, batch, contract)
                 except DataError as error:
@@ -59,9 +61,11 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     except AttemptSpentError as error:
         log.warning("batch %s: %s", batch.batch_id, error.message)
         committed = runtime.warehouse.load(runtime.ledger.next_attempt(batch), contract, feed.mode)
+    crash_point("load.committed")
     runtime.ledger.commit_batch(
         batch, committed, _events(runtime, batch, committed, time.monotonic() - started)
     )
+    crash_point("load.closed")
     return [Work("acknowledge", file.file_id) for file in batch.files]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from connectors.crash import crash_point
 from pipelines import cast, validate
 from pipelines.failure import held
 from pipelines.feed import Feed
@@ -44,11 +45,13 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     )
     if file is None:
         return []
+    crash_point("prepare.claimed")
     prepared = False
     with held(runtime, file, "prepare") as check:
         with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="prepare-") as folder:
             started = time.monotonic()
             done = _prepared(runtime, file, Path(folder), check)
+            crash_point("prepare.staged")
             event = Event(
                 file_id=file_id,
                 at=runtime.now(),
@@ -61,6 +64,7 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
             check()
             runtime.ledger.advance(done, event)
             prepared = True
+            crash_point("prepare.advanced")
     if prepared and runtime.ledger.request_load(file.feed):
         return [Work("load", file.feed)]
     return []
@@ -74,7 +78,9 @@ def _prepared(runtime: Runtime, file: File, folder: Path, check: Callable[[], No
     try:
         with landed(runtime, file, folder, check) as raw:
             file = replace(file, sha256=raw.sha256, size=raw.size, landing_key=raw.key)
+            crash_point("prepare.landed")
             owner = runtime.ledger.claim_content(file)
+            crash_point("prepare.owned")
             if owner != file.file_id:
                 return replace(file, outcome=Outcome.REPEATED, repeats=owner)
             return _staged(runtime, file, feed, contract, raw, folder, check)

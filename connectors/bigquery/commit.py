@@ -20,6 +20,7 @@ from connectors.bigquery.loader import Staged, bringing_rows
 from connectors.bigquery.partitions import NULL, Partitioning
 from connectors.bigquery.records import parameters, tables_of
 from connectors.bigquery.transaction import Pruned, key_match, script
+from connectors.crash import crash_point
 from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract
 from schemas.errors import RetryableError
@@ -65,6 +66,7 @@ class Committer:
         for number in range(1, _COMMITS):
             job_id = f"waybill_{batch.batch_id}_commit_{number}"
             job, fresh = self._submit(sql, settings, job_id)
+            crash_point("load.committing")
             if not self._ended(job):
                 continue
             if not job.error_result:

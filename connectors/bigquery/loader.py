@@ -20,6 +20,7 @@ from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import meaning
 from connectors.bigquery.parquet import Part, concatenate
 from connectors.bigquery.tables import staging_fields
+from connectors.crash import crash_point
 from connectors.protocols import Storage
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch
@@ -92,6 +93,7 @@ class Loader:
         data, rejects = self._data(batch, contract), self._rejects(batch, contract)
         tasks = [task for task in (data, rejects) if task is not None]
         started = [(task, *self._start(task)) for task in tasks]
+        crash_point("load.submitted")
         rows = {task.table: self._finish(task, job, fresh, batch) for task, job, fresh in started}
         return Staged(
             table=data.table if data else None,

@@ -19,6 +19,7 @@ from connectors.bigquery.errors import translated
 from connectors.bigquery.loader import Loader
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import files_json
+from connectors.crash import crash_point
 from connectors.objects import ObjectStorage
 from connectors.protocols import Change, PartitionCount, Storage
 from schemas.batch import Batch, Committed, WriteMode
@@ -93,6 +94,7 @@ class BigQueryWarehouse:
             done = committer.outcome(batch.batch_id)
             if done is None:
                 staged = loader.stage(batch, contract)
+                crash_point("load.staged")
                 committer.commit(batch, contract, mode, staged)
                 done = committer.outcome(batch.batch_id)
                 loader.drop(staged)

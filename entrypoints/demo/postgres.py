@@ -32,12 +32,13 @@ def postgres(folder: Path) -> Iterator[str]:
         if not _open_to_all(programs):
             programs = _copied(programs, data)
     [port] = free_ports(1)
-    subprocess.run(
-        [programs / "bin" / "initdb", "-D", data / "cluster", "-U", "etl", "-A", "trust",
-         "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd=data,
-        user=user, group=user, extra_groups=None if user is None else [],
-    )  # fmt: skip
+    if not (data / "cluster").exists():
+        subprocess.run(
+            [programs / "bin" / "initdb", "-D", data / "cluster", "-U", "etl", "-A", "trust",
+             "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+            check=True, stdout=subprocess.DEVNULL, cwd=data,
+            user=user, group=user, extra_groups=None if user is None else [],
+        )  # fmt: skip
     command = [
         str(programs / "bin" / "postgres"), "-D", str(data / "cluster"), "-p", str(port),
         "-c", f"listen_addresses={HOST}", "-c", "unix_socket_directories=", "-c", "fsync=off",
@@ -60,7 +61,7 @@ def _copied(programs: Path, data: Path) -> Path:
     package_folder = programs.parent
     for each in package_folder.parent.glob(f"{package_folder.name}*"):
         if each.is_dir() and each.suffix != ".dist-info":
-            shutil.copytree(each, data / each.name, symlinks=True)
+            shutil.copytree(each, data / each.name, symlinks=True, dirs_exist_ok=True)
     return data / package_folder.name / programs.name
 
 

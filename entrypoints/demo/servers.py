@@ -104,7 +104,7 @@ def seaweed(folder: Path) -> Iterator[S3Endpoint]:
     data = made(folder)
     # Its gRPC twin of each port lies 10000 further.
     s3, master, volume, filer, admin = free_port_pairs(5, distance=10_000)
-    endpoint = S3Endpoint(f"http://{HOST}:{s3}", "demo", secrets.token_urlsafe(24))
+    endpoint = S3Endpoint(f"http://{HOST}:{s3}", "demo", _kept_secret(data / "secret"))
     config = _s3_identities(data / "s3.json", endpoint)
     command = [
         weed, "mini", f"-dir={data}", f"-ip={HOST}", f"-ip.bind={HOST}", f"-s3.port={s3}",
@@ -116,6 +116,14 @@ def seaweed(folder: Path) -> Iterator[S3Endpoint]:
     memory = {"GOMEMLIMIT": "400MiB"}
     with running("seaweed", command, data, _S3Probe(endpoint), environment=memory):
         yield endpoint
+
+
+def _kept_secret(path: Path) -> str:
+    """A secret made once a folder, so that a server started again there still knows it."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def _s3_identities(path: Path, endpoint: S3Endpoint) -> Path:
@@ -164,7 +172,7 @@ def mail(folder: Path, user: str = "reports@example.com") -> Iterator[MailEndpoi
     """An IMAP and SMTP server in which every address has a mailbox and may log in."""
     program = script("mail_devel", "mail-devel")
     imap_port, smtp_port = free_ports(2)
-    endpoint = MailEndpoint(HOST, imap_port, smtp_port, secrets.token_urlsafe(16))
+    endpoint = MailEndpoint(HOST, imap_port, smtp_port, _kept_secret(made(folder) / "secret"))
     command = [
         program, "--host", HOST, "--user", user, "--multi-user", "--no-http",
         "--imap-port", str(imap_port), "--smtp-port", str(smtp_port),

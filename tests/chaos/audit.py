@@ -1,0 +1,156 @@
+"""The audit after each round: rows to the cell, receipts, and what Waybill says of itself."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from chaos.deeds import Book, Deed
+from chaos.world import World
+from schemas.errors import WaybillError
+from schemas.file import File
+
+BACK_SECONDS = 120.0
+"""How long everything may take to come back by itself."""
+
+
+def settle(world: World, book: Book) -> float:
+    """Wait until every file is done; the seconds it took. Raises AssertionError when it is not."""
+    started = time.monotonic()
+    runtime = world.runtime
+    left: list[str] = []
+    while time.monotonic() - started < BACK_SECONDS:
+        try:
+            files = list(runtime.ledger.files(limit=10_000))
+        except WaybillError as error:
+            left = [error.message]
+        else:
+            left = _unfinished(files, book.deeds)
+            if not left:
+                return time.monotonic() - started
+        time.sleep(0.3)
+    raise AssertionError(f"not done after {BACK_SECONDS:.0f} s: {left[:10]}")
+
+
+def _unfinished(files: Iterable[File], deeds: Iterable[Deed]) -> list[str]:
+    done, names = Counter[str](), []
+    for file in files:
+        if file.status in ("done", "failed"):
+            done[file.item.name] += 1
+        else:
+            names.append(f"{file.item.name} {file.status} tries {file.tries}")
+    return names + [f"{deed.name} is unknown" for deed in deeds if not done[deed.name]]
+
+
+def check(world: World, book: Book) -> list[str]:
+    """Everything that is not as it must be, in words; empty if all is well."""
+    faults = _check_files(world, book) + _check_rows(world, book)
+    faults += _check_receipts(world, book) + _check_replies(world, book)
+    verified = world.cli("verify")
+    if verified.returncode not in (0, 2):  # TODO: 2 until verify exists
+        faults.append(f"waybill verify: {verified.stdout[-800:]}{verified.stderr[-800:]}")
+    return faults
+
+
+def _check_files(world: World, book: Book) -> list[str]:
+    """Each file's outcome and counts; of files with the same bytes, one counts and the others
+    repeat it, whichever was first."""
+    by_name = defaultdict(list)
+    for file in world.runtime.ledger.files(limit=10_000):
+        by_name[file.item.name].append(file)
+    faults, same = [], defaultdict(list)
+    for deed in book.deeds:
+        same[deed.body].append(deed)
+    for deeds in same.values():
+        want = Counter((deed.outcome, deed.read, deed.loaded, deed.rejected) for deed in deeds)
+        have = Counter(_became(file) for deed in deeds for file in by_name[deed.name])
+        # A mailbox that was rebuilt lists its messages anew: the same bytes again.
+        more = have - want
+        if want - have or any(outcome != "repeated" for outcome, *_ in more):
+            faults.append(f"{[deed.name for deed in deeds]}: {dict(have)} instead of {dict(want)}")
+    return faults
+
+
+def _became(file: File) -> tuple[Any, ...]:
+    if file.status == "failed":
+        return ("failed", file.reason, 0, 0)
+    counts = file.counts
+    if file.outcome == "quarantined":
+        return (str(file.outcome), 0, 0, 0)
+    return (str(file.outcome), counts.read, counts.loaded, counts.rejected)
+
+
+def _rows(world: World, sql: str) -> list[tuple[Any, ...]]:
+    client = bigquery.Client(
+        project="demo",
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        client_options={"api_endpoint": world.twins["bigquery"].endpoint},
+    )
+    return [tuple(row.values()) for row in client.query_and_wait(sql)]
+
+
+def _check_rows(world: World, book: Book) -> list[str]:
+    """The tables hold the expected rows, each once, to the cell."""
+    wanted = {
+        "orders": (
+            "SELECT order_id, order_date, shop_id, quantity, unit_price, revenue"
+            " FROM `demo.sales.orders`",
+            book.orders,
+        ),
+        "inventory": (
+            "SELECT snapshot_date, sku, on_hand FROM `demo.ops.inventory`",
+            book.stock,
+        ),
+        "payouts": ("SELECT payout_id, gross, net FROM `demo.finance.payouts`", book.payouts),
+    }
+    faults = []
+    for table, (sql, expected) in wanted.items():
+        have, want = Counter(_rows(world, sql)), Counter(expected.values())
+        if have != want:
+            faults.append(
+                f"{table}: {sum((want - have).values())} rows are missing,"
+                f" {sum((have - want).values())} are too many:"
+                f" {list((want - have).items())[:2]} {list((have - want).items())[:2]}"
+            )
+    ((rejected,),) = _rows(world, "SELECT COUNT(*) FROM `demo.etl_meta.rejected_rows`")
+    expected_rejects = sum(deed.rejected for deed in book.deeds)
+    if rejected != expected_rejects:
+        faults.append(f"{rejected} rejected rows instead of {expected_rejects}")
+    return faults
+
+
+def _check_receipts(world: World, book: Book) -> list[str]:
+    """Each drop has its receipt beside it."""
+    faults = []
+    for deed in book.deeds:
+        if deed.key is None:
+            continue
+        receipt = world.receipt(deed.key)
+        if receipt is None:
+            faults.append(f"{deed.key} has no receipt")
+        elif json.loads(receipt)["name"] != deed.name:
+            faults.append(f"the receipt of {deed.key} is another file's")
+    return faults
+
+
+def _check_replies(world: World, book: Book) -> list[str]:
+    """Each mail was answered, and answers that came twice can be recognised as the same."""
+    replies = defaultdict(set)
+    for message in world.sink.messages:
+        replies[str(message["In-Reply-To"])].add((message["To"], message["Message-ID"]))
+    faults = []
+    for deed in book.deeds:
+        if deed.sender is None:
+            continue
+        found = replies[f"<{deed.name}@example.org>"]
+        if not found:
+            faults.append(f"{deed.sender} got no reply about {deed.name}")
+        elif {to for to, _ in found} != {deed.sender}:
+            faults.append(f"replies about {deed.name} went to {found}")
+    return faults

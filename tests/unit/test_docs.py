@@ -1,0 +1,39 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from connectors.crash import POINTS
+from schemas.file import TRANSITIONS
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def drawn() -> str:
+    """TRANSITIONS as mermaid draws them."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> discovered"]
+    lines += [
+        f"    {status} --> {each}" for status, nexts in TRANSITIONS.items() for each in sorted(nexts)
+    ]
+    return "\n".join([*lines, "```"])
+
+
+def test_the_states_are_drawn_as_the_ledger_has_them() -> None:
+    page = (DOCS / "exactly-once.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- states -->\n(.*?)\n<!-- /states -->", page, re.DOTALL)
+    assert found is not None
+    assert found[1] == drawn(), f"put this into docs/exactly-once.md:\n{drawn()}"
+
+
+def test_every_crash_point_is_explained_and_placed() -> None:
+    page = (DOCS / "exactly-once.md").read_text(encoding="utf-8")
+    assert {point for point in POINTS if f"| `{point}` |" not in page} == set()
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("pipelines", "connectors")
+        for path in (DOCS.parent / folder).rglob("*.py")
+        if path.name != "crash.py"
+    )
+    assert set(re.findall(r'crash_point\("([^"]+)"\)', code)) == set(POINTS)
