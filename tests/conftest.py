@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from google_storage import google_storage
 
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
+from google_storage import google_storage
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def drawn() -> str:
     """TRANSITIONS as mermaid draws them."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> discovered"]
-    lines += [
-        f"    {status} --> {each}" for status, nexts in TRANSITIONS.items() for each in sorted(nexts)
-    ]
+    for status, following in TRANSITIONS.items():
+        lines += [f"    {status} --> {each}" for each in sorted(following)]
     return "\n".join([*lines, "```"])
 
 
