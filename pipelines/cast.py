@@ -18,6 +18,7 @@ from pipelines.parse import Chunk
 from schemas.arrow import arrow_type
 from schemas.contract import Column, Contract, RangePartition, TimePartition, Type
 from schemas.errors import DataError
+from schemas.place import Place
 from schemas.reject import Problem
 
 OUR_COLUMNS = ("_line", "_error")
@@ -102,11 +103,11 @@ def cast_chunk(chunk: Chunk, names: dict[str, str], contract: Contract) -> Typed
             value = cells[index].as_py()
             problems.append(
                 Problem(
-                    line=int(chunk.lines[index]),
+                    line=Place.of(int(chunk.lines[index])).line,
                     column=column.name,
-                    value=value[:_SHOWN],
+                    value=value and value[:_SHOWN],
                     rule=rule,
-                    message=message.format(value=_shown(value)),
+                    message=message.format(value=_shown(value or "")),
                 )
             )
     names_out = [column.name for column in contract.file_columns]
@@ -121,7 +122,7 @@ def _cast_column(
 ) -> tuple[pa.Array, list[_Fault]]:
     """The column's values, null where a cell is bad, and (rule, message, row index) of each."""
     trimmed = cells if column.type is Type.STRING else pc.utf8_trim_whitespace(cells)
-    is_null = pc.is_in(trimmed, value_set=pa.array(nulls, pa.string()))
+    is_null = pc.is_in(trimmed, value_set=pa.array([*nulls, None], pa.string()))
     present = pc.if_else(is_null, pa.scalar(None, pa.string()), trimmed)
     faults: list[_Fault] = []
     if column.required:

@@ -15,15 +15,15 @@ from pipelines import cast, validate
 from pipelines.failure import held
 from pipelines.feed import Feed
 from pipelines.land import Landed, landed
-from pipelines.parse import Chunk, header_of, read_chunks
+from pipelines.parse import Chunk, parsed
 from pipelines.reasons import Reasons
 from pipelines.runtime import Runtime, Work
 from pipelines.stage import RejectsWriter, RowsWriter
 from pipelines.transform import LINE, to_frame, transform_rows
-from pipelines.unpack import unpacked
 from schemas.contract import Contract
 from schemas.errors import DataError
 from schemas.file import Counts, Event, File, Outcome, Status
+from schemas.limits import Limits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,8 +104,7 @@ def _staged(
         feed,
         contract,
         folder,
-        runtime.limits.block_bytes,
-        runtime.limits.file_bytes,
+        runtime.limits,
         check,
     )
     if len(staged.partitions) > runtime.limits.partitions:
@@ -144,28 +143,25 @@ def stage_file(
     feed: Feed,
     contract: Contract,
     folder: Path,
-    block_bytes: int,
-    file_bytes: int,
+    limits: Limits,
     check: Callable[[], None] = lambda: None,
 ) -> Staged:
     """Parse, cast, validate and transform a raw file into Parquet files inside `folder`.
 
     Raises DataError when the file as a whole cannot be read under the contract.
     """
-    with unpacked(path, file_bytes) as stream:
-        header = header_of(stream, contract.dialect, block_bytes)
-    names = cast.match_header(header, contract)
     read = 0
     whole: list[tuple[pa.Table, Chunk]] = []
+    columns = [column.name for column in contract.file_columns]
     with (
+        parsed(path, contract.dialect, limits, folder, columns, feed.language) as found,
         RowsWriter(folder / "rows.parquet", contract, file_id) as rows,
-        RejectsWriter(folder / "rejects.parquet", header) as rejects,
-        unpacked(path, file_bytes) as stream,
+        RejectsWriter(folder / "rejects.parquet", found.names) as rejects,
     ):
-        checker = _Checker(feed, contract, names)
-        for chunk in read_chunks(stream, contract.dialect, block_bytes):
+        checker = _Checker(feed, contract, cast.match_header(found.names, contract))
+        for chunk in found.chunks:
             check()
-            read += chunk.cells.num_rows + len(chunk.ragged)
+            read += chunk.rows
             good, reasons = checker.check(chunk)
             rejects.write(reasons.rejected(chunk))
             if feed.whole_file:

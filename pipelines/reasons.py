@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipelines.cast import Typed
 from pipelines.parse import Chunk
 from pipelines.validate import Broken, columns_of
+from schemas.place import Place
 from schemas.reject import Problem, RejectedRow
 
 _SHOWN = 200
@@ -29,7 +30,7 @@ class Reasons:
         self._lines = chunk.lines if chunk is not None else None
         self._problems: dict[int, list[Problem]] = defaultdict(list)
         if chunk is not None and typed.problems:
-            position = {int(line): index for index, line in enumerate(chunk.lines)}
+            position = {Place.of(int(row)).line: index for index, row in enumerate(chunk.lines)}
             for problem in typed.problems:
                 self._problems[position[problem.line]].append(problem)
 
@@ -68,7 +69,7 @@ class Reasons:
         assert self._lines is not None
         self._problems[position].append(
             Problem(
-                line=int(self._lines[position]),
+                line=Place.of(int(self._lines[position])).line,
                 column=column,
                 value=None if value is None else value[:_SHOWN],
                 rule=rule.removeprefix("expect_").removeprefix("column_"),
@@ -78,7 +79,8 @@ class Reasons:
 
     def _value(self, name: str, position: int) -> str | None:
         if self._chunk is not None and name in self._names:
-            return str(self._chunk.cells.column(self._names[name])[position].as_py())
+            value = self._chunk.cells.column(self._names[name])[position].as_py()
+            return None if value is None else str(value)
         value = self._rows.column(name)[position].as_py()
         return None if value is None else str(value)
 
@@ -88,9 +90,10 @@ class Reasons:
         raws = chunk.raws(positions)
         rows = [
             RejectedRow(
-                line=int(chunk.lines[position]),
+                line=Place.of(int(chunk.lines[position])).line,
                 raw=raw,
                 problems=tuple(self._problems[position]),
+                member=chunk.member,
             )
             for position, raw in zip(positions, raws, strict=True)
         ]
@@ -101,16 +104,24 @@ class Reasons:
         in."""
         rejected = []
         for position in sorted(self._problems):
-            problems = tuple(self._problems[position])
-            line = problems[0].line
-            rejected.append(RejectedRow(line=line, raw=_raw(chunks, line), problems=problems))
+            assert self._lines is not None
+            row = int(self._lines[position])
+            chunk, index = _origin(chunks, row)
+            rejected.append(
+                RejectedRow(
+                    line=Place.of(row).line,
+                    raw=chunk.raw(index),
+                    problems=tuple(self._problems[position]),
+                    member=chunk.member,
+                )
+            )
         return rejected
 
 
-def _raw(chunks: Sequence[Chunk], line: int) -> str:
-    """The raw text of the row that starts on a line."""
+def _origin(chunks: Sequence[Chunk], row: int) -> tuple[Chunk, int]:
+    """The chunk that a row came in, and its index there."""
     for chunk in chunks:
-        at = int(np.searchsorted(chunk.lines, line))
-        if at < len(chunk.lines) and chunk.lines[at] == line:
-            return chunk.raw(at)
-    raise KeyError(line)
+        at = int(np.searchsorted(chunk.lines, row))
+        if at < len(chunk.lines) and chunk.lines[at] == row:
+            return chunk, at
+    raise KeyError(row)

@@ -20,7 +20,9 @@ from schemas.dialect import Dialect
 from schemas.reject import Problem, RejectedRow
 
 FILE, LINE = "_etl_file", "_etl_row"
-_REJECTS = pa.schema([("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())])
+_REJECTS = pa.schema(
+    [("member", pa.string()), ("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
+)
 _HEADER = b"waybill_header"
 
 
@@ -72,7 +74,12 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         if not rejected:
             return
         problems = [json.dumps([asdict(each) for each in row.problems]) for row in rejected]
-        columns = [[row.line for row in rejected], [row.raw for row in rejected], problems]
+        columns: list[list[object]] = [
+            [row.member for row in rejected],
+            [row.line for row in rejected],
+            [row.raw for row in rejected],
+            [*problems],
+        ]
         arrays = [
             pa.array(column, field.type) for column, field in zip(columns, _REJECTS, strict=True)
         ]
@@ -107,7 +114,9 @@ def _rejected_rows(file: pq.ParquetFile) -> Iterator[RejectedRow]:
     for batch in file.iter_batches(batch_size=10_000):
         for row in batch.to_pylist():
             problems = tuple(Problem(**each) for each in json.loads(row["problems"]))
-            yield RejectedRow(line=row["line"], raw=row["raw"], problems=problems)
+            yield RejectedRow(
+                line=row["line"], raw=row["raw"], problems=problems, member=row["member"]
+            )
 
 
 def partitions_of(rows: pa.Table, contract: Contract) -> set[str]:

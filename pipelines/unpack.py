@@ -1,4 +1,7 @@
-"""Unpack: the text inside a compressed file, without ever holding all of it."""
+"""Unpack: what is inside a compressed file or an archive, streamed and bounded.
+
+Told by the first bytes, not by the name. Nothing is ever written under a name that an archive says.
+"""
 
 from __future__ import annotations
 
@@ -6,57 +9,232 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
+import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from schemas.errors import DataError
+from backports import zstd
 
-_MAGIC: dict[bytes, Callable[..., Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ": lzma.open,
+from connectors.match import compile_match
+from pipelines.kind import Kind, kind_of
+from schemas.errors import DataError
+from schemas.limits import Limits
+
+_OPENERS: dict[Kind, Callable[..., Any]] = {
+    Kind.GZIP: gzip.open,
+    Kind.BZIP2: bz2.open,
+    Kind.XZ: lzma.open,
+    Kind.ZSTD: zstd.open,
 }
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
+_BROKEN = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError, zipfile.BadZipFile,
+    tarfile.TarError, NotImplementedError,
+)  # fmt: skip
+_HEAD = 4096
+_RATIO_FROM = 64 * 1024 * 1024
+_NOISE = ("__MACOSX/", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One readable file: the whole file, or a member of an archive. `stream` can be read until the
+    next member is asked for. `number` counts the members of an archive from 1; 0 if there is but
+    one."""
+
+    stream: BinaryIO
+    kind: Kind
+    number: int = 0
+    name: str | None = None
+
+
+def members(
+    path: Path, pattern: str, limits: Limits, passwords: tuple[bytes, ...] = ()
+) -> Generator[Member]:
+    """The readable files inside a file, in their order: of archives those whose names match.
+
+    Raises DataError for a damaged or encrypted archive, for one inside another, for one without a
+    matching member, and past `limits.file_bytes` unpacked bytes, `limits.unpack_ratio` or
+    `limits.members`.
+    """
+    kind = kind_of(path)
+    bounds = _Bounds(limits, path.stat().st_size)
+    if kind is Kind.ZIP:
+        yield from _zip_members(path, pattern, bounds, passwords)
+    elif kind is Kind.TAR:
+        yield from _tar_members(lambda: path.open("rb"), pattern, bounds)
+    elif kind in _OPENERS:
+        opener = _OPENERS[kind]
+        with _told(), _bounded(opener(path, "rb"), bounds) as stream:
+            inner = kind_of(io.BytesIO(stream.peek(_HEAD)[:_HEAD]))
+            if inner is not Kind.TAR:
+                _refuse_nested(inner, path.name)
+                yield Member(stream, inner)
+                return
+        yield from _tar_members(lambda: opener(path, "rb"), pattern, bounds)
+    else:
+        with path.open("rb") as plain:
+            yield Member(plain, kind)
+
+
+class _Bounds:
+    """How much may come out of one file in all."""
+
+    def __init__(self, limits: Limits, packed: int) -> None:
+        self.limits, self._packed, self._total = limits, max(packed, 1), 0
+
+    def count(self, size: int) -> None:
+        """Note so many unpacked bytes; raises DataError when they are too many."""
+        self._total += size
+        if self._total > self.limits.file_bytes:
+            raise DataError(
+                "the file unpacks to more than {most:,} bytes",
+                hint="split it, or raise limits.file_bytes",
+                most=self.limits.file_bytes,
+            )
+        if self._total > max(_RATIO_FROM, self._packed * self.limits.unpack_ratio):
+            raise DataError(
+                "the file unpacks to more than {ratio} times its size, as no honest one does",
+                hint="raise limits.unpack_ratio if it is honest",
+                ratio=self.limits.unpack_ratio,
+            )
+
+
+def _zip_members(
+    path: Path, pattern: str, bounds: _Bounds, passwords: tuple[bytes, ...]
+) -> Iterator[Member]:
+    with _told(), zipfile.ZipFile(path) as archive:
+        chosen = [
+            each
+            for each in archive.infolist()
+            if not each.is_dir() and _is_wanted(each.filename, pattern)
+        ]
+        _check_count(len(chosen), pattern, bounds)
+        for number, each in enumerate(chosen, start=1):
+            opened = _decrypted(archive, each, passwords)
+            with _bounded(opened, bounds) as stream:
+                yield _member(stream, number if len(chosen) > 1 else 0, each.filename)
+
+
+def _decrypted(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, passwords: tuple[bytes, ...]
+) -> Any:
+    """The open member, by the first password that fits."""
+    if not member.flag_bits & 1:
+        return archive.open(member)
+    for password in passwords:
+        try:
+            opened = archive.open(member, pwd=password)
+            opened.read(1)
+        except RuntimeError:
+            continue
+        return archive.open(member, pwd=password)
+    raise DataError(
+        "{member} in the archive is encrypted"
+        + (", and no known password opens it" if passwords else ""),
+        hint="send it without a password, or with the one agreed on",
+        member=member.filename,
+    )
+
+
+def _tar_members(reopen: Callable[[], Any], pattern: str, bounds: _Bounds) -> Iterator[Member]:
+    """A tar's members. It is read twice: how many there are is known at its end only."""
+
+    def chosen(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+        return (each for each in tar if each.isfile() and _is_wanted(each.name, pattern))
+
+    with _told(), reopen() as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
+        count = 0
+        for each in chosen(tar):
+            count += 1
+            bounds.count(each.size)
+            _check_count(count, pattern, bounds)
+    _check_count(count, pattern, bounds)
+    with _told(), reopen() as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
+        for number, each in enumerate(chosen(tar), start=1):
+            opened = tar.extractfile(each)
+            assert opened is not None
+            with io.BufferedReader(cast(io.RawIOBase, opened)) as stream:
+                yield _member(stream, number if count > 1 else 0, each.name)
+
+
+def _member(stream: Any, number: int, name: str) -> Member:
+    kind = kind_of(io.BytesIO(stream.peek(_HEAD)[:_HEAD]))
+    _refuse_nested(kind, name)
+    return Member(stream, kind, number, name)
+
+
+def _refuse_nested(kind: Kind, name: str) -> None:
+    if kind in _OPENERS or kind in (Kind.ZIP, Kind.TAR):
+        raise DataError(
+            "{name} holds another archive, which is not opened",
+            hint="pack the files themselves, once",
+            name=name,
+        )
+
+
+def _is_wanted(name: str, pattern: str) -> bool:
+    base = name.rpartition("/")[2]
+    noise = name.startswith(_NOISE[0]) or base.startswith(_NOISE[1])
+    return not noise and compile_match(pattern, ignore_case=True).match(name) is not None
+
+
+def _check_count(count: int, pattern: str, bounds: _Bounds) -> None:
+    if count > bounds.limits.members:
+        raise DataError(
+            "the archive has more than {most:,} files",
+            hint="split it, or raise limits.members",
+            most=bounds.limits.members,
+        )
+    if not count:
+        raise DataError(
+            'the archive has no file that matches "{pattern}"',
+            hint="see dialect.members in the contract",
+            pattern=pattern,
+        )
 
 
 @contextmanager
-def unpacked(path: Path, limit: int) -> Iterator[BinaryIO]:
-    """Open a file as plain bytes: gz, bz2 and xz are told by their first bytes, not their name.
+def _bounded(stream: Any, bounds: _Bounds) -> Iterator[Any]:
+    with stream, io.BufferedReader(_Bounded(stream, bounds), 1024 * 1024) as reader:
+        yield reader
 
-    Raises DataError, while reading, for a damaged archive and past `limit` unpacked bytes (a
-    small file may unpack to terabytes).
-    """
-    with path.open("rb") as start:
-        head = start.read(6)
-    opener = next((opened for magic, opened in _MAGIC.items() if head.startswith(magic)), None)
-    if opener is None:
-        with path.open("rb") as plain:
-            yield plain
-        return
-    with opener(path, "rb") as stream:
-        yield cast(BinaryIO, _Bounded(stream, limit))
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what a damaged archive raises while it is opened into DataError."""
+    try:
+        yield
+    except _BROKEN as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> DataError:
+    return DataError(
+        "the compressed file is damaged: {error}",
+        hint="make the archive again and resend",
+        error=str(error) or type(error).__name__,
+    )
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that refuses to give more than `limit` bytes."""
+    """A stream whose bytes are counted and whose faults are ours."""
 
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
-        self._stream, self._left = stream, limit
+    def __init__(self, stream: Any, bounds: _Bounds) -> None:
+        self._stream, self._bounds = stream, bounds
 
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1, /) -> bytes:
+    def readinto(self, buffer: Any, /) -> int:
         try:
-            block = self._stream.read(size)
+            block = self._stream.read(len(buffer))
         except _BROKEN as error:
-            raise DataError(
-                f"the compressed file is damaged: {error}", hint="make the archive again and resend"
-            ) from error
-        self._left -= len(block)
-        if self._left < 0:
-            raise DataError("the file unpacks to more than limits.file_bytes allows")
-        return block
+            raise _damaged(error) from error
+        self._bounds.count(len(block))
+        buffer[: len(block)] = block
+        return len(block)

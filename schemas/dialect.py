@@ -23,8 +23,10 @@ class Ragged(StrEnum):
 
 
 class Extra(StrEnum):
-    """What happens to a row with more cells than the header: rejected, or its further cells are
-    kept as part of the raw row only."""
+    """What happens to a row with something that should not be there: it is rejected, or kept.
+
+    Further cells are kept in the raw row only; a stray quote is kept as a character of its cell.
+    """
 
     REJECT = "reject"
     KEEP = "keep"
@@ -64,7 +66,8 @@ class Dialect:
     (0: none, and `columns` names the cells in their order; 2 or more are joined by a space).
     `footer` lines come after the last row; rows whose first cell matches `totals` (a regular
     expression) are passed over, and so are repetitions of the header. With `trailing_delimiter`
-    each line ends with one. `comment` starts lines to be passed over.
+    each line ends with one. `comment` starts lines to be passed over. Blank lines always are.
+    `stray_quotes` are those that neither begin nor end a cell, or that never close.
 
     Of workbooks: `sheet` by name (the only one if empty) and `range` such as `B3:H`.
     Of archives: `members` is a glob of the member names that are read.
@@ -85,6 +88,7 @@ class Dialect:
     trailing_delimiter: bool = False
     ragged: Ragged = Ragged.REJECT
     extra: Extra = Extra.REJECT
+    stray_quotes: Extra = Extra.REJECT
     sheet: str = ""
     range: str = ""
     members: str = "**"

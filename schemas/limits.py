@@ -19,6 +19,12 @@ class Limits(BaseModel):
     """How much text is parsed at once; memory grows with this, never with the file."""
     file_bytes: Count = 20 * 1024**3
     """A larger file is quarantined without being read to its end."""
+    unpack_ratio: Count = 250
+    """A compressed file that unpacks to more than this many times its size is refused."""
+    members: Count = 1000
+    """The most files in one archive."""
+    workbook_bytes: Count = 512 * 1024**2
+    """The most that a workbook may unpack to: a sheet is held in memory."""
     batch_files: Count = 1000
     """The most files in one batch."""
     batch_bytes: Count = 2 * 1024**3

@@ -23,8 +23,12 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RejectedRow:
-    """A row that was not loaded: its line, its raw text as it stood in the file, and why."""
+    """A row that was not loaded: its line, its raw text as it stood in the file, and why.
+
+    `member` is the archive's member that the line is counted in.
+    """
 
     line: int
     raw: str
     problems: tuple[Problem, ...]
+    member: str | None = None

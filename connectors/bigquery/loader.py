@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 _UPLOAD_TIMEOUT = (10.0, 120.0)
 _URIS = 10_000
 _REJECTS = [
+    bigquery.SchemaField("member", "STRING"),
     bigquery.SchemaField("line", "INT64"),
     bigquery.SchemaField("raw", "STRING"),
     bigquery.SchemaField("problems", "STRING"),
@@ -40,6 +41,7 @@ _REJECTS = [
 ]
 _REJECTS_ARROW = pa.schema(
     [
+        ("member", pa.string()),
         ("line", pa.int64()),
         ("raw", pa.string()),
         ("problems", pa.string()),

@@ -47,6 +47,7 @@ _REJECTED_ROWS: _Columns = (
     ("feed", "STRING", "REQUIRED", "The feed that took it in."),
     ("table", "STRING", "REQUIRED", "The full name of the table it was meant for."),
     ("batch_id", "STRING", "REQUIRED", "The batch of the file."),
+    ("member", "STRING", "NULLABLE", "The archive's member that the row stood in."),
     ("line", "INT64", "REQUIRED", "The line of the file on which the row starts, from 1."),
     ("raw", "STRING", "NULLABLE", "The row as it stood in the file."),
     ("problems", "JSON", "NULLABLE", "What was wrong: a list of column, value, rule and message."),

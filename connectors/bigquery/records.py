@@ -68,8 +68,9 @@ def insert_rejected_rows(staging: str, tables: Tables) -> str:
     """The statement that writes the staged rejected rows."""
     return (
         f"INSERT INTO {tables.rejected_rows}"
-        " (file_id, feed, `table`, batch_id, line, raw, problems, rejected_at)\n"
-        "SELECT s.`_etl_file`, @feed, @target, @batch, s.line, s.raw, PARSE_JSON(s.problems), _now"
+        " (file_id, feed, `table`, batch_id, member, line, raw, problems, rejected_at)\n"
+        "SELECT s.`_etl_file`, @feed, @target, @batch, s.member, s.line, s.raw,"
+        " PARSE_JSON(s.problems), _now"
         f" FROM {staging} AS s"
     )
 

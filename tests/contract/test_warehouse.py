@@ -106,12 +106,17 @@ class World:
             rejects_key = f"rejects/{file_id}.parquet"
             problem = {"line": 2, "column": "id", "value": "x", "rule": "type", "message": "no"}
             schema = pa.schema(
-                [("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
+                [
+                    ("member", pa.string()),
+                    ("line", pa.int64()),
+                    ("raw", pa.string()),
+                    ("problems", pa.string()),
+                ]
             )
             lines: list[object] = [line for line, _ in rejects]
             raws: list[object] = [raw for _, raw in rejects]
             problems: list[object] = [json.dumps([problem])] * len(rejects)
-            self._write(rejects_key, [lines, raws, problems], schema)
+            self._write(rejects_key, [[None] * len(rejects), lines, raws, problems], schema)
         file = File(
             file_id=file_id,
             feed="orders",

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from pipelines.cast import cast_chunk, match_header
-from pipelines.parse import read_chunks
+from pipelines.parse.delimited import read_delimited
 from schemas.contract import Column, Contract, RangePartition, Type
 from schemas.errors import DataError
 
@@ -19,7 +19,7 @@ def contract(*columns: Column, **more: object) -> Contract:
 def cast_cells(column: Column, *cells: str, **more: object):
     text = "\n".join([column.name, *(f'"{cell}"' for cell in cells), ""]).encode()
     made = contract(column, **more)
-    (chunk,) = read_chunks(io.BytesIO(text), made.dialect, 1 << 20)
+    (chunk,) = read_delimited(io.BytesIO(text), made.dialect, 1 << 20, (), "en")[1]
     typed = cast_chunk(chunk, {column.name: column.name}, made)
     return typed.rows.column(0).to_pylist(), [(p.line, p.rule) for p in typed.problems]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.parse import read_chunks
-from schemas.dialect import Dialect
+from pipelines.parse.delimited import read_delimited
+from schemas.dialect import Dialect, Extra
 from schemas.errors import DataError
 
 CELL = st.text(
@@ -19,7 +19,8 @@ CELL = st.text(
 
 def parsed(text: bytes, dialect: Dialect = Dialect(), block: int = 64):  # noqa: B008
     rows, ragged = [], []
-    for chunk in read_chunks(io.BytesIO(text), dialect, block):
+    _, chunks = read_delimited(io.BytesIO(text), dialect, block, (), "en")
+    for chunk in chunks:
         cells = zip(*(column.to_pylist() for column in chunk.cells.columns), strict=True)
         numbered = enumerate(zip(chunk.lines.tolist(), cells, strict=True))
         rows += [(line, row, chunk.raw(index)) for index, (line, row) in numbered]
@@ -60,17 +61,23 @@ def test_bytes_that_are_not_text_reject_their_row_only() -> None:
         (b"", "empty"),
         (b"\n\n", "no header"),
         (b"a,a\n1,2\n", "twice"),
-        (b'a,b\n1,"' + b"x" * 1000, None),
-        (b'a,b\n1,"' + b"x\n" * 1000, "quote"),
+        (b'a,b\n1,"' + b"x" * 1000, "longer than"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_why(text: bytes, message: str | None) -> None:
-    if message is None:
-        _, ragged = parsed(text, block=4096)
-        assert [row.problems[0].rule for row in ragged] == ["unreadable"]
-        return
+def test_a_file_that_cannot_be_read_says_why(text: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         parsed(text)
+
+
+def test_a_quote_that_never_closes_costs_one_row() -> None:
+    good = [f"{number},ok" for number in range(200)]
+    text = "a,b\n" + "\n".join([*good[:50], '50,"lost', *good[51:]]) + "\n"
+    rows, ragged = parsed(text.encode(), block=100)
+    assert [row.line for row in ragged] == [52]
+    assert ragged[0].problems[0].rule == "unreadable"
+    assert [row[0] for _, row, _ in rows] == [str(n) for n in range(200) if n != 50]
+    kept, _ = parsed(text.encode(), Dialect(stray_quotes=Extra.KEEP), block=100)
+    assert kept[50][:2] == (52, ("50", '"lost'))
 
 
 def test_declared_encoding_and_delimiter() -> None:

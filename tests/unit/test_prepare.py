@@ -12,6 +12,7 @@ from pipelines.receipt import harmless
 from pipelines.stage import read_rejects
 from schemas.contract import Column, Contract, Expectation, TimePartition, Type
 from schemas.errors import ContractError, DataError, TransformError
+from schemas.limits import Limits
 
 COLUMNS = (
     Column(name="id", type=Type.STRING, required=True, unique=True),
@@ -49,7 +50,7 @@ def stage(
     raw = folder / "raw.csv"
     raw.write_text(text)
     feed = Feed(name="t", source="s", match="*", contract="t", transform=transform, **more)
-    return stage_file(raw, "f1", feed, made, folder, block, 1 << 30)
+    return stage_file(raw, "f1", feed, made, folder, Limits(block_bytes=block))
 
 
 HEADER = "id,day,quantity,price\n"

@@ -1,0 +1,94 @@
+"""The kind of a file, told by its first bytes."""
+
+from __future__ import annotations
+
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+from typing import IO
+
+from schemas.dialect import Format
+from schemas.errors import DataError
+
+
+class Kind(StrEnum):
+    """What a file is, in a person's words."""
+
+    TEXT = "text"
+    GZIP = "a gzip file"
+    BZIP2 = "a bzip2 file"
+    XZ = "an xz file"
+    ZSTD = "a zstd file"
+    ZIP = "a zip archive"
+    TAR = "a tar archive"
+    WORKBOOK = "a workbook"
+    OLD_WORKBOOK = "an old Office file"
+    PARQUET = "a Parquet file"
+    PDF = "a PDF"
+    HTML = "a web page"
+    IMAGE = "a picture"
+
+
+_MAGIC: tuple[tuple[bytes, Kind], ...] = (
+    (b"\x1f\x8b", Kind.GZIP),
+    (b"BZh", Kind.BZIP2),
+    (b"\xfd7zXZ\x00", Kind.XZ),
+    (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
+    (b"PK\x03\x04", Kind.ZIP),
+    (b"PK\x05\x06", Kind.ZIP),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind.OLD_WORKBOOK),
+    (b"PAR1", Kind.PARQUET),
+    (b"%PDF-", Kind.PDF),
+    (b"\x89PNG", Kind.IMAGE),
+    (b"\xff\xd8\xff", Kind.IMAGE),
+    (b"GIF8", Kind.IMAGE),
+)
+_PARTS = ("[Content_Types].xml", "content.xml")
+_SUITS: dict[Format, frozenset[Kind]] = {
+    Format.DELIMITED: frozenset({Kind.TEXT}),
+    Format.JSONL: frozenset({Kind.TEXT}),
+    Format.EXCEL: frozenset({Kind.WORKBOOK, Kind.OLD_WORKBOOK}),
+    Format.PARQUET: frozenset({Kind.PARQUET}),
+}
+
+
+def kind_of(file: Path | IO[bytes]) -> Kind:
+    """The kind of a file, or of the beginning of one (then a workbook counts as a zip)."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            kind = kind_of(opened)
+        return Kind.WORKBOOK if kind is Kind.ZIP and _has_sheets(file) else kind
+    head = file.read(1024)
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    if head[257:262] == b"ustar":
+        return Kind.TAR
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return Kind.HTML if start.startswith((b"<!doctype html", b"<html")) else Kind.TEXT
+
+
+def refuse_other(kind: Kind, declared: Format, name: str | None = None) -> None:
+    """Raise DataError when the bytes are not of the kind that the contract declares."""
+    if kind in _SUITS[declared]:
+        return
+    raise DataError(
+        "{file} is {kind}, the contract expects {declared}",
+        hint="send it in the agreed format, or correct dialect.format in the contract",
+        file=name or "the file",
+        kind=kind,
+        declared={
+            Format.DELIMITED: "delimited text",
+            Format.JSONL: "JSON Lines",
+            Format.EXCEL: "a workbook",
+            Format.PARQUET: "Parquet",
+        }[declared],
+    )
+
+
+def _has_sheets(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(part in archive.NameToInfo for part in _PARTS)
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        return False

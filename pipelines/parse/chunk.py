@@ -1,0 +1,62 @@
+"""A chunk: some rows of a file as string cells, each with the place where it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.place import MEMBER
+from schemas.reject import RejectedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of a file.
+
+    `cells` has one string column a header cell; a cell that is not there is null. `lines` are the
+    rows' places (`schemas.place`), rising. `ragged` rows could not be read as cells at all.
+    `member` is the archive's member they come from. `raws` gives the text of rows as it stands in
+    the file.
+    """
+
+    cells: pa.Table
+    lines: npt.NDArray[np.int64]
+    ragged: tuple[RejectedRow, ...]
+    raws: Callable[[Sequence[int]], list[str]]
+    member: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, readable or not."""
+        return int(self.cells.num_rows) + len(self.ragged)
+
+    def raw(self, index: int) -> str:
+        """The text of one row as it stands in the file."""
+        return self.raws([index])[0]
+
+    def keep(self, mask: npt.NDArray[np.bool_]) -> Chunk:
+        """The rows for which the mask is true; ragged ones stay."""
+        if mask.all():
+            return self
+        kept, inner = np.flatnonzero(mask), self.raws
+
+        def raws(indexes: Sequence[int]) -> list[str]:
+            return inner([int(kept[index]) for index in indexes])
+
+        return replace(
+            self, cells=self.cells.filter(pa.array(mask)), lines=self.lines[mask], raws=raws
+        )
+
+    def in_member(self, number: int, name: str) -> Chunk:
+        """The same rows as those of an archive's member, counted from 1; 0 for its only one."""
+        ragged = tuple(replace(row, member=name) for row in self.ragged)
+        return replace(self, lines=self.lines + number * MEMBER, ragged=ragged, member=name)
+
+
+def listed_raws(texts: Sequence[str]) -> Callable[[Sequence[int]], list[str]]:
+    """Raw texts that are at hand already."""
+    return lambda indexes: [texts[index] for index in indexes]

@@ -1,0 +1,183 @@
+"""Delimited text: blocks by Arrow at once, or record by record where Arrow cannot be trusted.
+
+Arrow reads a block whose quotes are well-formed and whose rows all have the header's number of
+cells. Any other block is read by the csv module, so that every bad row is named and no other one
+suffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from pipelines.parse.chunk import Chunk, listed_raws
+from pipelines.parse.header import Layout, read_layout
+from pipelines.parse.records import Record, offsets, records
+from pipelines.parse.text import Disguise, blocks
+from schemas.dialect import Dialect
+from schemas.errors import DataError
+from schemas.language import say
+from schemas.place import MEMBER
+from schemas.reject import Problem, RejectedRow
+
+
+def read_delimited(
+    stream: BinaryIO, dialect: Dialect, block_bytes: int, columns: Sequence[str], language: str
+) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+    """The header's names and the rows of a delimited text, in bounded memory.
+
+    `columns` are the names for a text without a header. Raises DataError for an empty text, a
+    header that names a column twice, and a record of several blocks.
+    """
+    disguise = Disguise.of(dialect)
+    texts = blocks(stream, dialect, disguise, block_bytes)
+    layout = read_layout(texts, dialect, disguise, columns)
+    reader = _Reader(layout, dialect, disguise, language)
+    return layout.names, reader.chunks(texts)
+
+
+class _Reader:
+    """Turns blocks into chunks, counting lines."""
+
+    def __init__(self, layout: Layout, dialect: Dialect, disguise: Disguise, language: str) -> None:
+        self._layout, self._dialect, self._disguise = layout, dialect, disguise
+        self._language = language
+        self._delimiter = disguise.readable(dialect)
+        # A line that ends with a delimiter has one cell more, which is empty.
+        self._width = len(layout.names) + dialect.trailing_delimiter
+
+    def chunks(self, texts: Iterator[bytes]) -> Iterator[Chunk]:
+        line = self._layout.line
+        for block in _chain(self._layout.rest, texts):
+            chunk = self._fast(block, line) or self._slow(block, line)
+            line += block.count(b"\n")
+            if line >= MEMBER:
+                raise DataError("the file has more lines than can be counted")
+            yield self._revealed(chunk)
+
+    def _fast(self, block: bytes, line: int) -> Chunk | None:
+        """The block by Arrow; None if it has to be read record by record."""
+        comment = self._dialect.comment.encode()
+        if b"\x00" in block or (comment and comment in block):
+            return None
+        where = offsets(block, self._dialect, self._delimiter)
+        table = self._arrow(block) if where is not None else None
+        if where is None or table is None or table.num_rows != len(where.starts):
+            return None
+        if self._dialect.trailing_delimiter:
+            last = table.column(self._width - 1)
+            if pc.any(pc.not_equal(last, "")).as_py():
+                return None
+            table = table.select(range(self._width - 1))
+
+        def raws(indexes: Sequence[int]) -> list[str]:
+            return where.texts(block, indexes)
+
+        return Chunk(table, where.lines + line, (), raws)
+
+    def _arrow(self, block: bytes) -> pa.Table | None:
+        names = [str(index) for index in range(self._width)]
+        try:
+            table = pacsv.read_csv(
+                pa.BufferReader(block),
+                read_options=pacsv.ReadOptions(column_names=names, block_size=len(block) + 1),
+                parse_options=pacsv.ParseOptions(
+                    delimiter=self._delimiter,
+                    quote_char=self._dialect.quote or False,
+                    escape_char=self._dialect.escape or False,
+                    double_quote=not self._dialect.escape,
+                    newlines_in_values=True,
+                    ignore_empty_lines=True,
+                ),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        shown = [*self._layout.names, *(["\x00"] if self._dialect.trailing_delimiter else [])]
+        return table.rename_columns(shown)
+
+    def _slow(self, block: bytes, line: int) -> Chunk:
+        """The block record by record."""
+        text = block.decode("utf-8", "surrogateescape").removesuffix("\n")
+        rows: list[list[str | None]] = []
+        starts: list[int] = []
+        raws: list[str] = []
+        ragged: list[RejectedRow] = []
+        for record in records(text.split("\n"), self._dialect, self._delimiter):
+            if self._dialect.comment and record.raw.startswith(self._dialect.comment):
+                continue
+            cells, fault = self._fitted(record)
+            if fault is None:
+                rows.append(cells)
+                starts.append(line + record.line)
+                raws.append(record.raw)
+            elif not self._layout.is_total(record.cells):
+                ragged.append(self._rejected(record, line + record.line, *fault))
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._layout.names)
+        table = pa.table(
+            [pa.array(column, pa.string()) for column in columns], names=list(self._layout.names)
+        )
+        return Chunk(table, np.array(starts, dtype=np.int64), tuple(ragged), listed_raws(raws))
+
+    def _fitted(self, record: Record) -> tuple[list[str | None], tuple[str, str] | None]:
+        """The record's cells, one a column, or the rule it breaks and what to say."""
+        width, cells = len(self._layout.names), record.cells
+        if record.fault is not None:
+            return [], ("unreadable", say(
+                "the line cannot be read as delimited text: {fault}",
+                self._language, fault=record.fault,
+            ))  # fmt: skip
+        if any("\udc80" <= char <= "\udcff" for char in record.raw):
+            return [], ("encoding", say(
+                "the line has bytes that are not text in the file's encoding", self._language
+            ))  # fmt: skip
+        if "\x00" in record.raw and self._dialect.escape != "\x00":
+            return [], ("nul", say("the line has a NUL character", self._language))
+        if self._dialect.trailing_delimiter and len(cells) == width + 1 and not cells[-1]:
+            cells = cells[:-1]
+        if len(cells) < width and self._dialect.ragged == "pad":
+            return [*cells, *[None] * (width - len(cells))], None
+        if len(cells) > width and self._dialect.extra == "keep":
+            return [*cells[:width]], None
+        if len(cells) != width:
+            return [], ("columns", say(
+                "the line has {cells} cells where the header has {width}",
+                self._language, cells=len(cells), width=width,
+            ))  # fmt: skip
+        return [*cells], None
+
+    def _rejected(self, record: Record, line: int, rule: str, message: str) -> RejectedRow:
+        shown = record.raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        problem = Problem(line=line, column=None, value=None, rule=rule, message=message)
+        return RejectedRow(line=line, raw=self._disguise.reveal(shown), problems=(problem,))
+
+    def _revealed(self, chunk: Chunk) -> Chunk:
+        """The chunk with delimiters and line ends as they stand in the file."""
+        if not self._disguise.is_needed:
+            return chunk
+        reveal = self._disguise.reveal
+        columns = [
+            pa.array([cell and reveal(cell) for cell in column.to_pylist()], pa.string())
+            for column in chunk.cells.columns
+        ]
+        hidden = chunk.raws
+
+        def raws(indexes: Sequence[int]) -> list[str]:
+            return [self._disguise.reveal(text) for text in hidden(indexes)]
+
+        table = pa.table(columns, names=chunk.cells.column_names)
+        return replace(chunk, cells=table, raws=raws)
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from rest

@@ -1,0 +1,116 @@
+"""A file as a whole: unpacked, read by the reader of its format, and tidied."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.kind import refuse_other
+from pipelines.parse.chunk import Chunk
+from pipelines.parse.delimited import read_delimited
+from pipelines.parse.jsonl import read_jsonl
+from pipelines.parse.parquet import read_parquet
+from pipelines.parse.tidy import tidied
+from pipelines.parse.workbook import read_workbook
+from pipelines.unpack import Member, members
+from schemas.dialect import Dialect, Format
+from schemas.errors import DataError
+from schemas.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The names of a file's columns as its header has them, and its rows."""
+
+    names: tuple[str, ...]
+    chunks: Iterator[Chunk]
+
+
+@contextmanager
+def parsed(
+    path: Path,
+    dialect: Dialect,
+    limits: Limits,
+    folder: Path,
+    columns: Sequence[str] = (),
+    language: str = "en",
+) -> Iterator[Parsed]:
+    """Read a file in bounded memory; the members of an archive follow each other.
+
+    `columns` are the names for a file without a header, `folder` holds temporary copies, and
+    `language` is the one in which bad rows are explained. Raises DataError, also while the chunks
+    are read, for a file that cannot be read as its dialect says.
+    """
+    with closing(members(path, dialect.members, limits)) as found:
+        read = _Read(path, dialect, limits, folder, columns, language)
+        first = next(found)
+        names, chunks = read.member(first)
+
+        def everything() -> Iterator[Chunk]:
+            yield from _placed(chunks, first)
+            for member in found:
+                others, more = read.member(member)
+                if sorted(others) != sorted(names):
+                    raise DataError(
+                        "{member}: its header is not that of {first}",
+                        hint="pack files of one kind together",
+                        member=member.name,
+                        first=first.name,
+                    )
+                yield from _placed(more, member)
+
+        yield Parsed(names, everything())
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    path: Path
+    dialect: Dialect
+    limits: Limits
+    folder: Path
+    columns: Sequence[str]
+    language: str
+
+    def member(self, member: Member) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+        """One member by the reader of its format."""
+        dialect = self.dialect
+        if member.name is not None and dialect.format is Format.EXCEL:
+            return self._workbook(self._local(member))
+        refuse_other(member.kind, dialect.format, member.name)
+        match dialect.format:
+            case Format.EXCEL:
+                names, chunks = self._workbook(self.path)
+            case Format.PARQUET:
+                names, chunks = read_parquet(self._local(member), dialect)
+            case Format.JSONL:
+                names, chunks = read_jsonl(member.stream, dialect, self.columns, self.language)
+            case _:
+                names, chunks = read_delimited(
+                    member.stream, dialect, self.limits.block_bytes, self.columns, self.language
+                )
+        return names, tidied(chunks, names, dialect)
+
+    def _workbook(self, path: Path) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+        most = self.limits.workbook_bytes
+        names, chunks = read_workbook(path, self.dialect, most, self.columns, self.language)
+        return names, tidied(chunks, names, self.dialect)
+
+    def _local(self, member: Member) -> Path:
+        """The member as a file of its own: some formats are read from their end."""
+        if member.name is None and isinstance(getattr(member.stream, "name", None), str):
+            return self.path
+        path = self.folder / "member"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(member.stream, copy, 1024 * 1024)
+        return path
+
+
+def _placed(chunks: Iterator[Chunk], member: Member) -> Iterator[Chunk]:
+    if member.name is None:
+        yield from chunks
+        return
+    for chunk in chunks:
+        yield chunk.in_member(member.number, member.name)

@@ -1,0 +1,115 @@
+"""JSON Lines: an object a line. https://jsonlines.org/"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, BinaryIO
+
+from pipelines.parse.chunk import Chunk
+from pipelines.parse.rows import ROWS, Row, gathered
+from schemas.dialect import Dialect
+from schemas.errors import DataError
+from schemas.language import say
+from schemas.reject import Problem, RejectedRow
+
+_LONGEST = 64 * 1024 * 1024
+
+
+class _Number(str):
+    """A number as its digits stand in the file."""
+
+    __slots__ = ()
+
+
+def read_jsonl(
+    stream: BinaryIO, dialect: Dialect, columns: Sequence[str], language: str
+) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+    """The names and rows of JSON Lines. The names are the contract's columns that are found, and
+    every other key of the first lines; a later line with a key of its own is rejected.
+
+    Numbers keep their digits, objects and lists come as JSON text, a missing key is null. Raises
+    DataError for an empty file and for a line of 64 MiB.
+    """
+    lines = _lines(stream)
+    first = list(islice(lines, ROWS))
+    if not first:
+        raise DataError("the file is empty", hint="send it with its rows")
+    seen: dict[str, None] = {}
+    for _, text in first:
+        seen.update(dict.fromkeys(_parsed(text)[0] or ()))
+    known = [name for name in columns if name in seen]
+    names = (*known, *(name for name in seen if name not in known))
+    rows = (_row(line, text, names, language) for line, text in chain(first, lines))
+    return names, gathered(rows, names, dialect)
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    line = 0
+    while text := stream.readline(_LONGEST):
+        line += 1
+        if len(text) == _LONGEST:
+            raise DataError("line {line} is longer than {most:,} bytes", line=line, most=_LONGEST)
+        if text.strip():
+            yield line, text
+
+
+def _row(line: int, text: bytes, names: Sequence[str], language: str) -> Row:
+    found, fault = _parsed(text)
+    if found is not None:
+        strange = [key for key in found if key not in names]
+        if not strange:
+            return line, [found.get(name) for name in names]
+        fault = say("the line has a key that no line had before: {key}", language, key=strange[0])
+    message = say("the line is not a JSON object: {fault}", language, fault=fault)
+    problem = Problem(line=line, column=None, value=None, rule="unreadable", message=message)
+    raw = text.decode("utf-8", "replace").rstrip("\r\n")
+    return RejectedRow(line=line, raw=raw, problems=(problem,))
+
+
+def _parsed(text: bytes) -> tuple[dict[str, str | None] | None, str]:
+    """The line's keys and cells, or why it has none."""
+    try:
+        found = json.loads(
+            text,
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_refused,
+            object_pairs_hook=_once,
+        )
+    except (ValueError, RecursionError) as error:
+        return None, str(error)[:200]
+    if not isinstance(found, dict):
+        return None, "it has no keys"
+    return {str(key): _cell(value) for key, value in found.items()}, ""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key comes twice")
+    return found
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _cell(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    """JSON text of a value, its numbers' digits untouched."""
+    match value:
+        case _Number():
+            return str(value)
+        case dict():
+            return "{" + ",".join(f"{json.dumps(k)}:{_json(v)}" for k, v in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(_json, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,55 @@
+"""Rows that come one by one, as from a workbook or JSON Lines, gathered into chunks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import batched
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.parse.chunk import Chunk, listed_raws
+from schemas.dialect import Dialect
+from schemas.reject import RejectedRow
+
+ROWS = 16 * 1024
+
+type Row = tuple[int, list[str | None]] | RejectedRow
+"""A row's line and its cells, or why it has none."""
+
+
+def gathered(rows: Iterable[Row], names: Sequence[str], dialect: Dialect) -> Iterator[Chunk]:
+    """The rows in chunks."""
+    for some in batched(rows, ROWS, strict=False):
+        good = [row for row in some if not isinstance(row, RejectedRow)]
+        ragged = tuple(row for row in some if isinstance(row, RejectedRow))
+        cells = [cells for _, cells in good]
+        columns = list(zip(*cells, strict=True)) if cells else [()] * len(names)
+        table = pa.table([pa.array(each, pa.string()) for each in columns], names=list(names))
+        lines = np.array([line for line, _ in good], dtype=np.int64)
+        yield Chunk(table, lines, ragged, listed_raws(_Lines(cells, dialect)))
+
+
+class _Lines(Sequence[str]):
+    """Rows as lines of the dialect, written when they are asked for."""
+
+    def __init__(self, cells: Sequence[Sequence[str | None]], dialect: Dialect) -> None:
+        self._cells, self._dialect = cells, dialect
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        return line_of(self._cells[index], self._dialect)
+
+
+def line_of(cells: Sequence[str | None], dialect: Dialect) -> str:
+    """Cells as one line of delimited text, for files that have no lines of their own."""
+    out = io.StringIO()
+    delimiter = dialect.delimiter if len(dialect.delimiter) == 1 else ","
+    csv.writer(
+        out, delimiter=delimiter, quotechar=dialect.quote or '"', lineterminator=""
+    ).writerow(["" if cell is None else cell for cell in cells])
+    return out.getvalue()

@@ -1,0 +1,158 @@
+"""Text: a stream of bytes in the declared encoding as UTF-8 blocks cut at the ends of records."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from pipelines.parse.records import masked, record_ends
+from schemas.dialect import Dialect
+from schemas.errors import DataError
+
+_BLOCKS_PER_RECORD = 4
+_UNIT, _FIELD = "\x1f", "\x1c"
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Disguise:
+    """Delimiters and line ends that no CSV reader knows, exchanged for ones that all do.
+
+    The exchange is undone in the cells: `reveal`. Arrow and the csv module want a delimiter of one
+    byte and lines that end in LF.
+    """
+
+    delimiter: str
+    line_end: str
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> Disguise:
+        """What must be exchanged for a dialect; nothing for an ordinary one."""
+        plain = len(dialect.delimiter) == 1 and dialect.delimiter.isascii()
+        usual = dialect.line_end in ("", "\n", "\r\n")
+        return cls("" if plain else dialect.delimiter, "" if usual else dialect.line_end)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is exchanged."""
+        return bool(self.delimiter or self.line_end)
+
+    def hide(self, text: str) -> str:
+        """The text as a CSV reader knows it; raises DataError where that is ambiguous."""
+        if any(mark in text for mark in (_UNIT, _FIELD)):
+            raise DataError(
+                "the file has control characters (0x1C or 0x1F), which cannot be read together"
+                " with a delimiter of several characters or an unusual line end",
+                hint="export it with a delimiter of one character and LF at the line ends",
+            )
+        if self.line_end:
+            text = text.replace("\n", _FIELD).replace(self.line_end, "\n")
+        return text.replace(self.delimiter, _UNIT) if self.delimiter else text
+
+    def reveal(self, text: str) -> str:
+        """The text as it stands in the file."""
+        if self.delimiter:
+            text = text.replace(_UNIT, self.delimiter)
+        if self.line_end:
+            text = text.replace("\n", self.line_end).replace(_FIELD, "\n")
+        return text
+
+    def readable(self, dialect: Dialect) -> str:
+        """The delimiter that the hidden text has."""
+        return _UNIT if self.delimiter else dialect.delimiter
+
+
+def blocks(
+    stream: BinaryIO, dialect: Dialect, disguise: Disguise, block_bytes: int
+) -> Iterator[bytes]:
+    """UTF-8 blocks that end at the end of a record, LF last.
+
+    A quote that is never closed does not hold up what follows: after a few blocks the text is cut
+    at a line end all the same. Raises DataError for a record longer than that.
+    """
+    rest = b""
+    for text in _utf8(stream, dialect, disguise, block_bytes):
+        rest += text
+        end = last_record_end(rest, dialect)
+        if not end and len(rest) > _BLOCKS_PER_RECORD * block_bytes:
+            end = rest.rfind(b"\n") + 1
+            if not end:
+                raise DataError(
+                    "one record is longer than {most:,} bytes",
+                    hint="check the line ends and the quotes of the file",
+                    most=_BLOCKS_PER_RECORD * block_bytes,
+                )
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+    if rest.strip(b"\r\n"):
+        yield rest if rest.endswith(b"\n") else rest + b"\n"
+
+
+def last_record_end(text: bytes, dialect: Dialect) -> int:
+    """The length of the longest prefix of whole records; 0 if there is none.
+
+    The text must start where a record does.
+    """
+    if not dialect.quote:
+        return text.rfind(b"\n") + 1
+    ends = record_ends(np.frombuffer(masked(text, dialect), np.uint8), dialect.quote)
+    return int(ends[-1]) + 1 if len(ends) else 0
+
+
+def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> Iterator[bytes]:
+    """The stream's text as UTF-8 without a byte order mark; bytes that are not text in the
+    encoding stay as they are, so that their rows can be named."""
+    name = _codec(stream_start := stream.read(size), dialect.encoding)
+    plain = name in ("utf-8", "utf-8-sig", "ascii") and not disguise.is_needed
+    decoder = codecs.getincrementaldecoder(name)("surrogateescape")
+    held, first = "", True
+    data = stream_start
+    while data:
+        if plain:
+            yield data.removeprefix(codecs.BOM_UTF8) if first else data
+        else:
+            text = held + decoder.decode(data)
+            if first:
+                text = text.removeprefix("\ufeff")
+            # A line end or delimiter of several characters may go on in the next piece.
+            keep = max(len(disguise.delimiter), len(disguise.line_end), 1) - 1
+            held = text[len(text) - keep :] if keep else ""
+            yield _encoded(text[: len(text) - keep], disguise)
+        first = False
+        data = stream.read(size)
+    if not plain:
+        yield _encoded(held + decoder.decode(b"", final=True), disguise)
+
+
+def _encoded(text: str, disguise: Disguise) -> bytes:
+    shown = disguise.hide(text) if disguise.is_needed else text
+    return shown.encode("utf-8", "surrogateescape")
+
+
+def _codec(start: bytes, declared: str) -> str:
+    """The codec to read with: the declared one, and UTF-8 for ASCII, which it contains.
+
+    Raises DataError when the file begins with the mark of another encoding.
+    """
+    name = codecs.lookup(declared).name
+    marked = next((each for mark, each in _MARKS.items() if start.startswith(mark)), None)
+    family = (marked or "").removesuffix("-sig")
+    if marked is not None and name != "ascii" and not name.startswith(family):
+        raise DataError(
+            "the file begins with the mark of {found} text, the contract says {declared}",
+            hint="save the file as {declared}, or correct dialect.encoding in the contract",
+            found=family.upper(),
+            declared=declared,
+        )
+    return "utf-8" if name == "ascii" else name
