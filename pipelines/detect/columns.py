@@ -1,0 +1,329 @@
+"""Columns: name, type, formats and evidence of each column of a sample."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pipelines.detect.dates import find_dates, shown_format
+from pipelines.detect.found import FoundColumn
+from pipelines.detect.numbers import NumberStyle, find_numbers
+from schemas.contract import Type
+from schemas.dialect import Booleans, Numbers
+
+_NULL_WORDS = frozenset(
+    ["null", "n/a", "na", "#n/a", "nan", "none", "nil", "\\n", "(null)", "-", "--", "?", ".",
+     "s/d", "n.a.", "n.d.", "#null!", "#value!", "#div/0!", "<na>", "missing"]
+)  # fmt: skip
+_SURE_NULLS = frozenset(["NULL", "null", "\\N", "(null)", "#N/A", "<NA>", "N/A", "n/a"])
+_BOOLEANS = (
+    ("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("sí", "no"), ("si", "no"),
+    ("oui", "non"), ("ja", "nein"), ("ja", "nee"), ("vrai", "faux"), ("wahr", "falsch"),
+    ("verdadero", "falso"), ("sim", "não"), ("sim", "nao"), ("vero", "falso"), ("on", "off"),
+)  # fmt: skip
+_DEFAULT_TRUE, _DEFAULT_FALSE = Booleans().true, Booleans().false
+_FLAG = re.compile(r"(?i)^(is|has|can|es|tiene)_|(flag|active|activo|enabled|deleted)$")
+_DAY_NAME = re.compile(r"(?i)date|day|time|fecha|datum|giorno|jour|tag|month|created|updated|_at$")
+_RESERVED = ("_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colident")
+# Below this share of the filled cells a column is text with some numbers in it.
+_MOST = 0.95
+_LARGEST_INT = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A column's filled cells, trimmed; `words` counts the null words left out of them."""
+
+    filled: list[str]
+    empty: int
+    words: Counter[str]
+
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        return tuple(sorted(self.words))
+
+
+def find_columns(
+    header: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str
+) -> tuple[FoundColumn, ...]:
+    """The columns of the rows, all of one width. What single columns leave open (day or month
+    first, decimal comma or point) is settled by the other columns."""
+    cells = [[row[at] for row in rows] for at in range(len(header))]
+    names = column_names(header)
+    decimal = "," if delimiter == ";" else "."
+    first = [
+        _column(name, head, each, decimal, None)
+        for name, head, each in zip(names, header, cells, strict=True)
+    ]
+    decimals = Counter(
+        each.numbers.decimal
+        for each in first
+        if each.numbers is not None and each.scale and not each.ambiguous
+    )
+    orders = Counter(
+        _is_day_first(each.formats[0]) for each in first if each.formats and not each.ambiguous
+    )
+    if decimals:
+        decimal = decimals.most_common(1)[0][0]
+    day_first = max(orders, key=lambda key: orders[key]) if len(orders) == 1 else None
+    found = []
+    for each, values in zip(first, cells, strict=True):
+        if not each.ambiguous:
+            found.append(each)
+            continue
+        again = _column(each.name, each.header, values, decimal, day_first)
+        settled = bool(decimals) if each.numbers is not None else day_first is not None
+        if settled:
+            words = f"{again.evidence}; the other columns settle the order"
+            if each.numbers is not None:
+                words = f"{again.evidence}; the other columns settle the decimal sign"
+            again = replace(again, ambiguous=False, confidence=0.8, evidence=words)
+        found.append(again)
+    return tuple(found)
+
+
+def column_names(header: Sequence[str]) -> list[str]:
+    """Names BigQuery takes, one for each header cell, no two alike."""
+    names: list[str] = []
+    for at, cell in enumerate(header, 1):
+        parts = list(dict.fromkeys(cell.split())) if cell else []
+        plain = unicodedata.normalize("NFKD", " ".join(parts)).replace("ß", "ss")
+        ascii_ = plain.encode("ascii", "ignore").decode()
+        name = re.sub(r"[^A-Za-z0-9]+", "_", ascii_).strip("_").lower()[:200]
+        name = name or f"column_{at}"
+        if name[0].isdigit() or f"{name}_".startswith(_RESERVED) or name.startswith(_RESERVED):
+            name = f"c_{name.lstrip('_')}"
+        base, number = name, 2
+        while name in names:
+            name, number = f"{base}_{number}", number + 1
+        names.append(name)
+    return names
+
+
+def _is_day_first(form: str) -> bool | None:
+    if "%d" not in form or form.startswith("%Y"):
+        return None
+    month = max(form.find("%m"), form.find("%b"), form.find("%B"))
+    return form.find("%d") < month if "%m" in form else None
+
+
+def _column(
+    name: str, header: str, values: Sequence[str], decimal: str, day_first: bool | None
+) -> FoundColumn:
+    """One column's type, by the first reading that most of its filled cells allow."""
+    cells = _without_nulls(values)
+    column = FoundColumn(
+        name=name,
+        header=header,
+        type=Type.STRING,
+        seen=len(values),
+        empty=cells.empty + sum(cells.words.values()),
+        confidence=0.5,
+        evidence="every cell is empty" if values else "no row was seen",
+        distinct=len(set(values)) == len(values) > 1 and not cells.empty and not cells.words,
+        nulls=cells.nulls,
+    )
+    if not cells.filled:
+        return column
+    found = (
+        _as_boolean(column, cells)
+        or _as_date(column, cells, day_first)
+        or _as_number(column, cells, decimal)
+        or _as_json(column, cells)
+        or _as_text(column, cells, values)
+    )
+    return replace(found, evidence=found.evidence + _emptiness(found, cells))
+
+
+def _without_nulls(values: Sequence[str]) -> _Cells:
+    trimmed = [value.strip() for value in values]
+    filled = [value for value in trimmed if value]
+    words = Counter(value for value in filled if value.lower() in _NULL_WORDS)
+    # As many "n/a" as there are cells is no column with gaps but a column of that word.
+    if sum(words.values()) == len(filled):
+        words = Counter()
+    kept = [value for value in filled if value not in words]
+    return _Cells(kept, len(values) - len(filled), words)
+
+
+def _emptiness(column: FoundColumn, cells: _Cells) -> str:
+    said = f"; {cells.empty:,} empty" if cells.empty else ""
+    for word, count in cells.words.items():
+        if word in column.nulls:
+            said += f'; {count:,} say "{word}"'
+    return said
+
+
+def _share(read: int, cells: _Cells) -> float:
+    return read / len(cells.filled)
+
+
+def _first_bad(cells: _Cells, find: Callable[[Sequence[str]], tuple[object, int]]) -> str | None:
+    """The first cell that is nothing of the kind that `find` looks for."""
+    return next((cell for cell in cells.filled if not find([cell])[1]), None)
+
+
+def _words(read: int, cells: _Cells, what: str, bad: str | None) -> str:
+    """`1,998 of 2,000 cells are dates dd/MM/yyyy`, and the first one that is not."""
+    said = f"{read:,} of {len(cells.filled):,} filled cells are {what}"
+    if read == len(cells.filled):
+        said = f"all {read:,} filled cells are {what}" if read > 1 else f"the one cell is {what}"
+    return f'{said}, but not "{bad[:30]}"' if bad is not None else said
+
+
+def _as_boolean(column: FoundColumn, cells: _Cells) -> FoundColumn | None:
+    distinct = {cell.lower() for cell in cells.filled}
+    if distinct <= {"0", "1"} and len(distinct) == 2 and _FLAG.search(column.name):
+        evidence = "only 0 and 1, and the name is that of a flag"
+        return replace(column, type=Type.BOOL, confidence=0.8, evidence=evidence)
+    for true, false in _BOOLEANS:
+        if distinct <= {true, false} and (len(distinct) == 2 or len(true) > 1):
+            counts = Counter(cell.lower() for cell in cells.filled)
+            said = " and ".join(f'{count:,} "{word}"' for word, count in counts.most_common())
+            own = None
+            if true not in _DEFAULT_TRUE or false not in _DEFAULT_FALSE:
+                own = Booleans(true=(true,), false=(false,))
+            sure = 0.95 if len(distinct) == 2 else 0.6
+            return replace(column, type=Type.BOOL, confidence=sure, evidence=said, booleans=own)
+    return None
+
+
+def _as_date(column: FoundColumn, cells: _Cells, day_first: bool | None) -> FoundColumn | None:
+    style, read = find_dates(cells.filled, day_first=day_first)
+    if style is None or _share(read, cells) < _MOST:
+        return None
+    few = style.formats == ("%Y%m%d",) and len(set(cells.filled)) < 3
+    if few and not _DAY_NAME.search(column.header):
+        # One or two numbers that happen to be days are more likely to be numbers.
+        return None
+    shapes = [shown_format(form) for form in style.formats] or ["ISO 8601"]
+    what = {Type.TIME: "times of day"}.get(style.type, "dates" if style.type is Type.DATE else
+            "times with a zone" if style.type is Type.TIMESTAMP else "dates and times")  # fmt: skip
+    said = _words(read, cells, f"{what} {' or '.join(shapes)}", _first_bad(cells, find_dates))
+    if style.locale != "en":
+        said += f" with {style.locale} month names"
+    ambiguous = bool(style.rivals) and day_first is None
+    if ambiguous:
+        said += f"; {shown_format(style.rivals[0])} reads them as well: ASK THE SENDER"
+    sure = 0.5 if ambiguous else 0.98 * _share(read, cells)
+    return replace(
+        column,
+        type=style.type,
+        formats=style.formats,
+        locale=style.locale,
+        ambiguous=ambiguous,
+        confidence=round(sure if len(cells.filled) > 2 else min(sure, 0.7), 2),
+        evidence=said,
+    )
+
+
+def _as_number(column: FoundColumn, cells: _Cells, decimal: str) -> FoundColumn | None:
+    zeros = [cell for cell in cells.filled if re.fullmatch(r"[+-]?0\d+", cell)]
+    long = [cell for cell in cells.filled if cell.isdigit() and int(cell[:30]) > _LARGEST_INT]
+    style, read = find_numbers(cells.filled, prefer=decimal)
+    if style is None or _share(read, cells) < _MOST:
+        return None
+    if zeros or long:
+        odd = zeros or long
+        why = "start with zero" if zeros else "are longer than an INT64"
+        said = _words(read, cells, "digits", None) + f", but {len(odd):,} {why} (such as {odd[0]})"
+        return replace(column, confidence=0.95, evidence=f"{said}: an id, kept as text")
+    numbers = style.numbers
+    whole = style.scale == 0 and not style.exponent and not numbers.percent
+    what = "whole numbers" if whole else "numbers"
+    if style.scale:
+        what += f" with up to {style.scale} decimals"
+    if style.exponent or style.scale > 9 or style.whole > 29:
+        kind = Type.FLOAT64
+    else:
+        kind = Type.INT64 if whole else Type.NUMERIC
+    if whole and (style.whole > 19 or numbers.symbols):
+        kind = Type.NUMERIC
+    said = _words(read, cells, what, _first_bad(cells, find_numbers)) + _written(style)
+    if style.ambiguous:
+        said += "; decimals or thousands? ASK THE SENDER"
+    sure = 0.5 if style.ambiguous else 0.97 * _share(read, cells)
+    return replace(
+        column,
+        type=kind,
+        numbers=numbers,
+        scale=style.scale,
+        ambiguous=style.ambiguous,
+        confidence=round(sure if len(cells.filled) > 2 else min(sure, 0.7), 2),
+        evidence=said,
+    )
+
+
+def _written(style: NumberStyle) -> str:
+    numbers, parts = style.numbers, []
+    if numbers.decimal == "," and style.scale:
+        parts.append("decimal comma")
+    if numbers.thousands:
+        sign = {" ": "space", "'": "apostrophe"}.get(numbers.thousands, numbers.thousands)
+        parts.append(f"thousands {sign}")
+    parts += numbers.symbols
+    parts += ["percent"] * numbers.percent + ["brackets for minus"] * numbers.brackets
+    parts += ["minus after the digits"] * numbers.trailing_minus
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _as_json(column: FoundColumn, cells: _Cells) -> FoundColumn | None:
+    def is_json(cell: str) -> bool:
+        try:
+            json.loads(cell)
+        except (ValueError, RecursionError):
+            return False
+        return True
+
+    if not all(cell[0] in "{[" for cell in cells.filled):
+        return None
+    if not all(map(is_json, cells.filled)):
+        return None
+    said = _words(len(cells.filled), cells, "JSON", None)
+    return replace(column, type=Type.JSON, confidence=0.9, evidence=said)
+
+
+def _as_text(column: FoundColumn, cells: _Cells, values: Sequence[str]) -> FoundColumn:
+    """Text. Of the null words only those count that are never real text."""
+    longest = max(map(len, values))
+    sure = tuple(word for word in column.nulls if word in _SURE_NULLS)
+    different = len(set(cells.filled))
+    said = f"text of up to {longest:,} characters, {different:,} different"
+    for what, read in (
+        ("numbers", find_numbers(cells.filled)[1]),
+        ("dates", find_dates(cells.filled)[1]),
+    ):
+        if read >= 0.5 * len(cells.filled):
+            said += f"; {read:,} of {len(cells.filled):,} are {what}, the others are not"
+            break
+    rest = cells.words.total() - sum(cells.words[word] for word in sure)
+    return replace(
+        column,
+        confidence=0.9 if different > 1 else 0.6,
+        evidence=said,
+        nulls=sure,
+        empty=column.empty - rest,
+        distinct=column.distinct or (different == len(values) > 1),
+    )
+
+
+def file_numbers(columns: Sequence[FoundColumn]) -> Numbers:
+    """The number style for the file: that of most columns with decimals or thousands, with every
+    currency sign and mark that is used anywhere."""
+    styles = [each.numbers for each in columns if each.numbers is not None]
+    if not styles:
+        return Numbers()
+    telling = [
+        each.numbers
+        for each in columns
+        if each.numbers is not None and (each.scale or each.numbers.thousands)
+    ]
+    pairs = Counter((each.decimal, each.thousands) for each in telling)
+    decimals = Counter(each.decimal for each in telling)
+    decimal = decimals.most_common(1)[0][0] if decimals else "."
+    grouped = [pair[1] for pair, _ in pairs.most_common() if pair[0] == decimal and pair[1]]
+    return Numbers(decimal=decimal, thousands=grouped[0] if grouped else "")

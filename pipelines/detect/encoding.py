@@ -1,0 +1,154 @@
+"""Encoding: which one the bytes of a sample are in, and how sure that is.
+
+Byte order marks, the pattern of NULs in UTF-16 and UTF-32 and the strictness of UTF-8 settle most
+files. Single-byte encodings of Western and Central Europe differ in a few letters only, and general
+detectors mistake one for another in files as short on words as a CSV is: those are told apart here
+by where their letters and signs stand. charset-normalizer decides among the rest.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from pipelines.detect.found import Finding
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Letters that the languages written in each encoding use; other letters count half.
+_WESTERN = set("áéíóúñüçàèìòùâêîôûäöëïßøåæãõÁÉÍÓÚÑÜÇÀÈÄÖØÅÆÕÂÊÎŒœ")
+_CENTRAL = set("ąćęłńóśźżáčďéěíňřšťúůýžőűöüäôľĺŕăâîșțşţĄĆĘŁŃÓŚŹŻÁČĎÉĚÍŇŘŠŤÚŮÝŽŐŰÖÜÄ")
+_EUROPEAN = (
+    ("cp1252", _WESTERN),
+    ("iso-8859-15", _WESTERN),
+    ("cp1250", _CENTRAL),
+    ("iso-8859-2", _CENTRAL),
+    ("cp850", _WESTERN),
+    ("mac_roman", _WESTERN),
+)
+_SIGNS = set("€£¥§°©®™«»“”„‘’–—…º²³½¼¾±×·•¿¡ª\u00a0")
+_OTHERS = ["cp1251", "koi8_r", "cp866", "iso8859_5", "cp1253", "cp1254", "cp1255", "cp1256",
+           "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "cp874"]  # fmt: skip
+_ENOUGH = 0.8
+_SOME = 64 * 1024
+
+
+def find_encoding(sample: bytes) -> Finding:
+    """The encoding of the sample, which may be cut in the middle of a character."""
+    for mark, name in _MARKS:
+        if sample.startswith(mark):
+            return _finding(name, 1.0, "the file starts with a byte order mark")
+    wide = _wide(sample)
+    if wide is not None:
+        return wide
+    if sample.isascii():
+        return _finding("utf-8", 0.9, "only ASCII so far, which nearly every encoding contains")
+    wrong, right = _utf8_places(sample)
+    if right and wrong <= right * 0.05:
+        if not wrong:
+            sure = 0.99 if right > 2 else 0.9
+            return _finding("utf-8", sure, f"{right:,} characters beyond ASCII are valid UTF-8")
+        return _finding(
+            "utf-8", 0.8, f"{right:,} characters are valid UTF-8, and {wrong:,} places are not"
+        )
+    return _single(sample)
+
+
+def _finding(name: str, confidence: float, evidence: str) -> Finding:
+    return Finding(what="encoding", value=name, confidence=confidence, evidence=evidence)
+
+
+def _wide(sample: bytes) -> Finding | None:
+    """UTF-16 or UTF-32 without a byte order mark: every second byte, or three of four, is NUL."""
+    head = sample[: len(sample[:4096]) // 4 * 4]
+    if len(head) < 8 or head.count(0) < len(head) * 0.3:
+        return None
+    nul = [sum(byte == 0 for byte in head[at::4]) / (len(head) // 4) for at in range(4)]
+    few = 0.2
+    shapes = {
+        "utf-32-le": nul[0] < few and min(nul[1:]) > 1 - few,
+        "utf-32-be": nul[3] < few and min(nul[:3]) > 1 - few,
+        "utf-16-le": max(nul[0], nul[2]) < few and min(nul[1], nul[3]) > 1 - few,
+        "utf-16-be": max(nul[1], nul[3]) < few and min(nul[0], nul[2]) > 1 - few,
+    }
+    for name, fits in shapes.items():
+        if fits:
+            return _finding(name, 0.95, "NUL bytes stand where its Latin letters have them")
+    return None
+
+
+def _utf8_places(sample: bytes) -> tuple[int, int]:
+    """How many places are not UTF-8, and how many characters beyond ASCII are."""
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample)
+    wrong = len(re.findall("\ufffd+", text)) - len(re.findall(b"(?:\xef\xbf\xbd)+", sample))
+    right = sum(not char.isascii() for char in text) - text.count("\ufffd")
+    return max(wrong, 0), right
+
+
+def _single(sample: bytes) -> Finding:
+    """The single- or double-byte encoding that makes the most sense of the bytes."""
+    some = _around_high_bytes(sample)
+    scores = {name: _sense(some, name, letters) for name, letters in _EUROPEAN}
+    best = max(scores, key=lambda name: scores[name])
+    if scores[best] >= _ENOUGH and not _foreign(some):
+        same = {name for name in scores if _same(some, name, best)}
+        others = [scores[name] for name in scores if name not in same]
+        sure = min(0.95, 0.6 + scores[best] - max(others, default=0.0))
+        words = f"{scores[best]:.0%} of the characters beyond ASCII make sense where they stand"
+        return _finding(best, round(sure, 2), words)
+    from charset_normalizer import from_bytes
+
+    match = from_bytes(some, cp_isolation=_OTHERS, threshold=0.5).best()
+    if match is None:
+        return _finding("cp1252", 0.2, "no encoding makes sense of the bytes beyond ASCII")
+    return _finding(match.encoding, 0.6, "charset-normalizer finds the text most orderly in it")
+
+
+def _around_high_bytes(sample: bytes) -> bytes:
+    """The lines that have bytes beyond ASCII, up to 64 KB of them."""
+    kept, size = [], 0
+    for line in sample.splitlines(keepends=True):
+        if not line.isascii():
+            kept.append(line)
+            size += len(line)
+            if size > _SOME:
+                break
+    return b"".join(kept)
+
+
+def _foreign(some: bytes) -> bool:
+    """Whether whole words are beyond ASCII, as in no language of Western or Central Europe."""
+    runs = re.findall(rb"[\x80-\xff]+", some)
+    long = sum(len(run) for run in runs if len(run) > 2)
+    return long > 0.5 * sum(map(len, runs))
+
+
+def _same(some: bytes, one: str, other: str) -> bool:
+    return some.decode(one, "replace") == some.decode(other, "replace")
+
+
+def _sense(some: bytes, encoding: str, letters: set[str]) -> float:
+    """The share of characters beyond ASCII that stand where such characters do."""
+    text = f" {some.decode(encoding, 'replace')} "
+    points = [
+        _point(text[at - 1], char, text[at + 1], letters)
+        for at, char in enumerate(text)
+        if not char.isascii()
+    ]
+    return sum(points) / len(points) if points else 0.0
+
+
+def _point(before: str, char: str, after: str, letters: set[str]) -> float:
+    if char.isalpha() and char not in "ªº":
+        shouted = char.isupper() and before.islower()
+        lone = not before.isalpha() and not after.isalpha()
+        return 0.0 if shouted or lone else (1.0 if char in letters else 0.4)
+    inside = before.isalpha() and after.isalpha() and char not in "’·"
+    if char == "¤" or char not in _SIGNS or inside:
+        return 0.0
+    return 1.0

@@ -1,0 +1,307 @@
+"""Layout: what of a table is preamble, header, rows, footer and totals."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.detect.dialect import Record
+from pipelines.detect.found import Finding
+from pipelines.detect.kinds import TYPED, kind_of
+
+_FIRST = 60
+_HEADER_LINES = 4
+_FOOTER_LINES = 10
+_TOTALS = re.compile(
+    r"(?i)(grand |sub-?|sum )?(total|totals|totales|totaux|totale|gesamt|gesamtsumme|summe|suma|sum"
+    r"|insgesamt|somme|totaal|razem)\b.*"
+)
+_COMMENTS = ("#", "//", "--", "%", "'")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are: `preamble` lines before the header, `header` lines of it (0: none), and
+    the rows' records. `comment` starts lines to be passed over. With `trailing`, every line ends
+    with a delimiter that means nothing."""
+
+    preamble: int
+    header: int
+    footer: int
+    totals: str
+    comment: str
+    trailing: bool
+    width: int
+    names: tuple[str, ...]
+    rows: tuple[Record, ...]
+    ragged: int
+    findings: tuple[Finding, ...]
+
+
+def find_layout(found: Sequence[Record], *, at_end: bool) -> Layout:
+    """The layout of the sample's records; `at_end` says that the last of them end the file."""
+    comment, found = _without_comments(found)
+    width = _width(found)
+    trailing = _is_trailing(found, width)
+    if trailing:
+        width -= 1
+        found = [_cut(each, width) for each in found]
+    usual = _usual_kinds(found, width)
+    first = _after_header(found, _first_row(found, width, usual), width)
+    start, sure, why = _header_start(found, first, width, usual)
+    names = _joined([each.cells for each in found[start:first]], width)
+    tail, totals = _footer(found[first:], width, usual) if at_end else (0, "")
+    rows = list(found[first : len(found) - tail] if tail else found[first:])
+    if totals:
+        rows = [each for each in rows if not re.match(totals, each.cells[0].strip())]
+    if first > start:
+        heads = [each.cells for each in found[start:first]]
+        rows = [each for each in rows if each.cells not in heads]
+    preamble = found[start].line - 1 if found and start < len(found) else 0
+    fit = [each for each in rows if len(each.cells) == width]
+    layout = Layout(
+        preamble=preamble if start else 0,
+        header=first - start,
+        footer=tail,
+        totals=totals,
+        comment=comment,
+        trailing=trailing,
+        width=width,
+        names=names,
+        rows=tuple(rows),
+        ragged=len(rows) - len(fit),
+        findings=(),
+    )
+    said = _findings(layout, sure, why, rows, comment)
+    return Layout(**{name: getattr(layout, name) for name in Layout.__slots__[:-1]}, findings=said)
+
+
+def _without_comments(found: Sequence[Record]) -> tuple[str, list[Record]]:
+    """The mark that starts comment lines, and the records without them."""
+    for mark in _COMMENTS:
+        marked = [each for each in found if each.cells[0].startswith(mark)]
+        others = [each for each in found if not each.cells[0].startswith(mark)]
+        if not marked or len(marked) >= len(others):
+            continue
+        width = _width(others)
+        # A line of the table's own width that opens the file is a header such as "#id,name".
+        if all(len(each.cells) != width or width == 1 for each in marked):
+            return mark, others
+    return "", list(found)
+
+
+def _width(found: Sequence[Record]) -> int:
+    """The number of cells that most records have."""
+    counts = Counter(len(each.cells) for each in found)
+    if not counts:
+        return 0
+    return max(counts, key=lambda wide: (counts[wide] * (0.5 if wide == 1 else 1), wide))
+
+
+def _is_trailing(found: Sequence[Record], width: int) -> bool:
+    """Whether every row of the usual width ends with an empty cell that has no name: the header
+    ends so too, or has one cell less."""
+    usual = [each.cells for each in found if len(each.cells) == width]
+    if width < 3 or len(usual) < 2 or any(cells[-1].strip() for cells in usual):
+        return False
+    head = next((each.cells for each in found if _near(each.cells, width)), usual[0])
+    named = _filled(head) == width - 1 and len(head) in (width - 1, width)
+    return named and _heads(head, width)
+
+
+def _cut(record: Record, width: int) -> Record:
+    if len(record.cells) > width and not record.cells[-1].strip():
+        return Record(record.line, record.lines, record.cells[:-1])
+    return record
+
+
+def _usual_kinds(found: Sequence[Record], width: int) -> list[frozenset[str]]:
+    """For each column the kinds that most of its cells are of; empty if it is text."""
+    rows = [each.cells for each in found if len(each.cells) == width]
+    body = rows[len(rows) // 4 :] if len(rows) > 3 else rows[1:] or rows
+    usual = []
+    for at in range(width):
+        kinds = Counter(kind_of(cells[at].strip()) for cells in body)
+        filled = sum(kinds.values()) - kinds["empty"]
+        typed = {kind for kind in kinds if kind in TYPED and kinds[kind] >= 0.3 * filled}
+        enough = sum(kinds[kind] for kind in typed) >= 0.6 * filled
+        usual.append(frozenset(typed) if typed and enough and filled else frozenset())
+    return usual
+
+
+def _fits(cells: Sequence[str], usual: Sequence[frozenset[str]]) -> float | None:
+    """The share of the cells in typed columns that are of their column's kind; None if none is."""
+    pairs = [
+        (kind_of(cell.strip()), kinds)
+        for cell, kinds in zip(cells, usual, strict=False)
+        if kinds and cell.strip()
+    ]
+    if not pairs:
+        return None
+    return sum(kind in kinds for kind, kinds in pairs) / len(pairs)
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in cells)
+
+
+def _near(cells: Sequence[str], width: int) -> bool:
+    return abs(len(cells) - width) <= max(1, width // 5)
+
+
+def _first_row(found: Sequence[Record], width: int, usual: Sequence[frozenset[str]]) -> int:
+    """The position of the first data row."""
+    typed = any(usual)
+    for at, each in enumerate(found[:_FIRST]):
+        if not _near(each.cells, width):
+            continue
+        fits = _fits(each.cells, usual)
+        enough = _filled(each.cells) >= min(width, max(1, width // 3))
+        if typed and enough and fits is not None and fits >= 0.5:
+            return at + 1 if _is_of_years(each.cells, found[at + 1 :]) else at
+    if typed:
+        # No row of the sample is like the usual: there is a header and nothing else.
+        return min(len(found), 1)
+    start = next(
+        (
+            at
+            for at, each in enumerate(found[:_FIRST])
+            if _near(each.cells, width) and _filled(each.cells) >= max(1, (width + 1) // 2)
+        ),
+        0,
+    )
+    return min(len(found), start + 1) if _names_only(found[start:], width) else start
+
+
+def _is_of_years(cells: Sequence[str], below: Sequence[Record]) -> bool:
+    """Whether a line of numbers is a header all the same: years, as in `area,2025,2026`."""
+    years = [int(cell) for cell in cells if re.fullmatch(r"(19|20)\d\d", cell.strip())]
+    steps = {after - before for before, after in itertools.pairwise(years)}
+    numbers = sum(kind_of(cell.strip()) == "number" for cell in cells)
+    if len(years) < 2 or len(years) != numbers or len(steps) != 1 or 0 in steps:
+        return False
+    return not any(set(map(str, years)) & set(each.cells) for each in below[:5])
+
+
+def _after_header(found: Sequence[Record], first: int, width: int) -> int:
+    """The first row again, after a look at the lines above it: a broken row is no header."""
+    for at in range(first - 1, -1, -1):
+        cells = found[at].cells
+        if _near(cells, width) and _heads(cells, width) and _filled(cells) * 2 >= width:
+            return at + 1
+    return first
+
+
+def _names_only(found: Sequence[Record], width: int) -> bool:
+    """Whether, in a table of nothing but text, the first record reads like names of columns."""
+    if not found:
+        return False
+    cells = [cell.strip() for cell in found[0].cells]
+    below = [each.cells for each in found[1:] if len(each.cells) == width]
+    again = sum(
+        any(row[at].strip() == cell for row in below) for at, cell in enumerate(cells[:width])
+    )
+    named = sum(kind_of(cell) in ("word", "text", "code", "empty") for cell in cells)
+    short = all(len(cell) <= 60 for cell in cells)
+    once = len(set(cells)) == len(cells)
+    return once and short and named == len(cells) and again <= len(cells) * 0.3
+
+
+def _header_start(
+    found: Sequence[Record], first: int, width: int, usual: Sequence[frozenset[str]]
+) -> tuple[int, float, str]:
+    """Where the header starts (`first` itself if there is none), how sure that is, and why."""
+    if first == 0:
+        return 0, (0.9 if any(usual) else 0.6), "the first line is a row like those below it"
+    start = first - 1
+    if _filled(found[start].cells) < max(1, (min(width, len(found[start].cells)) + 1) // 2):
+        return first, 0.6, "the lines above the first row name no columns"
+    while (
+        start > 0
+        and first - start < _HEADER_LINES
+        and len(found[start - 1].cells) == width
+        and found[start - 1].line + found[start - 1].lines == found[start].line
+        and _heads(found[start - 1].cells, width)
+    ):
+        start -= 1
+    if not any(usual):
+        return start, 0.65, "its cells read like names, and none comes again below"
+    return start, 0.95, "its cells are names where the rows below hold numbers, dates or addresses"
+
+
+def _heads(cells: Sequence[str], width: int) -> bool:
+    """Whether a line above a header belongs to it: names or groups, not a title or a note."""
+    filled = _filled(cells)
+    return filled >= max(2, (width + 2) // 3) and all(
+        kind_of(cell.strip()) in ("word", "text", "code", "empty", "date") or len(cell) <= 12
+        for cell in cells
+    )
+
+
+def _joined(heads: Sequence[Sequence[str]], width: int) -> tuple[str, ...]:
+    """The names of the columns: a header's lines joined by a space."""
+    wide = max((len(cells) for cells in heads), default=0)
+    return tuple(
+        " ".join(cells[at].strip() for cells in heads if at < len(cells) and cells[at].strip())
+        for at in range(wide)
+    )
+
+
+def _footer(rows: Sequence[Record], width: int, usual: Sequence[frozenset[str]]) -> tuple[int, str]:
+    """How many lines after the last row are none, and the pattern of totals among them."""
+    tail = 0
+    totals = ""
+    for each in reversed(rows[-_FOOTER_LINES:]):
+        cells = each.cells
+        first = cells[0].strip()
+        if width > 1 and _TOTALS.fullmatch(first):
+            word = re.match(r"\W*\w+", first)
+            totals = f"(?i){re.escape(word[0])}\\b" if word else totals
+            continue
+        fits = _fits(cells, usual)
+        sparse = _filled(cells) <= max(1, width // 3)
+        if len(rows) > 2 and width > 1 and sparse and (len(cells) != width or not fits):
+            tail += each.lines
+        else:
+            break
+    return tail, totals
+
+
+def _findings(
+    layout: Layout, sure: float, why: str, rows: Sequence[Record], comment: str
+) -> tuple[Finding, ...]:
+    found = []
+    if layout.preamble:
+        found.append(_found("preamble", f"{layout.preamble} lines", 0.85, "above the header"))
+    if layout.header == 0:
+        value = "none"
+    elif layout.header == 1:
+        value = f"line {layout.preamble + 1}"
+    else:
+        value = f"{layout.header} lines from line {layout.preamble + 1}"
+        sure = min(sure, 0.8)
+    found.append(_found("header", value, sure, why))
+    if layout.totals:
+        found.append(_found("totals", layout.totals, 0.85, "the last rows add up the others"))
+    if layout.footer:
+        words = "at the end, not like the rows above"
+        found.append(_found("footer", f"{layout.footer} lines", 0.8, words))
+    if comment:
+        found.append(_found("comments", comment, 0.85, "lines that start with it are no rows"))
+    if layout.trailing:
+        words = "every line ends with a delimiter and nothing after it"
+        found.append(_found("trailing delimiter", "yes", 0.85, words))
+    if layout.ragged:
+        words = (
+            f"line {next(each.line for each in rows if len(each.cells) != layout.width):,} is the"
+            f" first with other than {layout.width} cells"
+        )
+        found.append(_found("ragged rows", f"{layout.ragged:,} of {len(rows):,}", 1.0, words))
+    return tuple(found)
+
+
+def _found(what: str, value: str, confidence: float, evidence: str) -> Finding:
+    return Finding(what=what, value=value, confidence=confidence, evidence=evidence)
