@@ -19,6 +19,7 @@ COMMANDS = {
     "show": ("entrypoints.cli.files", "show", "One file: its timeline and rejected rows."),
     "retry": ("entrypoints.cli.files", "retry", "Send a file on its way again."),
     "resume": ("entrypoints.cli.files", "resume", "Let a stopped feed run again."),
+    "infer": ("entrypoints.cli.infer", "infer", "What a file is; proposes a contract for it."),
     "plan": ("entrypoints.cli.tables", "plan", "What the warehouse lacks."),
     "apply": ("entrypoints.cli.tables", "apply", "Make the tables and the ledger."),
     "config": ("entrypoints.cli.setup", "config", "The effective configuration."),

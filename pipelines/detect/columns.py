@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.detect.dates import find_dates, shown_format
+from pipelines.detect.dates import find_dates, shown_format, span
 from pipelines.detect.found import FoundColumn
 from pipelines.detect.numbers import NumberStyle, find_numbers
 from schemas.contract import Type
@@ -210,8 +210,14 @@ def _as_date(column: FoundColumn, cells: _Cells, day_first: bool | None) -> Foun
     if ambiguous:
         said += f"; {shown_format(style.rivals[0])} reads them as well: ASK THE SENDER"
     sure = 0.5 if ambiguous else 0.98 * _share(read, cells)
+    first, last, days = ("", "", 0)
+    if style.type is not Type.TIME:
+        first, last, days = span(cells.filled, style.formats, style.locale)
     return replace(
         column,
+        first=first,
+        last=last,
+        days=days,
         type=style.type,
         formats=style.formats,
         locale=style.locale,

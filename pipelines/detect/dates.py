@@ -212,6 +212,18 @@ def _type_of(form: str) -> Type:
     return Type.DATETIME if "%H" in form or "%I" in form else Type.DATE
 
 
+def span(cells: Iterable[str], formats: Sequence[str], locale: str) -> tuple[str, str, int]:
+    """The first and the last day of the cells (ISO 8601), and how many days there are."""
+    days = set()
+    for cell in set(cells):
+        if not formats and _is_iso(cell):
+            days.add(cell[:10])
+            continue
+        moments = (_moment(cell, form, locale) for form in formats if len(cell) <= _LONGEST)
+        days.update(moment.date().isoformat() for moment in moments if moment is not None)
+    return (min(days), max(days), len(days)) if days else ("", "", 0)
+
+
 _JAVA = {
     "%Y": "yyyy", "%y": "yy", "%m": "MM", "%d": "dd", "%B": "MMMM", "%b": "MMM", "%H": "HH",
     "%I": "hh", "%M": "mm", "%S": "ss", "%f": "SSSSSS", "%p": "a", "%z": "XX",

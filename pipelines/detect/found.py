@@ -26,6 +26,7 @@ class FoundColumn:
     `header` is the cell as it stands in the file, `name` a name BigQuery takes. `seen` counts the
     cells looked at, `empty` those that are empty or a null word. `evidence` is a sentence for the
     contract's comment. `distinct` is true if no value came twice.
+    `first` and `last` are the first and last day of dates, `days` how many there are.
     """
 
     name: str
@@ -45,7 +46,7 @@ class FoundColumn:
     nulls: tuple[str, ...] = ()
     first: str = ""
     last: str = ""
-    partitions: int = 0
+    days: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,223 @@
+"""A contract proposed from what was detected: ODCS YAML with the evidence in comments."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import uuid
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from pipelines.detect.file import key_candidates, partition_candidate
+from pipelines.detect.found import Detected, FoundColumn
+from schemas.contract import Type, Window
+from schemas.dialect import Dialect, Numbers
+
+_LOGICAL = {
+    Type.INT64: "integer",
+    Type.FLOAT64: "number",
+    Type.NUMERIC: "number",
+    Type.BIGNUMERIC: "number",
+    Type.BOOL: "boolean",
+    Type.STRING: "string",
+    Type.DATE: "date",
+    Type.DATETIME: "timestamp",
+    Type.TIMESTAMP: "timestamp",
+    Type.TIME: "time",
+    Type.JSON: "object",
+}
+_ENOUGH_ROWS = 20
+"""A column is proposed as required when so many rows had it filled."""
+_MANY_DAYS = 1500
+_UNSURE = 0.75
+_COLUMN = 6
+
+
+def propose(detected: Detected, name: str, origin: str, today: date) -> str:
+    """The YAML of a contract `name` for files like the one detected; `origin` is its name."""
+    table = CommentedMap(name=name, physicalName=name, physicalType="table")
+    table["customProperties"] = CommentedSeq([_dialect_property(detected)])
+    part = _partition(detected, table, today)
+    properties = CommentedSeq()
+    table["properties"] = properties
+    for at, column in enumerate(detected.columns):
+        properties.append(_column(column, detected))
+        properties.yaml_set_comment_before_after_key(
+            at, before=_wrapped(column.evidence), indent=_COLUMN
+        )
+    if part is not None:
+        _mark_partition(properties, part, today)
+    document = CommentedMap(
+        apiVersion="v3.1.0",
+        kind="DataContract",
+        id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"waybill:{name}")),
+        name=name,
+        version="1.0.0",
+        status="draft",
+        schema=CommentedSeq([table]),
+    )
+    document.yaml_set_start_comment(_opening(detected, origin))
+    return _dumped(document)
+
+
+def _opening(detected: Detected, origin: str) -> str:
+    """What stands above the contract: where it is from, and what to ask."""
+    part = "all there are" if detected.complete else "its beginning, middle and end"
+    lines = [
+        f"Proposed by `waybill infer` from {origin}: {detected.rows:,} rows were read, {part}.",
+        "It is a guess from one file. Read it, correct it, describe table and columns.",
+    ]
+    unsure = [each for each in detected.findings if each.confidence < _UNSURE]
+    for each in unsure:
+        lines.append(f"Not sure ({each.confidence:.0%}): {each.what} {each.value}: {each.evidence}")
+    keys = key_candidates(detected.columns)
+    if keys:
+        lines.append(
+            f"To replace rows that come again, set primaryKey: true; {keys[0].name} had no value"
+            " twice."
+        )
+    return "\n".join(map(_wrapped, lines))
+
+
+def _dialect_property(detected: Detected) -> CommentedMap:
+    dialect = detected.dialect
+    value = _dialect_value(dialect)
+    for each in detected.findings:
+        key = _KEYS.get(each.what)
+        if key in value:
+            value.yaml_add_eol_comment(
+                _printable(f"{each.confidence:.0%} sure: {each.evidence}"), key, column=0
+            )
+    ragged = next((each for each in detected.findings if each.what == "ragged rows"), None)
+    if ragged is not None:
+        words = (
+            f"{ragged.value} rows have too few or too many cells; each is rejected, with a reason.\n"
+            "`ragged: pad` fills short rows with nulls and `extra: keep` cuts long ones: only if\n"
+            "it is always the last cells that are missing or too many."
+        )
+        value.yaml_set_comment_before_after_key(next(iter(value)), before=words, indent=10)
+    entry = CommentedMap(property="dialect")
+    entry["value"] = value
+    return entry
+
+
+_KEYS = {
+    "encoding": "encoding",
+    "delimiter": "delimiter",
+    "quote": "quote",
+    "escape": "escape",
+    "line ends": "line_end",
+    "preamble": "preamble",
+    "header": "header",
+    "footer": "footer",
+    "totals": "totals",
+    "comments": "comment",
+    "trailing delimiter": "trailing_delimiter",
+    "numbers": "numbers",
+    "sheet": "sheet",
+}
+
+
+def _dialect_value(dialect: Dialect) -> CommentedMap:
+    """Encoding, delimiter and quote always; the rest where it is not the default."""
+    plain, usual = asdict(dialect), asdict(Dialect())
+    value = CommentedMap()
+    always = ("encoding", "delimiter", "quote") if dialect.format == "delimited" else ()
+    for field in fields(Dialect):
+        key = field.name
+        if key in always or plain[key] != usual[key]:
+            value[key] = _plain(plain[key], usual[key])
+    return value
+
+
+def _plain(value: Any, usual: Any = None) -> Any:
+    """A value for YAML: lists in one line, and of a mapping what is not the default."""
+    if isinstance(value, dict):
+        kept = CommentedMap(
+            {key: _plain(each) for key, each in value.items() if each != (usual or {}).get(key)}
+        )
+        kept.fa.set_flow_style()
+        return kept
+    if isinstance(value, tuple | list):
+        listed = CommentedSeq(value)
+        listed.fa.set_flow_style()
+        return listed
+    return str(value) if isinstance(value, str) else value
+
+
+def _column(column: FoundColumn, detected: Detected) -> CommentedMap:
+    found = CommentedMap(
+        name=column.name,
+        logicalType=_LOGICAL[column.type],
+        physicalType=str(column.type),
+    )
+    if column.empty == 0 and column.seen >= _ENOUGH_ROWS:
+        found["required"] = True
+    own: dict[str, Any] = {}
+    if column.header.casefold() != column.name.casefold() and detected.dialect.header:
+        own["headers"] = (column.header,)
+    if column.formats:
+        own["formats"] = column.formats
+    if column.locale != "en":
+        own["locale"] = column.locale
+    if column.numbers is not None:
+        own["numbers"] = asdict(column.numbers)
+    if column.booleans is not None:
+        own["booleans"] = asdict(column.booleans)
+    if own:
+        usual = {"numbers": asdict(Numbers())}
+        found["customProperties"] = [
+            CommentedMap(property=key, value=_plain(value, usual.get(key)))
+            for key, value in own.items()
+        ]
+    return found
+
+
+def _partition(detected: Detected, table: CommentedMap, today: date) -> FoundColumn | None:
+    """The column to partition by, if there is a clear one."""
+    part = partition_candidate(detected.columns)
+    if part is not None and part.days > _MANY_DAYS and _inside(part, today):
+        table["customProperties"].append(CommentedMap(property="partitionBy", value="MONTH"))
+    return part
+
+
+def _inside(column: FoundColumn, today: date) -> bool:
+    """Whether all its days are inside the window that contracts allow by default."""
+    window = Window()
+    first, last = int(column.first[:4]), int(column.last[:4])
+    return first >= today.year - window.years_back + 1 and last <= today.year
+
+
+def _mark_partition(properties: CommentedSeq, part: FoundColumn, today: date) -> None:
+    at = next(at for at, each in enumerate(properties) if each["name"] == part.name)
+    words = f"days from {part.first} to {part.last}"
+    if _inside(part, today):
+        properties[at].insert(3, "partitioned", True, comment=f"{words}; tables keep their choice")
+        return
+    properties[at].yaml_add_eol_comment(
+        f"partitioned: true? {words}; see `window`", "physicalType", column=0
+    )
+
+
+def _dumped(document: CommentedMap) -> str:
+    yaml = YAML(typ="rt")
+    yaml.width = 100
+    yaml.allow_unicode = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def _printable(text: str) -> str:
+    """The text in one line without control characters: cells come from strangers."""
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def _wrapped(text: str) -> str:
+    """Printable text in lines that fit a screen."""
+    return "\n".join(textwrap.wrap(_printable(text), 86))
