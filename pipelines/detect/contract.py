@@ -95,7 +95,7 @@ def _dialect_property(detected: Detected) -> CommentedMap:
     ragged = next((each for each in detected.findings if each.what == "ragged rows"), None)
     if ragged is not None:
         words = (
-            f"{ragged.value} rows have too few or too many cells; each is rejected, with a reason.\n"
+            f"{ragged.value} rows have too few or too many cells; each is rejected.\n"
             "`ragged: pad` fills short rows with nulls and `extra: keep` cuts long ones: only if\n"
             "it is always the last cells that are missing or too many."
         )
