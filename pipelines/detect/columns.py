@@ -162,8 +162,12 @@ def _share(read: int, cells: _Cells) -> float:
     return read / len(cells.filled)
 
 
-def _first_bad(cells: _Cells, find: Callable[[Sequence[str]], tuple[object, int]]) -> str | None:
-    """The first cell that is nothing of the kind that `find` looks for."""
+def _first_bad(
+    read: int, cells: _Cells, find: Callable[[Sequence[str]], tuple[object, int]]
+) -> str | None:
+    """The first cell that is nothing of the kind that `find` looks for, if not all are."""
+    if read == len(cells.filled):
+        return None
     return next((cell for cell in cells.filled if not find([cell])[1]), None)
 
 
@@ -203,7 +207,7 @@ def _as_date(column: FoundColumn, cells: _Cells, day_first: bool | None) -> Foun
     shapes = [shown_format(form) for form in style.formats] or ["ISO 8601"]
     what = {Type.TIME: "times of day"}.get(style.type, "dates" if style.type is Type.DATE else
             "times with a zone" if style.type is Type.TIMESTAMP else "dates and times")  # fmt: skip
-    said = _words(read, cells, f"{what} {' or '.join(shapes)}", _first_bad(cells, find_dates))
+    said = _words(read, cells, f"{what} {' or '.join(shapes)}", _first_bad(read, cells, find_dates))
     if style.locale != "en":
         said += f" with {style.locale} month names"
     ambiguous = bool(style.rivals) and day_first is None
@@ -249,7 +253,7 @@ def _as_number(column: FoundColumn, cells: _Cells, decimal: str) -> FoundColumn 
         kind = Type.INT64 if whole else Type.NUMERIC
     if whole and (style.whole > 19 or numbers.symbols):
         kind = Type.NUMERIC
-    said = _words(read, cells, what, _first_bad(cells, find_numbers)) + _written(style)
+    said = _words(read, cells, what, _first_bad(read, cells, find_numbers)) + _written(style)
     if style.ambiguous:
         said += "; decimals or thousands? ASK THE SENDER"
     sure = 0.5 if style.ambiguous else 0.97 * _share(read, cells)

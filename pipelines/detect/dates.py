@@ -22,11 +22,21 @@ _NAMED_DAYS = (
     "%d %B %Y", "%d-%B-%Y", "%B %d, %Y", "%d. %B %Y", "%d de %B de %Y", "%d %B, %Y", "%Y-%b-%d",
     "%b-%d-%Y", "%d. %b %Y", "%d%b%Y",
 )  # fmt: skip
-_CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%I:%M%p", "%H.%M")
+_CLOCKS = (
+    "%H:%M:%S",
+    "%H:%M",
+    "%H:%M:%S.%f",
+    "%I:%M:%S %p",
+    "%I:%M %p",
+    "%I:%M%p",
+    "%H.%M.%S",
+    "%H.%M",
+)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 _CLOCK = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
 _ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
+_DIRECTIVE = re.compile(r"%[a-zA-Z]")
 _TRIED = 40
 _LONGEST = 60
 
@@ -57,7 +67,9 @@ def find_dates(
         return DateStyle(Type.TIME, (), "en"), clock
     counts = Counter(cells)
     few = list(counts)[:: max(1, len(counts) // _TRIED)][: 2 * _TRIED]
-    tried = [(*key, sum(_reads(cell, *key) for cell in few)) for key in _candidates(few)]
+    signs = set(map(_signs, few))
+    likely = [key for key in _candidates(few) if _signs(_DIRECTIVE.sub("0", key[0])) in signs]
+    tried = [(*key, sum(_reads(cell, *key) for cell in few)) for key in likely]
     # What reads only some cells may still be one half of a mixed column.
     full = {
         (form, locale): frozenset(cell for cell in counts if _reads(cell, form, locale))
@@ -92,6 +104,11 @@ def _best(
     if size < 0.5 * total:
         return None, 0
     return DateStyle(_type_of(form), tuple(formats), locale, rivals), size
+
+
+def _signs(text: str) -> frozenset[str]:
+    """The signs between the digits: a format with other signs than the cells need not be tried."""
+    return frozenset(char for char in text if char in "/.,:") | frozenset("-"[: "-" in text[:9]])
 
 
 def _candidates(cells: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,7 @@ _RARE = 0.85
 _SINGLES = ",;\t|:~^!#&*=\x01\x02\x1e\x1f¦§¬·•þ\u0014 "
 _TOGETHER = re.compile(r"[^\w\s\"'`.+$€£%()\\/<>@?-]{2,4}")
 _QUOTES = ('"', "'", "`", "")
-_STAND_IN = "\ue000"
+_STAND_IN, _CR = "\ue000", "\ue001"
 _CREDIT = {
     "number": 1.0, "moment": 1.0, "date": 1.0, "time": 1.0, "address": 1.0,
     "code": 0.95, "word": 0.95, "empty": 0.8, "text": 0.7, "blank-edged": 0.3,
@@ -53,7 +53,8 @@ def find_dialect(text: str) -> tuple[Dialect, list[Finding]]:
     for each of them."""
     line_end, ends = _line_end(text)
     sample = _sample(text, line_end)
-    tries = sorted(_tries(sample, line_end), key=lambda each: -each.score)
+    cut = len(sample) < len(text)
+    tries = sorted(_tries(sample, line_end, cut), key=lambda each: -each.score)
     if not tries:
         return Dialect(line_end=line_end), [ends]
     best = tries[0]
@@ -70,7 +71,8 @@ def records(text: str, dialect: Dialect) -> Iterator[Record]:
     stand_in = _STAND_IN if len(dialect.delimiter) > 1 else None
     fed = [line.replace(dialect.delimiter, stand_in) for line in lines] if stand_in else lines
     reader = csv.reader(
-        (line + "\n" for line in fed),
+        # A lone CR within a line would end the record; it is part of a cell.
+        (line.replace("\r", _CR) + "\n" for line in fed),
         delimiter=stand_in or dialect.delimiter,
         quotechar=dialect.quote or None,
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
@@ -85,6 +87,8 @@ def records(text: str, dialect: Dialect) -> Iterator[Record]:
             return
         if stand_in:
             cells = [cell.replace(stand_in, dialect.delimiter) for cell in cells]
+        if "\r" in text:
+            cells = [cell.replace(_CR, "\r") for cell in cells]
         if cells:
             yield Record(start + 1, reader.line_num - start, cells)
 
@@ -128,7 +132,7 @@ def _sample(text: str, line_end: str) -> str:
     return some[: at + 1]
 
 
-def _tries(sample: str, line_end: str) -> Iterator[_Try]:
+def _tries(sample: str, line_end: str, cut: bool) -> Iterator[_Try]:
     lines = max(1, sum(1 for line in lines_of(sample, line_end) if line.strip()))
     for delimiter in _delimiters(sample):
         for quote in _QUOTES:
@@ -139,7 +143,7 @@ def _tries(sample: str, line_end: str) -> Iterator[_Try]:
                 dialect = Dialect(
                     delimiter=delimiter, quote=quote, escape=escape, line_end=line_end
                 )
-                yield _tried(sample, dialect, lines)
+                yield _tried(sample, dialect, lines, cut)
 
 
 def _delimiters(sample: str) -> Iterator[str]:
@@ -171,12 +175,15 @@ def _escapes(sample: str, quote: str) -> list[str]:
     return ["", *(char for char in "\\\0" if char + quote in sample)]
 
 
-def _tried(sample: str, dialect: Dialect, lines: int) -> _Try:
+def _tried(sample: str, dialect: Dialect, lines: int, cut: bool) -> _Try:
     """How good a table the dialect makes of the sample."""
     found = list(records(sample, dialect))
+    if cut and len(found) > 1 and found[-1].lines > 1:
+        # A cell that is still open where the sample ends says nothing.
+        lines -= found.pop().lines
     by_width: Counter[int] = Counter()
     for each in found:
-        by_width[len(each.cells)] += each.lines if each.lines <= 50 else 1
+        by_width[len(each.cells)] += each.lines
     if not by_width:
         return _Try(dialect, 0.0, 0, 0.0)
     width = max(by_width, key=lambda wide: by_width[wide] * _shape(wide))

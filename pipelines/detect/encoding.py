@@ -32,8 +32,8 @@ _EUROPEAN = (
     ("mac_roman", _WESTERN),
 )
 _SIGNS = set("€£¥§°©®™«»“”„‘’–—…º²³½¼¾±×·•¿¡ª\u00a0")
-_OTHERS = ["cp1251", "koi8_r", "cp866", "iso8859_5", "cp1253", "cp1254", "cp1255", "cp1256",
-           "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "cp874"]  # fmt: skip
+_OTHERS = ["cp1251", "koi8_r", "cp866", "iso8859_5", "cp1253", "iso8859_7", "cp1254", "cp1255",
+           "cp1256", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "cp874"]  # fmt: skip
 _ENOUGH = 0.8
 _SOME = 64 * 1024
 

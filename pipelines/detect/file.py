@@ -62,6 +62,7 @@ def detect_text(stream: BinaryIO) -> Detected:
         header=header,
         rows=len(rows),
         complete=sample.complete,
+        ascii=sample.head.isascii(),
     )
 
 
@@ -90,7 +91,7 @@ def _rows(layout: Layout, sample: Sample, dialect: Dialect) -> list[list[str]]:
     rows = []
     step = max(1, -(-len(found) // _ROWS))
     for each in found[::step]:
-        cells = each.cells[:-1] if layout.trailing and not each.cells[-1] else each.cells
+        cells = each.cells[:width] if layout.trailing and not each.cells[-1] else each.cells
         if len(cells) == width and cells != heads:
             rows.append(cells)
     return rows

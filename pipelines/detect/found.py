@@ -54,7 +54,8 @@ class Detected:
     """Everything that was found in one file.
 
     `rows` is how many data rows were looked at; `complete` says that they are all there are.
-    `columns` is empty when the file holds nothing to tell columns from.
+    `columns` is empty when the file holds nothing to tell columns from. `ascii` says that no byte
+    was beyond ASCII, so that most encodings read the same.
     """
 
     dialect: Dialect
@@ -63,3 +64,4 @@ class Detected:
     header: tuple[str, ...]
     rows: int
     complete: bool
+    ascii: bool = False

@@ -14,8 +14,9 @@ _DAY = (
 )
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?: ?[aApP]\.?[mM]\.?)?"
 _ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?"
+_NOT_FINITE = "[+-]?(?i:nan|inf|infinity)"
 _KINDS = (
-    ("number", re.compile(rf"[-+(]?(?:{_SYMBOL} ?)?{_NUMBER}(?: ?{_SYMBOL})?[-)]?")),
+    ("number", re.compile(rf"[-+(]?(?:{_SYMBOL} ?)?{_NUMBER}(?: ?{_SYMBOL})?[-)]?|{_NOT_FINITE}")),
     ("moment", re.compile(rf"{_DAY}(?:[T ]|, ){_CLOCK}{_ZONE}")),
     ("date", re.compile(_DAY)),
     ("time", re.compile(_CLOCK)),

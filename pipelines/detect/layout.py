@@ -19,6 +19,10 @@ _TOTALS = re.compile(
     r"(?i)(grand |sub-?|sum )?(total|totals|totales|totaux|totale|gesamt|gesamtsumme|summe|suma|sum"
     r"|insgesamt|somme|totaal|razem)\b.*"
 )
+_NOTE = re.compile(
+    r"(?i)\W*(notes?|source|generated|exported|created|printed|rows?|records?|page|end|nota|fuente"
+    r"|quelle|hinweis|stand|legende?|copyright|©|\(c\)|\*)\b"
+)
 _COMMENTS = ("#", "//", "--", "%", "'")
 
 
@@ -43,7 +47,7 @@ class Layout:
 
 def find_layout(found: Sequence[Record], *, at_end: bool) -> Layout:
     """The layout of the sample's records; `at_end` says that the last of them end the file."""
-    comment, found = _without_comments(found)
+    comment, found = _without_comments([each for each in found if _filled(each.cells)])
     width = _width(found)
     trailing = _is_trailing(found, width)
     if trailing:
@@ -160,6 +164,7 @@ def _first_row(found: Sequence[Record], width: int, usual: Sequence[frozenset[st
             continue
         fits = _fits(each.cells, usual)
         enough = _filled(each.cells) >= min(width, max(1, width // 3))
+        enough = enough or (fits == 1.0 and len(each.cells) == width)
         if typed and enough and fits is not None and fits >= 0.5:
             return at + 1 if _is_of_years(each.cells, found[at + 1 :]) else at
     if typed:
@@ -204,10 +209,15 @@ def _names_only(found: Sequence[Record], width: int) -> bool:
     again = sum(
         any(row[at].strip() == cell for row in below) for at, cell in enumerate(cells[:width])
     )
-    named = sum(kind_of(cell) in ("word", "text", "code", "empty") for cell in cells)
+    named = all(
+        kind_of(cell) in ("word", "text", "code", "empty")
+        or not any(kind_of(row[at]) == kind_of(cell) for row in below)
+        for at, cell in enumerate(cells[:width])
+    )
     short = all(len(cell) <= 60 for cell in cells)
-    once = len(set(cells)) == len(cells)
-    return once and short and named == len(cells) and again <= len(cells) * 0.3
+    once = len(set(cells)) >= 0.7 * len(cells)
+    named = named or _is_of_years(cells, found[1:])
+    return once and short and named and again <= len(cells) * 0.3
 
 
 def _header_start(
@@ -261,9 +271,9 @@ def _footer(rows: Sequence[Record], width: int, usual: Sequence[frozenset[str]])
             word = re.match(r"\W*\w+", first)
             totals = f"(?i){re.escape(word[0])}\\b" if word else totals
             continue
-        fits = _fits(cells, usual)
-        sparse = _filled(cells) <= max(1, width // 3)
-        if len(rows) > 2 and width > 1 and sparse and (len(cells) != width or not fits):
+        alone = bool(first) and _filled(cells) == 1 and not _fits(cells, usual)
+        noted = len(cells) != width or len(first) > 60 or _NOTE.match(first)
+        if len(rows) > 2 and width > 1 and alone and noted:
             tail += each.lines
         else:
             break
