@@ -20,6 +20,7 @@ COMMANDS = {
     "retry": ("entrypoints.cli.files", "retry", "Send a file on its way again."),
     "resume": ("entrypoints.cli.files", "resume", "Let a stopped feed run again."),
     "infer": ("entrypoints.cli.infer", "infer", "What a file is; proposes a contract for it."),
+    "check": ("entrypoints.cli.check", "check", "What would become of a file; loads nothing."),
     "plan": ("entrypoints.cli.tables", "plan", "What the warehouse lacks."),
     "apply": ("entrypoints.cli.tables", "apply", "Make the tables and the ledger."),
     "config": ("entrypoints.cli.setup", "config", "The effective configuration."),
@@ -77,7 +78,9 @@ def cli(context: click.Context, path: Path) -> None:
 def main() -> None:
     """Run the command; a person's mistake becomes a message on stderr, never a traceback."""
     try:
-        cli.main(standalone_mode=False)
+        # Without click's standalone mode a command's own exit status comes back as a value.
+        status = cli.main(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -41,9 +41,10 @@ def evidence(path: Path, contract: Contract, language: str = "en") -> str | None
     """In words, how a file that could not be read differs from what its contract pins; None if
     nothing is clearly different, or the file cannot be looked at."""
     try:
-        found = disagreements(detect(path), contract)
+        detected = detect(path)
     except DataError:
         return None
+    found = disagreements(detected, contract) + column_disagreements(detected, contract)
     return "; ".join(each.said(language) for each in found[:3]) or None
 
 
@@ -128,8 +129,9 @@ def _of_layout(detected: Detected, contract: Contract) -> Iterator[Disagreement]
     sure = _confidence(detected, "header")
     if sure < _SURE or not detected.columns:
         return
-    named = any(each.what == "names twice" for each in detected.findings)
-    if pinned.header and not found.header and not named:
+    if any(each.what == "names twice" for each in detected.findings):
+        return
+    if pinned.header and not found.header:
         yield Disagreement(
             "header",
             f"{pinned.header} lines",

@@ -1,0 +1,206 @@
+"""check: the dry run of one file under a feed."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.check import Checked
+    from pipelines.feed import Feed
+    from schemas.contract import Contract
+    from schemas.limits import Limits
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--feed", "feed_name", required=True, help="The feed under which it would come.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def check(config: Path, file: Path, feed_name: str, as_json: bool) -> None:
+    """Say what would become of FILE under a feed: a dry run that loads nothing.
+
+    Runs the real checks, offline: no broker, ledger, warehouse or network. Exit status 1 when the
+    file would not be accepted whole.
+    """
+    from entrypoints.cli.screen import print_json, progress
+    from pipelines.check import check as checked_file
+    from schemas.file import Outcome
+
+    feed, contract, limits = _rules(config, feed_name)
+    with tempfile.TemporaryDirectory(prefix="waybill-check-") as folder, progress() as bar:
+        task = bar.add_task(f"checking {file.name[:30]}", total=None)
+        checked = checked_file(
+            file, feed, contract, limits, Path(folder), lambda: bar.advance(task)
+        )
+    if as_json:
+        print_json(_plain(checked, feed, contract))
+    else:
+        _print(checked, feed, contract)
+    if checked.outcome is not Outcome.ACCEPTED:
+        raise click.exceptions.Exit(1)
+
+
+def _rules(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
+    """The feed, its contract and the limits; nothing is connected to."""
+    from entrypoints.feeds import read_feeds
+    from entrypoints.settings import read_settings
+    from schemas.odcs import read_contracts
+
+    settings = read_settings(config)
+    contracts, _ = read_contracts(settings.folders.contracts)
+    feeds = read_feeds(settings.folders.feeds, contracts, settings.sources)
+    if name not in feeds:
+        raise click.ClickException(f"there is no feed {name}; the feeds are {', '.join(feeds)}")
+    return feeds[name], contracts[feeds[name].contract], settings.limits
+
+
+def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import console, printable
+
+    out = console()
+    name = escape(printable(checked.name))
+    out.print(
+        f"[bold]{name}[/] under feed {feed.name}, contract {contract.name}: {_verdict(checked)}"
+    )
+    if checked.reason:
+        out.print(f"  why      {escape(printable(checked.reason))}")
+    _print_counts(out, checked, contract)
+    _print_differences(out, checked)
+    _print_columns(out, checked)
+    if checked.rejects:
+        _print_rejects(out, checked)
+    if checked.quotas:
+        _print_quotas(out, checked)
+
+
+def _verdict(checked: Checked) -> str:
+    colour = {"accepted": "green", "partly": "yellow"}.get(str(checked.outcome), "red")
+    return f"[{colour}]{checked.outcome}[/]"
+
+
+def _print_counts(out: Console, checked: Checked, contract: Contract) -> None:
+    from rich.markup import escape
+
+    counts = checked.counts
+    if counts.read:
+        out.print(
+            f"  rows     {counts.read:,} read = {counts.loaded:,} to load"
+            f" + {counts.rejected:,} rejected + {counts.dropped:,} left out"
+        )
+    if checked.partitions and contract.partition is not None:
+        first, last = checked.partitions[0], checked.partitions[-1]
+        places = first if first == last else f"{first} to {last}"
+        out.print(
+            f"  touches  {len(checked.partitions):,} partitions of {contract.table}"
+            f" ({escape(places)})"
+        )
+
+
+def _print_differences(out: Console, checked: Checked) -> None:
+    """What was detected, where it is not what the contract pins, and drift."""
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import printable
+
+    for each in checked.disagreements:
+        words = escape(printable(each.said()))
+        out.print(f"  [yellow]differs[/]  {words} ({each.confidence:.0%} sure)")
+    if checked.detected is not None and not checked.disagreements:
+        out.print("  file     written as the contract pins it")
+    drift = checked.drift
+    for word, names in (("lacks", drift.missing), ("has more", drift.unknown)):
+        if names:
+            listed = escape(printable(", ".join(each or "an unnamed column" for each in names)))
+            out.print(f"  [yellow]drift[/]    it {word}: {listed}")
+    if drift.reordered:
+        out.print("  drift    its columns stand in another order; they are found by their names")
+
+
+def _print_columns(out: Console, checked: Checked) -> None:
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import plain_table, printable
+
+    if not checked.columns or checked.detected is None:
+        return
+    table = plain_table("COLUMN", "FROM", "CAST TO")
+    table.add_column("THE FILE SHOWS", overflow="fold", ratio=1)
+    seen = {each.header: each for each in checked.detected.columns}
+    for column, header in checked.columns:
+        table.add_row(
+            column.name,
+            escape(printable(header)),
+            str(column.type),
+            escape(printable(seen[header].evidence)),
+        )
+    out.print()
+    out.print(table)
+
+
+def _print_rejects(out: Console, checked: Checked) -> None:
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import plain_table, printable
+
+    table = plain_table("ROWS", "COLUMN", "RULE", numbers=("ROWS",))
+    table.add_column("SUCH AS", overflow="fold", ratio=1)
+    for group in checked.rejects:
+        such = "\n".join(f"line {line:,}: {message}" for line, message in group.examples)
+        lines = "\n".join(printable(line) for line in such.splitlines())
+        table.add_row(
+            f"{group.rows:,}",
+            escape(group.column or "whole row"),
+            escape(group.rule),
+            escape(lines),
+        )
+    out.print()
+    out.print(table)
+
+
+def _print_quotas(out: Console, checked: Checked) -> None:
+    from entrypoints.cli.screen import plain_table
+
+    numbers = ("USES", "OF", "SHARE")
+    table = plain_table("BIGQUERY'S QUOTA", *numbers, numbers=numbers)
+    for each in checked.quotas:
+        table.add_row(each.what, f"{each.uses:,}", f"{each.of:,}", _percent(each.share))
+    out.print()
+    out.print(table)
+
+
+def _percent(share: float) -> str:
+    return "under 0.01%" if 0 < share < 0.0001 else f"{share:.2%}"
+
+
+def _plain(checked: Checked, feed: Feed, contract: Contract) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    plain = asdict(checked)
+    plain["feed"], plain["contract"] = feed.name, contract.name
+    plain["disagreements"] = [
+        {
+            "what": each.what,
+            "pinned": each.pinned,
+            "found": each.found,
+            "confidence": each.confidence,
+            "says": each.said(),
+        }
+        for each in checked.disagreements
+    ]
+    plain["columns"] = [
+        {"name": column.name, "type": str(column.type), "header": header}
+        for column, header in checked.columns
+    ]
+    plain["quotas"] = [
+        {"what": each.what, "uses": each.uses, "of": each.of, "share": each.share}
+        for each in checked.quotas
+    ]
+    return plain

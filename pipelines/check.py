@@ -1,0 +1,220 @@
+"""Check: the dry run of one file under a feed. Runs the real prepare stage and loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipelines.detect import (
+    Detected,
+    Disagreement,
+    FoundColumn,
+    column_disagreements,
+    detect,
+    disagreements,
+)
+from pipelines.feed import Feed
+from pipelines.prepare import Staged, stage_file
+from pipelines.stage import read_rejects
+from schemas.contract import Column, Contract
+from schemas.errors import DataError
+from schemas.file import Counts, Outcome
+from schemas.limits import Limits
+from schemas.reject import RejectedRow
+
+# https://cloud.google.com/bigquery/quotas#load_jobs and #partitioned_tables
+LOAD_JOBS_A_DAY = 1500
+PARTITIONS_A_JOB = 4000
+PARTITIONS_A_TABLE = 10_000
+PARTITION_CHANGES_A_DAY = 30_000
+BYTES_A_JOB = 15 * 1024**4
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A quota of the warehouse: how much of it loading this file would use."""
+
+    what: str
+    uses: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """The used part of it, 0 to 1."""
+        return self.uses / self.of
+
+
+@dataclass(frozen=True, slots=True)
+class RejectGroup:
+    """The rows that break one rule in one column: how many, and the first of them."""
+
+    rule: str
+    column: str | None
+    rows: int
+    examples: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drift:
+    """How the file's columns are not the contract's, by name and order."""
+
+    missing: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    reordered: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """What would become of a file, and why.
+
+    `rejects` are grouped by rule and column, the most frequent first; `load_bytes` is the Parquet
+    that a load job would take. `reason` says why a file would be quarantined.
+    """
+
+    name: str
+    size: int
+    detected: Detected | None
+    disagreements: tuple[Disagreement, ...]
+    columns: tuple[tuple[Column, str], ...]
+    drift: Drift
+    outcome: Outcome
+    reason: str | None = None
+    counts: Counts = field(default_factory=Counts)
+    rejects: tuple[RejectGroup, ...] = ()
+    partitions: tuple[str, ...] = ()
+    load_bytes: int = 0
+    quotas: tuple[Quota, ...] = ()
+
+
+def check(
+    path: Path,
+    feed: Feed,
+    contract: Contract,
+    limits: Limits,
+    folder: Path,
+    tick: Callable[[], None] = lambda: None,
+) -> Checked:
+    """What preparing and loading the file would do; only `folder` is written to.
+
+    `tick` is called as the file is worked through. Raises what is nobody's fault but the feed's:
+    TransformError and ContractError.
+    """
+    detected = _detected(path)
+    differs: list[Disagreement] = []
+    if detected is not None:
+        differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
+    staged, reason = None, None
+    try:
+        staged = stage_file(
+            path, "check", feed, contract, folder, limits.block_bytes, limits.file_bytes, tick
+        )
+        reason = staged.refusal or _too_many_partitions(staged, limits)
+    except DataError as error:
+        reason = error.said(feed.language)
+    seen = {} if detected is None else _by_name(detected.columns, contract)
+    return Checked(
+        name=path.name,
+        size=path.stat().st_size,
+        detected=detected,
+        disagreements=tuple(differs),
+        columns=tuple(
+            (column, seen[column.name].header) for column in contract.columns if column.name in seen
+        ),
+        drift=_drift(detected, contract),
+        outcome=_outcome(staged, reason),
+        reason=reason,
+        counts=_counts(staged, reason),
+        rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows),
+        partitions=() if staged is None or reason else staged.partitions,
+        load_bytes=0 if staged is None or reason else staged.rows.stat().st_size,
+        quotas=() if staged is None or reason else _quotas(staged, contract),
+    )
+
+
+def _detected(path: Path) -> Detected | None:
+    """What detection sees; nothing in a file that cannot even be unpacked."""
+    try:
+        return detect(path)
+    except DataError:
+        return None
+
+
+def _outcome(staged: Staged | None, reason: str | None) -> Outcome:
+    if staged is None or reason is not None:
+        return Outcome.QUARANTINED
+    return Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED
+
+
+def _counts(staged: Staged | None, reason: str | None) -> Counts:
+    """The rows; of a quarantined file none is loaded."""
+    if staged is None:
+        return Counts()
+    counts = staged.counts
+    if reason is None:
+        return counts
+    return replace(counts, loaded=0, dropped=counts.dropped + counts.loaded)
+
+
+def _too_many_partitions(staged: Staged, limits: Limits) -> str | None:
+    if len(staged.partitions) <= limits.partitions:
+        return None
+    return f"it touches {len(staged.partitions):,} partitions, more than {limits.partitions:,}"
+
+
+def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, FoundColumn]:
+    """The file's columns by the contract columns that they bring."""
+    cells = {each.header.strip().casefold(): each for each in columns}
+    found = {}
+    for column in contract.file_columns:
+        for name in (column.name, *column.headers):
+            if name.casefold() in cells:
+                found[column.name] = cells[name.casefold()]
+                break
+    return found
+
+
+def _drift(detected: Detected | None, contract: Contract) -> Drift:
+    """Missing, unknown and reordered columns; nothing if the columns have no names to compare."""
+    if detected is None or not detected.dialect.header or not detected.columns:
+        return Drift()
+    found = _by_name(detected.columns, contract)
+    used = {each.header for each in found.values()}
+    places = [detected.header.index(each.header) for each in found.values()]
+    return Drift(
+        missing=tuple(each.name for each in contract.file_columns if each.name not in found),
+        unknown=tuple(header for header in detected.header if header not in used),
+        reordered=places != sorted(places),
+    )
+
+
+def _groups(rejected: Iterable[RejectedRow]) -> tuple[RejectGroup, ...]:
+    """The rejected rows by rule and column, the most frequent first."""
+    counts: dict[tuple[str, str | None], int] = {}
+    examples: dict[tuple[str, str | None], list[tuple[int, str]]] = {}
+    for row in rejected:
+        for key in dict.fromkeys((each.rule, each.column) for each in row.problems):
+            counts[key] = counts.get(key, 0) + 1
+        for each in row.problems:
+            shown = examples.setdefault((each.rule, each.column), [])
+            if len(shown) < _EXAMPLES:
+                shown.append((each.line, each.message))
+    ordered = sorted(counts, key=lambda key: -counts[key])
+    return tuple(RejectGroup(*key, counts[key], tuple(examples[key])) for key in ordered)
+
+
+def _quotas(staged: Staged, contract: Contract) -> tuple[Quota, ...]:
+    """What one load job of this file alone would use; files that load together share it."""
+    quotas = [
+        Quota("load jobs of the table a day", 1 if staged.counts.loaded else 0, LOAD_JOBS_A_DAY),
+        Quota("bytes of a load job", staged.rows.stat().st_size, BYTES_A_JOB),
+    ]
+    if contract.partition is not None:
+        touched = len(staged.partitions)
+        quotas += [
+            Quota("partitions of a job", touched, PARTITIONS_A_JOB),
+            Quota("partition changes of the table a day", touched, PARTITION_CHANGES_A_DAY),
+            Quota("partitions of the table", touched, PARTITIONS_A_TABLE),
+        ]
+    return tuple(quotas)
