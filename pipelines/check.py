@@ -101,15 +101,13 @@ def check(
     `tick` is called as the file is worked through. Raises what is nobody's fault but the feed's:
     TransformError and ContractError.
     """
-    detected = _detected(path)
+    detected = _detected(path, limits)
     differs: list[Disagreement] = []
     if detected is not None:
         differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
     staged, reason = None, None
     try:
-        staged = stage_file(
-            path, "check", feed, contract, folder, limits.block_bytes, limits.file_bytes, tick
-        )
+        staged = stage_file(path, "check", feed, contract, folder, limits, tick)
         reason = staged.refusal or _too_many_partitions(staged, limits)
     except DataError as error:
         reason = error.said(feed.language)
@@ -133,10 +131,10 @@ def check(
     )
 
 
-def _detected(path: Path) -> Detected | None:
+def _detected(path: Path, limits: Limits) -> Detected | None:
     """What detection sees; nothing in a file that cannot even be unpacked."""
     try:
-        return detect(path)
+        return detect(path, limits)
     except DataError:
         return None
 

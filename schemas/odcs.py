@@ -26,8 +26,8 @@ from schemas.contract import (
     Type,
     View,
 )
-from schemas.dialect import Dialect
 from schemas.errors import ContractError
+from schemas.odcs_dialect import read_booleans, read_dialect, read_numbers
 from schemas.odcs_file import Faults, OdcsFile, Where
 from schemas.odcs_quality import column_rules, object_rules
 from schemas.odcs_types import java_to_strptime, parse_type
@@ -49,7 +49,7 @@ _OBJECT_WORDS = frozenset(
         "viewQuery",
     ]
 )
-_COLUMN_WORDS = frozenset({"headers", "formats"})
+_COLUMN_WORDS = frozenset({"headers", "formats", "locale", "timezone", "numbers", "booleans"})
 _CLUSTERABLE = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME}
 
 
@@ -134,7 +134,7 @@ def _contract(
         "clustering": _clustering(words.get("clusteredBy", []), columns, where, faults),
         "labels": _labels(words.get("labels", {}), where, faults),
         "expectations": tuple(expectations),
-        "dialect": _dialect(words.get("dialect", {}), where, faults),
+        "dialect": read_dialect(words.get("dialect", {}), where, faults),
         "reject_threshold": _threshold(words.get("rejectThreshold", 0.5), where, faults),
     }
 
@@ -166,8 +166,36 @@ def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
         max_length=parsed.max_length,
         headers=tuple(str(header) for header in words.get("headers", [])),
         formats=tuple(formats),
+        locale=_locale(words.get("locale", "en"), at, faults),
+        timezone=_timezone(words.get("timezone"), at, faults),
+        numbers=read_numbers(words["numbers"], at, faults) if "numbers" in words else None,
+        booleans=read_booleans(words["booleans"], at, faults) if "booleans" in words else None,
         derived=each.transformLogic is not None,
     )
+
+
+def _locale(given: Any, at: Where, faults: Faults) -> str:
+    """A language whose month names are known."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return str(Locale.parse(str(given)))
+    except (UnknownLocaleError, ValueError):
+        faults.add(at, f'locale "{given}" is not known; write en, es, fr, pt_BR')
+        return "en"
+
+
+def _timezone(given: Any, at: Where, faults: Faults) -> str | None:
+    """A time zone of the IANA database."""
+    from zoneinfo import ZoneInfo
+
+    if given is None:
+        return None
+    try:
+        return ZoneInfo(str(given)).key
+    except (KeyError, ValueError, OSError):
+        faults.add(at, f'timezone "{given}" is not known; write UTC or Europe/Madrid')
+        return None
 
 
 def _name_of(each: SchemaProperty) -> str:
@@ -259,26 +287,6 @@ def _labels(given: Any, where: Where, faults: Faults) -> dict[str, str]:
                 f'label "{key}: {value}": up to 63 lower-case letters, digits, _ and -',
             )
     return labels
-
-
-def _dialect(given: Any, where: Where, faults: Faults) -> Dialect:
-    import codecs
-
-    known = ("encoding", "delimiter", "quote", "nulls")
-    if not isinstance(given, dict) or set(given) - set(known):
-        faults.add(where, f"dialect knows {', '.join(known)}")
-        return Dialect()
-    values = dict(given)
-    if "nulls" in values:
-        values["nulls"] = tuple(str(each) for each in values["nulls"])
-    dialect = Dialect(**values)
-    try:
-        codecs.lookup(dialect.encoding)
-    except LookupError:
-        faults.add(where, f'dialect.encoding "{dialect.encoding}" is not known')
-    if len(dialect.delimiter) != 1 or len(dialect.quote) > 1:
-        faults.add(where, "dialect.delimiter is one character, dialect.quote one or none")
-    return dialect
 
 
 def _threshold(given: Any, where: Where, faults: Faults) -> float:

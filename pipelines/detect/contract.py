@@ -12,8 +12,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from pipelines.detect.file import key_candidates, partition_candidate
 from pipelines.detect.found import Detected, FoundColumn
+from pipelines.detect.table import key_candidates, partition_candidate
 from schemas.contract import Type, Window
 from schemas.dialect import Dialect, Numbers
 

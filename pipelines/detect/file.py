@@ -1,240 +1,63 @@
-"""A file looked at as a whole: every finding, and the contract's dialect and columns."""
+"""A file of any kind: unpacked, and looked at as what its first bytes say."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import shutil
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryDirectory
 
-from pipelines.detect.columns import file_numbers, find_columns
-from pipelines.detect.dates import shown_format
-from pipelines.detect.dialect import Record, find_dialect, records
-from pipelines.detect.encoding import find_encoding
-from pipelines.detect.found import Detected, Finding, FoundColumn
-from pipelines.detect.layout import Layout, find_layout
-from pipelines.detect.sample import Sample, take_sample
-from pipelines.unpack import unpacked
-from schemas.contract import Type
-from schemas.dialect import Dialect, Numbers
+from pipelines.detect.found import Detected
+from pipelines.detect.packing import find_packing
+from pipelines.detect.sample import take_sample
+from pipelines.detect.text import detect_text
+from pipelines.detect.typed import detect_jsonl, detect_parquet, detect_workbook, looks_like_jsonl
+from pipelines.kind import Kind, kind_of
+from pipelines.unpack import Member, members
+from schemas.errors import DataError
+from schemas.limits import Limits
 
-_ROWS = 10_000
-_KEY = re.compile(r"(?i)(^|_)(id|key|code|codigo|nr|no|num|number|numero|sku|ref|uuid|guid)(_|$)")
-_DAY = re.compile(r"(?i)date|day|fecha|datum|created|_at$|time|jour|tag")
-_TIMES = (Type.DATE, Type.DATETIME, Type.TIMESTAMP)
+_IN_FILES = (Kind.ZIP, Kind.WORKBOOK, Kind.OLD_WORKBOOK, Kind.PARQUET)
 
 
-def detect(path: Path, *, file_bytes: int = 20 * 1024**3) -> Detected:
+def detect(path: Path, limits: Limits | None = None) -> Detected:
     """What a file is, as far as a sample shows it. Only proposes: no running feed relies on it.
 
-    Raises DataError for what cannot be unpacked or read at all.
+    Of an archive the first member that looks like data is taken. Raises DataError for what cannot
+    be unpacked or is no table at all.
     """
-    with unpacked(path, file_bytes) as stream:
-        return detect_text(stream)
+    limits = limits or Limits()
+    packing, pattern = find_packing(path, limits)
+    with closing(members(path, pattern, limits)) as found, TemporaryDirectory() as folder:
+        detected = _of_kind(next(found), path, Path(folder), limits)
+    dialect = replace(detected.dialect, members=pattern)
+    return replace(detected, dialect=dialect, findings=(*packing, *detected.findings))
 
 
-def detect_text(stream: BinaryIO) -> Detected:
-    """What a delimited text is, as far as a sample shows it."""
-    sample = take_sample(stream)
-    encoding = find_encoding(sample.head)
-    text = _decoded(sample.head, encoding.value)
-    dialect, findings = find_dialect(text)
-    dialect = replace(dialect, encoding=encoding.value)
-    found = list(records(_whole(text, dialect, sample.complete), dialect))
-    layout = find_layout(found, at_end=sample.complete)
-    rows = _rows(layout, sample, dialect)
-    findings = [encoding, *findings, *layout.findings]
-    if not layout.width:
-        nothing = Finding(what="rows", value="none", confidence=1.0, evidence="the file is empty")
-        return Detected(
-            dialect=dialect, findings=(encoding, nothing), columns=(), header=(), rows=0,
-            complete=True,
-        )  # fmt: skip
-    header, dialect, more = _header(layout, dialect)
-    columns = find_columns(header, rows, dialect.delimiter)
-    dialect = _with_styles(dialect, columns)
-    findings += [*more, *_style_findings(columns, dialect), *_use_findings(columns)]
-    return Detected(
-        dialect=dialect,
-        findings=tuple(findings),
-        columns=_own_styles(columns, dialect),
-        header=header,
-        rows=len(rows),
-        complete=sample.complete,
-        ascii=sample.head.isascii(),
-    )
-
-
-def _decoded(data: bytes, encoding: str) -> str:
-    """The text, without a byte order mark; what is not text becomes a replacement character."""
-    return data.decode(encoding, "replace").removeprefix("\ufeff")
-
-
-def _whole(text: str, dialect: Dialect, complete: bool) -> str:
-    """The text up to the end of its last whole line."""
-    end = dialect.line_end or "\n"
-    return text if complete or end not in text else text[: text.rindex(end) + 1]
-
-
-def _rows(layout: Layout, sample: Sample, dialect: Dialect) -> list[list[str]]:
-    """The cells of the rows that have the usual width, those of the later pieces too."""
-    width = layout.width
-    found: list[Record] = list(layout.rows)
-    for piece in sample.pieces:
-        end = dialect.line_end or "\n"
-        text = _decoded(piece, dialect.encoding.replace("utf-16", _order(sample.head)))
-        # The first line is cut, and so may be the last.
-        text = text.partition(end)[2]
-        found += records(_whole(text, dialect, complete=False), dialect)
-    heads = list(layout.names)
-    rows = []
-    step = max(1, -(-len(found) // _ROWS))
-    for each in found[::step]:
-        cells = each.cells[:width] if layout.trailing and not each.cells[-1] else each.cells
-        if len(cells) == width and cells != heads:
-            rows.append(cells)
-    return rows
-
-
-def _order(head: bytes) -> str:
-    """UTF-16's byte order, which its pieces do not repeat."""
-    return "utf-16-be" if head.startswith(b"\xfe\xff") else "utf-16-le"
-
-
-def _header(layout: Layout, dialect: Dialect) -> tuple[tuple[str, ...], Dialect, list[Finding]]:
-    """The header's names, one for each cell of a row, and the dialect with the layout in it."""
-    dialect = replace(
-        dialect,
-        preamble=layout.preamble,
-        header=layout.header,
-        footer=layout.footer,
-        totals=layout.totals,
-        comment=layout.comment,
-        trailing_delimiter=layout.trailing,
-    )
-    names = list(layout.names[: layout.width])
-    names += [""] * (layout.width - len(names))
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if layout.header == 0:
-        names = [f"column_{at}" for at in range(1, layout.width + 1)]
-        return tuple(names), replace(dialect, columns=tuple(names)), []
-    if not twice:
-        return tuple(names), dialect, []
-    # The reader refuses a header that names a column twice: its lines are passed over instead.
-    unique = [
-        name if names.count(name) == 1 else f"{name or 'column'}_{at}"
-        for at, name in enumerate(names, 1)
-    ]
-    note = Finding(
-        what="names twice",
-        value=", ".join(repr(name) for name in twice)[:60],
-        confidence=1.0,
-        evidence="the header is passed over and the columns are named by their order",
-    )
-    over = layout.preamble + layout.header
-    named = replace(dialect, preamble=over, header=0, columns=tuple(unique))
-    return tuple(unique), named, [note]
-
-
-def _with_styles(dialect: Dialect, columns: Sequence[FoundColumn]) -> Dialect:
-    nulls = dict.fromkeys(word for column in columns for word in column.nulls)
-    return replace(dialect, nulls=("", *nulls), numbers=file_numbers(columns))
-
-
-def _own_styles(columns: Sequence[FoundColumn], dialect: Dialect) -> tuple[FoundColumn, ...]:
-    """The columns, each with its number style only where it differs from the file's."""
-    return tuple(replace(column, numbers=_own(column, dialect.numbers)) for column in columns)
-
-
-def _own(column: FoundColumn, usual: Numbers) -> Numbers | None:
-    own = column.numbers
-    if own is None:
-        return None
-    if not column.scale and not own.thousands:
-        own = replace(own, decimal=usual.decimal, thousands=usual.thousands)
-    elif own.decimal == usual.decimal and not own.thousands:
-        own = replace(own, thousands=usual.thousands)
-    return None if own == usual else own
-
-
-def _style_findings(columns: Sequence[FoundColumn], dialect: Dialect) -> list[Finding]:
-    """Findings about numbers, dates, booleans and null words."""
-    found = []
-    numeric = [each for each in columns if each.numbers is not None]
-    telling = [each for each in numeric if each.scale or (each.numbers and each.numbers.thousands)]
-    if telling:
-        thousands = {"": "no thousands sign", " ": "thousands space"}.get(
-            dialect.numbers.thousands, f'thousands "{dialect.numbers.thousands}"'
+def _of_kind(member: Member, path: Path, folder: Path, limits: Limits) -> Detected:
+    """The member by what its first bytes say."""
+    if member.kind in _IN_FILES:
+        local = _local(member, path, folder)
+        if member.kind is Kind.PARQUET:
+            return detect_parquet(local)
+        return detect_workbook(local, limits)
+    if member.kind is not Kind.TEXT:
+        raise DataError(
+            "{file} is {kind}, which holds no rows",
+            hint="send delimited text, a workbook, JSON Lines or Parquet",
+            file=member.name or path.name,
+            kind=member.kind,
         )
-        found.append(
-            Finding(
-                what="numbers",
-                value=f'decimal "{dialect.numbers.decimal}", {thousands}',
-                confidence=min(each.confidence for each in telling),
-                evidence=f"columns {_listed(telling)}",
-            )
-        )
-    by_format: dict[str, list[FoundColumn]] = {}
-    for each in columns:
-        if each.type in (*_TIMES, Type.TIME):
-            said = " or ".join(map(shown_format, each.formats)) or "ISO 8601"
-            by_format.setdefault(said, []).append(each)
-    for said, those in by_format.items():
-        open_ = [each for each in those if each.ambiguous]
-        evidence = f"columns {_listed(those)}"
-        if open_:
-            evidence = f"no day above 12 in {_listed(open_)}: day or month first is a guess"
-        sure = min(each.confidence for each in those)
-        found.append(Finding(what="dates", value=said, confidence=sure, evidence=evidence))
-    for each in columns:
-        if each.type is Type.BOOL:
-            words = f"column {each.name}"
-            found.append(
-                Finding(what="booleans", value=each.evidence.split(";")[0],
-                        confidence=each.confidence, evidence=words)
-            )  # fmt: skip
-    for word in dialect.nulls[1:]:
-        those = [each for each in columns if word in each.nulls]
-        found.append(
-            Finding(what="null word", value=word, confidence=0.85,
-                    evidence=f"columns {_listed(those)}")
-        )  # fmt: skip
-    return found
+    sample = take_sample(member.stream)
+    return detect_jsonl(sample) if looks_like_jsonl(sample.head) else detect_text(sample)
 
 
-def _use_findings(columns: Sequence[FoundColumn]) -> list[Finding]:
-    """Findings about what may be the key and the partition column."""
-    found = []
-    keys = key_candidates(columns)
-    if keys:
-        sure = 0.8 if _KEY.search(keys[0].name) and keys[0].seen >= 100 else 0.5
-        evidence = f"no value comes twice in {keys[0].seen:,} rows"
-        names = ", ".join(each.name for each in keys[:3])
-        found.append(Finding(what="key", value=names, confidence=sure, evidence=evidence))
-    day = partition_candidate(columns)
-    if day is not None:
-        found.append(
-            Finding(what="partition", value=day.name, confidence=0.6 if day.empty == 0 else 0.4,
-                    evidence=f"a {day.type} column")
-        )  # fmt: skip
-    return found
-
-
-def key_candidates(columns: Sequence[FoundColumn]) -> list[FoundColumn]:
-    """The columns that may identify a row, the likeliest first."""
-    able = [each for each in columns if each.distinct and each.type in (Type.INT64, Type.STRING)]
-    return sorted(able, key=lambda each: not _KEY.search(each.name))
-
-
-def partition_candidate(columns: Sequence[FoundColumn]) -> FoundColumn | None:
-    """The column by whose dates the table may be partitioned."""
-    able = [each for each in columns if each.type in _TIMES and not each.ambiguous]
-    able.sort(key=lambda each: (each.empty > 0, not _DAY.search(each.name)))
-    return able[0] if able and able[0].empty < able[0].seen else None
-
-
-def _listed(columns: Sequence[FoundColumn]) -> str:
-    names = [each.name for each in columns]
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(names[:4]) + more
+def _local(member: Member, path: Path, folder: Path) -> Path:
+    """The member as a file of its own."""
+    if member.name is None and kind_of(path) is member.kind:
+        return path
+    local = folder / "member"
+    with local.open("wb") as copy:
+        shutil.copyfileobj(member.stream, copy, 1024 * 1024)
+    return local

@@ -45,11 +45,12 @@ class Layout:
     findings: tuple[Finding, ...]
 
 
-def find_layout(found: Sequence[Record], *, at_end: bool) -> Layout:
-    """The layout of the sample's records; `at_end` says that the last of them end the file."""
+def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True) -> Layout:
+    """The layout of the sample's records; `at_end` says that the last of them end the file,
+    `delimited` that they are lines of text and no rows of a sheet."""
     comment, found = _without_comments([each for each in found if _filled(each.cells)])
     width = _width(found)
-    trailing = _is_trailing(found, width)
+    trailing = delimited and _is_trailing(found, width)
     if trailing:
         width -= 1
         found = [_cut(each, width) for each in found]
@@ -67,7 +68,8 @@ def find_layout(found: Sequence[Record], *, at_end: bool) -> Layout:
     preamble = found[start].line - 1 if found and start < len(found) else 0
     fit = [each for each in rows if len(each.cells) == width]
     layout = Layout(
-        preamble=preamble if start else 0,
+        # Blank lines above the header are passed over in a text, but counted in a sheet.
+        preamble=preamble if start or not delimited else 0,
         header=first - start,
         footer=tail,
         totals=totals,

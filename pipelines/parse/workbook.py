@@ -47,6 +47,24 @@ def read_workbook(
     return names, gathered(fitted, names, dialect)
 
 
+def sheet_names(path: Path, most_bytes: int) -> list[str]:
+    """The names of a workbook's sheets; raises DataError as `read_workbook` does."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    _check_size(path, most_bytes)
+    try:
+        with CalamineWorkbook.from_path(str(path)) as workbook:
+            return list(workbook.sheet_names)
+    except (CalamineError, OSError, ValueError) as error:
+        raise _unreadable(error) from error
+
+
+def sheet_rows(path: Path, dialect: Dialect, most_bytes: int) -> Iterator[tuple[int, list[str]]]:
+    """The row numbers and cells of a sheet, header and all; raises as `read_workbook` does."""
+    for line, values in _rows(path, dialect, most_bytes):
+        yield line, [_text(value, dialect.numbers.decimal) for value in values]
+
+
 def _rows(path: Path, dialect: Dialect, most_bytes: int) -> Iterator[tuple[int, list[Any]]]:
     """The row numbers and values inside the declared range."""
     from python_calamine import CalamineError, CalamineWorkbook
@@ -64,16 +82,20 @@ def _rows(path: Path, dialect: Dialect, most_bytes: int) -> Iterator[tuple[int, 
                     padded = [""] * first + values
                     yield line, padded[left - 1 : right]
     except (CalamineError, OSError, ValueError) as error:
-        raise DataError(
-            "the workbook cannot be read: {error}",
-            hint="save it again as .xlsx and resend",
-            error=error,
-        ) from error
+        raise _unreadable(error) from error
     # calamine's own parser may give up on a damaged file in this way.
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
         raise DataError("the workbook is damaged", hint="save it again and resend") from error
+
+
+def _unreadable(error: Exception) -> DataError:
+    return DataError(
+        "the workbook cannot be read: {error}",
+        hint="save it again as .xlsx and resend",
+        error=error,
+    )
 
 
 def _check_size(path: Path, most: int) -> None:

@@ -1,0 +1,75 @@
+"""Delimited text: its dialect, its layout and a sample of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipelines.detect.dialect import Record, find_dialect, records
+from pipelines.detect.encoding import find_encoding
+from pipelines.detect.found import Detected, Finding
+from pipelines.detect.layout import Layout, find_layout
+from pipelines.detect.sample import Sample
+from pipelines.detect.table import described, with_header
+from schemas.dialect import Dialect
+
+ROWS = 10_000
+"""How many rows are looked at, at most."""
+
+
+def detect_text(sample: Sample) -> Detected:
+    """What a delimited text is, as far as a sample shows it."""
+    encoding = find_encoding(sample.head)
+    text = _decoded(sample.head, encoding.value)
+    dialect, findings = find_dialect(text)
+    dialect = replace(dialect, encoding=encoding.value)
+    found = list(records(_whole(text, dialect, sample.complete), dialect))
+    layout = find_layout(found, at_end=sample.complete)
+    findings = [encoding, *findings, *layout.findings]
+    if not layout.width:
+        nothing = Finding(what="rows", value="none", confidence=1.0, evidence="the file is empty")
+        return Detected(
+            dialect=dialect, findings=(encoding, nothing), columns=(), header=(), rows=0,
+            complete=True,
+        )  # fmt: skip
+    rows = _rows(layout, sample, dialect)
+    header, dialect, more = with_header(layout, dialect)
+    return described(
+        dialect, [*findings, *more], header, rows,
+        complete=sample.complete, ascii=sample.head.isascii(),
+    )  # fmt: skip
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    """The text, without a byte order mark; what is not text becomes a replacement character."""
+    return data.decode(encoding, "replace").removeprefix("\ufeff")
+
+
+def _whole(text: str, dialect: Dialect, complete: bool) -> str:
+    """The text up to the end of its last whole line."""
+    end = dialect.line_end or "\n"
+    return text if complete or end not in text else text[: text.rindex(end) + 1]
+
+
+def _rows(layout: Layout, sample: Sample, dialect: Dialect) -> list[list[str]]:
+    """The cells of the rows that have the usual width, those of the later pieces too."""
+    width = layout.width
+    found: list[Record] = list(layout.rows)
+    for piece in sample.pieces:
+        end = dialect.line_end or "\n"
+        text = _decoded(piece, dialect.encoding.replace("utf-16", _order(sample.head)))
+        # The first line is cut, and so may be the last.
+        text = text.partition(end)[2]
+        found += records(_whole(text, dialect, complete=False), dialect)
+    heads = list(layout.names)
+    rows = []
+    step = max(1, -(-len(found) // ROWS))
+    for each in found[::step]:
+        cells = each.cells[:width] if layout.trailing and not each.cells[-1] else each.cells
+        if len(cells) == width and cells != heads:
+            rows.append(cells)
+    return rows
+
+
+def _order(head: bytes) -> str:
+    """UTF-16's byte order, which its pieces do not repeat."""
+    return "utf-16-be" if head.startswith(b"\xfe\xff") else "utf-16-le"
