@@ -129,7 +129,7 @@ def _of_layout(detected: Detected, contract: Contract) -> Iterator[Disagreement]
     sure = _confidence(detected, "header")
     if sure < _SURE or not detected.columns:
         return
-    if any(each.what == "names twice" for each in detected.findings):
+    if any(each.what in ("names twice", "header's cells") for each in detected.findings):
         return
     if pinned.header and not found.header:
         yield Disagreement(

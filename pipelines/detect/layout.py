@@ -49,10 +49,11 @@ def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True
     """The layout of the sample's records; `at_end` says that the last of them end the file,
     `delimited` that they are lines of text and no rows of a sheet."""
     comment, found = _without_comments([each for each in found if _filled(each.cells)])
-    width = _width(found)
+    width = _width(found) if delimited else _named_width(found)
     trailing = delimited and _is_trailing(found, width)
     if trailing:
         width -= 1
+    if trailing or not delimited:
         found = [_cut(each, width) for each in found]
     usual = _usual_kinds(found, width)
     first = _after_header(found, _first_row(found, width, usual), width)
@@ -107,6 +108,25 @@ def _width(found: Sequence[Record]) -> int:
     return max(counts, key=lambda wide: (counts[wide] * (0.5 if wide == 1 else 1), wide))
 
 
+def _named_width(found: Sequence[Record]) -> int:
+    """The number of columns of a sheet, whose rows are all of one width: up to the last that most
+    rows or some early row of names has filled."""
+    rows = [each.cells for each in found]
+    if not rows:
+        return 0
+    width = max(map(len, rows))
+    ends = [
+        max((at for at, cell in enumerate(cells) if cell.strip()), default=-1) for cells in rows
+    ]
+    common = sorted(ends)[len(ends) // 2] + 1
+    heads = [
+        end + 1
+        for cells, end in zip(rows[:_FIRST], ends, strict=False)
+        if _filled(cells) >= max(2, common // 2) and _names(cells)
+    ]
+    return min(width, max([common, *heads[:1]]))
+
+
 def _is_trailing(found: Sequence[Record], width: int) -> bool:
     """Whether every row of the usual width ends with an empty cell that has no name: the header
     ends so too, or has one cell less."""
@@ -119,9 +139,11 @@ def _is_trailing(found: Sequence[Record], width: int) -> bool:
 
 
 def _cut(record: Record, width: int) -> Record:
-    if len(record.cells) > width and not record.cells[-1].strip():
-        return Record(record.line, record.lines, record.cells[:-1])
-    return record
+    """The record without empty cells beyond the width."""
+    cells = record.cells
+    while len(cells) > width and not cells[-1].strip():
+        cells = cells[:-1]
+    return Record(record.line, record.lines, cells)
 
 
 def _usual_kinds(found: Sequence[Record], width: int) -> list[frozenset[str]]:
@@ -195,10 +217,11 @@ def _is_of_years(cells: Sequence[str], below: Sequence[Record]) -> bool:
 
 def _after_header(found: Sequence[Record], first: int, width: int) -> int:
     """The first row again, after a look at the lines above it: a broken row is no header."""
-    for at in range(first - 1, -1, -1):
-        cells = found[at].cells
-        if _near(cells, width) and _heads(cells, width) and _filled(cells) * 2 >= width:
-            return at + 1
+    for least in (max(2, (width + 1) // 2), 1):
+        for at in range(first - 1, -1, -1):
+            cells = found[at].cells
+            if _near(cells, width) and _names(cells) and _filled(cells) >= min(least, width):
+                return at + 1
     return first
 
 
@@ -229,7 +252,7 @@ def _header_start(
     if first == 0:
         return 0, (0.9 if any(usual) else 0.6), "the first line is a row like those below it"
     start = first - 1
-    if _filled(found[start].cells) < max(1, (min(width, len(found[start].cells)) + 1) // 2):
+    if not _near(found[start].cells, width) or not _names(found[start].cells):
         return first, 0.6, "the lines above the first row name no columns"
     while (
         start > 0
@@ -246,8 +269,12 @@ def _header_start(
 
 def _heads(cells: Sequence[str], width: int) -> bool:
     """Whether a line above a header belongs to it: names or groups, not a title or a note."""
-    filled = _filled(cells)
-    return filled >= max(2, (width + 2) // 3) and all(
+    return _filled(cells) >= max(2, (width + 2) // 3) and _names(cells)
+
+
+def _names(cells: Sequence[str]) -> bool:
+    """Whether the cells may be names."""
+    return all(
         kind_of(cell.strip()) in ("word", "text", "code", "empty", "date") or len(cell) <= 12
         for cell in cells
     )

@@ -11,7 +11,7 @@ from pipelines.detect.dates import shown_format
 from pipelines.detect.found import Detected, Finding, FoundColumn
 from pipelines.detect.layout import Layout
 from schemas.contract import Type
-from schemas.dialect import Dialect, Numbers
+from schemas.dialect import Dialect, Format, Numbers
 
 _KEY = re.compile(r"(?i)(^|_)(id|key|code|codigo|nr|no|num|number|numero|sku|ref|uuid|guid)(_|$)")
 _DAY = re.compile(r"(?i)date|day|fecha|datum|created|_at$|time|jour|tag")
@@ -52,28 +52,53 @@ def with_header(layout: Layout, dialect: Dialect) -> tuple[tuple[str, ...], Dial
         comment=layout.comment,
         trailing_delimiter=layout.trailing,
     )
-    names = list(layout.names[: layout.width])
-    names += [""] * (layout.width - len(names))
-    twice = sorted({name for name in names if names.count(name) > 1})
     if layout.header == 0:
         names = [f"column_{at}" for at in range(1, layout.width + 1)]
         return tuple(names), replace(dialect, columns=tuple(names)), []
+    names = list(layout.names)
+    # A sheet's reader takes the last named column for its last.
+    if len(names) != layout.width or (dialect.format is Format.EXCEL and not names[-1]):
+        return _misfit(names, layout, dialect)
+    twice = sorted({name for name in names if names.count(name) > 1})
     if not twice:
         return tuple(names), dialect, []
-    # The reader refuses a header that names a column twice: its lines are passed over instead.
-    unique = [
-        name if names.count(name) == 1 else f"{name or 'column'}_{at}"
-        for at, name in enumerate(names, 1)
-    ]
     note = Finding(
         what="names twice",
         value=", ".join(repr(name) for name in twice)[:60],
         confidence=1.0,
         evidence="the header is passed over and the columns are named by their order",
     )
+    return _by_order(names, layout, dialect, note)
+
+
+def _misfit(
+    names: list[str], layout: Layout, dialect: Dialect
+) -> tuple[tuple[str, ...], Dialect, list[Finding]]:
+    """Names for a header that has more or fewer cells than the rows."""
+    filled = [name for name in names if name]
+    fits = len(filled) == layout.width or len(names) == layout.width
+    kept = filled if len(filled) == layout.width else names[: layout.width]
+    kept += [""] * (layout.width - len(kept))
+    note = Finding(
+        what="header's cells",
+        value=f"{len(names)} for {layout.width}",
+        confidence=0.7 if fits else 0.3,
+        evidence="the header is passed over and the columns are named by their order"
+        + ("" if fits else ", perhaps wrongly: ASK THE SENDER"),
+    )
+    return _by_order(kept, layout, dialect, note)
+
+
+def _by_order(
+    names: Sequence[str], layout: Layout, dialect: Dialect, note: Finding
+) -> tuple[tuple[str, ...], Dialect, list[Finding]]:
+    """A dialect that passes over the header, which a reader would refuse, and names the columns."""
+    unique = tuple(
+        name if name and names.count(name) == 1 else f"{name or 'column'}_{at}"
+        for at, name in enumerate(names, 1)
+    )
     over = layout.preamble + layout.header
-    named = replace(dialect, preamble=over, header=0, columns=tuple(unique))
-    return tuple(unique), named, [note]
+    return unique, replace(dialect, preamble=over, header=0, columns=unique), [note]
 
 
 def _with_styles(dialect: Dialect, columns: Sequence[FoundColumn]) -> Dialect:

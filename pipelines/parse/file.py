@@ -82,7 +82,7 @@ class _Read:
         refuse_other(member.kind, dialect.format, member.name)
         match dialect.format:
             case Format.EXCEL:
-                names, chunks = self._workbook(self.path)
+                return self._workbook(self.path)
             case Format.PARQUET:
                 names, chunks = read_parquet(self._local(member), dialect)
             case Format.JSONL:

@@ -151,7 +151,7 @@ def _column(letters: str) -> int:
 
 def _names(rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     texts = [[_text(cell, ".") for cell in row] for row in rows]
-    width = max(index + 1 for row in texts for index, cell in enumerate(row) if cell)
+    width = max(index + 1 for row in texts for index, cell in enumerate(row) if cell.strip())
     return joined_names([row[:width] for row in texts])
 
 
@@ -160,11 +160,11 @@ def _fitted(
 ) -> Row:
     """A row with as many cells as the header; cells beyond it must be empty."""
     cells: list[str | None] = [_text(value, decimal) for value in values]
-    if any(cells[width:]) and dialect.extra == "reject":
+    if any(cell and cell.strip() for cell in cells[width:]) and dialect.extra == "reject":
         message = say(
             "the row has a cell beyond the header's last column: {value}",
             language,
-            value=next(cell for cell in cells[width:] if cell),
+            value=next(cell for cell in cells[width:] if cell and cell.strip()),
         )
         problem = Problem(line=line, column=None, value=None, rule="columns", message=message)
         return RejectedRow(line=line, raw=line_of(cells, dialect), problems=(problem,))
