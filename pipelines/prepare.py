@@ -98,15 +98,19 @@ def _staged(
     check: Callable[[], None],
 ) -> File:
     """Stage the landed file's rows in storage."""
-    staged = stage_file(
-        raw.path,
-        file.file_id,
-        feed,
-        contract,
-        folder,
-        runtime.limits,
-        check,
-    )
+    try:
+        staged = stage_file(
+            raw.path,
+            file.file_id,
+            feed,
+            contract,
+            folder,
+            runtime.limits,
+            check,
+        )
+    except DataError as error:
+        reason = _with_evidence(error.said(feed.language), raw.path, feed, contract)
+        return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
     if len(staged.partitions) > runtime.limits.partitions:
         raise DataError(
             f"the file touches {len(staged.partitions):,} partitions,"
@@ -123,7 +127,8 @@ def _staged(
         counts = replace(
             staged.counts, loaded=0, dropped=staged.counts.dropped + staged.counts.loaded
         )
-        return replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=staged.refusal)
+        reason = _with_evidence(staged.refusal, raw.path, feed, contract)
+        return replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
     keys: tuple[str, ...] = ()
     if staged.counts.loaded:
         keys = (f"{prefix}/rows.parquet",)
@@ -135,6 +140,14 @@ def _staged(
         staged_keys=keys,
         partitions=staged.partitions,
     )
+
+
+def _with_evidence(reason: str, path: Path, feed: Feed, contract: Contract) -> str:
+    """Why a file is quarantined, and how it differs from what its contract pins."""
+    from pipelines.detect import evidence
+
+    seen = evidence(path, contract, feed.language)
+    return f"{reason}; {seen}" if seen else reason
 
 
 def stage_file(
