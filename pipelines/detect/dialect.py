@@ -18,7 +18,7 @@ from schemas.dialect import Dialect
 
 _SOME = 48 * 1024
 _LINES = 400
-_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, " ": 0.75, ":": 0.7}
+_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, " ": 0.6, ":": 0.7}
 _RARE = 0.85
 _SINGLES = ",;\t|:~^!#&*=\x01\x02\x1e\x1f¦§¬·•þ\u0014 "
 _TOGETHER = re.compile(r"[^\w\s\"'`.+$€£%()\\/<>@?-]{2,4}")
@@ -230,7 +230,9 @@ def _tidy(sample: str, rows: Sequence[Sequence[str]], dialect: Dialect) -> float
     whole = sum(1 for cell in cells if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "\"'`")
     left = sum(1 for cell in cells if '"' in (cell[0], cell[-1]) or cell.count('"') > 1)
     slips = sum(1 for cell in cells if '\\"' in cell or '\0"' in cell) if not dialect.escape else 0
-    return 1 - 0.5 * min(1.0, (whole + 0.2 * left + slips) / len(cells) * 4)
+    # Quotes that begin and end cells are hardly ever plain characters.
+    plain = 0.7 if not dialect.quote and _opens(sample, '"', dialect.delimiter) else 1.0
+    return plain * (1 - 0.5 * min(1.0, (whole + 0.2 * left + slips) / len(cells) * 4))
 
 
 def _delimiter_findings(best: _Try, other: float) -> list[Finding]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 
 from pipelines.detect.found import Finding
 
@@ -31,10 +32,21 @@ _EUROPEAN = (
     ("cp850", _WESTERN),
     ("mac_roman", _WESTERN),
 )
+# Scripts of other letters, by their letters from the most to the less usual.
+_CYRILLIC, _GREEK = "оеаинтсрвлкмдпуя", "αοιετσνηυρπκμλςω"
+_SCRIPTS = (
+    ("cp1251", _CYRILLIC),
+    ("koi8_r", _CYRILLIC),
+    ("cp866", _CYRILLIC),
+    ("iso8859_5", _CYRILLIC),
+    ("cp1253", _GREEK),
+    ("iso8859_7", _GREEK),
+)
 _SIGNS = set("€£¥§°©®™«»“”„‘’–—…º²³½¼¾±×·•¿¡ª\u00a0")
-_OTHERS = ["cp1251", "koi8_r", "cp866", "iso8859_5", "cp1253", "iso8859_7", "cp1254", "cp1255",
-           "cp1256", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "cp874"]  # fmt: skip
+_OTHERS = ["cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp874",
+           "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]  # fmt: skip
 _ENOUGH = 0.8
+_USUAL = 0.4
 _SOME = 64 * 1024
 
 
@@ -101,12 +113,35 @@ def _single(sample: bytes) -> Finding:
         sure = min(0.95, 0.6 + scores[best] - max(others, default=0.0))
         words = f"{scores[best]:.0%} of the characters beyond ASCII make sense where they stand"
         return _finding(best, round(sure, 2), words)
+    script, share = _script(some)
+    if share >= _USUAL:
+        return _finding(script, 0.85, "its letters are the usual ones of their script")
     from charset_normalizer import from_bytes
 
     match = from_bytes(some, cp_isolation=_OTHERS, threshold=0.5).best()
     if match is None:
         return _finding("cp1252", 0.2, "no encoding makes sense of the bytes beyond ASCII")
     return _finding(match.encoding, 0.6, "charset-normalizer finds the text most orderly in it")
+
+
+def _script(some: bytes) -> tuple[str, float]:
+    """The encoding whose letters are the most usual ones of their script, and how usual they are
+    (0 to 1)."""
+    shares = {}
+    for name, usual in _SCRIPTS:
+        words = re.findall(r"[^\W\d_]+", some.decode(name, "replace"))
+        sound = [word for word in words if not re.search("[a-zA-Z]", word) and _is_cased(word)]
+        # Decomposed, a letter comes before its accents.
+        plain = [unicodedata.normalize("NFD", char.lower())[0] for char in "".join(sound)]
+        points = sum(1 - usual.index(char) / len(usual) for char in plain if char in usual)
+        shares[name] = points / max(1, sum(byte > 127 for byte in some))
+    best = max(shares, key=lambda name: shares[name])
+    return best, shares[best]
+
+
+def _is_cased(word: str) -> bool:
+    """Whether a word has its capitals where words have them."""
+    return word.islower() or word.istitle() or word.isupper()
 
 
 def _around_high_bytes(sample: bytes) -> bytes:
