@@ -110,7 +110,7 @@ def _single(sample: bytes) -> Finding:
     if scores[best] >= _ENOUGH and not _foreign(some):
         same = {name for name in scores if _same(some, name, best)}
         others = [scores[name] for name in scores if name not in same]
-        sure = min(0.95, 0.6 + scores[best] - max(others, default=0.0))
+        sure = min(0.95, 0.5 + scores[best] - max(others, default=0.0))
         words = f"{scores[best]:.0%} of the characters beyond ASCII make sense where they stand"
         return _finding(best, round(sure, 2), words)
     script, share = _script(some)

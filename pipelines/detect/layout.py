@@ -133,7 +133,12 @@ def _is_trailing(found: Sequence[Record], width: int) -> bool:
     usual = [each.cells for each in found if len(each.cells) == width]
     if width < 3 or len(usual) < 2 or any(cells[-1].strip() for cells in usual):
         return False
-    head = next((each.cells for each in found if _near(each.cells, width)), usual[0])
+    likely = (
+        each.cells
+        for each in found
+        if _near(each.cells, width) and _filled(each.cells) * 2 >= width
+    )
+    head = next(likely, usual[0])
     named = _filled(head) == width - 1 and len(head) in (width - 1, width)
     return named and _heads(head, width)
 

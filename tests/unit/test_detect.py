@@ -1,0 +1,294 @@
+"""Detection: encodings, dialects, types and doubts; never a crash, whatever the bytes."""
+
+import csv
+import io
+import random
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipelines.detect import detect, evidence
+from pipelines.detect.columns import column_names, find_columns
+from pipelines.detect.contract import propose
+from pipelines.detect.dates import find_dates
+from pipelines.detect.encoding import find_encoding
+from pipelines.detect.numbers import find_numbers
+from pipelines.parse import parsed
+from schemas.contract import Column, Contract, Type
+from schemas.dialect import Dialect
+from schemas.errors import DataError
+from schemas.limits import Limits
+from schemas.odcs import read_contract
+
+TODAY = date(2026, 11, 24)
+SPANISH = "id;ciudad;importe\n1;Málaga;1.234,50\n2;A Coruña;99,00\n3;Cádiz;7,10\n"
+POLISH = "id;miasto\n1;Łódź\n2;Gdańsk\n3;Częstochowa\n4;Wrocław\n"
+RUSSIAN = "номер;город\n1;Москва\n2;Санкт-Петербург\n3;Казань\n"
+GREEK = "κωδ;πόλη\n1;Αθήνα\n2;Θεσσαλονίκη\n3;Πάτρα\n"
+JAPANESE = "番号,都市\n1,東京\n2,大阪市\n3,名古屋\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        *((SPANISH, each) for each in ("utf-8", "utf-8-sig", "cp1252", "cp850")),
+        *((SPANISH, each) for each in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le")),
+        (SPANISH.replace("\n", " €\n"), "iso-8859-15"),
+        *((POLISH, each) for each in ("cp1250", "iso-8859-2", "utf-8")),
+        *((RUSSIAN, each) for each in ("cp1251", "koi8_r", "utf-8")),
+        *((GREEK, each) for each in ("cp1253", "utf-8")),
+        *((JAPANESE, each) for each in ("shift_jis", "euc_jp", "utf-8")),
+    ],
+)
+def test_the_encoding_found_reads_the_text(text: str, encoding: str) -> None:
+    data = text.encode(encoding)
+    found = find_encoding(data)
+    assert data.decode(found.value).removeprefix("\ufeff") == text
+    assert found.confidence >= 0.5
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", ", ", "||", "~", "\x1f"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_dialect_is_found_and_reads_every_cell(
+    delimiter: str, end: str, quote: str, tmp_path: Path
+) -> None:
+    if (delimiter, end) == ("\x1f", "\r"):
+        pytest.skip("the reader uses that character itself, and says so")
+    chance = random.Random(7)
+    rows = [
+        [
+            str(number),
+            (date(2026, 1, 1) + timedelta(days=number)).isoformat(),
+            f"{chance.random() * 1000:.2f}",
+            chance.choice(["Coast, North", "Hills; South", "Lakes | East", "Plain"]),
+            f"user{number}@example.com",
+        ]
+        for number in range(40)
+    ]
+    quoted = [
+        [f"{quote}{cell}{quote}" if " " in cell else cell for cell in row]
+        for row in [["id", "day", "price", "region", "mail"], *rows]
+    ]
+    path = tmp_path / "f.csv"
+    path.write_bytes("".join(delimiter.join(row) + end for row in quoted).encode())
+    found = detect(path)
+    assert (found.dialect.delimiter, found.dialect.quote) == (delimiter, quote)
+    assert found.dialect.line_end == ("\r" if end == "\r" else "")
+    with parsed(path, found.dialect, Limits(), tmp_path) as read:
+        cells = [list(row.values()) for chunk in read.chunks for row in chunk.cells.to_pylist()]
+    assert cells == rows
+    assert [each.type for each in found.columns] == [
+        Type.INT64, Type.DATE, Type.NUMERIC, Type.STRING, Type.STRING,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1.234,50 €", "7,10 €"], (",", ".", ("€",), 2)),
+        (["$1,200.50", "($5.00)"], (".", ",", ("$",), 2)),
+        (["1 234,5", "1,5"], (",", " ", (), 1)),
+        (["1'234.50"], (".", "'", (), 2)),
+        (["12", "7-"], (".", "", (), 0)),
+    ],
+)
+def test_number_styles(cells: list[str], expected: tuple[object, ...]) -> None:
+    style, read = find_numbers(cells)
+    assert style is not None
+    assert read == len(cells)
+    numbers = style.numbers
+    assert (numbers.decimal, numbers.thousands, numbers.symbols, style.scale) == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "formats", "locale", "kind"),
+    [
+        (["28/01/2018", "03/02/2018"], ("%d/%m/%Y",), "en", Type.DATE),
+        (["01/28/2018", "02/03/2018"], ("%m/%d/%Y",), "en", Type.DATE),
+        (["2026-01-31", "2026-02-01"], (), "en", Type.DATE),
+        (["2026-01-31T10:00:00Z"], (), "en", Type.TIMESTAMP),
+        (["12 ene 2026", "3 feb 2026"], ("%d %b %Y",), "es", Type.DATE),
+        (["3 mai 2026", "5 avril 2026"], ("%d %B %Y",), "fr", Type.DATE),
+        (["26.03.2026 14:05"], ("%d.%m.%Y %H:%M",), "en", Type.DATETIME),
+        (["Jan 5, 2026 3:04 PM"], ("%b %d, %Y %I:%M %p",), "en", Type.DATETIME),
+    ],
+)
+def test_date_styles(cells: list[str], formats: tuple[str, ...], locale: str, kind: Type) -> None:
+    style, read = find_dates(cells)
+    assert style is not None
+    assert (style.formats, style.locale, style.type, read) == (formats, locale, kind, len(cells))
+    assert style.rivals == ()
+
+
+def test_what_cannot_be_decided_is_said_and_settled_by_other_columns() -> None:
+    open_ = [["03/04/2026"], ["05/06/2026"]]
+    (column,) = find_columns(["day"], open_, ",")
+    assert column.ambiguous
+    assert column.confidence == 0.5
+    assert "ASK" in column.evidence
+    both = [[*row, "31/12/2025"] for row in open_]
+    day, paid = find_columns(["day", "paid"], both, ",")
+    assert (day.formats, day.ambiguous, paid.ambiguous) == (("%d/%m/%Y",), False, False)
+
+
+def test_ids_and_odd_cells_are_not_made_numbers() -> None:
+    rows = [[f"{number:05}", "9" * 20, "yes" if number % 2 else "no"] for number in range(99)]
+    rows.append(["00100", "1", "no"])
+    zeros, long, flag = find_columns(["shop", "tax id", "is new"], rows, ",")
+    assert (zeros.type, long.type, flag.type) == (Type.STRING, Type.STRING, Type.BOOL)
+    mostly = [["12"]] * 99 + [["n. v."]]
+    (column,) = find_columns(["n"], mostly, ",")
+    assert column.type is Type.INT64
+    assert 'not "n. v."' in column.evidence
+
+
+def test_names_for_bigquery() -> None:
+    header = ["Nº Pedido", "2026", "_etl_file", "", "Fecha Fecha", "fecha", "a" * 400]
+    names = column_names(header)
+    assert names[:6] == ["no_pedido", "c_2026", "etl_file", "column_4", "fecha", "fecha_2"]
+    assert len(names[6]) <= 300
+
+
+def test_preamble_totals_and_a_trailing_delimiter(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(
+        "Report of March;;;\n\nid;day;price;\n1;03/03/2026;1,50;\n2;13/03/2026;2,50;\n"
+        "3;14/03/2026;4,00;\nTotal;;8,00;\n"
+    )
+    found = detect(path)
+    dialect = found.dialect
+    assert (dialect.preamble, dialect.header, dialect.trailing_delimiter) == (2, 1, True)
+    assert dialect.numbers.decimal == ","
+    with parsed(path, dialect, Limits(), tmp_path) as read:
+        cells = [list(row.values()) for chunk in read.chunks for row in chunk.cells.to_pylist()]
+    assert [row[0] for row in cells] == ["1", "2", "3"]
+
+
+def test_big_files_are_sampled_at_three_places(tmp_path: Path) -> None:
+    path = tmp_path / "big.csv"
+    with path.open("w") as out:
+        out.write("id,value\n")
+        for number in range(300_000):
+            out.write(f"{number},{'x' if number > 299_900 else number}\n")
+    found = detect(path)
+    assert not found.complete
+    assert found.rows <= 10_001
+    value = found.columns[1]
+    assert value.seen > value.empty
+    assert "but not" in value.evidence
+
+
+CONTRACT = Contract(
+    name="t",
+    version="1",
+    table="t",
+    columns=(
+        Column(name="id", type=Type.INT64),
+        Column(name="day", type=Type.DATE),
+        Column(name="price", type=Type.NUMERIC),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (
+            b"id;day;price\n1;2026-01-02;1.5\n2;2026-01-03;2.5\n",
+            'the header has one cell "id;day;price": it looks delimited by ";" where the contract'
+            ' says ","',
+        ),
+        (
+            b"id,day,price\n1,13/01/2026,1.5\n2,14/01/2026,2.5\n3,15/01/2026,3\n",
+            "day looks like dd/MM/yyyy where the contract says ISO 8601",
+        ),
+        (
+            b"Sales of the week\n\nid,day,price\n1,2026-01-02,1.5\n2,2026-01-03,2.5\n",
+            "the header seems to be on line 3 where the contract says line 1",
+        ),
+        (
+            "id,day,price\n1,2026-01-02,1.5\n2,2026-01-03,2.5\n".encode("utf-16"),
+            'its encoding looks like "utf-16" where the contract says "utf-8"',
+        ),
+        (b"1,2026-01-02,1.5\n2,2026-01-03,2.5\n", "it seems to have no header"),
+        (b"id,day,price\n1,2026-01-02,1.5\n2,2026-01-03,2.5\n", None),
+        (b"%PDF-1.7 nothing", None),
+    ],
+)
+def test_the_evidence_of_a_file_that_disagrees(
+    data: bytes, says: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(data)
+    seen = evidence(path, CONTRACT)
+    assert (seen is None) if says is None else (seen is not None and says in seen)
+
+
+def test_evidence_is_said_in_the_senders_language(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(b"id;day;price\n1;2026-01-02;1.5\n2;2026-01-03;2.5\n")
+    assert "y el contrato dice" in str(evidence(path, CONTRACT, "es"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(max_size=400))
+@example(data=b"")
+@example(data=b"\x00" * 50)
+@example(data=b'"' * 99 + b"\n")
+@example(data=b"," * 5000)
+@example(data=b"[" * 3000)
+@example(data=b"{" + b'"a":{' * 2000)
+@example(data=b"\xff\xfe")
+@example(data=b"PK\x03\x04" + b"x" * 60)
+def test_any_bytes_get_an_answer(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    folder = tmp_path_factory.mktemp("f")
+    path = folder / "f"
+    path.write_bytes(data)
+    try:
+        found = detect(path)
+    except DataError:
+        return
+    if found.columns:
+        contract = folder / "t.odcs.yaml"
+        contract.write_text(propose(found, "t", "f", TODAY), encoding="utf-8")
+        assert isinstance(read_contract(contract), Contract)
+
+
+CELLS = st.one_of(
+    st.integers(-9999, 9999).map(str),
+    st.sampled_from(["a,b", 'say "no"', "two\nlines", "", "plain", "x;y", "NULL", "# no"]),
+    st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), max_size=8),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=3, max_size=20))
+def test_what_is_proposed_for_a_quoted_file_reads_it_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("f")
+    path = folder / "f.csv"
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(["first name", "second name", "third name"])
+    writer.writerows(rows)
+    path.write_text(out.getvalue(), encoding="utf-8", newline="")
+    found = detect(path)
+    assert (found.dialect.delimiter, found.dialect.quote) == (",", '"')
+    assert found.dialect.escape == Dialect().escape
+
+
+def test_hostile_cells_and_names_stay_inside_the_contract(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    evil = "x\u2028y\x0b\n- name: hacked"
+    with path.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out).writerows([["id", evil], *([str(n), evil] for n in range(30)), ["x", "1"]])
+    made = tmp_path / "t.odcs.yaml"
+    made.write_text(propose(detect(path), "t", f"a\n{evil}.csv", TODAY), encoding="utf-8")
+    contract = read_contract(made)
+    assert isinstance(contract, Contract)
+    assert len(contract.columns) == 2
