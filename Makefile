@@ -9,7 +9,7 @@ ARGS :=
 # The first of these that really is Python 3.13 is taken: a version manager's shim may not be.
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
-.PHONY: help setup demo chaos test test-fast lint types imports format clean
+.PHONY: help setup demo chaos test test-fast lint types imports pollock format clean
 
 help:  ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ types: setup  ## mypy --strict
 
 imports: setup  ## the import rules
 	$(BIN)/lint-imports
+
+pollock: setup  ## how well dirty CSV files are loaded: ARGS=FOLDER of the unpacked benchmark
+	$(BIN)/python -m bench.pollock $(ARGS)
 
 format: setup  ## let ruff tidy the code
 	$(BIN)/ruff check --fix .

@@ -57,7 +57,8 @@ def infer(file: Path, name: str | None, out: Path | None, force: bool, as_json: 
     if out is None:
         click.echo(f"\n{text}", nl=False)
     else:
-        click.echo(f"\nwrote {out}: read it, correct it, then try  waybill check FILE --feed NAME")
+        click.echo(f"\nwrote {out}")
+        click.echo("read it, correct it, then try: waybill check FILE --feed NAME")
 
 
 def _name(file: Path, name: str | None, out: Path | None) -> str:

@@ -18,7 +18,7 @@ from schemas.dialect import Dialect
 
 _SOME = 48 * 1024
 _LINES = 400
-_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, " ": 0.6, ":": 0.7}
+_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, " ": 0.6, ":": 0.5}
 _RARE = 0.85
 _SINGLES = ",;\t|:~^!#&*=\x01\x02\x1e\x1f¦§¬·•þ\u0014 "
 _TOGETHER = re.compile(r"[^\w\s\"'`.+$€£%()\\/<>@?-]{2,4}")

@@ -11,7 +11,11 @@ from pipelines.detect.layout import Layout, find_layout
 from pipelines.detect.sample import Sample
 from pipelines.detect.table import described, with_header
 from schemas.dialect import Dialect
+from schemas.errors import DataError
 
+_LOOKED_AT, _MOST_STRANGE = 16 * 1024, 0.05
+# Tabs and line ends, and the separators that some systems put between cells.
+_PLAIN = "\t\n\r\f\v\x01\x02\x1a\x1c\x1d\x1e\x1f"
 ROWS = 10_000
 """How many rows are looked at, at most."""
 
@@ -20,6 +24,7 @@ def detect_text(sample: Sample) -> Detected:
     """What a delimited text is, as far as a sample shows it."""
     encoding = find_encoding(sample.head)
     text = _decoded(sample.head, encoding.value)
+    _refuse_bytes(text)
     dialect, findings = find_dialect(text)
     dialect = replace(dialect, encoding=encoding.value)
     found = list(records(_whole(text, dialect, sample.complete), dialect))
@@ -37,6 +42,17 @@ def detect_text(sample: Sample) -> Detected:
         dialect, [*findings, *more], header, rows,
         complete=sample.complete, ascii=sample.head.isascii(),
     )  # fmt: skip
+
+
+def _refuse_bytes(text: str) -> None:
+    """Raise DataError for what is no text: control characters all over the place."""
+    some = text[:_LOOKED_AT]
+    strange = sum(1 for char in some if char < " " and char not in _PLAIN)
+    if strange > max(8, _MOST_STRANGE * len(some)):
+        raise DataError(
+            "the file holds bytes that are no text",
+            hint="send delimited text, a workbook, JSON Lines or Parquet",
+        )
 
 
 def _decoded(data: bytes, encoding: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 from connectors.crash import POINTS
+from schemas.dialect import Dialect
 from schemas.file import TRANSITIONS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -36,3 +38,9 @@ def test_every_crash_point_is_explained_and_placed() -> None:
         if path.name != "crash.py"
     )
     assert set(re.findall(r'crash_point\("([^"]+)"\)', code)) == set(POINTS)
+
+
+def test_every_key_of_a_dialect_is_explained() -> None:
+    page = (DOCS / "formats.md").read_text(encoding="utf-8")
+    missing = [each.name for each in fields(Dialect) if not re.search(rf"`{each.name}[`:]", page)]
+    assert missing == []

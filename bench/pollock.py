@@ -1,0 +1,141 @@
+"""Pollock: how well Waybill loads dirty CSV files, beside what others score.
+
+`python -m bench.pollock FOLDER` where FOLDER holds the unpacked benchmark. *Declared* gives the
+parse stage the dialect of each file, as a contract pins it; *auto* only what `waybill infer`
+detects. Strict reading rejects a row that does not fit, lenient reading makes it fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.pollock_score import score, weighted
+from pipelines.detect import detect
+from pipelines.parse import parsed
+from schemas.dialect import Dialect, Extra, Ragged
+from schemas.errors import DataError
+from schemas.limits import Limits
+
+PUBLISHED = (
+    ("DuckDB 1.2", 9.961, 9.599),
+    ("SQLite", 9.955, 9.375),
+    ("UniVocity", 9.939, 7.936),
+    ("SpreadDesktop", 9.929, 9.597),
+    ("LibreOffice", 9.925, 7.833),
+    ("pandas 1.4", 9.895, 9.431),
+    ("Python csv", 9.721, 9.436),
+    ("MySQL", 9.587, 7.484),
+    ("CleverCSV", 9.193, 9.453),
+    ("DuckDB 1.2 (auto)", 9.075, 8.439),
+    ("R", 7.792, 6.405),
+    ("OpenCSV", 6.632, 7.746),
+    ("Hypoparsr", 3.888, 4.372),
+    ("PostgreSQL", 0.136, 6.961),
+)
+"""Name, simple and weighted score, as the benchmark publishes them."""
+
+
+def main() -> None:
+    """Print our scores beside the published ones, the best first."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds polluted_files/ and pollock_weights.json")
+    parser.add_argument("--kinds", action="store_true", help="also print each kind of dirt")
+    given = parser.parse_args()
+    weights = json.loads((given.folder / "pollock_weights.json").read_text(encoding="utf-8"))
+    files = sorted((given.folder / "polluted_files" / "csv").iterdir())
+    lines = list(PUBLISHED)
+    for mode, find in (("declared", _declared), ("auto", _detected)):
+        found = {file.name: find(file) for file in files}
+        for name, lenient in (("strict", False), ("lenient", True)):
+            scores = {file.name: _scored(file, found[file.name], lenient) for file in files}
+            simple = sum(scores.values()) / len(scores)
+            lines.append((f"Waybill ({mode}, {name})", simple, weighted(scores, weights)))
+            if given.kinds:
+                print(lines[-1][0])
+                _print_kinds(scores)
+    for name, simple, heavy in sorted(lines, key=lambda each: -each[1]):
+        print(f"{name:28} {simple:7.3f} {heavy:7.3f}")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How to read a file: its dialect, whether its names belong to it, and whether it has rows."""
+
+    dialect: Dialect
+    named: bool
+    empty: bool = False
+
+
+def _declared(file: Path) -> Known:
+    """The dialect that the benchmark declares, as a contract would pin it: columns and all."""
+    path = file.parent.parent / "parameters" / f"{file.name}_parameters.json"
+    given = json.loads(path.read_text(encoding="utf-8"))
+    quote, escape = given["quotechar"], given["escapechar"]
+    names = given["column_names"] or [str(at) for at in range(given["n_columns"])]
+    dialect = Dialect(
+        encoding=given["encoding"],
+        delimiter=given["delimiter"] or ",",
+        quote=quote,
+        # A quote escapes itself by being doubled.
+        escape="" if escape in (quote, '"') else escape,
+        line_end="\r" if given["row_delimiter"] == "\r" else "",
+        preamble=given["preamble_lines"] + given["header_lines"],
+        header=0,
+        columns=tuple(names),
+        footer=given["footnote_lines"],
+    )
+    return Known(dialect, bool(given["header_lines"]), empty=not given["delimiter"])
+
+
+def _detected(file: Path) -> Known | None:
+    """What detection makes of the file; None if it gives up."""
+    try:
+        found = detect(file)
+    except DataError:
+        return None
+    headless = any(each.what == "header" and each.value == "none" for each in found.findings)
+    return Known(found.dialect, not headless, empty=not found.columns)
+
+
+def _scored(file: Path, known: Known | None, lenient: bool) -> float:
+    with (file.parent.parent / "clean" / file.name).open(encoding="utf-8", newline="") as clean:
+        rows = list(csv.reader(clean))
+    try:
+        return score(rows, None if known is None else _loaded(file, known, lenient))
+    except DataError:
+        return score(rows, None)
+
+
+def _loaded(file: Path, known: Known, lenient: bool) -> list[list[str]]:
+    """The rows that the parse stage reads, the header first if there is one."""
+    if known.empty:
+        return []
+    dialect = known.dialect
+    if lenient:
+        dialect = replace(dialect, ragged=Ragged.PAD, extra=Extra.KEEP, stray_quotes=Extra.KEEP)
+    with tempfile.TemporaryDirectory() as folder:
+        with parsed(file, dialect, Limits(), Path(folder)) as read:
+            rows = [list(read.names)] if known.named else []
+            for chunk in read.chunks:
+                columns = [column.to_pylist() for column in chunk.cells.columns]
+                rows += [[cell or "" for cell in row] for row in zip(*columns, strict=True)]
+    return rows
+
+
+def _print_kinds(scores: dict[str, float]) -> None:
+    kinds: dict[str, list[float]] = defaultdict(list)
+    for name, each in scores.items():
+        kind = name if name.startswith("file") else name.rstrip("0123456789.csvxo_l")
+        kinds[kind.split("_row")[0].split("_quote")[0]].append(each)
+    for kind, values in sorted(kinds.items(), key=lambda item: sum(item[1]) / len(item[1])):
+        print(f"  {sum(values) / len(values):7.3f}  {len(values):4}  {kind}")
+
+
+if __name__ == "__main__":
+    main()
