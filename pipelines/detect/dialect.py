@@ -68,6 +68,7 @@ def records(text: str, dialect: Dialect) -> Iterator[Record]:
     """The records of a text under a dialect, read leniently; blank lines are left out."""
     csv.field_size_limit(2**31 - 1)
     lines = lines_of(text, dialect.line_end)
+    has_cr = "\r" in text
     stand_in = _STAND_IN if len(dialect.delimiter) > 1 else None
     fed = [line.replace(dialect.delimiter, stand_in) for line in lines] if stand_in else lines
     reader = csv.reader(
@@ -87,7 +88,7 @@ def records(text: str, dialect: Dialect) -> Iterator[Record]:
             return
         if stand_in:
             cells = [cell.replace(stand_in, dialect.delimiter) for cell in cells]
-        if "\r" in text:
+        if has_cr:
             cells = [cell.replace(_CR, "\r") for cell in cells]
         if cells:
             yield Record(start + 1, reader.line_num - start, cells)
