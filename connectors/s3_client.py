@@ -212,6 +212,11 @@ def _refusal(error: ClientError, bucket: str, key: str) -> WaybillError:
         return DataError(
             f"{key} is archived and cannot be read", hint="restore it and drop it again"
         )
+    if code == "RequestTimeTooSkewed":
+        return RetryableError(
+            f"bucket {bucket} refuses us: this machine's clock is wrong by more than 15 minutes",
+            hint="set the clock by NTP",
+        )
     if code in _DENIED or status in (401, 403):
         return AccessDeniedError(
             f"bucket {bucket} refuses us: {code} in {error.operation_name}",

@@ -178,6 +178,8 @@ def _quoted(raw: str, at: int, dialect: Dialect, delimiter: str) -> tuple[str, i
             text, place = text + raw[place], place + 1
         elif place + 1 == len(raw) or raw.startswith(delimiter, place + 1):
             return text, place + 1
+        elif raw.endswith(delimiter, at + 1, place) and raw[place + 1] != quote:
+            return None  # another quoted cell begins here, so the first quote was a stray one
         else:
             step = 2 if raw.startswith(quote, place + 1) else 1
             text, place = text + quote, place + step
