@@ -5,7 +5,7 @@ All of them translate their vendor's exceptions into `schemas.errors` at their e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,6 +108,12 @@ class Warehouse(Protocol):
         AttemptSpentError when that needs a new attempt number, and DataError naming the file
         when the warehouse refuses the data.
         """
+
+    def beneath(self, table: str, files: Collection[str]) -> Sequence[str]:
+        """Files some of whose rows were taken out by a batch that brought rows of one of these."""
+
+    def standing(self, table: str, files: Collection[str]) -> Mapping[str, int]:
+        """How many rows of each file the table holds, by Waybill's own records."""
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first."""

@@ -22,6 +22,8 @@ class Status(StrEnum):
     ACKNOWLEDGING = "acknowledging"
     DONE = "done"
     FAILED = "failed"
+    UNLOADING = "unloading"
+    UNLOADED = "unloaded"
 
 
 class Outcome(StrEnum):
@@ -31,6 +33,11 @@ class Outcome(StrEnum):
     PARTLY = "partly"
     QUARANTINED = "quarantined"
     REPEATED = "repeated"
+    SUPERSEDED = "superseded"
+
+
+BRINGING = frozenset({Outcome.ACCEPTED, Outcome.PARTLY})
+"""The outcomes of files whose rows are for the table."""
 
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
@@ -44,8 +51,10 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.ACKNOWLEDGING: frozenset(
         {Status.ACKNOWLEDGING, Status.LOADED, Status.DONE, Status.FAILED}
     ),
-    Status.DONE: frozenset({Status.DISCOVERED}),
-    Status.FAILED: frozenset({Status.DISCOVERED}),
+    Status.DONE: frozenset({Status.DISCOVERED, Status.UNLOADING}),
+    Status.FAILED: frozenset({Status.DISCOVERED, Status.UNLOADING}),
+    Status.UNLOADING: frozenset({Status.UNLOADED, Status.DONE}),
+    Status.UNLOADED: frozenset({Status.DISCOVERED}),
 }
 """From each status, the statuses a file may go to next. The ledger refuses any other step."""
 
@@ -78,6 +87,11 @@ class File:
     `attempt` rises with every claim and is part of every staged key, so that a worker that lost
     its lease can never write over its successor. `tries` counts the claims since the file last
     got a step further. `owner` is the lease's token while one is held.
+
+    `in_force` says that the table holds the file's rows, as far as later files left them: it was
+    loaded and was neither unloaded nor superseded since. `superseded_by` is the file id of the
+    newer version that took its place. `placed_at` puts a file before all that was loaded later,
+    whenever it is loaded itself. `quiet` files are not answered by mail again.
     """
 
     file_id: str
@@ -104,6 +118,10 @@ class File:
     batch_id: str | None = None
     repeats: str | None = None
     reason: str | None = None
+    in_force: bool = False
+    superseded_by: str | None = None
+    placed_at: datetime | None = None
+    quiet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
