@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -38,7 +38,8 @@ class BatchStatus(StrEnum):
 class Batch:
     """Files of one feed, in the order in which they were sent, loaded together or not at all.
 
-    `superseded` are loaded files whose rows leave with this batch, because newer versions come.
+    `superseded` are loaded files whose rows leave with this batch, each with the newer version that
+    takes its place.
     `under` are files that lay under rows that leave: theirs come back where nothing later stands.
     A file of `under` that is not in force is so again with this batch.
 
@@ -54,7 +55,7 @@ class Batch:
     status: BatchStatus = BatchStatus.OPEN
     created_at: datetime | None = None
     kind: BatchKind = BatchKind.LOAD
-    superseded: tuple[str, ...] = ()
+    superseded: Mapping[str, str] = field(default_factory=dict)
     under: tuple[File, ...] = ()
 
     @property
@@ -67,6 +68,14 @@ class Batch:
             **dict.fromkeys(self.superseded, "superseded"),
             **{file.file_id: "replaced" for file in again},
         }
+
+    def heir_of(self, older: File) -> str | None:
+        """What supersedes a file once this batch is unloaded; None if nothing does any more."""
+        next_one = {file.file_id: file.superseded_by for file in self.files}
+        heir = older.superseded_by
+        while heir in next_one:
+            heir = next_one[heir]
+        return heir
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -58,6 +58,9 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 }
 """From each status, the statuses a file may go to next. The ledger refuses any other step."""
 
+AT_REST = frozenset({Status.DONE, Status.FAILED, Status.UNLOADED})
+"""The statuses in which nothing more happens to a file by itself."""
+
 LEASED: Mapping[Status, Status] = {
     Status.PREPARING: Status.DISCOVERED,
     Status.ACKNOWLEDGING: Status.LOADED,
@@ -122,6 +125,11 @@ class File:
     superseded_by: str | None = None
     placed_at: datetime | None = None
     quiet: bool = False
+
+    def order(self) -> tuple[datetime, str, datetime, str]:
+        """Files sort by when they were sent; versions sent at once, by when they were found."""
+        found = self.discovered_at or self.item.sent_at
+        return (self.item.sent_at, self.item.key, found, self.file_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

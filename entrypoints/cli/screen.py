@@ -24,6 +24,8 @@ _COLOURS = {
     "quarantined": "red",
     "failed": "bold red",
     "repeated": "dim",
+    "superseded": "dim",
+    "unloaded": "dim",
 }
 
 
