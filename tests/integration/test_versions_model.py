@@ -114,7 +114,7 @@ STEP = st.one_of(
 )
 STEPS = st.tuples(
     st.tuples(st.just("drop"), st.lists(DROP, min_size=2, max_size=3, unique_by=lambda d: d[0])),
-    st.lists(STEP, min_size=3, max_size=8),
+    st.lists(STEP, min_size=3, max_size=5),
 )
 
 
@@ -160,7 +160,7 @@ def play(world: World, model: Model, steps: Iterable[tuple[Any, ...]]) -> None:
 def test_the_table_is_what_the_files_in_force_make(bigquery_url: str, mode: WriteMode) -> None:
     @seed(20261124)
     @settings(
-        max_examples=int(os.environ.get("WAYBILL_EXAMPLES", "4")),
+        max_examples=int(os.environ.get("WAYBILL_EXAMPLES", "2")),
         deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
