@@ -21,8 +21,9 @@ from pipelines.runtime import Runtime, Work
 from pipelines.stage import RejectsWriter, RowsWriter
 from pipelines.transform import LINE, to_frame, transform_rows
 from schemas.contract import Contract
-from schemas.errors import DataError
+from schemas.errors import DataError, ItemChangedError
 from schemas.file import Counts, Event, File, Outcome, Status
+from schemas.language import say
 from schemas.limits import Limits
 
 
@@ -84,8 +85,32 @@ def _prepared(runtime: Runtime, file: File, folder: Path, check: Callable[[], No
             if owner != file.file_id:
                 return replace(file, outcome=Outcome.REPEATED, repeats=owner)
             return _staged(runtime, file, feed, contract, raw, folder, check)
+    except ItemChangedError as error:
+        return _gone(runtime, file, feed, error)
     except DataError as error:
         return replace(file, outcome=Outcome.QUARANTINED, reason=error.said(feed.language))
+
+
+def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> File:
+    """The file whose bytes were overwritten or removed before they were read: superseded once the
+    newer version is known, quarantined if none comes; until then the error is raised again."""
+    newer = [
+        each
+        for each in runtime.ledger.versions(file.feed, {file.item.key})
+        if each.order() > file.order()
+    ]
+    if newer:
+        reason = say("it was overwritten by a newer version before it was read", feed.language)
+        return replace(
+            file,
+            outcome=Outcome.SUPERSEDED,
+            superseded_by=newer[-1].file_id,
+            reason=reason,
+        )
+    if file.tries < runtime.limits.attempts:
+        raise error
+    reason = say("it was removed or overwritten before it could be read", feed.language)
+    return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
 
 
 def _staged(

@@ -28,6 +28,7 @@ _HEADLINES = {
     Outcome.PARTLY: "partly loaded, some rows were rejected",
     Outcome.QUARANTINED: "rejected, nothing was loaded",
     Outcome.REPEATED: "received before, nothing to do",
+    Outcome.SUPERSEDED: "superseded by a newer version, nothing was loaded",
 }
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -70,11 +71,13 @@ def answer_of(
     `rejects` is the file's rejects Parquet, if it has any; it is read row batch by row batch.
     """
     documents = []
+    # Beside the drop stands the receipt of the newest version; an older one's has its own name.
+    own = f".{file.file_id[:8]}" if file.superseded_by else ""
     summary = _Summary(examples)
     if rejects is not None:
         path = folder / "rejected.csv"
         _write_rejects(rejects, path, dialect, summary)
-        documents.append(Document(suffix=".rejected.csv", content_type="text/csv", path=path))
+        documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
     receipt = receipt_of(file, table, summary.rules(), loaded_at)
     text = _template().render(receipt=receipt, headline=_HEADLINES[receipt.outcome])
     (folder / "receipt.txt").write_text(text, encoding="utf-8")
@@ -84,10 +87,12 @@ def answer_of(
     )
     documents[:0] = [
         Document(
-            suffix=".receipt.json", content_type="application/json", path=folder / "receipt.json"
+            suffix=f"{own}.receipt.json",
+            content_type="application/json",
+            path=folder / "receipt.json",
         ),
         Document(
-            suffix=".receipt.txt",
+            suffix=f"{own}.receipt.txt",
             content_type="text/plain; charset=utf-8",
             path=folder / "receipt.txt",
         ),
