@@ -10,6 +10,7 @@ from pipelines.heartbeat import heartbeat
 from pipelines.runtime import Runtime, Work
 from schemas.batch import Batch, Committed
 from schemas.contract import Contract
+from schemas.drift import added_by, extended
 from schemas.errors import AttemptSpentError, DataError, LeaseLostError
 from schemas.file import Event
 
@@ -35,6 +36,9 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
             raise LeaseLostError
 
     work: list[Work] = []
+    # What was staged by another text of the contract may not fit the table any more.
+    stale = runtime.ledger.prepare_again(feed_name, contract.version)
+    work += [Work("prepare", file_id) for file_id in stale]
     try:
         with heartbeat(renew, seconds / 3) as check:
             most = runtime.limits.batch_files
@@ -56,6 +60,7 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     """Load one batch and mark its files loaded."""
     feed = runtime.feeds[batch.feed]
     started = time.monotonic()
+    contract = _with_added(runtime, batch, contract)
     try:
         committed = runtime.warehouse.load(batch, contract, feed.mode)
     except AttemptSpentError as error:
@@ -67,6 +72,16 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     )
     crash_point("load.closed")
     return [Work("acknowledge", file.file_id) for file in batch.files]
+
+
+def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:
+    """The contract with the columns that the batch's files brought beyond it, once the table has
+    them. The files of a batch share a contract version, which names these columns."""
+    added = added_by(batch.files[0].contract_version)
+    wider = extended(contract, added)
+    if wider is not contract:
+        runtime.warehouse.apply([wider], [])
+    return wider
 
 
 def _events(runtime: Runtime, batch: Batch, committed: Committed, seconds: float) -> list[Event]:

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines import Feed
 from pipelines.prepare import Staged, stage_file
-from pipelines.receipt import harmless
+from pipelines.escape import harmless
 from pipelines.stage import read_rejects
 from schemas.contract import Column, Contract, Expectation, TimePartition, Type
 from schemas.errors import ContractError, DataError, TransformError
@@ -123,7 +123,7 @@ def test_faults_of_transform_contract_and_file_are_told_apart(tmp_path: Path) ->
     wrong = Expectation(type="expect_column_values_to_be_between", kwargs={"column": "id"})
     with pytest.raises(ContractError, match="None"):
         stage(tmp_path, text, contract(wrong))
-    with pytest.raises(DataError, match="lacks quantity"):
+    with pytest.raises(DataError, match="column quantity is missing"):
         stage(tmp_path, "id,day,price\n", contract())
 
 
