@@ -9,7 +9,6 @@ import pytest
 from pipelines.cast import cast_chunk
 from pipelines.parse.delimited import read_delimited
 from schemas.contract import Column, Contract, RangePartition, Type
-from schemas.errors import DataError
 
 
 def contract(*columns: Column, **more: object) -> Contract:

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import Feed
-from pipelines.prepare import Staged, stage_file
 from pipelines.escape import harmless
+from pipelines.prepare import Staged, stage_file
 from pipelines.stage import read_rejects
 from schemas.contract import Column, Contract, Expectation, TimePartition, Type
 from schemas.errors import ContractError, DataError, TransformError

@@ -30,8 +30,8 @@ def upgrade() -> None:
     op.create_index("drifts_feed", "drifts", ["feed", "status"])
     op.create_table(
         "sightings",
-        sa.Column("drift_id", sa.ForeignKey("drifts.drift_id"), primary_key=True),
-        sa.Column("file_id", sa.ForeignKey("files.file_id"), primary_key=True),
+        sa.Column("drift_id", sa.String(8), sa.ForeignKey("drifts.drift_id"), primary_key=True),
+        sa.Column("file_id", WORDS, sa.ForeignKey("files.file_id"), primary_key=True),
         sa.Column("finding", sa.Text, nullable=False),
         sa.Column("is_held", sa.Boolean, nullable=False),
         sa.Column("is_current", sa.Boolean, nullable=False),
@@ -43,7 +43,7 @@ def upgrade() -> None:
     op.create_table(
         "profiles",
         sa.Column("feed", WORDS, primary_key=True),
-        sa.Column("file_id", sa.ForeignKey("files.file_id"), primary_key=True),
+        sa.Column("file_id", WORDS, sa.ForeignKey("files.file_id"), primary_key=True),
         sa.Column("at", TIME, nullable=False),
         sa.Column("columns", sa.Text, nullable=False),
     )
