@@ -7,8 +7,9 @@ is known of it, as the contract's policy says.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pipelines import likeness
 from pipelines.cast import Typed
@@ -72,7 +73,7 @@ class Memory:
         """Whether the very same was accepted; then nothing needs to be said of it any more."""
         return any(
             (each.kind, each.column) == (finding.kind, finding.column)
-            and each.values.get("order") == finding.values.get("order")
+            and _same_order(each.values, finding.values)
             for each in self.accepted
         )
 
@@ -199,7 +200,7 @@ class DriftWatch:
             column="",
             template="the columns come in another order than the contract's;"
             " they are found by their names",
-            values={"order": ", ".join(matched.names)[:1000]},
+            values={"order": list(matched.names)},
         )
         return [] if self._memory.is_accepted(found) else [found]
 
@@ -313,6 +314,12 @@ class _Tally:
     def profiles(self) -> dict[str, Profile]:
         made = {name: watch.profile() for name, watch in self._watched.items()}
         return {name: profile for name, profile in made.items() if profile.count}
+
+
+def _same_order(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the columns that both name come in the same order."""
+    first, second = one.get("order", ()), other.get("order", ())
+    return [each for each in first if each in second] == [each for each in second if each in first]
 
 
 def _addition(name: str, cell: str, found: Type) -> ContractChange:

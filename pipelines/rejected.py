@@ -90,11 +90,10 @@ class _Writer:
         return self._dialect.delimiter.join(map(self._cell, cells)) + self._end
 
     def _cell(self, cell: str) -> str:
-        quote, escape, delimiter = (
-            self._dialect.quote, self._dialect.escape, self._dialect.delimiter,
-        )  # fmt: skip
-        special = [each for each in (delimiter, quote, escape, "\n", "\r", self._end) if each]
-        if not any(each in cell for each in special) and cell == cell.strip():
+        quote, escape = self._dialect.quote, self._dialect.escape
+        delimiter = self._dialect.delimiter
+        special = {*delimiter, quote, escape, "\n", "\r", *self._end} - {""}
+        if not special.intersection(cell) and cell == cell.strip():
             return cell
         if escape:
             cell = cell.replace(escape, escape * 2)

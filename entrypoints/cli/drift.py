@@ -68,7 +68,8 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
     out.print(f"[bold]{finding.kind}[/]  {found.status}")
     out.print(f"  {escape(printable(finding.said()))}")
     for name, value in finding.values.items():
-        out.print(f"  {name:8} {escape(printable(str(value)))}")
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        out.print(f"  {name:8} {escape(printable(shown))}")
     out.print(f"  drift    {found.drift_id}, feed {found.feed}")
     out.print(f"  seen     {when(found.first_seen)} to {when(found.last_seen)}")
     out.print(f"  files    {found.files:,}, held back {len(found.held):,}")
