@@ -40,9 +40,8 @@ def stage(folder: Path, text: str, made: Contract, memory: Memory = NOTHING_KNOW
     raw = folder / "raw.csv"
     raw.write_text(text)
     feed = Feed(name="t", source="s", match="*", contract="t")
-    return stage_file(
-        raw, "f", feed, made, folder, Limits(block_bytes=max(256, len(text) // 9)), memory=memory
-    )
+    limits = Limits(block_bytes=256 if len(text) < 1 << 14 else 1 << 16)
+    return stage_file(raw, "f", feed, made, folder, limits, memory=memory)
 
 
 def held(folder: Path, text: str, made: Contract, memory: Memory = NOTHING_KNOWN) -> HeldBackError:
