@@ -175,7 +175,9 @@ def likely_rename(
         return None
     looks = 0.3 if column.type is Type.STRING else 0.6
     if before:
-        looks = _alike(profile_of(full, _floats(full) if column.type in NUMBERS else ()), before)
+        now = profile_of(full, _floats(full) if column.type in NUMBERS else ())
+        few = sum(each.count for each in before) < _ENOUGH_ROWS
+        looks = max(_alike(now, before), looks if few else 0.0)
     score = (names + looks) / 2
     return score if score >= _LIKELY else None
 
