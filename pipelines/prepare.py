@@ -247,7 +247,7 @@ def stage_file(
         refusal=_refusal(counts, contract, broken, feed.language),
         warnings=(*checker.warnings(feed.language), *_warnings(broken)),
         drift=watch.findings(),
-        profiles=watch.profiles(),
+        profiles=watch.profiles,
     )
 
 

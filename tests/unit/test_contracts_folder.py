@@ -63,6 +63,6 @@ def test_a_mistake_in_a_running_service_leaves_the_contracts_as_they_were(
 def test_a_change_that_breaks_the_contract_writes_nothing(folder: Path, tmp_path: Path) -> None:
     path = path_of(folder, "orders")
     before = path.read_bytes()
-    with pytest.raises(ContractError, match="comes twice|cannot be a column"):
+    with pytest.raises(ContractError, match="cannot be a column"):
         changed(path, ContractChange(column="_etl_x", type=Type.STRING), tmp_path)
     assert path.read_bytes() == before
