@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 
 from schemas.batch import Batch, Committed, WriteMode
 from schemas.contract import Contract, View
+from schemas.drift import Drift, DriftStatus, Finding, Profile, Profiles, Sighting
 from schemas.file import Event, File, Status
 from schemas.item import Item, Page
 from schemas.receipt import Answer, Message
@@ -192,6 +193,33 @@ class Ledger(Protocol):
 
         `quiet`: its sender gets no mail about it.
         """
+
+    def prepare_again(self, feed: str, version: str) -> Sequence[str]:
+        """Send back the feed's prepared files whose contract has changed; their file ids."""
+
+    def note_drift(self, file: File, findings: Sequence[Finding]) -> None:
+        """Write down what a file shows now; what it showed before and shows no more is past.
+
+        A drift that was accepted and comes again is open again; a dismissed one stays dismissed.
+        """
+
+    def drifts(self, feed: str | None = None, status: DriftStatus | None = None) -> Sequence[Drift]:
+        """The drifts, the latest seen first."""
+
+    def decide_drift(self, drift_id: str, status: DriftStatus) -> None:
+        """Write what a person has decided; raises KeyError."""
+
+    def sightings(self, file_id: str) -> Sequence[Sighting]:
+        """The drifts that a file shows now."""
+
+    def save_profiles(self, file: File, columns: Mapping[str, Profile]) -> None:
+        """Keep what a file's columns looked like; only the feed's latest files are kept."""
+
+    def profiles(self, feed: str, but: str) -> Profiles:
+        """The profiles of the feed's latest files other than that one, by column."""
+
+    def forget_profiles(self, feed: str, column: str) -> None:
+        """Forget what a column looked like but in the latest file: it looks otherwise from now."""
 
     def claim_content(self, file: File) -> str:
         """The file id that owns these bytes (feed and SHA-256): this file's, or an earlier one's.

@@ -13,10 +13,10 @@ from typing import Any
 
 from connectors.protocols import Source
 from connectors.registry import connector_class
+from entrypoints.contracts import Contracts
 from entrypoints.feeds import read_feeds
 from entrypoints.settings import Part, Settings
 from pipelines.runtime import Runtime
-from schemas.odcs import read_contracts
 
 
 def build_runtime(settings: Settings) -> Runtime:
@@ -24,13 +24,13 @@ def build_runtime(settings: Settings) -> Runtime:
 
     Raises ConfigError or ContractError for feeds, contracts and settings that do not fit.
     """
-    contracts, views = read_contracts(settings.folders.contracts)
+    contracts = Contracts(settings.folders.contracts)
     settings.folders.work.mkdir(parents=True, exist_ok=True)
     storage = _connector(settings.storage)
     return Runtime(
         feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
         contracts=contracts,
-        views=views,
+        views=contracts.views,
         sources=_Sources(settings.sources),
         storage=storage,
         ledger=_connector(settings.ledger),
@@ -41,6 +41,7 @@ def build_runtime(settings: Settings) -> Runtime:
         work_folder=Path(settings.folders.work),
         now=lambda: datetime.now(UTC),
         alert_to=settings.alerts.mail_to,
+        templates=settings.folders.templates,
     )
 
 

@@ -119,6 +119,8 @@ class Folders(BaseModel):
     feeds: Path = Path("dags")
     work: Path = Path("data/work")
     """Temporary files; also where beat keeps its place."""
+    templates: Path | None = None
+    """Receipt templates of your own, which come before those of the package."""
 
 
 class Alerts(BaseModel):
@@ -175,7 +177,7 @@ def read_settings(path: Path) -> Settings:
             hint=f"correct {path}; `waybill config` shows what is in force",
         ) from error
     base = path.resolve().parent
-    folders = settings.folders.model_dump()
+    folders = settings.folders.model_dump(exclude_none=True)
     return settings.model_copy(
         update={"folders": Folders(**{name: base / each for name, each in folders.items()})}
     )

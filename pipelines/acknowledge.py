@@ -11,7 +11,7 @@ from pathlib import Path
 
 from connectors.crash import crash_point
 from pipelines.failure import held
-from pipelines.receipt import answer_of
+from pipelines.receipt import Case, answer_of
 from pipelines.runtime import Runtime, Work
 from schemas.errors import DataError
 from schemas.file import Event, File, Status
@@ -59,20 +59,21 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
 
 
 def _answer(runtime: Runtime, file: File, folder: Path, stack: ExitStack) -> Answer:
-    contract = runtime.contract_of(runtime.feeds[file.feed])
+    feed = runtime.feeds[file.feed]
+    contract = runtime.contract_of(feed)
     rejects = None
     if file.rejects_key is not None:
         rejects = stack.enter_context(_local(runtime, file.rejects_key, folder).open("rb"))
-    return answer_of(
-        file,
-        runtime.warehouse.table_id(contract),
-        runtime.now(),
-        rejects,
-        contract.dialect,
-        folder,
-        runtime.limits.receipt_examples,
-        runtime.ledger.unfinished_of_group(file) == 0,
+    case = Case(
+        file=file,
+        feed=feed,
+        table=runtime.warehouse.table_id(contract),
+        loaded_at=runtime.now(),
+        sightings=runtime.ledger.sightings(file.file_id),
+        examples=runtime.limits.receipt_examples,
     )
+    last_of_group = runtime.ledger.unfinished_of_group(file) == 0
+    return answer_of(case, rejects, contract.dialect, folder, last_of_group, runtime.templates)
 
 
 def _local(runtime: Runtime, key: str, folder: Path) -> Path:

@@ -11,6 +11,7 @@ from pipelines.runtime import Runtime, Work
 from pipelines.versions import settled
 from schemas.batch import Batch, BatchKind, Committed
 from schemas.contract import Contract
+from schemas.drift import added_by, extended
 from schemas.errors import AttemptSpentError, DataError, LeaseLostError
 from schemas.file import Event
 
@@ -36,6 +37,9 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
             raise LeaseLostError
 
     work: list[Work] = []
+    # What was staged by another text of the contract may not fit the table any more.
+    stale = runtime.ledger.prepare_again(feed_name, contract.version)
+    work += [Work("prepare", file_id) for file_id in stale]
     try:
         with heartbeat(renew, seconds / 3) as check:
             most = runtime.limits.batch_files
@@ -58,6 +62,7 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     feed = runtime.feeds[batch.feed]
     started = time.monotonic()
     batch = settled(runtime, batch)
+    contract = _with_added(runtime, batch, contract)
     try:
         committed = runtime.warehouse.load(batch, contract, feed.mode)
     except AttemptSpentError as error:
@@ -71,6 +76,16 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     if batch.kind is BatchKind.UNLOAD:
         return []
     return [Work("acknowledge", file.file_id) for file in batch.files]
+
+
+def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:
+    """The contract with the columns that the batch's files brought beyond it, once the table has
+    them. The files of a batch share a contract version, which names these columns."""
+    added = added_by(batch.files[0].contract_version)
+    wider = extended(contract, added)
+    if wider is not contract:
+        runtime.warehouse.apply([wider], [])
+    return wider
 
 
 def _events(runtime: Runtime, batch: Batch, committed: Committed, seconds: float) -> list[Event]:

@@ -1,89 +1,97 @@
-"""Receipts: what became of a file, as records, as text, and as the rows to mend."""
+"""Receipts: what became of a file, as a record, as JSON and as text."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pipelines.cast import OUR_COLUMNS
-from pipelines.parse import split
-from pipelines.stage import dialect_for_exports, read_rejects
+from pipelines.feed import Feed
+from pipelines.rejected import write_rejected
+from schemas.batch import WriteMode
 from schemas.dialect import Dialect
+from schemas.drift import DriftStatus, Sighting
 from schemas.file import File, Outcome
-from schemas.receipt import Answer, Document, Receipt, RuleSummary
-from schemas.reject import Problem, RejectedRow
+from schemas.language import say
+from schemas.receipt import Answer, Document, DriftNote, Example, Receipt, RuleSummary
+from schemas.reject import RejectedRow
 
 if TYPE_CHECKING:
     import jinja2
 
-_HEADLINES = {
-    Outcome.ACCEPTED: "accepted, all rows are loaded",
-    Outcome.PARTLY: "partly loaded, some rows were rejected",
-    Outcome.QUARANTINED: "rejected, nothing was loaded",
-    Outcome.REPEATED: "received before, nothing to do",
-    Outcome.SUPERSEDED: "superseded by a newer version, nothing was loaded",
+_HEADLINES: dict[str, str] = {
+    "accepted": "accepted, all rows are loaded",
+    "partly": "partly loaded, some rows were rejected",
+    "quarantined": "rejected, nothing was loaded",
+    "held": "held back, nothing is loaded yet",
+    "repeated": "received before, nothing to do",
+    "superseded": "superseded by a newer version, nothing was loaded",
 }
+_FIXES: dict[str, str] = {
+    "required": "fill in {column} in these rows",
+    "type": "write {column} as the reason says",
+    "columns": "give each row as many cells as the header has; quote cells that hold the delimiter",
+    "unreadable": "mend the quotes of these lines, or save the file again as the agreed format",
+    "encoding": "save the file in the agreed encoding",
+    "nul": "export the file again; these lines are damaged",
+    "partition": "look for a typo in {column}",
+    "values_to_be_unique": "keep one row for each value of {column}",
+}
+_FIX = "correct {column} so that the rule holds"
+_FIX_ROW = "correct the rows so that the rule holds"
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """What an answer is made of: the file, its feed and table, when it was answered, and the
+    drifts it shows. `examples` is how many of each broken rule are shown."""
 
-def receipt_of(
-    file: File, table: str, rules: tuple[RuleSummary, ...], loaded_at: datetime
-) -> Receipt:
-    """The receipt of a file whose outcome is known."""
-    assert file.outcome is not None
-    return Receipt(
-        file_id=file.file_id,
-        feed=file.feed,
-        table=table,
-        name=file.item.name,
-        key=file.item.key,
-        outcome=file.outcome,
-        counts=file.counts,
-        sent_at=file.item.sent_at,
-        loaded_at=loaded_at,
-        batch_id=file.batch_id,
-        reason=file.reason,
-        repeats=file.repeats,
-        rules=rules,
-    )
+    file: File
+    feed: Feed
+    table: str
+    loaded_at: datetime
+    sightings: Sequence[Sighting] = ()
+    examples: int = 5
+
+    @property
+    def language(self) -> str:
+        """The sender's language."""
+        return self.feed.language
 
 
 def answer_of(
-    file: File,
-    table: str,
-    loaded_at: datetime,
+    case: Case,
     rejects: BinaryIO | None,
     dialect: Dialect,
     folder: Path,
-    examples: int,
     last_of_group: bool,
+    templates: Path | None = None,
 ) -> Answer:
     """The answer to a file's sender, its documents written into `folder`.
 
-    `rejects` is the file's rejects Parquet, if it has any; it is read row batch by row batch.
+    `rejects` is the file's rejects Parquet, if it has any; it is read row batch by row batch. A
+    folder of `templates` comes before our own.
     """
     documents = []
     # Beside the drop stands the receipt of the newest version; an older one's has its own name.
-    own = f".{file.file_id[:8]}" if file.superseded_by else ""
-    summary = _Summary(examples)
+    own = f".{case.file.file_id[:8]}" if case.file.superseded_by else ""
+    summary = _Summary(case.examples)
     if rejects is not None:
         path = folder / "rejected.csv"
-        _write_rejects(rejects, path, dialect, summary)
+        write_rejected(rejects, path, dialect, summary.add)
         documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
-    receipt = receipt_of(file, table, summary.rules(), loaded_at)
-    text = _template().render(receipt=receipt, headline=_HEADLINES[receipt.outcome])
+    receipt = receipt_of(case, summary.rules(case.language))
+    text = text_of(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(text, encoding="utf-8")
     (folder / "receipt.json").write_text(
-        json.dumps(asdict(receipt), default=str, ensure_ascii=False, indent=2) + "\n",
+        json.dumps(asdict(receipt), default=_plain, ensure_ascii=False, indent=2) + "\n",
         encoding="utf-8",
+        errors="replace",
     )
     documents[:0] = [
         Document(
@@ -102,78 +110,126 @@ def answer_of(
     )
 
 
+def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
+    """The receipt of a file whose outcome is known."""
+    file = case.file
+    assert file.outcome is not None
+    loaded = file.outcome in (Outcome.ACCEPTED, Outcome.PARTLY)
+    notes = tuple(
+        DriftNote(
+            drift_id=each.drift_id,
+            kind=str(each.finding.kind),
+            column=each.finding.column,
+            message=each.finding.said(case.language),
+            held=each.finding.held,
+        )
+        for each in case.sightings
+        if each.finding.held or each.status is not DriftStatus.DISMISSED
+    )
+    return Receipt(
+        file_id=file.file_id,
+        feed=file.feed,
+        table=case.table,
+        name=file.item.name,
+        key=file.item.key,
+        outcome=file.outcome,
+        counts=file.counts,
+        sent_at=file.item.sent_at,
+        loaded_at=case.loaded_at,
+        batch_id=file.batch_id,
+        reason=None if loaded else file.reason,
+        repeats=file.repeats,
+        rules=rules,
+        warnings=tuple((file.reason or "").splitlines()) if loaded else (),
+        drift=notes,
+        held=file.outcome is Outcome.QUARANTINED and any(note.held for note in notes),
+        language=case.language,
+    )
+
+
+def text_of(receipt: Receipt, feed: Feed, templates: Path | None = None) -> str:
+    """The receipt as its sender reads it, in the feed's language.
+
+    The template is `receipt.es.txt.j2` (for Spanish) or `receipt.txt.j2`, the user's first.
+    """
+    headline = _HEADLINES.get("held" if receipt.held else receipt.outcome, str(receipt.outcome))
+    environment = _environment(templates)
+    names = [f"receipt.{receipt.language}.txt.j2", "receipt.txt.j2"]
+    said = partial(_say, receipt.language)
+    return environment.select_template(names).render(
+        receipt=receipt,
+        headline=said(headline),
+        say=said,
+        # The rest of the partition would go with a file of only the mended rows.
+        whole=feed.mode is WriteMode.REPLACE_PARTITION,
+    )
+
+
+def _say(language: str, template: str, **values: object) -> str:
+    return say(template, language, **values)
+
+
 class _Summary:
     """Counts broken rules and keeps the first examples of each."""
 
     def __init__(self, examples: int) -> None:
         self._most = examples
         self._counts: Counter[tuple[str, str | None]] = Counter()
-        self._examples: dict[tuple[str, str | None], list[Problem]] = defaultdict(list)
+        self._examples: dict[tuple[str, str | None], list[Example]] = defaultdict(list)
 
     def add(self, row: RejectedRow) -> None:
+        """Count a row's problems."""
         for problem in row.problems:
             group = (problem.rule, problem.column)
             self._counts[group] += 1
             if len(self._examples[group]) < self._most:
-                self._examples[group].append(problem)
+                example = Example(
+                    line=problem.line,
+                    column=problem.column,
+                    value=problem.value,
+                    message=problem.message,
+                    member=row.member,
+                )
+                self._examples[group].append(example)
 
-    def rules(self) -> tuple[RuleSummary, ...]:
+    def rules(self, language: str) -> tuple[RuleSummary, ...]:
         """The rules, the most broken first."""
         return tuple(
             RuleSummary(
-                rule=rule, column=column, count=count, examples=tuple(self._examples[rule, column])
+                rule=rule,
+                column=column,
+                count=count,
+                examples=tuple(self._examples[rule, column]),
+                fix=say(
+                    _FIXES.get(rule, _FIX if column else _FIX_ROW), language, column=column or "–"
+                ),
             )
             for (rule, column), count in self._counts.most_common()
         )
 
 
-def _write_rejects(rejects: BinaryIO, path: Path, dialect: Dialect, summary: _Summary) -> None:
-    """The rejected rows in the file's own columns, with the line and the reasons added."""
-    kept = read_rejects(rejects)
-    export = dialect_for_exports(dialect)
-    with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, delimiter=export.delimiter, quotechar=export.quote)
-        header = [name for name in kept.header if name not in OUR_COLUMNS]
-        writer.writerow([*header, *OUR_COLUMNS])
-        for row in _summed(kept.rows, summary):
-            cells = split(row.raw, dialect)
-            cells = (cells + [""] * len(header))[: len(header)]
-            reasons = "; ".join(
-                f"{each.column}: {each.message}" if each.column else each.message
-                for each in row.problems
-            )
-            writer.writerow([*map(harmless, cells), row.line, harmless(reasons)])
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _summed(rows: Iterator[RejectedRow], summary: _Summary) -> Iterator[RejectedRow]:
-    for row in rows:
-        summary.add(row)
-        yield row
-
-
-def harmless(cell: str) -> str:
-    """The cell, with an apostrophe before anything a spreadsheet would run as a formula.
-
-    Numbers keep their sign. See https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    if not cell.startswith(_FORMULA):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return "'" + cell
-    return cell
+def _printable(text: object) -> str:
+    """The text without control characters: names and cells come from strangers."""
+    return "".join(char if char.isprintable() else "·" for char in str(text))
 
 
 @cache
-def _template() -> jinja2.Template:
+def _environment(templates: Path | None) -> jinja2.Environment:
     import jinja2
+    from jinja2.sandbox import SandboxedEnvironment
 
-    loader: Any = jinja2.PackageLoader("pipelines")
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=False,  # noqa: S701 - plain text
+    loaders: list[Any] = [jinja2.PackageLoader("pipelines")]
+    if templates is not None:
+        loaders.insert(0, jinja2.FileSystemLoader(templates))
+    environment = SandboxedEnvironment(
+        loader=jinja2.ChoiceLoader(loaders),
+        autoescape=False,
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    return environment.get_template("receipt.txt.j2")
+    environment.filters["printable"] = _printable
+    return environment

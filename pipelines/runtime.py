@@ -17,7 +17,8 @@ from schemas.limits import Limits
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
     """The parts behind their protocols. `owner` names this process in leases; `work_folder` holds
-    temporary files; `now` is the clock (aware UTC); `alert_to` is the ops' mail address."""
+    temporary files; `now` is the clock (aware UTC); `alert_to` is the ops' mail address;
+    `templates` a folder of the user's own receipt templates."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
@@ -32,6 +33,7 @@ class Runtime:
     work_folder: Path
     now: Callable[[], datetime]
     alert_to: str | None = None
+    templates: Path | None = None
 
     def contract_of(self, feed: Feed) -> Contract:
         """The feed's contract."""

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from schemas.arrow import arrow_schema
 from schemas.contract import Contract, RangePartition, TimePartition, Type
-from schemas.dialect import Dialect
 from schemas.reject import Problem, RejectedRow
 
 FILE, LINE = "_etl_file", "_etl_row"
@@ -148,10 +147,3 @@ def _range_start(value: int | None, partition: RangePartition) -> str:
     if value is None:
         return "null"
     return str(value - (value - partition.start) % partition.interval)
-
-
-def dialect_for_exports(dialect: Dialect) -> Dialect:
-    """The dialect in which rejects go back: the feed's own, always with a quote character."""
-    return Dialect(
-        encoding="utf-8", delimiter=dialect.delimiter, quote=dialect.quote or '"', nulls=("",)
-    )

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipelines.feed import Feed
 from schemas.arrow import arrow_schema
 from schemas.contract import Contract
+from schemas.drift import added_by
 from schemas.errors import ContractError, TransformError
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def transform_rows(feed: Feed, frame: pd.DataFrame, contract: Contract) -> pa.Ta
     not bring the contract's columns in their types.
     """
     result = frame if feed.transform is None else _called(feed, frame)
+    # A transform knows nothing of columns that drift has added, and may leave them out.
+    left_out = [name for name in added_by(contract.version) if name not in result.columns]
+    result = result.assign(**dict.fromkeys(left_out))
     missing = [column.name for column in contract.columns if column.name not in result.columns]
     if missing and feed.transform is None:
         raise ContractError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -184,3 +185,12 @@ LINEAGE: tuple[Column, ...] = (
     ),
 )
 """The lineage columns that every table carries after its own."""
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
+_RESERVED = ("_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colident")
+
+
+def can_be_named(name: str) -> bool:
+    """Whether BigQuery takes that name for a column."""
+    return bool(_NAME.fullmatch(name)) and not name.lower().startswith(_RESERVED)

@@ -45,7 +45,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.PREPARING: frozenset(
         {Status.PREPARING, Status.DISCOVERED, Status.PREPARED, Status.FAILED}
     ),
-    Status.PREPARED: frozenset({Status.LOADING}),
+    Status.PREPARED: frozenset({Status.LOADING, Status.DISCOVERED}),
     Status.LOADING: frozenset({Status.LOADED, Status.PREPARED, Status.DISCOVERED, Status.FAILED}),
     Status.LOADED: frozenset({Status.ACKNOWLEDGING}),
     Status.ACKNOWLEDGING: frozenset(

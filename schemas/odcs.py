@@ -20,11 +20,13 @@ from open_data_contract_standard.model import (
 from schemas.contract import (
     Column,
     Contract,
+    DriftPolicy,
     Granularity,
     RangePartition,
     TimePartition,
     Type,
     View,
+    can_be_named,
 )
 from schemas.errors import ContractError
 from schemas.odcs_dialect import read_booleans, read_dialect, read_numbers
@@ -33,8 +35,6 @@ from schemas.odcs_quality import column_rules, object_rules
 from schemas.odcs_types import java_to_strptime, parse_type
 
 SUFFIX = ".odcs.yaml"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
-_RESERVED = ("_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colident")
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 _OBJECT_WORDS = frozenset(
     [
@@ -47,6 +47,7 @@ _OBJECT_WORDS = frozenset(
         "rejectThreshold",
         "dialect",
         "viewQuery",
+        "drift",
     ]
 )
 _COLUMN_WORDS = frozenset({"headers", "formats", "locale", "timezone", "numbers", "booleans"})
@@ -136,12 +137,13 @@ def _contract(
         "expectations": tuple(expectations),
         "dialect": read_dialect(words.get("dialect", {}), where, faults),
         "reject_threshold": _threshold(words.get("rejectThreshold", 0.5), where, faults),
+        "drift": _drift(words.get("drift", DriftPolicy.STRICT), where, faults),
     }
 
 
 def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
     name = _name_of(each)
-    if not _NAME.fullmatch(name) or name.lower().startswith(_RESERVED):
+    if not can_be_named(name):
         faults.add((*at, "name"), f'"{name}" cannot be a column\'s name in BigQuery')
         return None
     parsed = parse_type(each, at, faults)
@@ -294,6 +296,13 @@ def _threshold(given: Any, where: Where, faults: Faults) -> float:
         faults.add(where, "rejectThreshold is a share of rows between 0 and 1")
         return 0.5
     return float(given)
+
+
+def _drift(given: Any, where: Where, faults: Faults) -> DriftPolicy:
+    if given not in list(DriftPolicy):
+        faults.add(where, f'drift "{given}" is not one of {", ".join(DriftPolicy)}')
+        return DriftPolicy.STRICT
+    return DriftPolicy(given)
 
 
 def _words(

@@ -7,22 +7,49 @@ from datetime import datetime
 from pathlib import Path
 
 from schemas.file import Counts, Outcome
-from schemas.reject import Problem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """One cell (or row, without a column) that broke a rule, and the archive's member it is in."""
+
+    line: int
+    column: str | None
+    value: str | None
+    message: str
+    member: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleSummary:
-    """How often one rule was broken in one column, and the first examples of it."""
+    """How often one rule was broken in one column, the first examples of it, how to mend them."""
 
     rule: str
     column: str | None
     count: int
-    examples: tuple[Problem, ...]
+    examples: tuple[Example, ...]
+    fix: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftNote:
+    """What differed between the file's columns and the contract's. `held` kept rows from loading
+    until ops decide; the others are for information."""
+
+    drift_id: str
+    kind: str
+    column: str
+    message: str
+    held: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """What became of one file, told once to its sender."""
+    """What became of one file, told once to its sender.
+
+    The JSON of it is described by `docs/receipt.schema.json`: fields are added, never changed.
+    `warnings` are sentences about a loaded file; `reason` says why another was not loaded.
+    """
 
     file_id: str
     feed: str
@@ -37,6 +64,10 @@ class Receipt:
     reason: str | None = None
     repeats: str | None = None
     rules: tuple[RuleSummary, ...] = ()
+    warnings: tuple[str, ...] = ()
+    drift: tuple[DriftNote, ...] = ()
+    held: bool = False
+    language: str = "en"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -94,11 +94,14 @@ def _compare_column(
             f" {_alter(diff, f'ALTER COLUMN `{have.name}` SET DATA TYPE {type_of(want)}')};"
             " any other needs a new table",
         )
-    if want.mode != have.mode:
-        todo = "BigQuery cannot make a column REQUIRED: say so in the contract, or make a new table"
-        if have.mode == "REQUIRED" and want.mode == "NULLABLE":
-            todo = _alter(diff, f"ALTER COLUMN `{have.name}` DROP NOT NULL")
-        diff.unsafe(f"column {have.name} is {have.mode}, the contract says {want.mode}", todo)
+    if have.mode == "REQUIRED" and want.mode == "NULLABLE":
+        diff.safe(f"let column {have.name} be NULL", "schema")
+        have = _with(have, mode="NULLABLE")
+    elif want.mode != have.mode:
+        diff.unsafe(
+            f"column {have.name} is {have.mode}, the contract says {want.mode}",
+            "BigQuery cannot make a column REQUIRED: say so in the contract, or make a new table",
+        )
     if want.description is not None and want.description != have.description:
         diff.safe(f"change the description of column {have.name}", "schema")
         return _with(have, description=want.description)

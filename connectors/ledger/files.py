@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import TextClause
 
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.records import event_of, facts_of, file_of, row_of, write_events
-from connectors.ledger.tables import GROUPED, NOTED, OWED, SUPERSEDED, WAITING, feeds
+from connectors.ledger.tables import GROUPED, NOTED, OWED, PREPARED, SUPERSEDED, WAITING, feeds
 from connectors.ledger.tables import events as events_table
 from connectors.ledger.tables import files as files_table
 from schemas.file import AT_REST, Event, File, Outcome, Status, file_id_of
@@ -181,6 +181,40 @@ class Files:
                 raise ValueError(f"{old.item.name} is {old.status}: it is still on its way")
             start_again(connection, old, now, quiet=quiet)
             return one_file(connection, file_id)
+
+    def prepare_again(self, feed: str, version: str) -> Sequence[str]:
+        """Send back the feed's prepared files whose contract has changed; their file ids.
+
+        What was staged for them is as the contract was. A version that was only extended counts
+        as the same.
+        """
+        prepared_by = files_table.c.contract_version
+        stale = and_(
+            files_table.c.feed == feed,
+            PREPARED,
+            prepared_by != version,
+            prepared_by.not_like(f"{version}+%"),
+        )
+        with self._database.read() as connection:
+            if connection.scalar(select(files_table.c.file_id).where(stale).limit(1)) is None:
+                return []
+        now = self._database.now()
+        with self._database.write() as connection:
+            again = connection.scalars(
+                update(files_table)
+                .where(stale)
+                .values(status=Status.DISCOVERED, tries=0, retry_at=None)
+                .returning(files_table.c.file_id)
+            ).all()
+            message = "the contract has changed meanwhile"
+            write_events(
+                connection,
+                (
+                    Event(file_id=each, at=now, step="prepare", outcome="again", message=message)
+                    for each in again
+                ),
+            )
+        return again
 
     def unfinished_of_group(self, file: File) -> int:
         """How many other files of the same source and group are not done or failed."""

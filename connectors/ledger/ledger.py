@@ -9,6 +9,7 @@ from connectors.ledger.batches import Batches
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
 from connectors.ledger.database import Database
+from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
 from connectors.ledger.files import Files
 from connectors.ledger.leases import Leases
@@ -54,6 +55,7 @@ class SqlLedger:
         self.files = files.files
         self.events = files.events
         self.retry = files.retry
+        self.prepare_again = files.prepare_again
         self.unfinished_of_group = files.unfinished_of_group
         self.prune = files.prune
 
@@ -76,3 +78,12 @@ class SqlLedger:
         self.next_attempt = batches.next_attempt
         self.commit_batch = batches.commit_batch
         self.abandon_batch = batches.abandon_batch
+
+        drifts = Drifts(database)
+        self.note_drift = drifts.note_drift
+        self.drifts = drifts.drifts
+        self.decide_drift = drifts.decide_drift
+        self.sightings = drifts.sightings
+        self.save_profiles = drifts.save_profiles
+        self.profiles = drifts.profiles
+        self.forget_profiles = drifts.forget_profiles

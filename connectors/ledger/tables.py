@@ -37,6 +37,7 @@ OPEN = text("status = 'open'")
 BATCHED = text("batch_id IS NOT NULL")
 SUPERSEDED = text("superseded_by IS NOT NULL")
 REPEATS = text("repeats IS NOT NULL")
+HELD = text("is_held AND is_current")
 
 metadata = MetaData()
 
@@ -171,4 +172,39 @@ table_locks = Table(
     Column("table_name", AnyText, primary_key=True),
     Column("owner", AnyText, nullable=False),
     Column("until", UtcTime, nullable=False),
+)
+
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("drift_id", String(8), primary_key=True),
+    Column("feed", AnyText, nullable=False),
+    Column("finding", JsonText, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Index("drifts_feed", "feed", "status"),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("drift_id", ForeignKey(drifts.c.drift_id), primary_key=True),
+    Column("file_id", ForeignKey(files.c.file_id), primary_key=True),
+    Column("finding", JsonText, nullable=False),
+    Column("is_held", Boolean, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Index("sightings_file", "file_id"),
+    Index("sightings_held", "drift_id", sqlite_where=HELD, postgresql_where=HELD),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("feed", AnyText, primary_key=True),
+    Column("file_id", ForeignKey(files.c.file_id), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("columns", JsonText, nullable=False),
+    Index("profiles_newest", "feed", "at"),
 )

@@ -24,6 +24,7 @@ COMMANDS = {
     "resume": ("entrypoints.cli.files", "resume", "Let a stopped feed run again."),
     "infer": ("entrypoints.cli.infer", "infer", "What a file is; proposes a contract for it."),
     "check": ("entrypoints.cli.check", "check", "What would become of a file; loads nothing."),
+    "drift": ("entrypoints.cli.drift", "drift", "Files that differ from their contracts."),
     "plan": ("entrypoints.cli.tables", "plan", "What the warehouse lacks."),
     "apply": ("entrypoints.cli.tables", "apply", "Make the tables and the ledger."),
     "config": ("entrypoints.cli.setup", "config", "The effective configuration."),

@@ -45,6 +45,11 @@ def read_jsonl(
     return names, gathered(rows, names, dialect)
 
 
+def cells_of(line: str) -> dict[str, str | None]:
+    """The keys and cells of one line; nothing if it is not a JSON object."""
+    return _parsed(line.encode("utf-8", "replace"))[0] or {}
+
+
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     line = 0
     while text := stream.readline(_LONGEST):

@@ -24,6 +24,8 @@ from connectors.ledger.schema import _config
 from connectors.ledger.tables import metadata
 from connectors.protocols import FeedState, Ledger
 from schemas.batch import Batch, BatchStatus, Committed, Removal, batch_id_of
+from schemas.contract import Type
+from schemas.drift import ContractChange, DriftKind, DriftStatus, Finding, Profile
 from schemas.errors import AccessDeniedError, FatalError, LeaseLostError, RetryableError
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
@@ -139,7 +141,7 @@ def unloaded(ledger: Ledger, *file_ids: str) -> None:
 def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
     add(ledger, item("a.csv"))
     ledger.migrate()
-    assert "schema 0003v" in ledger.check()
+    assert "schema 0003" in ledger.check()
     assert len(ledger.files()) == 1
     with ledger.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -643,7 +645,7 @@ def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 4
-    assert "schema 0003v" in ledger.check()
+    assert "schema 0003" in ledger.check()
     ledger.database.engine.dispose()
 
 
@@ -749,3 +751,82 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
     for index in ("owed", "noted", "waiting", "prepared", "grouped", "batch", "feed_newest",
         "superseded", "repeats"):  # fmt: skip
         assert any(f"INDEX files_{index} " in step for step in steps), index
+
+
+def finding(kind: DriftKind = DriftKind.NEW, column: str = "tier", **facts: object) -> Finding:
+    values: dict[str, object] = {
+        "template": "{cell} is new", "values": {"cell": "Tier 1\x00"}, "cell": "Tier 1\x00",
+        "change": ContractChange(column=column, type=Type.INT64, headers=("Tier 1\x00",)),
+        "held": True, **facts,
+    }  # fmt: skip
+    return Finding(kind=kind, column=column, **values)  # type: ignore[arg-type]
+
+
+def test_a_drift_is_one_however_many_files_show_it(ledger: SqlLedger, clock: Clock) -> None:
+    one, two = (claimed(ledger, each) for each in add(ledger, item("a.csv"), item("b.csv")))
+    order = finding(DriftKind.ORDER, "", held=False, change=None)
+    ledger.note_drift(one, [finding(), order])
+    ledger.note_drift(one, [finding(), order])
+    clock.pass_seconds(60)
+    ledger.note_drift(two, [finding(template="{cell} is new, again")])
+    new, ordered = ledger.drifts("orders")
+    assert (new.files, sorted(new.held)) == (2, sorted([one.file_id, two.file_id]))
+    assert (new.first_seen, new.last_seen) == (START, clock.now)
+    assert new.finding == finding(template="{cell} is new, again")
+    assert new.finding.said() == "Tier 1\x00 is new, again"
+    assert (ordered.files, ordered.held, ordered.finding) == (1, (), order)
+    assert ledger.drifts("other") == []
+    (seen,) = ledger.sightings(two.file_id)
+    assert (seen.drift_id, seen.status) == (new.drift_id, DriftStatus.OPEN)
+
+
+def test_what_a_file_shows_no_more_holds_it_no_more(ledger: SqlLedger) -> None:
+    (file_id,) = add(ledger, item("a.csv"))
+    file = claimed(ledger, file_id)
+    ledger.note_drift(file, [])
+    assert ledger.drifts() == []
+    ledger.note_drift(file, [finding()])
+    (drift,) = ledger.drifts()
+    ledger.decide_drift(drift.drift_id, DriftStatus.ACCEPTED)
+    ledger.note_drift(file, [])
+    (drift,) = ledger.drifts(status=DriftStatus.ACCEPTED)
+    assert (drift.held, drift.files, ledger.sightings(file_id)) == ((), 1, [])
+    ledger.note_drift(file, [finding()])
+    assert ledger.drifts(status=DriftStatus.OPEN)[0].held == (file_id,)
+    ledger.decide_drift(drift.drift_id, DriftStatus.DISMISSED)
+    ledger.note_drift(file, [finding()])
+    assert [each.status for each in ledger.drifts()] == [DriftStatus.DISMISSED]
+    with pytest.raises(KeyError):
+        ledger.decide_drift("ffffffff", DriftStatus.ACCEPTED)
+
+
+def test_profiles_of_the_latest_files_are_kept(ledger: SqlLedger, clock: Clock) -> None:
+    files = [claimed(ledger, each) for each in add(ledger, *(item(f"{n}.csv") for n in range(32)))]
+    for number, file in enumerate(files):
+        clock.pass_seconds(1)
+        shown = Profile(count=9, low=0.5, median=float(number), high=2.5, shapes={"a-9": 1.0})
+        ledger.save_profiles(file, {"price": shown, "note": Profile(count=1)})
+        ledger.save_profiles(file, {"price": shown, "note": Profile(count=1)})
+    found = ledger.profiles("orders", but=files[-1].file_id)
+    assert [each.median for each in found["price"]] == [float(n) for n in range(30, 1, -1)]
+    assert found["price"][0].shapes == {"a-9": 1.0}
+    ledger.forget_profiles("orders", "price")
+    found = ledger.profiles("orders", but="")
+    assert [each.median for each in found["price"]] == [31.0]
+    assert len(found["note"]) == 30
+    assert ledger.profiles("other", but="") == {}
+
+
+def test_files_staged_by_another_contract_are_prepared_again(ledger: SqlLedger) -> None:
+    ids = add(ledger, *(item(f"{n}.csv") for n in range(4)), item("loading.csv"))
+    prepared(ledger, ids[4], contract_version="old")
+    batch = opened(ledger)
+    for file_id, version in zip(ids, ("new", "new+tier", "old", "newer"), strict=False):
+        prepared(ledger, file_id, contract_version=version)
+    assert sorted(ledger.prepare_again("orders", "new")) == sorted(ids[2:4])
+    assert ledger.prepare_again("orders", "new") == []
+    assert [ledger.get(each).status for each in ids] == [
+        "prepared", "prepared", "discovered", "discovered", "loading",
+    ]  # fmt: skip
+    assert [file.file_id for file in batch.files] == [ids[4]]
+    assert ledger.claim(ids[2], Status.DISCOVERED, "worker", 60) is not None

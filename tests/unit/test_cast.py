@@ -6,10 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.cast import cast_chunk, match_header
+from pipelines.cast import cast_chunk
 from pipelines.parse.delimited import read_delimited
 from schemas.contract import Column, Contract, RangePartition, Type
-from schemas.errors import DataError
 
 
 def contract(*columns: Column, **more: object) -> Contract:
@@ -108,17 +107,3 @@ def test_required_length_formats_and_range() -> None:
     assert cast_cells(Column(name="c", type=Type.INT64), "99", "100", partition=partition)[1] == [
         (3, "partition")
     ]
-
-
-def test_header_is_matched_by_name_or_alias_and_faults_are_named() -> None:
-    made = contract(
-        Column(name="order_id", type=Type.STRING, headers=("Order Number",)),
-        Column(name="qty", type=Type.INT64),
-        Column(name="total", type=Type.INT64, derived=True),
-    )
-    assert match_header(["QTY", "order number"], made) == {
-        "order_id": "order number",
-        "qty": "QTY",
-    }
-    with pytest.raises(DataError, match=r"lacks order_id.*does not know colour"):
-        match_header(["qty", "colour"], made)

@@ -1,0 +1,216 @@
+"""Drifts: what differs between a feed's files and its contract, and what its columns look like."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, case, delete, select, update
+
+from connectors.ledger.database import Database, insert_into
+from connectors.ledger.tables import HELD, drifts, profiles, sightings
+from schemas.contract import Type
+from schemas.drift import (
+    ContractChange,
+    Drift,
+    DriftKind,
+    DriftStatus,
+    Finding,
+    Profile,
+    Profiles,
+    Sighting,
+    drift_id_of,
+)
+from schemas.file import File
+
+_KEPT_PROFILES = 30
+
+
+class Drifts:
+    """The drifts of the ledger, the files that showed them, and the profiles of columns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note_drift(self, file: File, findings: Sequence[Finding]) -> None:
+        """Write down what a file shows now; what it showed before and shows no more is past.
+
+        A drift that was accepted and comes again is open again; a dismissed one stays dismissed.
+        A file without any, now and before, only reads. Safe to repeat.
+        """
+        query = select(sightings.c.drift_id).where(sightings.c.file_id == file.file_id)
+        with self._database.read() as connection:
+            before = set(connection.scalars(query))
+        if not findings and not before:
+            return
+        with self._database.write() as connection:
+            connection.execute(
+                update(sightings)
+                .where(sightings.c.file_id == file.file_id)
+                .values(is_current=False)
+            )
+            # In one order, so that two files at once cannot wait for each other.
+            for drift_id, finding in sorted(
+                {drift_id_of(file.feed, each): each for each in findings}.items()
+            ):
+                self._note(connection, file, drift_id, finding, drift_id not in before)
+
+    def _note(
+        self, connection: Connection, file: File, drift_id: str, finding: Finding, new: bool
+    ) -> None:
+        now, plain = self._database.now(), _plain(finding)
+        accepted = drifts.c.status == DriftStatus.ACCEPTED
+        connection.execute(
+            insert_into(connection, drifts)
+            .values(
+                drift_id=drift_id,
+                feed=file.feed,
+                finding=plain,
+                status=DriftStatus.OPEN,
+                first_seen=now,
+                last_seen=now,
+                files=1,
+            )
+            .on_conflict_do_update(
+                index_elements=["drift_id"],
+                set_={
+                    "finding": plain,
+                    "last_seen": now,
+                    "files": drifts.c.files + (1 if new else 0),
+                    "status": case((accepted, DriftStatus.OPEN), else_=drifts.c.status),
+                },
+            )
+        )
+        seen = {"finding": plain, "is_held": finding.held, "is_current": True}
+        connection.execute(
+            insert_into(connection, sightings)
+            .values(drift_id=drift_id, file_id=file.file_id, **seen)
+            .on_conflict_do_update(index_elements=["drift_id", "file_id"], set_=seen)
+        )
+
+    def drifts(self, feed: str | None = None, status: DriftStatus | None = None) -> Sequence[Drift]:
+        """The drifts, the latest seen first."""
+        query = select(drifts).order_by(drifts.c.last_seen.desc(), drifts.c.drift_id)
+        if feed is not None:
+            query = query.where(drifts.c.feed == feed)
+        if status is not None:
+            query = query.where(drifts.c.status == status)
+        waiting = select(sightings.c.drift_id, sightings.c.file_id).where(HELD)
+        held: dict[str, list[str]] = defaultdict(list)
+        with self._database.read() as connection:
+            for drift_id, file_id in connection.execute(waiting.order_by(sightings.c.file_id)):
+                held[drift_id].append(file_id)
+            rows = connection.execute(query).mappings()
+            return [_drift_of(row, held[row["drift_id"]]) for row in rows]
+
+    def decide_drift(self, drift_id: str, status: DriftStatus) -> None:
+        """Write what a person has decided; raises KeyError."""
+        with self._database.write() as connection:
+            done = connection.execute(
+                update(drifts).where(drifts.c.drift_id == drift_id).values(status=status)
+            )
+            if not done.rowcount:
+                raise KeyError(drift_id)
+
+    def sightings(self, file_id: str) -> Sequence[Sighting]:
+        """The drifts that a file shows now."""
+        query = (
+            select(sightings.c.drift_id, sightings.c.finding, drifts.c.status)
+            .join(drifts, drifts.c.drift_id == sightings.c.drift_id)
+            .where(sightings.c.file_id == file_id, sightings.c.is_current)
+            .order_by(sightings.c.drift_id)
+        )
+        with self._database.read() as connection:
+            return [
+                Sighting(
+                    drift_id=drift_id, finding=_finding_of(finding), status=DriftStatus(status)
+                )
+                for drift_id, finding, status in connection.execute(query)
+            ]
+
+    def save_profiles(self, file: File, columns: Mapping[str, Profile]) -> None:
+        """Keep what a file's columns looked like; only the feed's latest files are kept."""
+        if not columns:
+            return
+        facts = {
+            "at": self._database.now(),
+            "columns": {name: asdict(each) for name, each in columns.items()},
+        }
+        newest = (
+            select(profiles.c.file_id)
+            .where(profiles.c.feed == file.feed)
+            .order_by(profiles.c.at.desc(), profiles.c.file_id)
+            .limit(_KEPT_PROFILES)
+        )
+        with self._database.write() as connection:
+            connection.execute(
+                insert_into(connection, profiles)
+                .values(feed=file.feed, file_id=file.file_id, **facts)
+                .on_conflict_do_update(index_elements=["feed", "file_id"], set_=facts)
+            )
+            connection.execute(
+                delete(profiles).where(
+                    profiles.c.feed == file.feed, profiles.c.file_id.not_in(newest)
+                )
+            )
+
+    def profiles(self, feed: str, but: str) -> Profiles:
+        """The profiles of the feed's latest files other than that one, by column."""
+        query = (
+            select(profiles.c.columns)
+            .where(and_(profiles.c.feed == feed, profiles.c.file_id != but))
+            .order_by(profiles.c.at.desc())
+        )
+        found: dict[str, list[Profile]] = defaultdict(list)
+        with self._database.read() as connection:
+            for columns in connection.scalars(query):
+                for name, facts in columns.items():
+                    found[name].append(Profile(**facts))
+        return dict(found)
+
+    def forget_profiles(self, feed: str, column: str) -> None:
+        """Forget what a column looked like but in the latest file: it looks otherwise from now."""
+        query = (
+            select(profiles.c.file_id, profiles.c.columns)
+            .where(profiles.c.feed == feed)
+            .order_by(profiles.c.at.desc())
+            .with_for_update()
+        )
+        with self._database.write() as connection:
+            for file_id, columns in connection.execute(query).all()[1:]:
+                if columns.pop(column, None) is not None:
+                    same = and_(profiles.c.feed == feed, profiles.c.file_id == file_id)
+                    connection.execute(update(profiles).where(same).values(columns=columns))
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    """The finding as JSON holds it."""
+    return asdict(finding)
+
+
+def _finding_of(plain: dict[str, Any]) -> Finding:
+    change = plain["change"]
+    if change is not None:
+        change = ContractChange(
+            column=change["column"],
+            type=Type(change["type"]) if change["type"] else None,
+            required=change["required"],
+            headers=tuple(change["headers"]),
+            formats=tuple(change["formats"]),
+        )
+    return Finding(**{**plain, "kind": DriftKind(plain["kind"]), "change": change})
+
+
+def _drift_of(row: RowMapping, held: Sequence[str]) -> Drift:
+    return Drift(
+        drift_id=row["drift_id"],
+        feed=row["feed"],
+        finding=_finding_of(row["finding"]),
+        status=DriftStatus(row["status"]),
+        first_seen=row["first_seen"],
+        last_seen=row["last_seen"],
+        files=row["files"],
+        held=tuple(held),
+    )

@@ -1,0 +1,193 @@
+"""Commands about drift: list, show, accept, dismiss."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from entrypoints.decisions import Decision
+    from pipelines.runtime import Runtime
+    from schemas.drift import Drift
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--feed", help="Only this feed.")
+@click.option("--all", "decided", is_flag=True, help="Also what was accepted or dismissed.")
+@_json
+@click.pass_context
+def drift(context: click.Context, feed: str | None, decided: bool, as_json: bool) -> None:
+    """What differs between the files that come and their contracts.
+
+    Without a command: the list of what nobody has decided about, the latest first.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from entrypoints.cli.screen import console, print_json
+    from schemas.drift import DriftStatus
+
+    runtime = _runtime(context.obj)
+    if feed is not None and feed not in runtime.feeds:
+        raise click.ClickException(
+            f"there is no feed {feed}; the feeds are {', '.join(runtime.feeds)}"
+        )
+    found = runtime.ledger.drifts(feed, None if decided else DriftStatus.OPEN)
+    if as_json:
+        print_json([_plain(each) for each in found])
+        return
+    if not found:
+        console().print("no drift: files and contracts agree")
+        return
+    console().print(_table(found))
+    console().print("`waybill drift show ID` says what could be done")
+
+
+@drift.command()
+@click.argument("drift_id", metavar="ID")
+@_json
+@click.pass_obj
+def show(config: Path, drift_id: str, as_json: bool) -> None:
+    """One drift: what was seen, in which files, and the change that would settle it."""
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import console, print_json, printable, when
+    from schemas.odcs_edit import fragment
+
+    runtime = _runtime(config)
+    found = _one(runtime, drift_id)
+    if as_json:
+        print_json(_plain(found))
+        return
+    out = console()
+    finding = found.finding
+    out.print(f"[bold]{finding.kind}[/]  {found.status}")
+    out.print(f"  {escape(printable(finding.said()))}")
+    for name, value in finding.values.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        out.print(f"  {name:8} {escape(printable(shown))}")
+    out.print(f"  drift    {found.drift_id}, feed {found.feed}")
+    out.print(f"  seen     {when(found.first_seen)} to {when(found.last_seen)}")
+    out.print(f"  files    {found.files:,}, held back {len(found.held):,}")
+    for file_id in found.held[:10]:
+        item = runtime.ledger.get(file_id).item
+        out.print(f"           {file_id}  {escape(printable(item.key))}")
+    if len(found.held) > 10:
+        out.print(f"           … and {len(found.held) - 10:,} more")
+    if finding.change is not None:
+        contract = runtime.feeds[found.feed].contract if found.feed in runtime.feeds else "?"
+        out.print(f"\nThe change to the contract {contract}, if it is accepted:\n")
+        out.print(escape(printable_lines(fragment(finding.change))))
+    out.print(f"waybill drift accept {found.drift_id}\nwaybill drift dismiss {found.drift_id}")
+
+
+@drift.command()
+@click.argument("drift_id", metavar="ID")
+@_json
+@click.pass_obj
+def accept(config: Path, drift_id: str, as_json: bool) -> None:
+    """Change the contract as the drift says, and load the files it held back.
+
+    The change is written into the contract's file, comments kept, once the table can follow.
+    """
+    from entrypoints.assembly import build_runtime
+    from entrypoints.decisions import accept as accept_drift
+    from entrypoints.settings import read_settings
+
+    settings = read_settings(config)
+    runtime = build_runtime(settings)
+    found = _one(runtime, drift_id)
+    if found.feed not in runtime.feeds:
+        raise click.ClickException(f"the feed {found.feed} of this drift is gone")
+    _tell(accept_drift(runtime, settings.folders.contracts, found), as_json)
+
+
+@drift.command()
+@click.argument("drift_id", metavar="ID")
+@_json
+@click.pass_obj
+def dismiss(config: Path, drift_id: str, as_json: bool) -> None:
+    """Leave the contract as it is. What the drift held back stays rejected."""
+    from entrypoints.decisions import dismiss as dismiss_drift
+
+    runtime = _runtime(config)
+    _tell(dismiss_drift(runtime, _one(runtime, drift_id)), as_json)
+
+
+def _runtime(config: Path) -> Runtime:
+    from entrypoints.assembly import build_runtime
+    from entrypoints.settings import read_settings
+
+    return build_runtime(read_settings(config))
+
+
+def _one(runtime: Runtime, text: str) -> Drift:
+    """The one drift whose id starts with the text."""
+    found = [each for each in runtime.ledger.drifts() if each.drift_id.startswith(text.lower())]
+    if not found:
+        raise click.ClickException(f'no drift has the id "{text}"; `waybill drift` lists them')
+    if len(found) > 1:
+        names = ", ".join(each.drift_id for each in found)
+        raise click.ClickException(f'"{text}" names several: {names}')
+    return found[0]
+
+
+def _plain(found: Drift) -> dict[str, Any]:
+    """The drift as JSON shows it, with its sentence and the YAML of its change."""
+    from schemas.odcs_edit import fragment
+
+    change = found.finding.change
+    return asdict(found) | {
+        "message": found.finding.said(),
+        "proposal": fragment(change) if change is not None else None,
+    }
+
+
+def _table(found: Any) -> Any:
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import plain_table, printable
+
+    table = plain_table("ID", "FEED", "STATUS", "FILES", "HELD", numbers=("FILES", "HELD"))
+    table.add_column("WHAT", overflow="fold", ratio=1)
+    for each in found:
+        table.add_row(
+            each.drift_id,
+            escape(each.feed),
+            str(each.status),
+            f"{each.files:,}",
+            f"{len(each.held):,}",
+            escape(printable(each.finding.said())),
+        )
+    return table
+
+
+def printable_lines(text: str) -> str:
+    """Several lines without control characters."""
+    from entrypoints.cli.screen import printable
+
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def _tell(decision: Decision, as_json: bool) -> None:
+    from entrypoints.cli.screen import print_json
+
+    if as_json:
+        print_json(asdict(decision))
+        return
+    click.echo(f"drift {decision.drift_id} is {decision.status}")
+    if decision.contract is not None:
+        click.echo(f"  {decision.contract} is changed")
+    for change in decision.warehouse:
+        click.echo(f"  {change.target}: {change.what}")
+    if decision.replayed:
+        click.echo(
+            f"  files on their way again: {len(decision.replayed):,};"
+            " the service or `waybill run` loads them"
+        )
+    if decision.waiting:
+        click.echo(f"  files that another drift holds back, too: {len(decision.waiting):,}")

@@ -1,0 +1,243 @@
+"""Likeness: what a column's cells look like, which types they fit, how near two columns are."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.cast import cast_chunk
+from pipelines.header import fold
+from pipelines.parse import Chunk
+from schemas.contract import Column, Contract, Type
+from schemas.dialect import Dialect
+from schemas.drift import Profile
+
+NUMBERS = (Type.INT64, Type.FLOAT64, Type.NUMERIC, Type.BIGNUMERIC)
+_CANDIDATES = (
+    Type.INT64, Type.NUMERIC, Type.FLOAT64, Type.BOOL,
+    Type.DATE, Type.DATETIME, Type.TIMESTAMP, Type.TIME,
+)  # fmt: skip
+_FORMATS = {
+    Type.DATE: ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y%m%d"),
+    Type.DATETIME: ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S",
+                    "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M"),
+}  # fmt: skip
+_ISO = {
+    Type.DATE: ("%Y-%m-%d",),
+    Type.DATETIME: ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"),
+}
+_MOST_SHAPES, _MOST_VALUES, _MOST_TEXTS, _A_CHUNK = 20, 4096, 512, 512
+_LIKELY, _FITS = 0.55, 0.9
+_ENOUGH_FILES, _ENOUGH_ROWS = 3, 20
+
+
+def fitting(cells: pa.Array, column: Column, dialect: Dialect) -> float:
+    """The share of the cells that are not empty and cast to the column; 0 if all are empty."""
+    contract = Contract(
+        name="one", version="", table="one", columns=(replace(column, required=False),),
+        dialect=dialect,
+    )  # fmt: skip
+    full = cells.filter(pc.invert(pc.is_in(cells, value_set=pa.array([*dialect.nulls, None]))))
+    if not len(full):
+        return 0.0
+    lines = np.arange(1, len(full) + 1, dtype=np.int64)
+    chunk = Chunk(pa.table({column.name: full}), lines, (), lambda indexes: [""] * len(indexes))
+    typed = cast_chunk(chunk, {column.name: column.name}, contract)
+    return 1.0 - float(typed.bad.sum()) / len(full)
+
+
+class Reading:
+    """The type of a column nobody described: STRING unless every cell says otherwise."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect, self._left, self._any = dialect, list(_CANDIDATES), False
+
+    def add(self, cells: pa.Array) -> None:
+        """Some cells of the column."""
+        if not self._left or len(cells) == cells.null_count:
+            return
+        full = cells.filter(pc.invert(pc.is_in(cells, value_set=pa.array([*self._dialect.nulls]))))
+        if not len(full):
+            return
+        self._any = True
+        if pc.any(pc.match_substring_regex(full, r"^\s*[+-]?0[0-9]")).as_py():
+            # Leading zeros belong to names and codes, not to numbers.
+            self._left = [each for each in self._left if each not in NUMBERS]
+        self._left = [
+            each for each in self._left
+            if fitting(full, Column(name="c", type=each), self._dialect) == 1.0
+        ]  # fmt: skip
+
+    @property
+    def type(self) -> Type:
+        """The type found so far."""
+        return self._left[0] if self._left and self._any else Type.STRING
+
+
+def other_reading(cells: Sequence[str], column: Column, dialect: Dialect) -> Column | None:
+    """The column as it would have to be for those cells, which it does not take now.
+
+    A date in another format is named only if just one format fits, for days and months must not
+    be guessed. None if nothing narrower than text fits and the column is text already.
+    """
+    array = pa.array(cells, pa.string())
+    if column.type in _FORMATS:
+        found = [
+            form
+            for form in _FORMATS[column.type]
+            if fitting(array, replace(column, formats=(form,)), dialect) == 1.0
+        ]
+        if len(found) == 1:
+            before = column.formats or _ISO[column.type]
+            return replace(column, formats=(*before, *found))
+        if found:
+            return None
+    wider = {Type.INT64: (Type.NUMERIC, Type.FLOAT64), Type.NUMERIC: (Type.NUMERIC,)}
+    for each in (*wider.get(column.type, ()), Type.STRING):
+        plain = replace(column, type=each, precision=None, scale=None, max_length=None)
+        if plain != column and fitting(array, plain, dialect) == 1.0:
+            return plain
+    return None
+
+
+class Watch:
+    """Samples a column's values chunk by chunk; memory stays the same however many come."""
+
+    def __init__(self, column: Column) -> None:
+        self._is_number = column.type in NUMBERS
+        self._values: list[float] = []
+        self._texts: list[str] = []
+        self._count = 0
+
+    def add(self, values: pa.ChunkedArray, cells: pa.ChunkedArray) -> None:
+        """Some values of the column and the cells they were cast from."""
+        self._count += len(values) - values.null_count
+        some = pa.array(np.arange(0, len(values), max(1, len(values) // _A_CHUNK)))
+        if self._is_number and len(self._values) < _MOST_VALUES:
+            taken = values.take(some).drop_null()
+            self._values += pc.cast(taken, pa.float64(), safe=False).to_pylist()
+        if len(self._texts) < _MOST_TEXTS:
+            self._texts += [text for text in cells.take(some).to_pylist() if text]
+
+    def profile(self) -> Profile:
+        """What was seen."""
+        return profile_of(self._texts, self._values, self._count)
+
+
+def profile_of(texts: Sequence[str], values: Sequence[float] = (), count: int = 0) -> Profile:
+    """The profile of some cells and, for numbers, their values."""
+    shapes = Counter(map(shape, texts)).most_common(_MOST_SHAPES)
+    finite = [value for value in values if math.isfinite(value)]
+    low, middle, high = np.percentile(finite, [25, 50, 75]) if finite else (None, None, None)
+    return Profile(
+        count=count or len(texts),
+        low=None if low is None else float(low),
+        median=None if middle is None else float(middle),
+        high=None if high is None else float(high),
+        shapes={each: round(times / len(texts), 4) for each, times in shapes},
+    )
+
+
+def shape(cell: str) -> str:
+    """A cell's shape: letters as `a`, digits as `9`, runs of the same as one; at most 24 signs."""
+    letters = re.sub(r"[^\W\d_]+", "a", cell[:80].strip())
+    return re.sub(r"\d+", "9", letters)[:24]
+
+
+def likely_rename(
+    cell: str,
+    cells: pa.Array,
+    column: Column,
+    dialect: Dialect,
+    before: Sequence[Profile],
+) -> float | None:
+    """How likely a header cell is the column under another name; None if it is not likely.
+
+    Its cells must fit the column. Then the names count as much as the look of the values, which
+    the profiles of earlier files tell; without those, a type narrower than text counts a little.
+    """
+    fits = fitting(cells, column, dialect)
+    names = max(_near(cell, name) for name in (column.name, *column.headers))
+    full = [text for text in cells.to_pylist() if text]
+    if not full:
+        return names if names > 0.7 else None
+    if fits < _FITS:
+        return None
+    looks = 0.3 if column.type is Type.STRING else 0.6
+    if before:
+        now = profile_of(full, _floats(full) if column.type in NUMBERS else ())
+        few = sum(each.count for each in before) < _ENOUGH_ROWS
+        looks = max(_alike(now, before), looks if few else 0.0)
+    score = (names + looks) / 2
+    return score if score >= _LIKELY else None
+
+
+def changed_scale(now: Profile, before: Sequence[Profile]) -> float | None:
+    """By what factor a column's numbers have moved against earlier files; None if they have not.
+
+    Either all quartiles by the same power of ten, beyond anything seen before, or the median far
+    outside of the usual spread.
+    """
+    known = [each for each in before if each.median is not None and each.count >= _ENOUGH_ROWS]
+    if len(known) < _ENOUGH_FILES or now.count < _ENOUGH_ROWS or now.median is None:
+        return None
+    medians = [each.median or 0.0 for each in known]
+    least, most, middle = min(medians), max(medians), median(medians)
+    if least <= now.median <= most:
+        return None
+    usual = (
+        median(each.low or 0.0 for each in known),
+        middle,
+        median(each.high or 0.0 for each in known),
+    )
+    pairs = list(zip((now.low or 0.0, now.median, now.high or 0.0), usual, strict=True))
+    if all(new * old > 0 for new, old in pairs):
+        powers = [math.log10(new / old) for new, old in pairs]
+        power = round(powers[1])
+        if power and all(abs(each - power) < 0.15 for each in powers):
+            return 10.0**power
+    spread = max(usual[2] - usual[0], most - least, abs(middle) * 0.05)
+    if abs(now.median - middle) > 8 * spread and middle:
+        return now.median / middle
+    return None
+
+
+def _near(cell: str, name: str) -> float:
+    one, other = fold(cell), fold(name)
+    if not one or not other:
+        return 0.0
+    ratio = difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
+    inside = min(len(one), len(other)) >= 3 and (one in other or other in one)
+    return max(ratio, 0.7) if inside else ratio
+
+
+def _alike(now: Profile, before: Sequence[Profile]) -> float:
+    """How much of the shapes of earlier files is found again, less where numbers are elsewhere."""
+    shares: Counter[str] = Counter()
+    for each in before:
+        for name, share in each.shapes.items():
+            shares[name] += share / len(before)  # type: ignore[assignment]
+    same = sum(min(share, shares[name]) for name, share in now.shapes.items())
+    medians = [each.median for each in before if each.median]
+    if now.median and medians and now.median / median(medians) > 0:
+        same *= max(0.0, 1 - abs(math.log10(now.median / median(medians))))
+    return same
+
+
+def _floats(texts: Sequence[str]) -> list[float]:
+    values = []
+    for text in texts:
+        try:
+            values.append(float(text))
+        except ValueError:
+            continue
+    return values

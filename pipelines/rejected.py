@@ -1,0 +1,110 @@
+"""The rejected rows as a file for their sender: to be mended there, and dropped again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.correction import rejects_dialect
+from pipelines.escape import harmless, restored_cell
+from pipelines.header import OUR_COLUMNS
+from pipelines.parse import split
+from pipelines.parse.jsonl import cells_of
+from pipelines.stage import read_rejects
+from schemas.dialect import Dialect, Format
+from schemas.reject import RejectedRow
+
+
+def write_rejected(
+    rejects: BinaryIO, path: Path, dialect: Dialect, saw: Callable[[RejectedRow], None]
+) -> None:
+    """Write the bad rows in the file's own dialect and columns, cells as they stood, and after
+    them `_line` and `_error`. Each row is shown to `saw` on its way.
+
+    One header line stands above the rows, whatever the original had there. Cells that a
+    spreadsheet would run are disarmed. What came as a workbook, JSON Lines or Parquet goes back
+    as CSV in UTF-8.
+    """
+    kept = read_rejects(rejects)
+    own = [name for name in kept.header if name not in OUR_COLUMNS]
+    write = _Writer(rejects_dialect(dialect))
+    is_correction = len(own) < len(kept.header)
+    with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
+        out.write(write.line([*own, *OUR_COLUMNS]))
+        for row in _shown(kept.rows, saw):
+            cells = _cells(row, kept.header, dialect, is_correction)
+            if is_correction:
+                cells = [restored_cell(cell) for cell in cells]
+            named = dict(zip(kept.header, cells, strict=True))
+            where = f"{row.member}:{row.line}" if row.member else str(row.line)
+            ours = [where, harmless(_reasons(row))]
+            out.write(write.line([*(harmless(named[name]) for name in own), *ours]))
+
+
+def _cells(
+    row: RejectedRow, header: Sequence[str], dialect: Dialect, is_correction: bool
+) -> list[str]:
+    """As many cells as the header has; what a row has too much stands in its last one."""
+    if dialect.format is Format.JSONL and not is_correction:
+        found = cells_of(row.raw)
+        cells = [found.get(name) or "" for name in header] if found else [row.raw]
+    else:
+        plain = rejects_dialect(dialect)
+        cells = split(row.raw, plain)
+        if plain.trailing_delimiter and len(cells) == len(header) + 1 and not cells[-1]:
+            cells.pop()
+        if len(cells) > len(header):
+            most = len(header) - 1
+            cells = [*cells[:most], plain.delimiter.join(cells[most:])]
+    return cells + [""] * (len(header) - len(cells))
+
+
+def _reasons(row: RejectedRow) -> str:
+    return "; ".join(
+        f"{each.column}: {each.message}" if each.column else each.message for each in row.problems
+    )
+
+
+def _shown(
+    rows: Iterator[RejectedRow], saw: Callable[[RejectedRow], None]
+) -> Iterator[RejectedRow]:
+    for row in rows:
+        saw(row)
+        yield row
+
+
+class _Writer:
+    """Writes rows as a dialect has them; the csv module knows no delimiters of several characters
+    and no line ends but its own."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._end = dialect.line_end or "\r\n"
+        if dialect.trailing_delimiter:
+            self._end = dialect.delimiter + self._end
+        self.encoding = dialect.encoding
+
+    def line(self, cells: Sequence[str]) -> str:
+        """One row with its line end."""
+        return self._dialect.delimiter.join(map(self._cell, cells)) + self._end
+
+    def _cell(self, cell: str) -> str:
+        quote, escape = self._dialect.quote, self._dialect.escape
+        delimiter = self._dialect.delimiter
+        special = {*delimiter, quote, escape, "\n", "\r", *self._end} - {""}
+        if not special.intersection(cell) and cell == cell.strip():
+            return cell
+        if escape:
+            cell = cell.replace(escape, escape * 2)
+        if quote:
+            inner = cell.replace(quote, escape + quote if escape else quote * 2)
+            return f"{quote}{inner}{quote}"
+        if escape:
+            for each in (delimiter, "\n", "\r"):
+                cell = cell.replace(each, escape + each)
+            return cell
+        # Without quotes and escapes a cell cannot hold these; only a reason of ours does.
+        for each in (delimiter, "\n", "\r", self._end):
+            cell = cell.replace(each, " ")
+        return cell

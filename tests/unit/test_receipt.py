@@ -1,0 +1,155 @@
+"""Receipts: what a sender reads, in both languages, and that every sentence is translated."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from pipelines import Feed, receipt
+from pipelines.parse import parsed
+from pipelines.receipt import Case, answer_of
+from pipelines.rejected import write_rejected
+from pipelines.stage import RejectsWriter
+from schemas.dialect import Dialect, Format
+from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
+from schemas.file import Counts, File, Outcome, Status
+from schemas.item import Item
+from schemas.language import LANGUAGES
+from schemas.limits import Limits
+from schemas.reject import Problem, RejectedRow
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((ROOT / "docs" / "receipt.schema.json").read_text("utf-8"))
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+def file_of(outcome: Outcome, **facts: object) -> File:
+    item = Item(key="a/b\x1b[31m.csv", version="1", name="b\x1b[31m.csv", sent_at=NOON)
+    values: dict[str, object] = {"counts": Counts(read=9, loaded=8, rejected=1), **facts}
+    return File(
+        file_id="0123456789abcdef", feed="t", source="s", item=item, status=Status.ACKNOWLEDGING,
+        outcome=outcome, **values,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def row(line: int, raw: str, column: str | None = "n", member: str | None = None) -> RejectedRow:
+    problem = Problem(line=line, column=column, value="x", rule="type", message='"x" is wrong')
+    return RejectedRow(line=line, raw=raw, problems=(problem,), member=member)
+
+
+def rejects(folder: Path, header: list[str], *rows: RejectedRow) -> io.BytesIO:
+    with RejectsWriter(folder / "rejects.parquet", header) as writer:
+        writer.write(list(rows))
+    return io.BytesIO((folder / "rejects.parquet").read_bytes())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("outcome", ["accepted", "partly", "quarantined", "repeated"])
+def test_every_receipt_is_as_documented_and_has_no_control_characters(
+    tmp_path: Path, outcome: str, language: str
+) -> None:
+    order = Finding(kind=DriftKind.ORDER, column="", template="the column {column} is missing",
+                    values={"column": "q\x07"}, held=outcome == "quarantined")  # fmt: skip
+    case = Case(
+        file=file_of(Outcome(outcome), reason="it is\nso", repeats="f" * 16),
+        feed=Feed(name="t", source="s", match="*", contract="t", language=language),
+        table="p.d.t",
+        loaded_at=NOON,
+        sightings=[Sighting(drift_id="00000001", finding=order, status=DriftStatus.OPEN)],
+    )
+    bad = rejects(tmp_path, ["n", "m"], row(3, "x,1"), row(4, "x,2", None, "in\x1b.csv"))
+    answer = answer_of(case, bad, Dialect(), tmp_path, last_of_group=True)
+    told = json.loads((tmp_path / "receipt.json").read_text("utf-8"))
+    Draft202012Validator(SCHEMA).validate(told)
+    assert all(line.isprintable() for line in answer.text.splitlines())
+    assert {"en": "Rows", "es": "Filas"}[language] in answer.text or outcome == "repeated"
+    assert "in·.csv" in answer.text
+    assert told["held"] is (outcome == "quarantined")
+
+
+def test_every_sentence_of_ours_is_translated() -> None:
+    with (ROOT / "schemas" / "locale" / "es.po").open("rb") as file:
+        known = {message.id: message.string for message in read_po(file) if message.id}
+    template = (ROOT / "pipelines" / "templates" / "receipt.txt.j2").read_text("utf-8")
+    sentences = set(re.findall(r'say\("([^"]+)"', template))
+    sentences |= {*receipt._HEADLINES.values(), *receipt._FIXES.values()}
+    for name in ("drift", "header"):
+        tree = ast.parse((ROOT / "pipelines" / f"{name}.py").read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.keyword) and node.arg in ("template", "hint"):
+                sentences |= {
+                    each.value for each in ast.walk(node.value)
+                    if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                    and " " in each.value
+                }  # fmt: skip
+    assert len(sentences) > 40
+    assert {each for each in sentences if not known.get(each)} == set()
+    fields = re.compile(r"\{(\w+)")
+    wrong = {
+        one: other
+        for one, other in known.items()
+        if sorted(fields.findall(str(one))) != sorted(fields.findall(str(other)))
+    }
+    assert wrong == {}
+
+
+DIALECTS = st.builds(
+    Dialect,
+    delimiter=st.sampled_from([",", ";", "\t", "|", "||"]),
+    quote=st.sampled_from(['"', "'"]),
+    escape=st.sampled_from(["", "\\"]),
+    line_end=st.sampled_from(["", "\r", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-16", "cp1252"]),
+    trailing_delimiter=st.booleans(),
+    preamble=st.integers(0, 2),
+    footer=st.integers(0, 2),
+    header=st.integers(0, 2),
+)
+CELL = st.text(st.sampled_from("ab é;,|\t'\"\\=+-@1\n"), max_size=6)
+
+ROW = st.lists(CELL, min_size=2, max_size=2).filter(lambda cells: any(map(str.strip, cells)))
+
+
+@given(DIALECTS, st.lists(ROW, min_size=1, max_size=4))
+def test_rejects_come_back_cell_by_cell_in_any_dialect(
+    tmp_path_factory: pytest.TempPathFactory, dialect: Dialect, rows: list[list[str]]
+) -> None:
+    from pipelines.correction import dialect_of
+    from pipelines.escape import restored
+    from pipelines.rejected import _Writer
+
+    folder = tmp_path_factory.mktemp("rejects")
+    line = _Writer(dialect).line
+    end = dialect.line_end or "\r\n"
+    raws = [line(cells).removesuffix(end) for cells in rows]
+    bad = rejects(folder, ["n", "m"], *(row(n, raw) for n, raw in enumerate(raws, 1)))
+    write_rejected(bad, folder / "again.csv", dialect, lambda seen: None)
+    read_by = dialect_of(folder / "again.csv", dialect)
+    with parsed(folder / "again.csv", read_by, Limits(), folder) as found:
+        table = pa.concat_tables([restored(chunk.cells) for chunk in found.chunks])
+    assert found.names == ("n", "m", "_line", "_error")
+    assert [[each["n"], each["m"]] for each in table.to_pylist()] == rows
+
+
+def test_json_lines_go_back_as_csv(tmp_path: Path) -> None:
+    dialect = Dialect(format=Format.JSONL, delimiter=";")
+    bad = rejects(tmp_path, ["n", "m"], row(3, '{"m": 1.50, "n": "=x"}'), row(4, "{nope"))
+    write_rejected(bad, tmp_path / "rejected.csv", dialect, lambda seen: None)
+    assert (tmp_path / "rejected.csv").read_text("utf-8").splitlines() == [
+        "n,m,_line,_error",
+        '\'=x,1.50,3,"n: ""x"" is wrong"',
+        '{nope,,4,"n: ""x"" is wrong"',
+    ]
+    assert pq.read_metadata(tmp_path / "rejects.parquet").num_rows == 2
