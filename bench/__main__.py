@@ -66,7 +66,7 @@ def run_command(
         concurrency=concurrency,
         cache=CACHE,
     )
-    save(run(plan, console), results)
+    run(plan, console, lambda found: save(found, results))
     _show(results, console)
 
 
@@ -144,14 +144,15 @@ def memory(gigabytes: float, results: Path) -> None:
 
 @main.command()
 @_results
-def report(results: Path) -> None:
+@click.option("--page", type=click.Path(path_type=Path, dir_okay=False), default=PAGE)
+def report(results: Path, page: Path) -> None:
     """Write docs/performance.md and its plot from the figures that are kept."""
     from bench.report import write
 
-    write(json.loads(results.read_text()), PAGE)
+    write(json.loads(results.read_text()), page)
     console = _console()
     _show(results, console)
-    console.print(f"see {PAGE.relative_to(ROOT)}")
+    console.print(f"see {page}")
 
 
 def _show(results: Path, console: Console) -> None:

@@ -84,6 +84,7 @@ def _profiled(name: str, work: Callable[[], list[Any]], plain: bool) -> tuple[St
     profiler.disable()
     wall = time.perf_counter() - started
     shares = {} if plain else shares_of(pstats.Stats(profiler), ROOT)
+    shares.pop(f"pipelines/{name}", None)  # the step itself is the whole
     return Step(name, wall, time.process_time() - cpu, shares), following
 
 

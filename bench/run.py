@@ -86,8 +86,8 @@ class Skipped:
     why: str
 
 
-def run(plan: Plan, console: Console) -> dict[str, Any]:
-    """Measure everything of the plan; the results as they are kept in JSON."""
+def run(plan: Plan, console: Console, keep: Callable[[dict[str, Any]], None]) -> None:
+    """Measure everything of the plan; `keep` gets the results so far after each shape."""
     results: dict[str, Any] = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": machine(),
@@ -122,7 +122,7 @@ def run(plan: Plan, console: Console) -> dict[str, Any]:
                     }
                 )
                 results["skipped"] += [asdict(each) for each in skipped]
-    return results
+                keep(results)
 
 
 def _absent(plan: Plan, console: Console) -> dict[str, str]:
