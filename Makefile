@@ -44,7 +44,7 @@ test: lint types imports  ## everything that CI checks: lint, types, import rule
 test-fast: setup  ## only the tests that start no server
 	$(BIN)/pytest -q tests/unit $(ARGS)
 
-bench: bench-setup  ## measure against what people run instead; writes docs/performance.md (hours: 1-2)
+bench: bench-setup  ## measure against what people run instead; writes docs/performance.md (an hour or two)
 	@$(BIN)/python -m bench run $(ARGS)
 	@$(BIN)/python -m bench ledger
 	@$(BIN)/python -m bench profile

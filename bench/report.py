@@ -223,7 +223,7 @@ def _ledger(results: Mapping[str, Any]) -> Iterator[str]:
 
 
 def plot(results: Mapping[str, Any], path: Path) -> None:
-    """Bars of wall-clock seconds, a panel a shape, on a logarithmic scale."""
+    """Bars of wall-clock seconds, a panel a shape."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -259,6 +259,8 @@ def _bars(axis: Any, shape: Mapping[str, Any], found: Mapping[str, Summary]) -> 
     axis.bar_label(bars, [f" {wall:,.1f}" for wall in walls], padding=2, fontsize=8)
     axis.set_title(shape["title"], fontsize=10, loc="left")
     axis.set_xlim(0, max(walls) * 1.25)
+    # Bars are as thick in a panel with few of them.
+    axis.set_ylim(-0.6, max(4, len(names)) - 0.4)
     axis.tick_params(labelsize=8)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
