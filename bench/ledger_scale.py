@@ -167,7 +167,7 @@ def _file(number: int) -> File:
 
 def _row(file: File) -> dict[str, Any]:
     assert file.discovered_at is not None
-    row = row_of(file.file_id, file.feed, file.source, file.item, file.discovered_at)
+    row = row_of(file.file_id, file.feed, file.source, file.item, file.discovered_at, past=False)
     return {
         **row,
         "status": file.status,

@@ -74,6 +74,7 @@ def main(folder: Path, contract_name: str, packed: Path) -> None:
     from pipelines.feed import Feed
     from pipelines.prepare import stage_file
     from pipelines.validate import import_gx
+    from schemas.limits import Limits
     from schemas.odcs import read_contracts
 
     contracts, _ = read_contracts(folder)
@@ -81,9 +82,7 @@ def main(folder: Path, contract_name: str, packed: Path) -> None:
     import_gx()
     print("ready", flush=True)
     sys.stdin.readline()
-    staged = stage_file(
-        packed, "0" * 16, feed, contracts[contract_name], folder, 8 * 1024**2, 20 * 1024**3
-    )
+    staged = stage_file(packed, "0" * 16, feed, contracts[contract_name], folder, Limits())
     print(json.dumps({"rows": staged.counts.loaded}), flush=True)
     sys.stdin.readline()
 
