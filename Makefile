@@ -9,10 +9,11 @@ ARGS :=
 # The first of these that really is Python 3.13 is taken: a version manager's shim may not be.
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
-.PHONY: help setup demo chaos test test-fast lint types imports pollock format clean
+.PHONY: help setup demo bench bench-quick bench-setup chaos test test-fast lint types imports
+.PHONY: pollock format clean
 
 help:  ## what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready  ## make .venv with everything that uv.lock names
 
@@ -42,6 +43,19 @@ test: lint types imports  ## everything that CI checks: lint, types, import rule
 
 test-fast: setup  ## only the tests that start no server
 	$(BIN)/pytest -q tests/unit $(ARGS)
+
+bench: bench-setup  ## measure against what people run instead; writes docs/performance.md (an hour or two)
+	@$(BIN)/python -m bench run $(ARGS)
+	@$(BIN)/python -m bench ledger
+	@$(BIN)/python -m bench profile
+	@$(BIN)/python -m bench report
+
+bench-quick: bench-setup  ## the same with a hundredth of the rows, once: does it run at all?
+	@$(BIN)/python -m bench run --quick $(ARGS)
+
+bench-setup: setup
+	@unset VIRTUAL_ENV; \
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --quiet --group bench
 
 chaos: setup  ## kill and cut everything while files arrive, and check every row (ARGS="--seed 7")
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

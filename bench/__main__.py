@@ -1,0 +1,165 @@
+"""The benchmark's command line: `python -m bench --help`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+from rich.console import Console
+
+from bench import servers
+from bench.run import CONTENDERS, Plan, run, save
+from bench.shapes import SHAPES, make, scaled, warm_up
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "data" / "bench"
+CACHE = DATA / "files"
+PAGE = ROOT / "docs" / "performance.md"
+
+_results = click.option(
+    "--results",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DATA / "results.json",
+    help="Where the figures are kept.",
+)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=80)
+
+
+@click.group()
+def main() -> None:
+    """Measure Waybill against what people run instead."""
+
+
+@main.command("run")
+@click.option("--shape", "-s", "shapes", multiple=True, type=click.Choice(list(SHAPES)))
+@click.option("--contender", "-c", "contenders", multiple=True, type=click.Choice(list(CONTENDERS)))
+@click.option("--runs", "-n", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--quick", is_flag=True, help="A hundredth of the rows, once: does it run at all?")
+@_results
+def run_command(
+    shapes: tuple[str, ...],
+    contenders: tuple[str, ...],
+    runs: int,
+    concurrency: int,
+    quick: bool,
+    results: Path,
+) -> None:
+    """Run contenders on shapes (all by default), in turns."""
+    console = _console()
+    chosen = [SHAPES[name] for name in shapes or SHAPES]
+    if quick:
+        chosen, runs = [scaled(shape, 0.01) for shape in chosen], 1
+        results = results.with_stem(f"{results.stem}-quick")
+    plan = Plan(
+        shapes=chosen,
+        contenders=contenders or tuple(CONTENDERS),
+        runs=runs,
+        concurrency=concurrency,
+        cache=CACHE,
+    )
+    run(plan, console, lambda found: save(found, results))
+    _show(results, console)
+
+
+@main.command()
+@click.option("--few", type=int, default=1000, show_default=True)
+@click.option("--many", type=int, default=1_000_000, show_default=True)
+@click.option("--database", "-d", "databases", multiple=True, default=("sqlite", "postgres"))
+@_results
+def ledger(few: int, many: int, databases: tuple[str, ...], results: Path) -> None:
+    """Ask the ledger everyday questions with little and with much history."""
+    from bench.ledger_scale import compare
+
+    console = _console()
+    found = {}
+    for database in databases:
+        console.print(f"{database}: filling {few:,} and {many:,} files", style="bold")
+        questions = compare(database, few, many)
+        found[database] = {
+            "few": few,
+            "many": many,
+            "questions": [{**asdict(each), "grows": each.grows} for each in questions],
+        }
+        for each in questions:
+            mark = "  grows" if each.grows else ""
+            console.print(
+                f"  {each.name:<50} {each.few * 1000:8.2f} {each.many * 1000:8.2f} ms{mark}",
+                markup=False,
+            )
+    save({"ledger": found}, results)
+
+
+@main.command()
+@click.option("--shape", "-s", type=click.Choice(list(SHAPES)), default="tall")
+@click.option("--spy", is_flag=True, help="Write a flame graph by py-spy instead.")
+@_results
+def profile(shape: str, spy: bool, results: Path) -> None:
+    """Take one file along in one process, under a profiler."""
+    from bench.profile import profile as profile_shape
+
+    console = _console()
+    made, warm = make(SHAPES[shape], CACHE), make(warm_up(), CACHE)
+    with TemporaryDirectory(prefix="waybill-bench-") as temporary:
+        folder = Path(temporary)
+        with servers.shared(folder / "servers") as shared:
+            for each in (made, warm):
+                servers.upload(shared.s3, each)
+            steps = profile_shape(made, warm, shared, folder / "run", spy)
+        if spy:
+            DATA.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / "profile.svg", DATA / "profile.svg")
+            console.print(f"see {DATA / 'profile.svg'}")
+    for step in steps:
+        console.print(f"{step.name:<12} {step.wall:7.2f} s {step.cpu:7.2f} CPU s", style="bold")
+        for name, seconds in step.shares.items():
+            console.print(f"  {seconds:7.3f}  {name}", markup=False)
+    if not spy:
+        save({"profile": [asdict(step) for step in steps]}, results)
+
+
+@main.command()
+@click.option("--gigabytes", type=float, default=10, show_default=True, help="Unpacked.")
+@_results
+def memory(gigabytes: float, results: Path) -> None:
+    """Prepare one very large gz file, and look at the memory that takes."""
+    from bench.memory import stream
+
+    with TemporaryDirectory(prefix="waybill-bench-") as temporary:
+        found = stream(make(SHAPES["tall"], CACHE), gigabytes, Path(temporary) / "stream")
+    _console().print(
+        f"{found.bytes / 1e9:.1f} GB, {found.rows:,} rows: {found.seconds:,.0f} s,"
+        f" at most {found.peak_rss / 1e6:,.0f} MB"
+    )
+    save({"streamed": asdict(found)}, results)
+
+
+@main.command()
+@_results
+@click.option("--page", type=click.Path(path_type=Path, dir_okay=False), default=PAGE)
+def report(results: Path, page: Path) -> None:
+    """Write docs/performance.md and its plot from the figures that are kept."""
+    from bench.report import write
+
+    write(json.loads(results.read_text()), page)
+    console = _console()
+    _show(results, console)
+    console.print(f"see {page}")
+
+
+def _show(results: Path, console: Console) -> None:
+    from bench.report import show
+
+    show(json.loads(results.read_text()), console)
+
+
+if __name__ == "__main__":
+    main()

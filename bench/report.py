@@ -1,0 +1,266 @@
+"""Report: the results as a table on the terminal, as docs/performance.md and as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.measurement import Measurement, Summary
+from bench.targets import OURS, OURS_ONE, Verdict, verdicts
+
+_MARKS = {True: "met", False: "**not met**", None: "not measured"}
+_COLOURS = {OURS: "#0b6e4f", OURS_ONE: "#6bab90"}
+
+
+def summaries(results: Mapping[str, Any]) -> dict[str, dict[str, Summary]]:
+    """Every shape's contenders with their medians."""
+    return {
+        shape["name"]: {
+            name: Summary.of([Measurement(**each) for each in runs])
+            for name, runs in shape["measured"].items()
+        }
+        for shape in results.get("shapes", [])
+    }
+
+
+def judged(results: Mapping[str, Any]) -> list[Verdict]:
+    """The targets against the results."""
+    asked = [each for part in results.get("ledger", {}).values() for each in part["questions"]]
+    growing = sum(each["grows"] for each in asked) if asked else None
+    return verdicts(summaries(results), results.get("start_up", {}), growing)
+
+
+def show(results: Mapping[str, Any], console: Console) -> None:
+    """Print the figures and the targets, 80 columns wide."""
+    found = summaries(results)
+    for shape in results.get("shapes", []):
+        table = Table(title=f"{shape['title']} · {shape['bytes'] / 1e6:,.0f} MB", width=80)
+        table.add_column("")
+        for name in ("wall s", "± %", "CPU s", "rows/s", "MB/s", "peak MB", "jobs"):
+            table.add_column(name, justify="right")
+        for contender, summary in found[shape["name"]].items():
+            table.add_row(contender, *_figures(shape, summary))
+        console.print(table)
+    targets = Table(title="targets", width=80)
+    for name in ("target", "measured", ""):
+        targets.add_column(name)
+    for each in judged(results):
+        mark = {True: "[green]met", False: "[red]not met", None: "[dim]-"}[each.met]
+        targets.add_row(each.target, each.measured, mark)
+    console.print(targets)
+
+
+def _figures(shape: Mapping[str, Any], summary: Summary) -> list[str]:
+    return [
+        f"{summary.wall:,.2f}",
+        f"{summary.noise:.0%}".removesuffix("%"),
+        f"{summary.cpu:,.2f}",
+        f"{shape['rows'] / summary.wall:,.0f}",
+        f"{shape['bytes'] / 1e6 / summary.wall:,.1f}",
+        f"{summary.peak_rss / 1e6:,.0f}",
+        f"{summary.load_jobs}",
+    ]
+
+
+def write(results: Mapping[str, Any], page: Path) -> None:
+    """Write the page, and its plot beside it."""
+    plot(results, page.with_suffix(".svg"))
+    page.write_text("\n".join(_lines(results)) + "\n", encoding="utf-8")
+
+
+def _lines(results: Mapping[str, Any]) -> Iterator[str]:
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
+    yield "# Performance"
+    yield ""
+    yield "Written by `make bench`; do not edit it by hand."
+    yield ""
+    yield (
+        "The same files, on the same machine, in the same run, through **waybill** and through what"
+        " people run instead. Waybill starts from files in an S3 bucket and ends with committed"
+        " rows: a real worker and broker, every row checked by Great Expectations, lineage columns,"
+        " one transaction, rejected rows with their reasons. The others read the files from the"
+        " local disk."
+    )
+    yield ""
+    yield (
+        "- **floor**: pyarrow reads the CSV, writes Parquet, one load job takes it. No checks.\n"
+        "- **script**: `pandas.read_csv`, `batch.validate(suite)` with the same six expectations,"
+        " `load_table_from_dataframe`.\n"
+        "- **dlt**: its `read_csv` (default), its DuckDB reader, and Arrow tables. No checks.\n"
+        "- **meltano**: `tap-spreadsheets` into `target-duckdb`, the CSV tap and the target that"
+        " install from the Python package index. It loses the first row of the first file. Its"
+        " DuckDB needs no emulator.\n"
+        "- **waybill** with two worker processes, and with one."
+    )
+    yield ""
+    yield (
+        f"Medians of {results['runs']} runs, in turns, each with an empty BigQuery emulator and"
+        " warm processes (imports and first connections are in nobody's time). ± is half the"
+        " distance between the slowest and the quickest run. CPU seconds are the contender's own,"
+        " without the emulator's. The peak is the resident memory of its largest process."
+    )
+    yield ""
+    yield (
+        f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB,"
+        f" {machine['system']}, Python {machine['python']}; load before the run"
+        f" {machine['load']:.1f}. {versions}. {results['at']}."
+    )
+    yield ""
+    yield "![Seconds by contender](performance.svg)"
+    yield from _targets(results)
+    yield from _shapes(results)
+    yield from _where(results)
+    yield from _start_up(results)
+    yield from _streamed(results)
+    yield from _ledger(results)
+
+
+def _targets(results: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("", "## Targets", "", "| target | measured | |", "| --- | ---: | --- |")
+    for each in judged(results):
+        yield f"| {each.target} | {each.measured} | {_MARKS[each.met]} |"
+
+
+def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("", "## Figures")
+    found = summaries(results)
+    for shape in results["shapes"]:
+        files = f", {shape['files']:,} files" if shape["files"] > 1 else ""
+        yield from ("", f"### {shape['title']}", "")
+        yield f"{shape['rows']:,} rows, {shape['bytes'] / 1e6:,.0f} MB{files}."
+        yield ""
+        yield "| | wall s | ± % | CPU s | rows/s | MB/s | peak MB | load jobs |"
+        yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+        for contender, summary in found[shape["name"]].items():
+            yield f"| {contender} | " + " | ".join(_figures(shape, summary)) + " |"
+        for each in results["skipped"]:
+            if each["shape"] == shape["name"]:
+                why = each["why"].splitlines()[-1][:200]
+                yield from ("", f"{each['contender']} was left out: {why}")
+
+
+def _where(results: Mapping[str, Any]) -> Iterator[str]:
+    """Where the time goes: the phases by the ledger, and the modules by the profile."""
+    yield from ("", "## Where the time goes", "")
+    yield (
+        "Seconds by the timelines in the ledger. With several files the spans of preparing,"
+        " loading and answering overlap."
+    )
+    yield ""
+    names = (
+        "until prepare", "prepare", "wait for load", "load", "committed", "acknowledge",
+        "acknowledged",
+    )  # fmt: skip
+    yield "| | " + " | ".join(names) + " | floor |"
+    yield "| --- |" + " ---: |" * (len(names) + 1)
+    found = summaries(results)
+    for shape in results["shapes"]:
+        ours = found[shape["name"]].get(OURS)
+        if ours is None:
+            continue
+        floor = found[shape["name"]].get("floor")
+        cells = [f"{ours.phases.get(name, 0.0):,.2f}" for name in names]
+        cells.append(f"{floor.wall:,.2f}" if floor else "")
+        yield f"| {shape['title']} | " + " | ".join(cells) + " |"
+    if not results.get("profile"):
+        return
+    yield ""
+    yield (
+        "One file of 1M × 10 under a profiler, in one process with no broker: the time between a"
+        " call into a module and its return. What a module calls elsewhere counts for it too, and"
+        " the profiler itself makes Python slower."
+    )
+    yield from ("", "| step | seconds | modules |", "| --- | ---: | --- |")
+    for step in results["profile"]:
+        shares = ", ".join(f"{name} {each:.2f}" for name, each in step["shares"].items())
+        yield f"| {step['name']} | {step['wall']:.2f} | {shares} |"
+
+
+def _start_up(results: Mapping[str, Any]) -> Iterator[str]:
+    if not results.get("start_up"):
+        return
+    yield from ("", "## Start-up", "")
+    for name, words in (("help", "`waybill --help`"), ("worker", "a worker, until it is ready")):
+        yield f"- {words}: {results['start_up'][name]:.2f} s"
+
+
+def _streamed(results: Mapping[str, Any]) -> Iterator[str]:
+    streamed = results.get("streamed")
+    if not streamed:
+        return
+    yield from ("", "## A very large file", "")
+    yield (
+        f"A gz file of {streamed['bytes'] / 1e9:.1f} GB unpacked, {streamed['rows']:,} rows,"
+        f" through parse, cast, checks and Parquet: {streamed['seconds']:,.0f} s, at most"
+        f" {streamed['peak_rss'] / 1e6:,.0f} MB of memory."
+    )
+
+
+def _ledger(results: Mapping[str, Any]) -> Iterator[str]:
+    if not results.get("ledger"):
+        return
+    yield from ("", "## The ledger as history grows", "")
+    yield "Milliseconds a call, with the query plans of the larger ledger."
+    for database, part in results["ledger"].items():
+        yield from ("", f"### {database}", "")
+        yield f"| | {part['few']:,} files | {part['many']:,} files | |"
+        yield "| --- | ---: | ---: | --- |"
+        for each in part["questions"]:
+            grows = "**grows**" if each["grows"] else ""
+            few, many = each["few"] * 1000, each["many"] * 1000
+            yield f"| {each['name']} | {few:.2f} | {many:.2f} | {grows} |"
+        yield from ("", "<details><summary>Query plans</summary>", "", "```")
+        for each in part["questions"]:
+            yield f"{each['name']}:"
+            for plan in each["plans"]:
+                yield from (f"    {line}" for line in plan.splitlines())
+        yield from ("```", "", "</details>")
+
+
+def plot(results: Mapping[str, Any], path: Path) -> None:
+    """Bars of wall-clock seconds, a panel a shape."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "waybill"
+    from matplotlib import pyplot
+
+    found = summaries(results)
+    shapes = [shape for shape in results["shapes"] if found[shape["name"]]]
+    columns = 2
+    lines = (len(shapes) + columns - 1) // columns
+    figure, axes = pyplot.subplots(
+        lines, columns, figsize=(10, 2.3 * lines), squeeze=False, layout="constrained"
+    )
+    for place, axis in enumerate(axes.flat):
+        if place >= len(shapes):
+            axis.set_axis_off()
+            continue
+        _bars(axis, shapes[place], found[shapes[place]["name"]])
+    figure.suptitle("Seconds from file to committed rows (shorter is better)")
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def _bars(axis: Any, shape: Mapping[str, Any], found: Mapping[str, Summary]) -> None:
+    names = list(found)[::-1]
+    walls = [found[name].wall for name in names]
+    spread = [
+        [found[name].wall - found[name].wall_low for name in names],
+        [found[name].wall_high - found[name].wall for name in names],
+    ]
+    colours = [_COLOURS.get(name, "#9aa5b1") for name in names]
+    bars = axis.barh(names, walls, xerr=spread, color=colours, ecolor="#52606d", height=0.7)
+    axis.bar_label(bars, [f" {wall:,.1f}" for wall in walls], padding=2, fontsize=8)
+    axis.set_title(shape["title"], fontsize=10, loc="left")
+    axis.set_xlim(0, max(walls) * 1.25)
+    # Bars are as thick in a panel with few of them.
+    axis.set_ylim(-0.6, max(4, len(names)) - 0.4)
+    axis.tick_params(labelsize=8)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)

@@ -1,0 +1,121 @@
+"""The benchmark's arithmetic and its files: figures are only worth what these are."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from bench.ledger_scale import Question, scans
+from bench.measurement import Measurement, Summary
+from bench.setting import contract_of, dump
+from bench.shapes import SHAPES, make, scaled, warm_up
+from bench.targets import OURS, OURS_ONE, verdicts
+from schemas.contract import Contract
+from schemas.odcs import read_contract
+
+
+def measured(wall: float, peak: int = 300_000_000, jobs: int = 1) -> Measurement:
+    return Measurement(
+        wall=wall, cpu=wall, server_cpu=0.1, peak_rss=peak, peak_pss=peak, load_jobs=jobs
+    )
+
+
+def summary(*walls: float, peak: int = 300_000_000, jobs: int = 1) -> Summary:
+    return Summary.of([measured(wall, peak, jobs) for wall in walls])
+
+
+def test_a_summary_is_of_medians_and_shows_its_noise() -> None:
+    found = summary(3.0, 1.0, 2.0)
+    assert (found.wall, found.wall_low, found.wall_high) == (2.0, 1.0, 3.0)
+    assert found.noise == pytest.approx(0.5)
+
+
+def test_targets_are_judged_by_ratios_within_the_run() -> None:
+    table = {
+        "tall": {
+            "floor": summary(1.0),
+            "script": summary(3.0),
+            "dlt, arrow": summary(5.0),
+            "dlt, default": summary(50.0),
+            OURS: summary(2.0),
+        },
+        "huge": {OURS: summary(10.0, peak=500_000_000), OURS_ONE: summary(18.0)},
+        "dirty": {OURS: summary(4.0)},
+        "many": {OURS: summary(250.0, jobs=5)},
+        "thousand": {OURS: summary(50.0)},
+    }
+    judged = {each.target: each for each in verdicts(table, {"help": 0.1, "worker": 6.0}, 0)}
+    met = {target: each.met for target, each in judged.items()}
+    assert met == {
+        "1M × 10: at most the script's time": True,
+        "1M × 10: at most 2.2 × the floor": True,
+        "1M × 10: at least 2 × faster than dlt's fastest": True,
+        "1M × 10: at least 10 × faster than dlt's default": True,
+        "1% bad cells: at most 1.5 × the clean time": False,
+        "memory of 1 GB: at most 1.3 × that of 100 MB": False,
+        "memory: under 700 MB in any process": True,
+        "small files: at least 15 a second": True,
+        "small files: cost per file flat from 1,000 to 5,000 (within 1.2 ×)": True,
+        "small files: one load job per batch of 1,000": True,
+        "one large file: two workers at least 1.6 × as fast as one": True,
+        "`waybill --help`: under 0.3 s": True,
+        "a worker is ready within 5 s": False,
+        "questions to the ledger that grow with history: none": True,
+    }
+    assert judged["1% bad cells: at most 1.5 × the clean time"].measured == "2 ×"
+
+
+def test_what_was_not_measured_is_not_judged() -> None:
+    assert {each.met for each in verdicts({}, {}, None)} == {None}
+
+
+def test_files_are_the_same_every_time(tmp_path: Path) -> None:
+    shape = scaled(SHAPES["dirty"], 0.002)
+    first, second = (make(shape, tmp_path / name) for name in ("one", "two"))
+    assert first.paths[0].read_bytes() == second.paths[0].read_bytes()
+    assert first.bad_cells == second.bad_cells
+    assert make(shape, tmp_path / "one").bad_cells == first.bad_cells
+
+
+def test_a_dirty_file_has_one_percent_of_bad_cells_where_it_says(tmp_path: Path) -> None:
+    made = make(scaled(SHAPES["dirty"], 0.002), tmp_path)
+    with made.paths[0].open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    assert len(rows) == 2000
+    assert len(made.bad_cells) == 200
+    assert all(
+        (row["quantity"] == "-5") is ((line, "quantity") in made.bad_cells)
+        for line, row in enumerate(rows, start=2)
+    )
+
+
+def test_small_files_are_all_different(tmp_path: Path) -> None:
+    made = make(warm_up(files=4), tmp_path)
+    assert len({path.read_bytes() for path in made.paths}) == 4
+    assert all(path.read_text("utf-8").count("\n") == 101 for path in made.paths)
+
+
+@pytest.mark.parametrize("name", ["tall", "wide"])
+def test_the_contract_of_a_shape_is_a_contract(name: str, tmp_path: Path) -> None:
+    shape = SHAPES[name]
+    path = tmp_path / f"{name}.odcs.yaml"
+    dump(contract_of(shape), path)
+    contract = read_contract(path)
+    assert isinstance(contract, Contract)
+    assert [column.name for column in contract.columns] == [each.name for each in shape.columns]
+    assert len(contract.expectations) == 6
+
+
+def test_growth_is_told_from_noise() -> None:
+    quick = Question(name="", few=0.0001, many=0.0035, plans=())
+    slow = Question(name="", few=0.001, many=0.02, plans=())
+    assert (quick.grows, slow.grows) == (False, True)
+
+
+def test_a_plan_that_reads_the_whole_table_is_seen() -> None:
+    assert scans("SCAN files")
+    assert scans("Limit\n  ->  Seq Scan on files  (cost=0.00..1.0)")
+    assert not scans("SEARCH files USING INDEX files_newest (discovered_at>?)")
+    assert not scans("SCAN files USING INDEX files_newest")
