@@ -15,6 +15,7 @@ from pipelines.detect import (
     disagreements,
 )
 from pipelines.feed import Feed
+from pipelines.header import OUR_COLUMNS, match_header
 from pipelines.prepare import Staged, stage_file
 from pipelines.stage import read_rejects
 from schemas.contract import Column, Contract
@@ -163,14 +164,12 @@ def _too_many_partitions(staged: Staged, limits: Limits) -> str | None:
 
 def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, FoundColumn]:
     """The file's columns by the contract columns that they bring."""
-    cells = {each.header.strip().casefold(): each for each in columns}
-    found = {}
-    for column in contract.file_columns:
-        for name in (column.name, *column.headers):
-            if name.casefold() in cells:
-                found[column.name] = cells[name.casefold()]
-                break
-    return found
+    cells = {each.header: each for each in columns}
+    try:
+        names = match_header(list(cells), contract).names
+    except DataError:
+        return {}
+    return {each.name: cells[names[each.name]] for each in contract.columns if each.name in names}
 
 
 def _drift(detected: Detected | None, contract: Contract) -> Drift:
@@ -182,7 +181,7 @@ def _drift(detected: Detected | None, contract: Contract) -> Drift:
     places = [detected.header.index(each.header) for each in found.values()]
     return Drift(
         missing=tuple(each.name for each in contract.file_columns if each.name not in found),
-        unknown=tuple(header for header in detected.header if header not in used),
+        unknown=tuple(header for header in detected.header if header not in (*used, *OUR_COLUMNS)),
         reordered=places != sorted(places),
     )
 

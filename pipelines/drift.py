@@ -34,10 +34,15 @@ _MOST_BAD, _FEW_BAD = 200, 3
 
 
 class HeldBackError(DataError):
-    """The file is held back: its columns are not the contract's."""
+    """The file is held back: its columns are not the contract's.
 
-    def __init__(self, findings: Sequence[Finding], contract: Contract) -> None:
-        self.findings = tuple(findings)
+    `drift` is what could be decided about it: nothing when not one column is known, for then the
+    file is another one, or written in another way.
+    """
+
+    def __init__(self, findings: Sequence[Finding], contract: Contract, *, is_known: bool) -> None:
+        self._findings = tuple(findings)
+        self.drift = self._findings if is_known else ()
         self._known = ", ".join(column.name for column in contract.file_columns)
         self._contract = contract.name
         super().__init__(self._sentence("en"), hint=self._columns("en"))
@@ -47,7 +52,7 @@ class HeldBackError(DataError):
         return f"{self._sentence(language)} ({self._columns(language)})"
 
     def _sentence(self, language: str) -> str:
-        told = [each.said(language) for each in self.findings if each.held]
+        told = [each.said(language) for each in self._findings if each.held]
         more = len(told) - 20
         return "; ".join(told[:20]) + (f"; … +{more}" if more > 0 else "")
 
@@ -116,7 +121,10 @@ class DriftWatch:
             return chunks
         for chunk in chunks:
             self._read(chunk)
-        raise HeldBackError((*self._found, *self._new()), self._asked)
+        is_known = bool(self.header.names) or any(
+            each.kind is DriftKind.RENAMED for each in self._found
+        )
+        raise HeldBackError((*self._found, *self._new()), self._asked, is_known=is_known)
 
     def saw(self, chunk: Chunk, typed: Typed) -> None:
         """A chunk as it came and as it was cast."""

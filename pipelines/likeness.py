@@ -69,6 +69,9 @@ class Reading:
         if not len(full):
             return
         self._any = True
+        if pc.any(pc.match_substring_regex(full, r"^\s*[+-]?0[0-9]")).as_py():
+            # Leading zeros belong to names and codes, not to numbers.
+            self._left = [each for each in self._left if each not in NUMBERS]
         self._left = [
             each for each in self._left
             if fitting(full, Column(name="c", type=each), self._dialect) == 1.0

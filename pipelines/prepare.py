@@ -129,8 +129,7 @@ def _staged(
         reason = error.said(feed.language)
         seen = _evidence(raw.path, feed, contract)
         file = replace(file, outcome=Outcome.QUARANTINED, reason=_joined(reason, seen))
-        # Columns that are wrong because the file is written in another way are no drift.
-        return file, error.findings if isinstance(error, HeldBackError) and not seen else ()
+        return file, error.drift if isinstance(error, HeldBackError) else ()
     if len(staged.partitions) > runtime.limits.partitions:
         raise DataError(
             f"the file touches {len(staged.partitions):,} partitions,"

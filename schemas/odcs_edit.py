@@ -36,9 +36,10 @@ def edited(text: str, change: ContractChange) -> str:
     Making a change that is made already returns the text as it is. Raises ContractError for a text
     that is not a contract's.
     """
-    yaml = _yaml(text)
+    plain = text.replace("\r\n", "\n")
     try:
-        tree = yaml.load(text)
+        yaml = _yaml(plain)
+        tree = yaml.load(plain)
         properties = tree["schema"][0]["properties"]
     except (YAMLError, KeyError, IndexError, TypeError) as error:
         raise ContractError("the contract has no schema with properties") from error
@@ -51,7 +52,7 @@ def edited(text: str, change: ContractChange) -> str:
     after = yaml_text(yaml, tree)
     if after == before:
         return text
-    return after.replace("\n", "\r\n") if "\r\n" in text else after
+    return after.replace("\n", "\r\n") if plain != text else after
 
 
 def fragment(change: ContractChange) -> str:
