@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from pipelines import likeness
@@ -133,11 +134,13 @@ class DriftWatch:
 
     def findings(self) -> tuple[Finding, ...]:
         """Everything that differs, once all rows have been seen."""
-        later = [*self._tally.types(), *self._tally.scales(self._memory.profiles)]
+        scales = self._tally.scales(self.profiles, self._memory.profiles)
+        later = [*self._tally.types(), *scales]
         return (*self._found, *self._new(), *later)
 
+    @cached_property
     def profiles(self) -> dict[str, Profile]:
-        """What the columns looked like, to compare later files with."""
+        """What the columns looked like, once all rows have been seen."""
         return self._tally.profiles()
 
     def _read(self, chunk: Chunk) -> None:
@@ -282,10 +285,10 @@ class _Tally:
                 if len(self._cells[problem.column]) < _MOST_BAD and problem.value:
                     self._cells[problem.column].append(problem.value)
         for name, cell in names.items():
-            values = typed.rows.column(name).combine_chunks()
+            values = typed.rows.column(name)
             self._full[name] += len(values) - values.null_count
             if name in self._watched:
-                self._watched[name].add(values, chunk.cells.column(cell).combine_chunks())
+                self._watched[name].add(values, chunk.cells.column(cell))
 
     def types(self) -> list[Finding]:
         findings = []
@@ -298,9 +301,9 @@ class _Tally:
             findings.append(_type_finding(column, other, bad, count))
         return findings
 
-    def scales(self, before: Profiles) -> list[Finding]:
+    def scales(self, now: Mapping[str, Profile], before: Profiles) -> list[Finding]:
         findings = []
-        for name, profile in self.profiles().items():
+        for name, profile in now.items():
             factor = likeness.changed_scale(profile, before.get(name, ()))
             if factor is None:
                 continue

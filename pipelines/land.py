@@ -47,8 +47,10 @@ def landed(
             size += len(block)
             if size > runtime.limits.file_bytes:
                 raise DataError(
-                    f"{file.item.name} is larger than {runtime.limits.file_bytes:,} bytes",
+                    "{name} is larger than {most:,} bytes",
                     hint="split the file, or raise limits.file_bytes",
+                    name=file.item.name,
+                    most=runtime.limits.file_bytes,
                 )
             digest.update(block)
             copy.write(block)

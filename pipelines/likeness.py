@@ -35,7 +35,7 @@ _ISO = {
     Type.DATE: ("%Y-%m-%d",),
     Type.DATETIME: ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"),
 }
-_MOST_SHAPES, _MOST_VALUES, _A_CHUNK = 20, 4096, 512
+_MOST_SHAPES, _MOST_VALUES, _MOST_TEXTS, _A_CHUNK = 20, 4096, 512, 512
 _LIKELY, _FITS = 0.55, 0.9
 _ENOUGH_FILES, _ENOUGH_ROWS = 3, 20
 
@@ -118,16 +118,15 @@ class Watch:
         self._texts: list[str] = []
         self._count = 0
 
-    def add(self, values: pa.Array, cells: pa.Array) -> None:
+    def add(self, values: pa.ChunkedArray, cells: pa.ChunkedArray) -> None:
         """Some values of the column and the cells they were cast from."""
         self._count += len(values) - values.null_count
-        step = max(1, len(values) // _A_CHUNK)
-        some = np.arange(0, len(values), step)
+        some = pa.array(np.arange(0, len(values), max(1, len(values) // _A_CHUNK)))
         if self._is_number and len(self._values) < _MOST_VALUES:
-            taken = pc.drop_null(values.take(pa.array(some)))
+            taken = values.take(some).drop_null()
             self._values += pc.cast(taken, pa.float64(), safe=False).to_pylist()
-        if len(self._texts) < _MOST_VALUES:
-            self._texts += [text for text in cells.take(pa.array(some)).to_pylist() if text]
+        if len(self._texts) < _MOST_TEXTS:
+            self._texts += [text for text in cells.take(some).to_pylist() if text]
 
     def profile(self) -> Profile:
         """What was seen."""
@@ -175,7 +174,9 @@ def likely_rename(
         return None
     looks = 0.3 if column.type is Type.STRING else 0.6
     if before:
-        looks = _alike(profile_of(full, _floats(full) if column.type in NUMBERS else ()), before)
+        now = profile_of(full, _floats(full) if column.type in NUMBERS else ())
+        few = sum(each.count for each in before) < _ENOUGH_ROWS
+        looks = max(_alike(now, before), looks if few else 0.0)
     score = (names + looks) / 2
     return score if score >= _LIKELY else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from schemas.contract import Contract
 from schemas.drift import DriftStatus, Finding, Profile
 from schemas.errors import DataError
 from schemas.file import Counts, Event, File, Outcome, Status
+from schemas.language import say
 from schemas.limits import Limits
 
 
@@ -46,6 +48,7 @@ class Staged:
     partitions: tuple[str, ...]
     contract: Contract
     refusal: str | None = None
+    warnings: tuple[str, ...] = ()
     drift: tuple[Finding, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
 
@@ -132,9 +135,11 @@ def _staged(
         return file, error.drift if isinstance(error, HeldBackError) else ()
     if len(staged.partitions) > runtime.limits.partitions:
         raise DataError(
-            f"the file touches {len(staged.partitions):,} partitions,"
-            f" more than {runtime.limits.partitions:,}",
-            hint=f"look at the values of its partition column, {_partition_name(contract)}",
+            "the file touches {count:,} partitions, more than {most:,}",
+            hint="look at the values of its partition column, {column}",
+            count=len(staged.partitions),
+            most=runtime.limits.partitions,
+            column=_partition_name(contract),
         )
     prefix = f"staged/{file.feed}/{file.file_id}/{file.attempt}"
     rejects_key = None
@@ -160,6 +165,7 @@ def _staged(
         counts=staged.counts,
         staged_keys=keys,
         partitions=staged.partitions,
+        reason="\n".join(staged.warnings) or None,
     )
     return file, staged.drift
 
@@ -230,6 +236,7 @@ def stage_file(
     counts = Counts(
         read=read, loaded=rows.rows, rejected=rejects.rows, dropped=read - rows.rows - rejects.rows
     )
+    broken = list(_table_rules(rows.path, contract))
     return Staged(
         rows=rows.path,
         rejects=rejects.path,
@@ -237,9 +244,10 @@ def stage_file(
         rejects_rows=rejects.rows,
         partitions=rows.partitions,
         contract=contract,
-        refusal=_refusal(rows.path, contract, counts),
+        refusal=_refusal(counts, contract, broken, feed.language),
+        warnings=(*checker.warnings(feed.language), *_warnings(broken)),
         drift=watch.findings(),
-        profiles=watch.profiles(),
+        profiles=watch.profiles,
     )
 
 
@@ -249,6 +257,7 @@ class _Checker:
     def __init__(self, feed: Feed, contract: Contract, watch: DriftWatch) -> None:
         self._contract, self._watch, self._names = contract, watch, watch.header.columns
         self._expectations = validate.expectations_for(contract, derived=False)
+        self._warned: Counter[str] = Counter()
         self._unique = {
             name: (rule, validate.Unique())
             for name, rule in validate.unique_columns(contract).items()
@@ -263,6 +272,8 @@ class _Checker:
         frame = to_frame(typed.rows, pa.array(chunk.lines))
         for broken in validate.check_frame(frame, self._expectations):
             reasons.add(broken)
+            if broken.expectation.severity != "error":
+                self._warned[broken.message] += len(broken.positions)
         for name, (rule, unique) in self._unique.items():
             again = unique.repeated(frame[name])
             positions = tuple(int(each) for each in again.nonzero()[0])
@@ -270,6 +281,13 @@ class _Checker:
                 reasons.add(validate.Broken(rule, positions))
         good = typed.rows.append_column(LINE, pa.array(chunk.lines))
         return good.filter(pa.array(~reasons.bad)), reasons
+
+    def warnings(self, language: str) -> list[str]:
+        """The rules that rows broke without being rejected for it."""
+        return [
+            say("{rule} ({count:,} rows)", language, rule=rule, count=count)
+            for rule, count in self._warned.items()
+        ]
 
 
 def _transformed(
@@ -296,18 +314,29 @@ def _transformed(
     return table.filter(pa.array(~reasons.bad))
 
 
-def _refusal(rows: Path, contract: Contract, counts: Counts) -> str | None:
+def _refusal(
+    counts: Counts, contract: Contract, broken: Sequence[validate.Broken], language: str
+) -> str | None:
     """Why the file as a whole must not be loaded, if so."""
     if counts.read and counts.rejected / counts.read > contract.reject_threshold:
-        return (
-            f"{counts.rejected:,} of {counts.read:,} rows are bad, more than the"
-            f" {contract.reject_threshold:.0%} that the contract tolerates"
+        return say(
+            "{bad:,} of {count:,} rows are bad, more than the {most:.0%} that the contract"
+            " tolerates",
+            language,
+            bad=counts.rejected,
+            count=counts.read,
+            most=contract.reject_threshold,
         )
-    for broken in _table_rules(rows, contract):
-        if broken.expectation.severity == "error":
-            found = f": found {broken.observed}" if broken.observed else ""
-            return f"{broken.message}{found}"
-    return None
+    refused = (_observed(each) for each in broken if each.expectation.severity == "error")
+    return next(refused, None)
+
+
+def _warnings(broken: Sequence[validate.Broken]) -> list[str]:
+    return [_observed(each) for each in broken if each.expectation.severity != "error"]
+
+
+def _observed(broken: validate.Broken) -> str:
+    return broken.message + (f": found {broken.observed}" if broken.observed else "")
 
 
 def _table_rules(rows: Path, contract: Contract) -> Iterator[validate.Broken]:

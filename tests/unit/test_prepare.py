@@ -112,6 +112,25 @@ def test_too_many_rejects_or_a_broken_table_rule_refuse_the_file(tmp_path: Path)
     assert "found 1" in short.refusal
 
 
+def test_a_warning_is_told_and_rejects_nothing(tmp_path: Path) -> None:
+    row = Expectation(
+        type="expect_column_values_to_be_between",
+        kwargs={"column": "quantity", "max_value": 3},
+        description="more than three is rare",
+        severity="warning",
+    )
+    table = Expectation(
+        type="expect_table_row_count_to_be_between", kwargs={"min_value": 9}, severity="warning"
+    )
+    lines = "".join(f"r{n},2026-11-01,{n},1\n" for n in range(6))
+    staged = stage(tmp_path, HEADER + lines, contract(row, table), language="es")
+    assert (staged.counts.loaded, staged.refusal) == (6, None)
+    assert staged.warnings == (
+        "more than three is rare (2 filas)",
+        "expected table row count to be between (min value 9): found 6",
+    )
+
+
 def test_faults_of_transform_contract_and_file_are_told_apart(tmp_path: Path) -> None:
     text = HEADER + "a,2026-11-01,1,1\n"
     with pytest.raises(TransformError, match="lost the index"):

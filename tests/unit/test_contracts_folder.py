@@ -1,0 +1,68 @@
+"""The folder of contracts, as it changes under a running service."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from entrypoints.contracts import Contracts, changed, path_of, write_contract
+from schemas.contract import Type
+from schemas.drift import ContractChange
+from schemas.errors import ContractError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "contracts"
+    made.mkdir()
+    for name in ("orders", "inventory"):
+        path = path_of(made, name)
+        path.write_bytes((ROOT / "schemas" / path.name).read_bytes())
+    return made
+
+
+def test_an_accepted_change_is_seen_without_a_restart(folder: Path, tmp_path: Path) -> None:
+    contracts = Contracts(folder)
+    before = contracts["orders"]
+    path = path_of(folder, "orders")
+    path.chmod(0o640)
+    text, wanted = changed(path, ContractChange(column="tier", type=Type.STRING), tmp_path)
+    assert contracts["orders"] is before
+    write_contract(path, text)
+    assert contracts["orders"] == wanted
+    assert contracts["orders"].version != before.version
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "inventory.odcs.yaml", "orders.odcs.yaml",
+    ]  # fmt: skip
+
+
+def test_a_mistake_in_a_running_service_leaves_the_contracts_as_they_were(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    contracts = Contracts(folder)
+    path = path_of(folder, "orders")
+    good = path.read_bytes()
+    with caplog.at_level(logging.ERROR):
+        path.write_bytes(good.replace(b"primaryKey: true", b"primaryKey: maybe"))
+        assert contracts["orders"].primary_key == ("order_id",)
+        assert len(contracts) == 2
+    assert len(caplog.records) == 1
+    path.unlink()
+    assert "orders" in contracts
+    path.write_bytes(good.replace(b"scale: 2", b"scale: 2") + b"# later\n")
+    assert contracts["orders"].version != ""
+    with pytest.raises(ContractError):
+        Contracts(folder / "nowhere")
+
+
+def test_a_change_that_breaks_the_contract_writes_nothing(folder: Path, tmp_path: Path) -> None:
+    path = path_of(folder, "orders")
+    before = path.read_bytes()
+    with pytest.raises(ContractError, match="cannot be a column"):
+        changed(path, ContractChange(column="_etl_x", type=Type.STRING), tmp_path)
+    assert path.read_bytes() == before
