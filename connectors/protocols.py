@@ -5,7 +5,7 @@ All of them translate their vendor's exceptions into `schemas.errors` at their e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,6 +110,12 @@ class Warehouse(Protocol):
         when the warehouse refuses the data.
         """
 
+    def beneath(self, table: str, files: Collection[str]) -> Sequence[str]:
+        """Files some of whose rows were taken out by a batch that brought rows of one of these."""
+
+    def standing(self, table: str, files: Collection[str]) -> Mapping[str, int]:
+        """How many rows of each file the table holds, by Waybill's own records."""
+
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first."""
 
@@ -148,8 +154,11 @@ class Ledger(Protocol):
     def resume_feed(self, feed: str) -> bool:
         """Let a stopped feed run again; True if it was stopped."""
 
-    def register(self, feed: str, source: str, page: Page) -> Sequence[str]:
-        """Write the page's unseen items and its cursor; the new file ids, in the page's order."""
+    def register(self, feed: str, source: str, page: Page, *, past: bool = False) -> Sequence[str]:
+        """Write the page's unseen items and its cursor; the new file ids, in the page's order.
+
+        Items of the `past` take their place among the loads by when they were sent.
+        """
 
     def waiting(self, feed: str) -> int:
         """How many files of the feed are discovered but not yet prepared."""
@@ -179,8 +188,11 @@ class Ledger(Protocol):
     def release(self, file: File, retry_at: datetime | None, event: Event) -> None:
         """Give a held file back to be tried again at `retry_at`; raises LeaseLostError."""
 
-    def retry(self, file_id: str) -> File:
-        """Send a done or failed file on its way again from the start; raises ValueError."""
+    def retry(self, file_id: str, *, quiet: bool = False) -> File:
+        """Send a done, failed or unloaded file on its way again from the start; raises ValueError.
+
+        `quiet`: its sender gets no mail about it.
+        """
 
     def prepare_again(self, feed: str, version: str) -> Sequence[str]:
         """Send back the feed's prepared files whose contract has changed; their file ids."""
@@ -212,11 +224,23 @@ class Ledger(Protocol):
     def claim_content(self, file: File) -> str:
         """The file id that owns these bytes (feed and SHA-256): this file's, or an earlier one's.
 
-        Bytes whose owner was quarantined, or failed, pass to this file.
+        Bytes whose owner was quarantined, superseded, unloaded, or failed, pass to this file.
         """
 
     def get(self, file_id: str) -> File:
         """The file; raises KeyError."""
+
+    def many(self, file_ids: Collection[str]) -> Sequence[File]:
+        """The files of those ids, by id; unknown ids are left out."""
+
+    def versions(self, feed: str, keys: Collection[str]) -> Sequence[File]:
+        """All versions of those keys that the feed has taken in, oldest first."""
+
+    def superseded_by(self, file_ids: Collection[str]) -> Sequence[File]:
+        """The files that those have superseded, by id."""
+
+    def of_batch(self, batch_id: str) -> Sequence[File]:
+        """The files that were last part of that batch, oldest first."""
 
     def find(self, text: str) -> Sequence[File]:
         """Files whose id starts with, or whose key or name is, that text; newest first."""
@@ -256,11 +280,22 @@ class Ledger(Protocol):
         request noted by `request_load`.
         """
 
+    def open_unload(self, feed: str, table: str, file_ids: Collection[str]) -> Batch:
+        """A batch that takes out the rows of those files; if it is open already, that one.
+
+        Raises RetryableError while another batch of the feed is open, and ValueError naming a file
+        that is not in force.
+        """
+
     def next_attempt(self, batch: Batch) -> Batch:
         """Raise the batch's attempt, after the earlier one is known to have failed."""
 
     def commit_batch(self, batch: Batch, committed: Committed, events: Iterable[Event]) -> None:
-        """Mark the batch committed and its files loaded, together."""
+        """Mark the batch committed and its files loaded (or unloaded), together.
+
+        Files whose outcome was settled with the batch get it; files that it superseded are no
+        longer in force.
+        """
 
     def abandon_batch(
         self, batch: Batch, events: Iterable[Event], refusal: str | None = None

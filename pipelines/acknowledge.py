@@ -89,6 +89,8 @@ def _reply(runtime: Runtime, file: File, answer: Answer) -> str:
     """Mail the receipt to a sender who has an address; says what was done."""
     if file.item.sender is None:
         return "receipt left at the source"
+    if file.quiet:
+        return "receipt renewed; its sender is not told again"
     if runtime.notifier is None:
         return f"no reply to {file.item.sender}: no outgoing mail is configured"
     named = hashlib.sha256(f"{file.file_id}.{file.batch_id}".encode()).hexdigest()[:24]
@@ -104,7 +106,7 @@ def _reply(runtime: Runtime, file: File, answer: Answer) -> str:
                 attachments=tuple(
                     (file.item.name + document.suffix, document)
                     for document in answer.documents
-                    if document.suffix == ".rejected.csv"
+                    if document.suffix.endswith(".rejected.csv")
                 ),
             )
         )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pipelines.schedule import Cron, Every
@@ -15,6 +16,15 @@ from schemas.language import LANGUAGES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+class OnNewVersion(StrEnum):
+    """What a feed does when other bytes come under a key that it has loaded before."""
+
+    REPLACE = "replace"
+    APPEND = "append"
+    REFUSE = "refuse"
+
 
 _FIVE_MINUTES = Every(timedelta(minutes=5))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -26,7 +36,9 @@ class Feed:
 
     `transform` gets each chunk of good rows as a pandas frame, indexed by line, and returns the
     rows to load with their index kept; with `whole_file` it gets all rows of a file at once.
-    `language` (`en` or `es`) is the one in which senders are answered.
+    `on_new_version` says what becomes of the rows of a file that is sent again with other content:
+    `replace` (they give way to the new ones), `append` (both stay) or `refuse` (the new version is
+    quarantined). `language` (`en` or `es`) is the one in which senders are answered.
     """
 
     name: str
@@ -38,6 +50,7 @@ class Feed:
     schedule: Every | Cron = _FIVE_MINUTES
     whole_file: bool = False
     language: str = "en"
+    on_new_version: OnNewVersion | str = OnNewVersion.REPLACE
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -48,7 +61,11 @@ class Feed:
             raise ConfigError(
                 f'feed "{self.name}": write="{self.write}" is not one of {", ".join(WriteMode)}'
             )
-
+        if self.on_new_version not in list(OnNewVersion):
+            raise ConfigError(
+                f'feed "{self.name}": on_new_version="{self.on_new_version}" is not one of'
+                f" {', '.join(OnNewVersion)}"
+            )
         if self.language not in LANGUAGES:
             raise ConfigError(
                 f'feed "{self.name}": language="{self.language}" is not one of'
@@ -59,3 +76,8 @@ class Feed:
     def mode(self) -> WriteMode:
         """The write disposition as a WriteMode."""
         return WriteMode(self.write)
+
+    @property
+    def new_versions(self) -> OnNewVersion:
+        """What becomes of new versions as an OnNewVersion."""
+        return OnNewVersion(self.on_new_version)

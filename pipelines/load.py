@@ -8,7 +8,8 @@ import time
 from connectors.crash import crash_point
 from pipelines.heartbeat import heartbeat
 from pipelines.runtime import Runtime, Work
-from schemas.batch import Batch, Committed
+from pipelines.versions import settled
+from schemas.batch import Batch, BatchKind, Committed
 from schemas.contract import Contract
 from schemas.drift import added_by, extended
 from schemas.errors import AttemptSpentError, DataError, LeaseLostError
@@ -60,6 +61,7 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     """Load one batch and mark its files loaded."""
     feed = runtime.feeds[batch.feed]
     started = time.monotonic()
+    batch = settled(runtime, batch)
     contract = _with_added(runtime, batch, contract)
     try:
         committed = runtime.warehouse.load(batch, contract, feed.mode)
@@ -71,13 +73,16 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
         batch, committed, _events(runtime, batch, committed, time.monotonic() - started)
     )
     crash_point("load.closed")
+    if batch.kind is BatchKind.UNLOAD:
+        return []
     return [Work("acknowledge", file.file_id) for file in batch.files]
 
 
 def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:
     """The contract with the columns that the batch's files brought beyond it, once the table has
-    them. The files of a batch share a contract version, which names these columns."""
-    added = added_by(batch.files[0].contract_version)
+    them. Their contract versions name these columns."""
+    brought = (*batch.files, *batch.under)
+    added = [name for file in brought for name in added_by(file.contract_version)]
     wider = extended(contract, added)
     if wider is not contract:
         runtime.warehouse.apply([wider], [])
@@ -89,14 +94,36 @@ def _events(runtime: Runtime, batch: Batch, committed: Committed, seconds: float
     message = f"batch {batch.batch_id} of {len(batch.files)} files"
     if replaced:
         message += f", {replaced:,} rows replaced"
+    if back := sum(each.rows for each in committed.restored):
+        message += f", {back:,} rows brought back"
+    return [
+        *_versions(runtime, batch),
+        *_members(runtime, batch, seconds, message),
+    ]
+
+
+def _versions(runtime: Runtime, batch: Batch) -> list[Event]:
+    """What the batch means for files that are not its own."""
+    said = {old: ("superseded", f"by {new}") for old, new in batch.superseded.items()}
+    for file in batch.under:
+        if not file.in_force:
+            said[file.file_id] = ("in force again", f"batch {batch.batch_id} was unloaded")
+    return [
+        Event(file_id=file_id, at=runtime.now(), step="load", outcome=outcome, message=message)
+        for file_id, (outcome, message) in said.items()
+    ]
+
+
+def _members(runtime: Runtime, batch: Batch, seconds: float, message: str) -> list[Event]:
+    unload = batch.kind is BatchKind.UNLOAD
     return [
         Event(
             file_id=file.file_id,
             at=runtime.now(),
-            step="load",
+            step=str(batch.kind),
             outcome="committed",
             seconds=seconds,
-            rows=file.counts.loaded,
+            rows=None if unload else file.counts.loaded,
             message=message,
         )
         for file in batch.files

@@ -27,7 +27,7 @@ from pipelines.stage import RejectsWriter, RowsWriter
 from pipelines.transform import LINE, to_frame, transform_rows
 from schemas.contract import Contract
 from schemas.drift import DriftStatus, Finding, Profile
-from schemas.errors import DataError
+from schemas.errors import DataError, ItemChangedError
 from schemas.file import Counts, Event, File, Outcome, Status
 from schemas.language import say
 from schemas.limits import Limits
@@ -101,10 +101,34 @@ def _prepared(runtime: Runtime, file: File, folder: Path, check: Callable[[], No
                 file = replace(file, outcome=Outcome.REPEATED, repeats=owner)
             else:
                 file, shown = _staged(runtime, file, feed, contract, raw, folder, check)
+    except ItemChangedError as error:
+        file = _gone(runtime, file, feed, error)
     except DataError as error:
         file = replace(file, outcome=Outcome.QUARANTINED, reason=error.said(feed.language))
     runtime.ledger.note_drift(file, shown)
     return file
+
+
+def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> File:
+    """The file whose bytes were overwritten or removed before they were read: superseded once the
+    newer version is known, quarantined if none comes; until then the error is raised again."""
+    newer = [
+        each
+        for each in runtime.ledger.versions(file.feed, {file.item.key})
+        if each.order() > file.order()
+    ]
+    if newer:
+        reason = say("it was overwritten by a newer version before it was read", feed.language)
+        return replace(
+            file,
+            outcome=Outcome.SUPERSEDED,
+            superseded_by=newer[-1].file_id,
+            reason=reason,
+        )
+    if file.tries < runtime.limits.attempts:
+        raise error
+    reason = say("it was removed or overwritten before it could be read", feed.language)
+    return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
 
 
 def _staged(

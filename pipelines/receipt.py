@@ -30,6 +30,7 @@ _HEADLINES: dict[str, str] = {
     "quarantined": "rejected, nothing was loaded",
     "held": "held back, nothing is loaded yet",
     "repeated": "received before, nothing to do",
+    "superseded": "superseded by a newer version, nothing was loaded",
 }
 _FIXES: dict[str, str] = {
     "required": "fill in {column} in these rows",
@@ -77,11 +78,13 @@ def answer_of(
     folder of `templates` comes before our own.
     """
     documents = []
+    # Beside the drop stands the receipt of the newest version; an older one's has its own name.
+    own = f".{case.file.file_id[:8]}" if case.file.superseded_by else ""
     summary = _Summary(case.examples)
     if rejects is not None:
         path = folder / "rejected.csv"
         write_rejected(rejects, path, dialect, summary.add)
-        documents.append(Document(suffix=".rejected.csv", content_type="text/csv", path=path))
+        documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
     receipt = receipt_of(case, summary.rules(case.language))
     text = text_of(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(text, encoding="utf-8")
@@ -92,10 +95,12 @@ def answer_of(
     )
     documents[:0] = [
         Document(
-            suffix=".receipt.json", content_type="application/json", path=folder / "receipt.json"
+            suffix=f"{own}.receipt.json",
+            content_type="application/json",
+            path=folder / "receipt.json",
         ),
         Document(
-            suffix=".receipt.txt",
+            suffix=f"{own}.receipt.txt",
             content_type="text/plain; charset=utf-8",
             path=folder / "receipt.txt",
         ),

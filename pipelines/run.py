@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from pipelines.acknowledge import acknowledge
 from pipelines.discover import discover
@@ -25,12 +25,22 @@ def run(
     feeds: Iterable[str],
     progress: Callable[[Work, int], None] = lambda work, left: None,
 ) -> None:
-    """Discover the feeds, then do all work that is owed to them until none is left.
+    """Discover the feeds, then do all work that is owed to them until none is left."""
+    names = tuple(feeds)
+    drain(runtime, names, [Work("discover", name) for name in names], progress)
+
+
+def drain(
+    runtime: Runtime,
+    names: Collection[str],
+    first: Iterable[Work],
+    progress: Callable[[Work, int], None] = lambda work, left: None,
+) -> None:
+    """Do the first work, then all that is owed to those feeds until none is left.
 
     `progress` hears of each piece of work before it is done and how many are left after it. Loads
     wait until no file is left to prepare, so that a pass makes one batch a table.
     """
-    names = tuple(feeds)
     queues: dict[str, dict[str, None]] = {step: {} for step in STEPS}
     done: set[Work] = set()
 
@@ -38,7 +48,7 @@ def run(
         for each in works:
             queues[each.step][each.target] = None
 
-    add(Work("discover", name) for name in names)
+    add(first)
     add(_owed(runtime, names))
     while any(queues.values()):
         step = next(step for step, queue in queues.items() if queue)
@@ -51,7 +61,7 @@ def run(
             add(each for each in _owed(runtime, names) if each not in done)
 
 
-def _owed(runtime: Runtime, feeds: tuple[str, ...]) -> list[Work]:
+def _owed(runtime: Runtime, feeds: Collection[str]) -> list[Work]:
     """What `recover` finds, as far as it belongs to these feeds."""
     return [
         work

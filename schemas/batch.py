@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from schemas.file import File
+from schemas.file import BRINGING, File
 
 
 class WriteMode(StrEnum):
@@ -17,6 +17,13 @@ class WriteMode(StrEnum):
     APPEND = "append"
     MERGE = "merge"
     REPLACE_PARTITION = "replace_partition"
+
+
+class BatchKind(StrEnum):
+    """What a batch does with its files: load them, or take their rows out again."""
+
+    LOAD = "load"
+    UNLOAD = "unload"
 
 
 class BatchStatus(StrEnum):
@@ -31,6 +38,11 @@ class BatchStatus(StrEnum):
 class Batch:
     """Files of one feed, in the order in which they were sent, loaded together or not at all.
 
+    `superseded` are loaded files whose rows leave with this batch, each with the newer version that
+    takes its place.
+    `under` are files that lay under rows that leave: theirs come back where nothing later stands.
+    A file of `under` that is not in force is so again with this batch.
+
     `attempt` is part of the load job's id; it rises only once the earlier attempt is known to have
     failed, because BigQuery refuses a used job id for months.
     """
@@ -42,11 +54,33 @@ class Batch:
     attempt: int = 1
     status: BatchStatus = BatchStatus.OPEN
     created_at: datetime | None = None
+    kind: BatchKind = BatchKind.LOAD
+    superseded: Mapping[str, str] = field(default_factory=dict)
+    under: tuple[File, ...] = ()
+
+    @property
+    def leaving(self) -> dict[str, str]:
+        """The files all of whose rows leave the table first, each with the reason."""
+        if self.kind is BatchKind.UNLOAD:
+            return {file.file_id: "unloaded" for file in self.files}
+        again = (file for file in self.files if file.in_force and file.outcome in BRINGING)
+        return {
+            **dict.fromkeys(self.superseded, "superseded"),
+            **{file.file_id: "replaced" for file in again},
+        }
+
+    def heir_of(self, older: File) -> str | None:
+        """What supersedes a file once this batch is unloaded; None if nothing does any more."""
+        next_one = {file.file_id: file.superseded_by for file in self.files}
+        heir = older.superseded_by
+        while heir in next_one:
+            heir = next_one[heir]
+        return heir
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Removal:
-    """Rows that a batch took out of a table, by the file that had brought them."""
+    """Rows that a batch took out of a table (or brought back), by the file they came with."""
 
     file_id: str
     rows: int
@@ -54,13 +88,16 @@ class Removal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Committed:
-    """What a committed batch did: rows inserted in all, and the rows it replaced."""
+    """What a committed batch did: rows it brought, took out, and brought back from under them."""
 
     rows: int
     removals: tuple[Removal, ...] = field(default=())
+    restored: tuple[Removal, ...] = field(default=())
 
 
-def batch_id_of(table: str, files: Iterable[File]) -> str:
-    """The batch id: 16 hex digits that depend only on the table and the files' attempts."""
+def batch_id_of(table: str, files: Iterable[File], kind: BatchKind = BatchKind.LOAD) -> str:
+    """The batch id: 16 hex digits that depend only on table, kind and the files' attempts."""
     named = [table, *sorted(f"{file.file_id}.{file.attempt}" for file in files)]
+    if kind is not BatchKind.LOAD:
+        named.append(kind)
     return hashlib.sha256("\x00".join(named).encode()).hexdigest()[:16]

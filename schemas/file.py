@@ -22,6 +22,8 @@ class Status(StrEnum):
     ACKNOWLEDGING = "acknowledging"
     DONE = "done"
     FAILED = "failed"
+    UNLOADING = "unloading"
+    UNLOADED = "unloaded"
 
 
 class Outcome(StrEnum):
@@ -31,6 +33,11 @@ class Outcome(StrEnum):
     PARTLY = "partly"
     QUARANTINED = "quarantined"
     REPEATED = "repeated"
+    SUPERSEDED = "superseded"
+
+
+BRINGING = frozenset({Outcome.ACCEPTED, Outcome.PARTLY})
+"""The outcomes of files whose rows are for the table."""
 
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
@@ -44,10 +51,15 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.ACKNOWLEDGING: frozenset(
         {Status.ACKNOWLEDGING, Status.LOADED, Status.DONE, Status.FAILED}
     ),
-    Status.DONE: frozenset({Status.DISCOVERED}),
-    Status.FAILED: frozenset({Status.DISCOVERED}),
+    Status.DONE: frozenset({Status.DISCOVERED, Status.UNLOADING}),
+    Status.FAILED: frozenset({Status.DISCOVERED, Status.UNLOADING}),
+    Status.UNLOADING: frozenset({Status.UNLOADED, Status.DONE}),
+    Status.UNLOADED: frozenset({Status.DISCOVERED}),
 }
 """From each status, the statuses a file may go to next. The ledger refuses any other step."""
+
+AT_REST = frozenset({Status.DONE, Status.FAILED, Status.UNLOADED})
+"""The statuses in which nothing more happens to a file by itself."""
 
 LEASED: Mapping[Status, Status] = {
     Status.PREPARING: Status.DISCOVERED,
@@ -78,6 +90,11 @@ class File:
     `attempt` rises with every claim and is part of every staged key, so that a worker that lost
     its lease can never write over its successor. `tries` counts the claims since the file last
     got a step further. `owner` is the lease's token while one is held.
+
+    `in_force` says that the table holds the file's rows, as far as later files left them: it was
+    loaded and was neither unloaded nor superseded since. `superseded_by` is the file id of the
+    newer version that took its place. `placed_at` puts a file before all that was loaded later,
+    whenever it is loaded itself. `quiet` files are not answered by mail again.
     """
 
     file_id: str
@@ -104,6 +121,15 @@ class File:
     batch_id: str | None = None
     repeats: str | None = None
     reason: str | None = None
+    in_force: bool = False
+    superseded_by: str | None = None
+    placed_at: datetime | None = None
+    quiet: bool = False
+
+    def order(self) -> tuple[datetime, str, datetime, str]:
+        """Files sort by when they were sent; versions sent at once, by when they were found."""
+        found = self.discovered_at or self.item.sent_at
+        return (self.item.sent_at, self.item.key, found, self.file_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from google.api_core.exceptions import Conflict
@@ -16,8 +18,9 @@ from connectors.bigquery import names
 from connectors.bigquery.client import REQUEST_SECONDS, RETRY, query_config, rows, wait
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import meaning
-from connectors.bigquery.loader import Staged, bringing_rows
+from connectors.bigquery.loader import Staged, bringing_rows, contenders
 from connectors.bigquery.partitions import NULL, Partitioning
+from connectors.bigquery.places import Places
 from connectors.bigquery.records import parameters, tables_of
 from connectors.bigquery.transaction import Pruned, key_match, script
 from connectors.crash import crash_point
@@ -42,16 +45,20 @@ class Committer:
         found = rows(
             self._client,
             self._config,
-            "SELECT b.`rows`, r.file_id, SUM(r.`rows`)"
+            "SELECT b.`rows`, r.file_id, IFNULL(r.`rows` < 0, FALSE) AS back, SUM(r.`rows`)"
             f" FROM {names.table(project, meta, 'batches')} AS b"
             f" LEFT JOIN {names.table(project, meta, 'removals')} AS r ON r.batch_id = b.batch_id"
-            " WHERE b.batch_id = @batch GROUP BY b.`rows`, r.file_id ORDER BY r.file_id",
+            " WHERE b.batch_id = @batch GROUP BY b.`rows`, r.file_id, back ORDER BY r.file_id",
             [bigquery.ScalarQueryParameter("batch", "STRING", batch_id)],
         )
         if not found:
             return None
-        removals = [Removal(file_id=file, rows=gone) for _, file, gone in found if file is not None]
-        return Committed(rows=found[0][0], removals=tuple(removals))
+        changes = [(file, change) for _, file, _, change in found if change]
+        return Committed(
+            rows=found[0][0],
+            removals=tuple(Removal(file_id=file, rows=rows) for file, rows in changes if rows > 0),
+            restored=tuple(Removal(file_id=file, rows=-rows) for file, rows in changes if rows < 0),
+        )
 
     def commit(self, batch: Batch, contract: Contract, mode: WriteMode, staged: Staged) -> None:
         """Run the transaction, one job at a time.
@@ -59,10 +66,11 @@ class Committer:
         The jobs of a batch are numbered, and a number is used only once the job before it is known
         to have ended: two transactions of one batch never run side by side.
         """
-        pruned = self._pruned(batch, contract, mode, staged)
+        old = self.places(batch.table, _known_before(batch))
+        pruned, sequence = self._pruned(batch, contract, mode, staged, old)
         tables = tables_of(batch.table, self._config.project, self._config.meta_dataset)
         sql = script(contract, mode, staged, tables, pruned)
-        settings = query_config(self._config, parameters(batch, staged, pruned.replayed))
+        settings = query_config(self._config, parameters(batch, staged, sequence, old.by_file))
         for number in range(1, _COMMITS):
             job_id = f"waybill_{batch.batch_id}_commit_{number}"
             job, fresh = self._submit(sql, settings, job_id)
@@ -109,25 +117,58 @@ class Committer:
             return False
         return True
 
-    def _pruned(self, batch: Batch, contract: Contract, mode: WriteMode, staged: Staged) -> Pruned:
-        """Which partitions the transaction must look into."""
+    def _pruned(
+        self, batch: Batch, contract: Contract, mode: WriteMode, staged: Staged, old: Places
+    ) -> tuple[Pruned, list[str]]:
+        """Which partitions the transaction must look into, and the order of the files."""
+        files = [file.file_id for file in batch.files]
+        gone = self._within(
+            contract, {each for id_ in batch.leaving for each in old.partitions(id_)}
+        )
+        pruned = Pruned(leaving=bool(batch.leaving), gone=gone)
         if staged.table is None:
-            return Pruned()
-        replayed, partitions = self._replayed(batch)
-        if contract.partition is None:
-            return Pruned(replaced="TRUE", replayed=replayed, replayed_within="TRUE")
-        by = Partitioning(contract, "t")
-        touched = {each for file in bringing_rows(batch) for each in file.partitions}
-        if mode is WriteMode.MERGE:
+            return pruned, files
+        brought = bringing_rows(batch)
+        placed = bool(batch.under) or any(file.in_force or file.placed_at for file in brought)
+        touched = {each for file in contenders(batch) for each in file.partitions}
+        if mode is WriteMode.MERGE and contract.partition is not None:
             if contract.partition.column in contract.primary_key:
                 touched -= {NULL}
             else:
-                touched = self._matched(batch, contract, staged.table, by)
-        return Pruned(
-            replaced=by.within(touched),
-            replayed=replayed,
-            replayed_within=by.within(partitions),
+                touched = self._matched(batch, contract, staged.table, Partitioning(contract, "t"))
+        pruned = replace(pruned, replaced=self._within(contract, touched), placed=placed)
+        if not placed:
+            return pruned, files
+        holders: set[tuple[str | None, str]] = set()
+        if mode is not WriteMode.APPEND and pruned.replaced is not None:
+            where = pruned.replaced
+            if mode is WriteMode.MERGE:
+                where += f" AND {key_match(contract, names.table(*staged.table.split('.')))}"
+            holders = self._holders(batch, contract, where)
+        holding = {file for _, file in holders}
+        old = old.joined(self.places(batch.table, holding.difference(old.known)))
+        sequence = old.sequence(batch, holding)
+        if mode is WriteMode.REPLACE_PARTITION:
+            pruned = _by_partition(batch, contract, pruned, sequence, holders)
+        return pruned, sequence
+
+    def _within(self, contract: Contract, partitions: set[str]) -> str | None:
+        if contract.partition is None:
+            return "TRUE"
+        return Partitioning(contract, "t").within(partitions)
+
+    def _holders(self, batch: Batch, contract: Contract, where: str) -> set[tuple[str | None, str]]:
+        """The partitions and files of rows of the target that stay, where the condition holds."""
+        by = Partitioning(contract, "t") if contract.partition is not None else None
+        found = rows(
+            self._client,
+            self._config,
+            f"SELECT DISTINCT {by.bucket() if by else 'NULL'} AS `start`, t.`_etl_file`"
+            f" FROM {names.table(*batch.table.split('.'))} AS t"
+            f" WHERE {where} AND t.`_etl_file` NOT IN UNNEST(@gone)",
+            [bigquery.ArrayQueryParameter("gone", "STRING", list(batch.leaving))],
         )
+        return {(by.name(start) if by else None, file) for start, file in found}
 
     def _matched(
         self, batch: Batch, contract: Contract, staging: str, by: Partitioning
@@ -142,26 +183,54 @@ class Committer:
         )
         return {by.name(start) for (start,) in found}
 
-    def _replayed(self, batch: Batch) -> tuple[tuple[str, ...], set[str]]:
-        """Files whose rows the table already has, and their partitions then.
-
-        Only a file that was claimed before can have been loaded before, and rows that are there
-        are left alone when the file brings none this time.
-        """
-        again = [file.file_id for file in bringing_rows(batch) if file.attempt > 1]
-        if not again:
-            return (), set()
+    def places(self, table: str, files: Iterable[str]) -> Places:
+        """What the warehouse knows of files that it has loaded before."""
+        wanted = list(files)
+        if not wanted:
+            return Places({}, {})
         project, meta = self._config.project, self._config.meta_dataset
         found = rows(
             self._client,
             self._config,
-            f"SELECT f.file_id, f.partitions FROM {names.table(project, meta, 'files')} AS f"
+            "SELECT f.file_id, f.batch_id, f.loaded_at, f.placed_at, f.place, f.rows_loaded,"
+            f" f.partitions FROM {names.table(project, meta, 'files')} AS f"
             f" JOIN {names.table(project, meta, 'batches')} AS b ON b.batch_id = f.batch_id"
-            " WHERE b.`table` = @target AND f.rows_loaded > 0 AND f.file_id IN UNNEST(@files)",
+            " WHERE b.`table` = @target AND f.file_id IN UNNEST(@files)"
+            " ORDER BY f.loaded_at",
             [
-                bigquery.ScalarQueryParameter("target", "STRING", batch.table),
-                bigquery.ArrayQueryParameter("files", "STRING", again),
+                bigquery.ScalarQueryParameter("target", "STRING", table),
+                bigquery.ArrayQueryParameter("files", "STRING", wanted),
             ],
         )
-        files = tuple(sorted({file_id for file_id, _ in found}))
-        return files, {each for _, partitions in found for each in partitions}
+        return Places.of(found)
+
+
+def _by_partition(
+    batch: Batch,
+    contract: Contract,
+    pruned: Pruned,
+    sequence: Sequence[str],
+    holders: set[tuple[str | None, str]],
+) -> Pruned:
+    """Who gets each partition: the last of the files that bring it and those that hold it."""
+    place = {file: number for number, file in enumerate(sequence)}
+    staged: dict[str | None, int] = {}
+    for file in contenders(batch):
+        for each in file.partitions:
+            staged[each] = max(staged.get(each, -1), place[file.file_id])
+    held = {each for each, file in holders if place[file] >= staged.get(each, -1)}
+    named = {each for each in held if each is not None}
+    beaten = {each for each in staged if each is not None} - named
+    on_target, on_staged = Partitioning(contract, "t"), Partitioning(contract, "r")
+    return replace(
+        pruned,
+        replaced=on_target.within(beaten),
+        held=on_target.within(named),
+        held_staged=on_staged.within(named),
+    )
+
+
+def _known_before(batch: Batch) -> set[str]:
+    """Files of which the warehouse's own records say where their rows are, and their place."""
+    again = {file.file_id for file in batch.files if file.in_force}
+    return {*batch.leaving, *again, *(file.file_id for file in batch.under)}

@@ -23,7 +23,7 @@ from connectors.bigquery.tables import staging_fields
 from connectors.crash import crash_point
 from connectors.protocols import Storage
 from schemas.arrow import arrow_schema
-from schemas.batch import Batch
+from schemas.batch import Batch, BatchKind
 from schemas.contract import Contract, Type
 from schemas.errors import AttemptSpentError, DataError, FatalError, RetryableError
 from schemas.file import File
@@ -120,7 +120,7 @@ class Loader:
                 log.warning("staging table %s is left to expire: %s", table, error)
 
     def _data(self, batch: Batch, contract: Contract) -> _Task | None:
-        files = bringing_rows(batch)
+        files = contenders(batch)
         if not files:
             return None
         parts = [Part(key, file.file_id) for file in files for key in file.staged_keys]
@@ -138,7 +138,7 @@ class Loader:
 
     def _rejects(self, batch: Batch, contract: Contract) -> _Task | None:
         parts = [Part(file.rejects_key, file.file_id) for file in batch.files if file.rejects_key]
-        if not parts:
+        if not parts or batch.kind is BatchKind.UNLOAD:
             return None
         return _Task(
             job_id=f"waybill_{batch.batch_id}_{batch.attempt}_rejects",
@@ -257,7 +257,14 @@ class Loader:
 
 def bringing_rows(batch: Batch) -> list[File]:
     """The files of the batch that have rows for the table."""
+    if batch.kind is BatchKind.UNLOAD:
+        return []
     return [file for file in batch.files if file.staged_keys and file.counts.loaded]
+
+
+def contenders(batch: Batch) -> list[File]:
+    """All files whose rows are staged: those that the batch brings, and those under them."""
+    return [*batch.under, *bringing_rows(batch)]
 
 
 def _bucket_key(table: str) -> str:

@@ -30,7 +30,7 @@ _FILES: _Columns = (
     ("sender", "STRING", "NULLABLE", "Who sent it, where the source knows."),
     ("sent_at", "TIMESTAMP", "REQUIRED", "When it was sent."),
     ("sha256", "STRING", "NULLABLE", "The SHA-256 of its bytes, in hexadecimal."),
-    ("outcome", "STRING", "NULLABLE", "accepted, partly, quarantined or repeated."),
+    ("outcome", "STRING", "NULLABLE", "accepted, partly, quarantined, repeated or superseded."),
     ("rows_read", "INT64", "REQUIRED", "Rows in the file: loaded, rejected and dropped ones."),
     ("rows_loaded", "INT64", "REQUIRED", "Rows that were loaded."),
     ("rows_rejected", "INT64", "REQUIRED", "Rows that broke a rule; see rejected_rows."),
@@ -41,6 +41,8 @@ _FILES: _Columns = (
     ("reason", "STRING", "NULLABLE", "Why it was quarantined."),
     ("repeats", "STRING", "NULLABLE", "The file id that brought the same bytes before."),
     ("loaded_at", "TIMESTAMP", "REQUIRED", "When its batch was committed."),
+    ("placed_at", "TIMESTAMP", "NULLABLE", "Its place among the loads; a replay keeps it."),
+    ("place", "INT64", "NULLABLE", "Its place among files of the same placed_at, from 0."),
 )
 _REJECTED_ROWS: _Columns = (
     ("file_id", "STRING", "REQUIRED", "The file the row stood in."),
@@ -57,8 +59,8 @@ _REMOVALS: _Columns = (
     ("batch_id", "STRING", "REQUIRED", "The batch that took the rows out."),
     ("table", "STRING", "REQUIRED", "The full name of the table."),
     ("file_id", "STRING", "REQUIRED", "The file that had brought the rows."),
-    ("rows", "INT64", "REQUIRED", "How many rows."),
-    ("reason", "STRING", "REQUIRED", "replaced: later rows took their place."),
+    ("rows", "INT64", "REQUIRED", "How many rows; below 0, how many were brought back."),
+    ("reason", "STRING", "REQUIRED", "replaced, superseded, unloaded or restored."),
     ("at", "TIMESTAMP", "REQUIRED", "When the batch was committed."),
 )
 _TABLES: tuple[tuple[str, str, _Columns, str, str], ...] = (

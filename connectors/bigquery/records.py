@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
 from connectors.bigquery.client import Parameter
-from connectors.bigquery.loader import Staged
-from schemas.batch import Batch
+from connectors.bigquery.loader import Staged, bringing_rows
+from connectors.bigquery.places import Place
+from schemas.batch import Batch, BatchKind
 from schemas.file import File
 
 
@@ -43,8 +44,21 @@ def tables_of(target: str, project: str, meta_dataset: str) -> Tables:
     )
 
 
-def parameters(batch: Batch, staged: Staged, replayed: Sequence[str]) -> list[Parameter]:
-    """The parameters of the script."""
+def parameters(
+    batch: Batch, staged: Staged, sequence: Sequence[str], places: Mapping[str, Place]
+) -> list[Parameter]:
+    """The parameters of the script. `sequence` orders the files whose rows compete; `places` are
+    those of files that had one before."""
+    under = [
+        {
+            "file": file.file_id,
+            "batch": places[file.file_id].batch_id,
+            "at": places[file.file_id].loaded_at.isoformat(),
+        }
+        for file in batch.under
+    ]
+    leaving = [{"file": file, "reason": reason} for file, reason in batch.leaving.items()]
+    brought = () if batch.kind is BatchKind.UNLOAD else batch.files
     scalar, array = bigquery.ScalarQueryParameter, bigquery.ArrayQueryParameter
     return [
         scalar("batch", "STRING", batch.batch_id),
@@ -53,15 +67,23 @@ def parameters(batch: Batch, staged: Staged, replayed: Sequence[str]) -> list[Pa
         scalar("attempt", "INT64", batch.attempt),
         scalar("staged", "INT64", staged.rows),
         scalar("rejected", "INT64", staged.rejected),
-        scalar("files", "STRING", files_json(batch.files)),
-        array("sequence", "STRING", [file.file_id for file in batch.files]),
-        array("replayed", "STRING", list(replayed)),
+        scalar("rows", "INT64", sum(file.counts.loaded for file in bringing_rows(batch))),
+        scalar("count", "INT64", len(brought)),
+        scalar("files", "STRING", files_json(brought, places)),
+        scalar("leaving", "STRING", json.dumps(leaving)),
+        scalar("under", "STRING", json.dumps(under)),
+        array("sequence", "STRING", list(sequence)),
+        array("gone", "STRING", list(batch.leaving)),
+        array("standing", "STRING", [each.file_id for each in batch.under if each.in_force]),
     ]
 
 
-def files_json(files: Sequence[File]) -> str:
-    """The files as one JSON array, which the script takes apart again."""
-    return json.dumps([_file(file) for file in files], ensure_ascii=False, separators=(",", ":"))
+def files_json(files: Sequence[File], places: Mapping[str, Place] | None = None) -> str:
+    """The files as one JSON array, which the script takes apart again. A file that had a place
+    among the loads keeps it."""
+    known = places or {}
+    rows = [_file(file, number, known.get(file.file_id)) for number, file in enumerate(files)]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
 
 
 def insert_rejected_rows(staging: str, tables: Tables) -> str:
@@ -89,15 +111,18 @@ def insert_files(tables: Tables) -> str:
     values |= {name: f"CAST(JSON_VALUE(f, '$.{name}') AS INT64)" for name in _COUNTS}
     values["partitions"] = "JSON_VALUE_ARRAY(f, '$.partitions')"
     values |= {"batch_id": "@batch", "loaded_at": "_now"}
+    values["placed_at"] = "IFNULL(CAST(JSON_VALUE(f, '$.placed_at') AS TIMESTAMP), _now)"
+    values["place"] = "CAST(JSON_VALUE(f, '$.place') AS INT64)"
     return (
         f"INSERT INTO {tables.files} ({', '.join(f'`{name}`' for name in values)})\n"
         f"SELECT {', '.join(values.values())} FROM UNNEST(JSON_QUERY_ARRAY(@files)) AS f"
     )
 
 
-def _file(file: File) -> dict[str, object]:
+def _file(file: File, number: int, place: Place | None) -> dict[str, object]:
     """A file as its row in `files`, without what the transaction itself knows."""
     item, counts = file.item, file.counts
+    placed_at, number = (place.at, place.number) if place else (file.placed_at, number)
     return {
         "file_id": file.file_id,
         "feed": file.feed,
@@ -117,6 +142,8 @@ def _file(file: File) -> dict[str, object]:
         "partitions": list(file.partitions),
         "reason": file.reason,
         "repeats": file.repeats,
+        "placed_at": placed_at.isoformat() if placed_at else None,
+        "place": number,
     }
 
 
@@ -125,5 +152,5 @@ def insert_batch(tables: Tables) -> str:
     return (
         f"INSERT INTO {tables.batches}"
         " (batch_id, feed, `table`, attempt, files, `rows`, committed_at)\n"
-        "SELECT @batch, @feed, @target, @attempt, ARRAY_LENGTH(@sequence), @staged, _now"
+        "SELECT @batch, @feed, @target, @attempt, @count, @rows, _now"
     )

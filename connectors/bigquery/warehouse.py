@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
 from connectors.bigquery.apply import Planner
-from connectors.bigquery.client import connect, rows
+from connectors.bigquery.client import Parameter, connect, rows
 from connectors.bigquery.commit import Committer
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import translated
@@ -102,6 +102,41 @@ class BigQueryWarehouse:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
         return done
 
+    def beneath(self, table: str, files: Collection[str]) -> Sequence[str]:
+        """Files some of whose rows were taken out by a batch that brought rows of one of these."""
+        project, meta = self._config.project, self._config.meta_dataset
+        with translated("look up removed rows"):
+            found = rows(
+                self._client,
+                self._config,
+                f"SELECT DISTINCT file_id FROM {names.table(project, meta, 'removals')}"
+                " WHERE `table` = @target AND `rows` > 0 AND batch_id IN ("
+                f"SELECT batch_id FROM {names.table(project, meta, 'files')}"
+                " WHERE file_id IN UNNEST(@files) UNION DISTINCT"
+                f" SELECT batch_id FROM {names.table(project, meta, 'removals')}"
+                " WHERE file_id IN UNNEST(@files) AND `rows` < 0) ORDER BY file_id",
+                _about(table, files),
+            )
+        return [file_id for (file_id,) in found]
+
+    def standing(self, table: str, files: Collection[str]) -> Mapping[str, int]:
+        """How many rows of each file the table holds, by Waybill's own records."""
+        project, meta = self._config.project, self._config.meta_dataset
+        with translated("look up the rows of files"):
+            found = rows(
+                self._client,
+                self._config,
+                "SELECT file_id, SUM(`rows`) FROM ("
+                f"SELECT f.file_id, f.rows_loaded AS `rows` FROM"
+                f" {names.table(project, meta, 'files')} AS f"
+                f" JOIN {names.table(project, meta, 'batches')} AS b ON b.batch_id = f.batch_id"
+                " WHERE b.`table` = @target AND f.file_id IN UNNEST(@files) UNION ALL"
+                f" SELECT file_id, -`rows` FROM {names.table(project, meta, 'removals')}"
+                " WHERE `table` = @target AND file_id IN UNNEST(@files)) AS c GROUP BY file_id",
+                _about(table, files),
+            )
+        return dict.fromkeys(files, 0) | dict(found)
+
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first, rows without one last.
 
@@ -120,6 +155,13 @@ class BigQueryWarehouse:
                 f" WHERE {by.anywhere()} GROUP BY start ORDER BY start IS NULL, start DESC",
             )
         return [PartitionCount(partition=by.name(start), rows=count) for start, count in found]
+
+
+def _about(table: str, files: Collection[str]) -> list[Parameter]:
+    return [
+        bigquery.ScalarQueryParameter("target", "STRING", table),
+        bigquery.ArrayQueryParameter("files", "STRING", list(files)),
+    ]
 
 
 def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import batched
 
@@ -11,13 +11,14 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from connectors.ledger.database import Database
 from connectors.ledger.feeds import clear_request
 from connectors.ledger.records import file_of, write_events
+from connectors.ledger.standing import loaded, stay_loaded, unloaded
 from connectors.ledger.tables import OPEN, PREPARED, batches, files
-from schemas.batch import Batch, BatchStatus, Committed, batch_id_of
-from schemas.errors import LeaseLostError
-from schemas.file import Event, File, Outcome, Status
+from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
+from schemas.errors import LeaseLostError, RetryableError
+from schemas.file import TRANSITIONS, Event, File, Outcome, Status
 
 _AT_ONCE = 500
-_IN_ORDER = (files.c.sent_at, files.c.key, files.c.file_id)
+_IN_ORDER = (files.c.sent_at, files.c.key, files.c.discovered_at, files.c.file_id)
 
 
 class Batches:
@@ -34,15 +35,7 @@ class Batches:
         """
         with self._database.write() as connection:
             clear_request(connection, feed)
-            row = (
-                connection.execute(
-                    select(batches).where(
-                        batches.c.feed == feed, batches.c.table_name == table, OPEN
-                    )
-                )
-                .mappings()
-                .first()
-            )
+            row = _open_row(connection, feed, table)
             if row is not None:
                 return _batch_of(connection, row)
             chosen = _choose(connection, feed, max_files, max_bytes)
@@ -61,6 +54,50 @@ class Batches:
             )
             return replace(batch, files=tuple(loading))
 
+    def open_unload(self, feed: str, table: str, file_ids: Collection[str]) -> Batch:
+        """A batch that takes out the rows of those files, which must be in force; if it is open
+        already, that one.
+
+        Raises RetryableError while another batch of the feed is open, and ValueError naming a file
+        that cannot be unloaded.
+        """
+        with self._database.write() as connection:
+            chosen = [
+                file_of(row)
+                for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
+                for row in connection.execute(
+                    select(files).where(files.c.file_id.in_(some)).with_for_update()
+                ).mappings()
+            ]
+            chosen.sort(key=File.order)
+            row = _open_row(connection, feed, table)
+            if row is not None:
+                batch = _batch_of(connection, row)
+                if batch.kind is BatchKind.UNLOAD and batch.files == tuple(chosen):
+                    return batch
+                raise RetryableError(
+                    f"a batch of feed {feed} is under way", hint="try again in a minute"
+                )
+            for file in chosen:
+                if not file.in_force or Status.UNLOADING not in TRANSITIONS[file.status]:
+                    raise ValueError(f"{file.item.name} is {file.status}, not loaded")
+            batch = Batch(
+                batch_id=batch_id_of(table, chosen, BatchKind.UNLOAD),
+                feed=feed,
+                table=table,
+                files=(),
+                created_at=self._database.now(),
+                kind=BatchKind.UNLOAD,
+            )
+            _write(connection, batch, chosen)
+            return replace(
+                batch,
+                files=tuple(
+                    replace(file, status=Status.UNLOADING, batch_id=batch.batch_id)
+                    for file in chosen
+                ),
+            )
+
     def next_attempt(self, batch: Batch) -> Batch:
         """Raise the batch's attempt, after the earlier one is known to have failed.
 
@@ -78,9 +115,11 @@ class Batches:
             return replace(batch, attempt=attempt)
 
     def commit_batch(self, batch: Batch, committed: Committed, events: Iterable[Event]) -> None:
-        """Mark the batch committed and its files loaded, together. Safe to repeat.
+        """Mark the batch committed and its files loaded (or unloaded), together. Safe to repeat.
 
-        Raises LeaseLostError for a batch that was abandoned.
+        Files whose outcome was settled with the batch get it; files that it superseded are no
+        longer in force, and copies of them, which repeat nothing now, start again. Raises
+        LeaseLostError for a batch that was abandoned.
         """
         removed = sum(removal.rows for removal in committed.removals)
         with self._database.write() as connection:
@@ -92,11 +131,10 @@ class Batches:
                 rows_removed=removed,
             ):
                 return
-            connection.execute(
-                update(files)
-                .where(files.c.batch_id == batch.batch_id, files.c.status == Status.LOADING)
-                .values(status=Status.LOADED, tries=0, retry_at=None)
-            )
+            if batch.kind is BatchKind.UNLOAD:
+                unloaded(connection, batch, self._database.now())
+            else:
+                loaded(connection, batch, self._database.now())
             write_events(connection, events)
 
     def abandon_batch(
@@ -106,10 +144,14 @@ class Batches:
 
         With a `refusal` they are quarantined for that reason: nothing of them is staged any more
         and all their rows count as rejected. Safe to repeat; raises LeaseLostError for a batch
-        that was committed.
+        that was committed. Files to be unloaded stay loaded.
         """
         with self._database.write() as connection:
             if not self._finish(connection, batch, BatchStatus.ABANDONED):
+                return
+            if batch.kind is BatchKind.UNLOAD:
+                stay_loaded(connection, batch)
+                write_events(connection, events)
                 return
             back = (
                 update(files)
@@ -147,6 +189,12 @@ class Batches:
         return True
 
 
+def _open_row(connection: Connection, feed: str, table: str) -> RowMapping | None:
+    """The row of the open batch, if there is one."""
+    query = select(batches).where(batches.c.feed == feed, batches.c.table_name == table, OPEN)
+    return connection.execute(query).mappings().first()
+
+
 def _locked(connection: Connection, batch: Batch) -> RowMapping:
     """The batch's row, nobody else's to change in this transaction; raises KeyError."""
     query = select(batches).where(batches.c.batch_id == batch.batch_id).with_for_update()
@@ -168,6 +216,7 @@ def _batch_of(connection: Connection, row: RowMapping) -> Batch:
         attempt=row["attempt"],
         status=BatchStatus(row["status"]),
         created_at=row["created_at"],
+        kind=BatchKind(row["kind"]),
     )
 
 
@@ -197,6 +246,7 @@ def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -
 
 def _write(connection: Connection, batch: Batch, chosen: list[File]) -> None:
     """Write a new batch and take its files into it."""
+    taken = Status.UNLOADING if batch.kind is BatchKind.UNLOAD else Status.LOADING
     connection.execute(
         insert(batches).values(
             batch_id=batch.batch_id,
@@ -204,6 +254,7 @@ def _write(connection: Connection, batch: Batch, chosen: list[File]) -> None:
             table_name=batch.table,
             attempt=batch.attempt,
             status=batch.status,
+            kind=batch.kind,
             created_at=batch.created_at,
         )
     )
@@ -211,5 +262,5 @@ def _write(connection: Connection, batch: Batch, chosen: list[File]) -> None:
         connection.execute(
             update(files)
             .where(files.c.file_id.in_(some))
-            .values(status=Status.LOADING, batch_id=batch.batch_id)
+            .values(status=taken, batch_id=batch.batch_id)
         )

@@ -19,8 +19,8 @@ class Contents:
     def claim_content(self, file: File) -> str:
         """The file id that owns these bytes (feed and SHA-256): this file's, or an earlier one's.
 
-        Bytes whose owner was quarantined, or failed before it was loaded, pass to this file. A
-        file that failed after its load keeps them: its rows are in the table.
+        Bytes whose owner's rows are not in the table and will not come by themselves (it was
+        quarantined, superseded, unloaded, or failed before it was loaded) pass to this file.
         """
         if file.sha256 is None:
             raise ValueError(f"{file.item.name} has no SHA-256 yet")
@@ -42,6 +42,8 @@ class Contents:
 
 def _gave_up(owner: File) -> bool:
     """Whether the owner's rows are not in the table and will not come by themselves."""
-    if owner.outcome is Outcome.QUARANTINED:
-        return True
-    return owner.status is Status.FAILED and owner.batch_id is None
+    if owner.in_force:
+        return False
+    given_up = owner.outcome in (Outcome.QUARANTINED, Outcome.SUPERSEDED)
+    left = owner.status in (Status.FAILED, Status.UNLOADING, Status.UNLOADED)
+    return given_up or left or owner.superseded_by is not None

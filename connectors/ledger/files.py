@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import batched
 
@@ -12,10 +12,10 @@ from sqlalchemy.sql.elements import TextClause
 
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.records import event_of, facts_of, file_of, row_of, write_events
-from connectors.ledger.tables import GROUPED, NOTED, OWED, PREPARED, WAITING, feeds
+from connectors.ledger.tables import GROUPED, NOTED, OWED, PREPARED, SUPERSEDED, WAITING, feeds
 from connectors.ledger.tables import events as events_table
 from connectors.ledger.tables import files as files_table
-from schemas.file import Event, File, Outcome, Status, file_id_of
+from schemas.file import AT_REST, Event, File, Outcome, Status, file_id_of
 from schemas.item import Page
 
 _AT_ONCE = 500
@@ -31,10 +31,11 @@ class Files:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def register(self, feed: str, source: str, page: Page) -> Sequence[str]:
+    def register(self, feed: str, source: str, page: Page, *, past: bool = False) -> Sequence[str]:
         """Write the page's unseen items and its cursor; the new file ids, in the page's order.
 
-        A page without news (the usual case) only reads.
+        Items of the `past` take their place among the loads by when they were sent. A page without
+        news (the usual case) only reads.
         """
         items = {file_id_of(feed, item.key, item.version): item for item in page.items}
         with self._database.read() as connection:
@@ -46,7 +47,9 @@ class Files:
         now = self._database.now()
         new: set[str] = set()
         with self._database.write() as connection:
-            rows = [row_of(file_id, feed, source, items[file_id], now) for file_id in unseen]
+            rows = [
+                row_of(file_id, feed, source, items[file_id], now, past=past) for file_id in unseen
+            ]
             for some in batched(rows, _AT_ONCE, strict=False):
                 # Another process may have written the same items since they were looked up.
                 statement = insert_into(connection, files_table).on_conflict_do_nothing()
@@ -75,6 +78,50 @@ class Files:
         """The file; raises KeyError."""
         with self._database.read() as connection:
             return one_file(connection, file_id)
+
+    def many(self, file_ids: Collection[str]) -> Sequence[File]:
+        """The files of those ids, by id; unknown ids are left out."""
+        with self._database.read() as connection:
+            found = [
+                file_of(row)
+                for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
+                for row in connection.execute(
+                    select(files_table).where(files_table.c.file_id.in_(some))
+                ).mappings()
+            ]
+        return sorted(found, key=lambda file: file.file_id)
+
+    def versions(self, feed: str, keys: Collection[str]) -> Sequence[File]:
+        """All versions of those keys that the feed has taken in, oldest first."""
+        with self._database.read() as connection:
+            found = [
+                file_of(row)
+                for some in batched(sorted(keys), _AT_ONCE, strict=False)
+                for row in connection.execute(
+                    select(files_table).where(
+                        files_table.c.key.in_(some), files_table.c.feed == feed
+                    )
+                ).mappings()
+            ]
+        return sorted(found, key=File.order)
+
+    def superseded_by(self, file_ids: Collection[str]) -> Sequence[File]:
+        """The files that those have superseded, by id."""
+        with self._database.read() as connection:
+            found = [
+                file_of(row)
+                for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
+                for row in connection.execute(
+                    select(files_table).where(SUPERSEDED, files_table.c.superseded_by.in_(some))
+                ).mappings()
+            ]
+        return sorted(found, key=lambda file: file.file_id)
+
+    def of_batch(self, batch_id: str) -> Sequence[File]:
+        """The files that were last part of that batch, oldest first."""
+        query = select(files_table).where(files_table.c.batch_id == batch_id)
+        with self._database.read() as connection:
+            return sorted(map(file_of, connection.execute(query).mappings()), key=File.order)
 
     def find(self, text: str) -> Sequence[File]:
         """The latest files whose id starts with, or whose key or name is, that text."""
@@ -120,35 +167,19 @@ class Files:
         with self._database.read() as connection:
             return [event_of(row) for row in connection.execute(query).mappings()]
 
-    def retry(self, file_id: str) -> File:
-        """Send a done or failed file on its way again from the start.
+    def retry(self, file_id: str, *, quiet: bool = False) -> File:
+        """Send a done, failed or unloaded file on its way again from the start.
 
-        What is known of its bytes stays, so that the source is not asked for them again. Raises
-        KeyError, and ValueError for a file that is still on its way.
+        What is known of its bytes stays, so that the source is not asked for them again. `quiet`:
+        its sender gets no mail about it. Raises KeyError, and ValueError for a file that is still
+        on its way.
         """
         now = self._database.now()
         with self._database.write() as connection:
             old = one_file(connection, file_id, lock=True)
-            if old.status not in (Status.DONE, Status.FAILED):
+            if old.status not in AT_REST:
                 raise ValueError(f"{old.item.name} is {old.status}: it is still on its way")
-            fresh = File(
-                file_id=file_id,
-                feed=old.feed,
-                source=old.source,
-                item=old.item,
-                status=Status.DISCOVERED,
-                sha256=old.sha256,
-                size=old.size,
-                landing_key=old.landing_key,
-            )
-            connection.execute(
-                update(files_table)
-                .where(files_table.c.file_id == file_id)
-                .values(status=Status.DISCOVERED, tries=0, batch_id=None, **facts_of(fresh))
-            )
-            write_events(
-                connection, [Event(file_id=file_id, at=now, step="retry", outcome="requested")]
-            )
+            start_again(connection, old, now, quiet=quiet)
             return one_file(connection, file_id)
 
     def prepare_again(self, feed: str, version: str) -> Sequence[str]:
@@ -232,6 +263,28 @@ def one_file(connection: Connection, file_id: str, *, lock: bool = False) -> Fil
     if row is None:
         raise KeyError(file_id)
     return file_of(row)
+
+
+def start_again(
+    connection: Connection, old: File, now: datetime, *, quiet: bool = False, why: str = "requested"
+) -> None:
+    """Put a file that is at rest back to its start, in the caller's transaction."""
+    fresh = File(
+        file_id=old.file_id,
+        feed=old.feed,
+        source=old.source,
+        item=old.item,
+        status=Status.DISCOVERED,
+        sha256=old.sha256,
+        size=old.size,
+        landing_key=old.landing_key,
+    )
+    connection.execute(
+        update(files_table)
+        .where(files_table.c.file_id == old.file_id)
+        .values(status=Status.DISCOVERED, tries=0, batch_id=None, quiet=quiet, **facts_of(fresh))
+    )
+    write_events(connection, [Event(file_id=old.file_id, at=now, step="retry", outcome=why)])
 
 
 def _known(connection: Connection, file_ids: Sequence[str]) -> set[str]:

@@ -47,6 +47,10 @@ class SqlLedger:
         self.register = files.register
         self.waiting = files.waiting
         self.get = files.get
+        self.many = files.many
+        self.versions = files.versions
+        self.superseded_by = files.superseded_by
+        self.of_batch = files.of_batch
         self.find = files.find
         self.files = files.files
         self.events = files.events
@@ -70,6 +74,7 @@ class SqlLedger:
 
         batches = Batches(database)
         self.open_batch = batches.open_batch
+        self.open_unload = batches.open_unload
         self.next_attempt = batches.next_attempt
         self.commit_batch = batches.commit_batch
         self.abandon_batch = batches.abandon_batch

@@ -54,13 +54,18 @@ def file_of(row: RowMapping) -> File:
         batch_id=row["batch_id"],
         repeats=row["repeats"],
         reason=row["reason"],
+        in_force=row["in_force"],
+        superseded_by=row["superseded_by"],
+        placed_at=row["placed_at"],
+        quiet=row["quiet"],
     )
 
 
 def facts_of(file: File) -> dict[str, Any]:
     """What a stage found out about a file, by column.
 
-    What the item is, the attempt and the batch are not among them: those are the ledger's own.
+    What the item is, the attempt, the batch and whether the file is in force are not among them:
+    those are the ledger's own.
     """
     return {
         "outcome": file.outcome,
@@ -79,11 +84,15 @@ def facts_of(file: File) -> dict[str, Any]:
         "rows_dropped": file.counts.dropped,
         "repeats": file.repeats,
         "reason": file.reason,
+        "superseded_by": file.superseded_by,
     }
 
 
-def row_of(file_id: str, feed: str, source: str, item: Item, now: datetime) -> dict[str, Any]:
-    """The row of an item that has just been discovered."""
+def row_of(
+    file_id: str, feed: str, source: str, item: Item, now: datetime, *, past: bool
+) -> dict[str, Any]:
+    """The row of an item that has just been discovered. One from the `past` is placed before all
+    that was loaded since it was sent."""
     new = File(file_id=file_id, feed=feed, source=source, item=item, status=Status.DISCOVERED)
     return {
         "file_id": file_id,
@@ -101,6 +110,7 @@ def row_of(file_id: str, feed: str, source: str, item: Item, now: datetime) -> d
         "attempt": new.attempt,
         "tries": new.tries,
         "discovered_at": now,
+        "placed_at": item.sent_at if past else None,
         **facts_of(new),
     }
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -28,11 +29,15 @@ from connectors.ledger.columns import AnyText, JsonText, UtcTime
 OWED = text("status <> 'done'")
 PREPARED = text("status = 'prepared'")
 WAITING = text("status IN ('discovered', 'preparing')")
-GROUPED = text("item_group IS NOT NULL AND status NOT IN ('done', 'failed')")
+GROUPED = text(
+    "item_group IS NOT NULL AND status NOT IN ('done', 'failed', 'unloading', 'unloaded')"
+)
 NOTED = text("outcome <> 'accepted'")
 OPEN = text("status = 'open'")
 BATCHED = text("batch_id IS NOT NULL")
 HELD = text("is_held AND is_current")
+SUPERSEDED = text("superseded_by IS NOT NULL")
+REPEATS = text("repeats IS NOT NULL")
 
 metadata = MetaData()
 
@@ -44,6 +49,7 @@ batches = Table(
     Column("table_name", AnyText, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("status", String(16), nullable=False),
+    Column("kind", String(16), nullable=False, server_default="load"),
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("rows", BigInteger),
@@ -95,6 +101,10 @@ files = Table(
     Column("batch_id", ForeignKey(batches.c.batch_id)),
     Column("repeats", AnyText),
     Column("reason", AnyText),
+    Column("in_force", Boolean, nullable=False, server_default=false()),
+    Column("superseded_by", AnyText),
+    Column("placed_at", UtcTime),
+    Column("quiet", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("key", "version", "feed", name="files_item"),
     CheckConstraint(
         "(owner IS NOT NULL) = (status IN ('preparing', 'acknowledging'))", name="files_held"
@@ -109,6 +119,13 @@ files = Table(
     Index("files_prepared", "feed", "sent_at", sqlite_where=PREPARED, postgresql_where=PREPARED),
     Index("files_grouped", "source", "item_group", sqlite_where=GROUPED, postgresql_where=GROUPED),
     Index("files_batch", "batch_id", sqlite_where=BATCHED, postgresql_where=BATCHED),
+    Index(
+        "files_superseded",
+        "superseded_by",
+        sqlite_where=SUPERSEDED,
+        postgresql_where=SUPERSEDED,
+    ),
+    Index("files_repeats", "repeats", sqlite_where=REPEATS, postgresql_where=REPEATS),
 )
 
 events = Table(

@@ -54,7 +54,7 @@ def files(
     """The latest files and what became of them, newest first."""
     from entrypoints.cli.screen import console, file_table, print_json
 
-    runtime = _runtime(config)
+    runtime = open_runtime(config)
     try:
         found = runtime.ledger.files(feed=feed, status=status, since=since(since_text), limit=limit)
     except ValueError as error:
@@ -91,8 +91,8 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         when,
     )
 
-    runtime = _runtime(config)
-    found = _one(runtime, file)
+    runtime = open_runtime(config)
+    found = one_file(runtime, file)
     events = runtime.ledger.events(found.file_id)
     rejected = rejected_rows(runtime, found, rows)
     if as_json:
@@ -138,8 +138,8 @@ def retry(config: Path, file: str, as_json: bool) -> None:
     """Send a failed or finished FILE on its way again, from its landed bytes."""
     from entrypoints.cli.screen import print_json
 
-    runtime = _runtime(config)
-    found = _one(runtime, file)
+    runtime = open_runtime(config)
+    found = one_file(runtime, file)
     try:
         again = runtime.ledger.retry(found.file_id)
     except ValueError as error:
@@ -155,7 +155,7 @@ def retry(config: Path, file: str, as_json: bool) -> None:
 @click.pass_obj
 def resume(config: Path, feed: str) -> None:
     """Let a stopped FEED run again, once its cause is mended."""
-    runtime = _runtime(config)
+    runtime = open_runtime(config)
     if feed not in runtime.feeds:
         raise click.ClickException(
             f"there is no feed {feed}; the feeds are {', '.join(runtime.feeds)}"
@@ -164,14 +164,15 @@ def resume(config: Path, feed: str) -> None:
     click.echo(f"feed {feed} " + ("was not stopped" if running else "runs again"))
 
 
-def _runtime(config: Path) -> Runtime:
+def open_runtime(config: Path) -> Runtime:
+    """The runtime of that config.yaml."""
     from entrypoints.assembly import build_runtime
     from entrypoints.settings import read_settings
 
     return build_runtime(read_settings(config))
 
 
-def _one(runtime: Runtime, text: str) -> File:
+def one_file(runtime: Runtime, text: str) -> File:
     """The one file that the text names."""
     found = runtime.ledger.find(text)
     if not found:

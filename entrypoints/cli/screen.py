@@ -24,6 +24,8 @@ _COLOURS = {
     "quarantined": "red",
     "failed": "bold red",
     "repeated": "dim",
+    "superseded": "dim",
+    "unloaded": "dim",
 }
 
 
@@ -99,7 +101,7 @@ def became(file: File) -> str:
     """What became of a file, in one coloured word."""
     word = str(file.status)
     if file.status in (Status.LOADED, Status.ACKNOWLEDGING, Status.DONE) and file.outcome:
-        word = str(file.outcome)
+        word = "superseded" if file.superseded_by else str(file.outcome)
     colour = _COLOURS.get(word)
     return f"[{colour}]{word}[/]" if colour else word
 

@@ -232,8 +232,8 @@ def _as_date(column: FoundColumn, cells: _Cells, day_first: bool | None) -> Foun
 
 
 def _as_number(column: FoundColumn, cells: _Cells, decimal: str) -> FoundColumn | None:
-    zeros = [cell for cell in cells.filled if re.fullmatch(r"[+-]?0\d+", cell)]
-    long = [cell for cell in cells.filled if cell.isdigit() and int(cell[:30]) > _LARGEST_INT]
+    zeros = [cell for cell in cells.filled if re.fullmatch(r"[+-]?0[0-9]+", cell)]
+    long = [cell for cell in cells.filled if cell.isdecimal() and int(cell[:30]) > _LARGEST_INT]
     style, read = find_numbers(cells.filled, prefer=decimal)
     if style is None or _share(read, cells) < _MOST:
         return None

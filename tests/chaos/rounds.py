@@ -17,7 +17,7 @@ from entrypoints.celery_app import make_app
 from pipelines.run import STEPS
 
 _FILES = 6
-_HIT_SECONDS = 60.0
+_HIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)

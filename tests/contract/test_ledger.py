@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
@@ -19,6 +20,7 @@ from sqlalchemy import event as engine_event
 from sqlalchemy import make_url, text
 
 from connectors.ledger import LedgerConfig, SqlLedger
+from connectors.ledger.schema import _config
 from connectors.ledger.tables import metadata
 from connectors.protocols import FeedState, Ledger
 from schemas.batch import Batch, BatchStatus, Committed, Removal, batch_id_of
@@ -122,6 +124,20 @@ def done(ledger: Ledger, file_id: str, **facts: object) -> File:
     return ledger.advance(replace(file, status=Status.DONE), event(file, "acknowledge", "told"))
 
 
+def supersede(ledger: Ledger, old: str, new: str) -> None:
+    """Load a discovered newer version, by which the old one leaves the table."""
+    prepared(ledger, new)
+    batch = replace(opened(ledger), superseded={old: new})
+    ledger.commit_batch(batch, Committed(rows=1), [])
+    file = claimed(ledger, new, Status.LOADED)
+    ledger.advance(replace(file, status=Status.DONE), event(file, "acknowledge", "told"))
+
+
+def unloaded(ledger: Ledger, *file_ids: str) -> None:
+    batch = ledger.open_unload("orders", TABLE, file_ids)
+    ledger.commit_batch(batch, Committed(rows=0), [event(file) for file in batch.files])
+
+
 def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
     add(ledger, item("a.csv"))
     ledger.migrate()
@@ -189,6 +205,7 @@ def test_every_fact_comes_back_as_it_went_in(ledger: SqlLedger, clock: Clock) ->
         size=BIG, landing_key="landing/ab", staged_keys=("staged/1", "staged/2"),
         rejects_key="rejects", partitions=("20260329",), contract_version="1.2.0",
         counts=Counts(read=9, loaded=6, rejected=2, dropped=1), reason=hostile, repeats="x",
+        superseded_by="y",
     )  # fmt: skip
     message = replace(event(file), seconds=0.5, rows=9, message=hostile)
     expected = replace(file, owner=None, lease_until=None, tries=0, discovered_at=START)
@@ -285,7 +302,7 @@ def test_retry_starts_again_with_a_new_attempt(ledger: SqlLedger) -> None:
     assert again == File(
         file_id=file_id, feed="orders", source="drop", item=old.item, status=Status.DISCOVERED,
         attempt=old.attempt, discovered_at=START, sha256="ab" * 32, size=100,
-        landing_key="landing/ab",
+        landing_key="landing/ab", in_force=True,
     )  # fmt: skip
     assert ledger.events(file_id)[-1].step == "retry"
     assert claimed(ledger, file_id).attempt == old.attempt + 1
@@ -313,8 +330,105 @@ def test_the_same_bytes_have_one_owner_a_feed(ledger: SqlLedger) -> None:
     file = claimed(ledger, three, Status.LOADED)
     ledger.advance(replace(file, status=Status.FAILED), event(file))
     assert owner(four) == three
+    # Unloading does: the same bytes may come again.
+    unloaded(ledger, three)
+    assert [owner(four), owner(three)] == [four, four]
+    # So does a newer version, which takes the rows out of the table.
+    loaded(ledger, four, sha256="ab" * 32)
+    supersede(ledger, four, add(ledger, item("3.csv", version="2"))[0])
+    assert owner(one) == one
     with pytest.raises(ValueError, match="SHA-256"):
-        ledger.claim_content(ledger.get(four))
+        ledger.claim_content(ledger.get(two))
+
+
+def test_a_new_version_supersedes_and_its_unload_brings_the_old_one_back(
+    ledger: SqlLedger,
+) -> None:
+    versions = [item("a.csv", version=f"{n}", sent_at=START + timedelta(n)) for n in range(4)]
+    one, two, three, late = add(ledger, *versions)
+    done(ledger, one)
+    assert ledger.get(one).in_force
+    for old, new in ((one, two), (two, three)):
+        supersede(ledger, old, new)
+    prepared(ledger, late)
+    batch = opened(ledger)
+    too_late = [replace(f, outcome=Outcome.SUPERSEDED, superseded_by=three) for f in batch.files]
+    ledger.commit_batch(replace(batch, files=tuple(too_late)), Committed(rows=0), [])
+    file = claimed(ledger, late, Status.LOADED)
+    ledger.advance(replace(file, status=Status.DONE), event(file))
+    found = {file.file_id: file for file in ledger.versions("orders", ["a.csv"])}
+    assert list(found) == [one, two, three, late]
+    assert [each.in_force for each in found.values()] == [False, False, True, False]
+    assert [each.superseded_by for each in found.values()] == [two, three, None, three]
+    assert {each.file_id for each in ledger.superseded_by([three])} == {two, late}
+    assert [each.file_id for each in ledger.many([two, "nothing", two])] == [two]
+    # The middle one leaves: nothing comes back, for there is a newer one.
+    with pytest.raises(ValueError, match="not loaded"):
+        ledger.open_unload("orders", TABLE, [two])
+    unloaded(ledger, three)
+    states = {id_: ledger.get(id_) for id_ in (one, two, three, late)}
+    assert [each.in_force for each in states.values()] == [False, True, False, False]
+    assert states[three].status is Status.UNLOADED
+    assert (states[late].status, states[late].superseded_by) == (Status.DISCOVERED, None)
+    assert ledger.events(late)[-1].outcome == "the newer version was unloaded"
+    unloaded(ledger, two)
+    assert ledger.get(one).in_force
+    assert ledger.retry(three, quiet=True).quiet
+
+
+def test_copies_of_what_is_not_loaded_any_more_start_again(ledger: SqlLedger) -> None:
+    one, copy, newer = add(ledger, item("1.csv"), item("2.csv"), item("1.csv", version="2"))
+    done(ledger, one)
+    done(ledger, copy, outcome=Outcome.REPEATED, repeats=one)
+    supersede(ledger, one, newer)
+    assert ledger.get(copy).status is Status.DISCOVERED
+    assert ledger.get(copy).repeats is None
+
+
+def test_an_unload_is_one_open_batch_that_may_be_taken_up(ledger: SqlLedger) -> None:
+    one, two, waiting = add(ledger, item("1.csv"), item("2.csv"), item("3.csv"))
+    for file_id in (one, two):
+        done(ledger, file_id)
+    loads = {ledger.get(file_id).batch_id for file_id in (one, two)}
+    batch = ledger.open_unload("orders", TABLE, [one])
+    assert batch.batch_id not in loads
+    assert ledger.open_unload("orders", TABLE, [one]) == batch == opened(ledger)
+    assert ledger.feeds_to_load() == ["orders"]
+    with pytest.raises(RetryableError, match="under way"):
+        ledger.open_unload("orders", TABLE, [two])
+    with pytest.raises(ValueError, match="still on its way"):
+        ledger.retry(one)
+    # The warehouse refuses: the file stays as it was, and the id is not used again.
+    ledger.abandon_batch(batch, [event(batch.files[0], "unload", "refused")])
+    assert (ledger.get(one).status, ledger.get(one).in_force) == (Status.DONE, True)
+    again = ledger.open_unload("orders", TABLE, [one, two])
+    assert again.batch_id != batch.batch_id
+    for _ in range(2):
+        ledger.commit_batch(again, Committed(rows=0), [event(file) for file in again.files])
+    assert [file.status for file in ledger.of_batch(again.batch_id)] == [Status.UNLOADED] * 2
+    prepared(ledger, waiting)
+    assert [file.file_id for file in opened(ledger).files] == [waiting]
+
+
+def test_files_from_the_past_are_placed_by_when_they_were_sent(ledger: SqlLedger) -> None:
+    page = Page(items=(item("a.csv"),), cursor=None)
+    [old] = ledger.register("orders", "drop", page, past=True)
+    [new] = add(ledger, item("b.csv"))
+    assert [ledger.get(id_).placed_at for id_ in (old, new)] == [START, None]
+
+
+def test_the_second_migration_knows_what_is_in_force(url: str) -> None:
+    ledger = SqlLedger(LedgerConfig(url=SecretStr(url)))
+    ledger.migrate()
+    one, two = add(ledger, item("1.csv"), item("2.csv"))
+    done(ledger, one)
+    done(ledger, two, outcome=Outcome.QUARANTINED)
+    with ledger.database.write() as connection:
+        config = _config(connection)
+        command.downgrade(config, "0001")
+        command.upgrade(config, "head")
+    assert [ledger.get(id_).in_force for id_ in (one, two)] == [True, False]
+    ledger.database.engine.dispose()
 
 
 def test_batches_keep_the_order_and_never_pass_a_file_over(ledger: SqlLedger) -> None:
@@ -612,6 +726,17 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
     ledger.next_attempt(opened(ledger))
     ledger.feeds_to_load()
     ledger.prune(START)
+    ledger.versions("orders", ["a.csv"])
+    ledger.many([file_id])
+    ledger.superseded_by([file_id])
+    ledger.abandon_batch(opened(ledger), [])
+    batch = opened(ledger)
+    first = next(each for each in ledger.files(status="done"))
+    ledger.commit_batch(replace(batch, superseded={first.file_id: file_id}), Committed(rows=1), [])
+    file = claimed(ledger, file_id, Status.LOADED)
+    ledger.advance(replace(file, status=Status.DONE), event(file))
+    unloaded(ledger, file_id)
+    ledger.of_batch("x")
     steps = set()
     with ledger.database.engine.connect() as connection:
         for statement, values in run:
@@ -623,7 +748,8 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
     scans = {step for step in steps if step.startswith(tuple(f"SCAN {name}" for name in searched))}
     in_order = ("files_newest", "files_feed_newest", "files_prepared", "batches_open")
     assert not {step for step in scans if not any(f"INDEX {index} " in step for index in in_order)}
-    for index in ("owed", "noted", "waiting", "prepared", "grouped", "batch", "feed_newest"):
+    for index in ("owed", "noted", "waiting", "prepared", "grouped", "batch", "feed_newest",
+        "superseded", "repeats"):  # fmt: skip
         assert any(f"INDEX files_{index} " in step for step in steps), index
 
 

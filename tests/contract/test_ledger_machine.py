@@ -21,8 +21,8 @@ from hypothesis.stateful import (
 from pydantic import SecretStr
 
 from connectors.ledger import LedgerConfig, SqlLedger
-from schemas.batch import Batch, BatchStatus, Committed, batch_id_of
-from schemas.errors import LeaseLostError
+from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
+from schemas.errors import LeaseLostError, RetryableError
 from schemas.file import Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
 
@@ -44,6 +44,8 @@ class Known:
     lease_until: datetime | None = None
     retry_at: datetime | None = None
     batch_id: str | None = None
+    in_force: bool = False
+    superseded_by: str | None = None
     events: list[str] = field(default_factory=lambda: ["discovered"])
 
     def due(self, status: Status, now: datetime) -> bool:
@@ -73,6 +75,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model: dict[str, Known] = {}
         self.closed: dict[str, BatchStatus] = {}
         self.open: str | None = None
+        self.open_kind = BatchKind.LOAD
         self.holdings: list[File] = []
         self.batches: list[Batch] = []
 
@@ -197,14 +200,39 @@ class LedgerMachine(RuleBasedStateMachine):
     def retry(self, pick: int) -> None:
         file_id = picked(list(self.model), pick)
         known = self.model[file_id]
-        if known.status not in (Status.DONE, Status.FAILED):
+        if known.status not in (Status.DONE, Status.FAILED, Status.UNLOADED):
             with pytest.raises(ValueError, match="still on its way"):
                 self.ledger.retry(file_id)
             return
         self.ledger.retry(file_id)
         known.status, known.tries = Status.DISCOVERED, 0
-        known.outcome = known.batch_id = known.retry_at = None
+        known.outcome = known.batch_id = known.retry_at = known.superseded_by = None
         known.events.append("requested")
+
+    @rule(picks=st.lists(PICK, min_size=1, max_size=2))
+    def open_unload(self, picks: list[int]) -> None:
+        ids = sorted({picked(list(self.model), pick) for pick in picks})
+        chosen = [self.model[id_] for id_ in ids]
+        if self.open is not None:
+            opened = [id_ for id_, known in self.model.items() if known.batch_id == self.open]
+            same = self.open_kind is BatchKind.UNLOAD and sorted(opened) == ids
+            if not same:
+                with pytest.raises(RetryableError):
+                    self.ledger.open_unload(FEED, TABLE, ids)
+                return
+        elif not all(
+            known.in_force and known.status in (Status.DONE, Status.FAILED) for known in chosen
+        ):
+            with pytest.raises(ValueError, match="not loaded"):
+                self.ledger.open_unload(FEED, TABLE, ids)
+            return
+        batch = self.ledger.open_unload(FEED, TABLE, ids)
+        assert sorted(file.file_id for file in batch.files) == ids
+        assert batch.batch_id not in self.closed
+        self.open, self.open_kind = batch.batch_id, BatchKind.UNLOAD
+        for known in chosen:
+            known.status, known.batch_id = Status.UNLOADING, batch.batch_id
+        self.batches.append(batch)
 
     @rule(most=st.integers(1, 3))
     def open_batch(self, most: int) -> None:
@@ -224,15 +252,23 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.open is None:
             assert batch.batch_id == batch_id_of(TABLE, batch.files)
             assert batch.batch_id not in self.closed
+            self.open_kind = BatchKind.LOAD
         self.open = batch.batch_id
-        for id_ in members:
+        assert batch.kind is self.open_kind
+        for id_ in members if self.open_kind is BatchKind.LOAD else ():
             self.model[id_].status, self.model[id_].batch_id = Status.LOADING, batch.batch_id
         self.batches.append(batch)
 
     @precondition(lambda self: self.batches)
-    @rule(pick=PICK)
-    def commit(self, pick: int) -> None:
+    @rule(pick=PICK, old=st.one_of(st.none(), PICK))
+    def commit(self, pick: int, old: int | None = None) -> None:
         batch = picked(self.batches, pick)
+        inforce = [
+            id_ for id_, known in self.model.items()
+            if known.in_force and known.batch_id != batch.batch_id
+        ]  # fmt: skip
+        if old is not None and inforce and batch.kind is BatchKind.LOAD:
+            batch = replace(batch, superseded={picked(inforce, old): batch.files[0].file_id})
         if self.closed.get(batch.batch_id) is BatchStatus.ABANDONED:
             with pytest.raises(LeaseLostError):
                 self.ledger.commit_batch(batch, Committed(rows=1), self.events(batch, "late"))
@@ -243,8 +279,25 @@ class LedgerMachine(RuleBasedStateMachine):
         self.closed[batch.batch_id], self.open = BatchStatus.COMMITTED, None
         for file in batch.files:
             known = self.model[file.file_id]
-            known.status = Status.LOADED
             known.events.append("committed")
+            if batch.kind is BatchKind.UNLOAD:
+                known.status, known.in_force = Status.UNLOADED, False
+                continue
+            known.status = Status.LOADED
+            known.in_force = known.in_force or known.outcome is Outcome.ACCEPTED
+        for id_, newer in batch.superseded.items():
+            self.model[id_].in_force, self.model[id_].superseded_by = False, newer
+        if batch.kind is BatchKind.UNLOAD:
+            self.bring_back({file.file_id for file in batch.files})
+
+    def bring_back(self, gone: set[str]) -> None:
+        """What the unloaded files superseded is in force, unless something newer still is."""
+        for id_, known in self.model.items():
+            if known.superseded_by not in gone or id_ in gone:
+                continue
+            while known.superseded_by in gone:
+                known.superseded_by = self.model[known.superseded_by].superseded_by
+            known.in_force = known.superseded_by is None and known.outcome is Outcome.ACCEPTED
 
     @precondition(lambda self: self.batches)
     @rule(pick=PICK, refusal=st.sampled_from([None, "bad dates"]))
@@ -260,10 +313,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.closed[batch.batch_id], self.open = BatchStatus.ABANDONED, None
         for file in batch.files:
             known = self.model[file.file_id]
-            known.status, known.batch_id = Status.PREPARED, None
+            unload = batch.kind is BatchKind.UNLOAD
+            known.status, known.batch_id = Status.DONE if unload else Status.PREPARED, None
             known.attempt += 1
             known.events.append("abandoned")
-            if refusal is not None:
+            if refusal is not None and not unload:
                 known.outcome = Outcome.QUARANTINED
 
     @invariant()
@@ -272,6 +326,7 @@ class LedgerMachine(RuleBasedStateMachine):
             file = self.ledger.get(file_id)
             for name in (
                 "status", "outcome", "attempt", "tries", "lease_until", "retry_at", "batch_id",
+                "in_force", "superseded_by",
             ):  # fmt: skip
                 assert getattr(file, name) == getattr(known, name), name
             assert (file.owner is None) == (known.lease_until is None)
@@ -285,7 +340,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.ledger.waiting(FEED) == statuses.count(Status.DISCOVERED) + statuses.count(
             Status.PREPARING
         )
-        owed = {Status.PREPARED, Status.LOADING} & set(statuses)
+        owed = {Status.PREPARED, Status.LOADING, Status.UNLOADING} & set(statuses)
         assert self.ledger.feeds_to_load() == ([FEED] if owed else [])
 
     def due_of(self, status: Status) -> list[str]:

@@ -543,7 +543,7 @@ def test_a_replayed_file_takes_the_place_of_its_own_rows(world: World) -> None:
         ORDERS, [order("a", 3, "1"), order("b", 4, "1")], partitions=["2026-11-03", "2026-11-04"]
     )
     world.load(ORDERS, WriteMode.APPEND, file)
-    done = world.load(ORDERS, WriteMode.APPEND, replace(file, attempt=3))
+    done = world.load(ORDERS, WriteMode.APPEND, replace(file, attempt=3, in_force=True))
     assert done == Committed(rows=2, removals=(Removal(file_id=file.file_id, rows=2),))
     assert world.books_balance(ORDERS)
 

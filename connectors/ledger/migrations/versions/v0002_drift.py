@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0002d"
-down_revision: str | None = "0001"
+down_revision: str | None = "0003v"
 branch_labels = None
 depends_on = None
 

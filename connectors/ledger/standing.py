@@ -1,0 +1,90 @@
+"""Standing: which files are in force once a batch has ended, and what that means for others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from itertools import batched
+
+from sqlalchemy import Connection, select, update
+
+from connectors.ledger.files import start_again
+from connectors.ledger.records import facts_of, file_of
+from connectors.ledger.tables import REPEATS, SUPERSEDED, files
+from schemas.batch import Batch
+from schemas.file import BRINGING, File, Outcome, Status
+
+_AT_ONCE = 500
+
+
+def loaded(connection: Connection, batch: Batch, now: datetime) -> None:
+    """The batch's files are loaded; those that brought rows are in force, and their older versions
+    no longer."""
+    members = (files.c.batch_id == batch.batch_id, files.c.status == Status.LOADING)
+    given_up = []
+    for file in batch.files:
+        if file.outcome in (Outcome.SUPERSEDED, Outcome.QUARANTINED):
+            statement = update(files).where(files.c.file_id == file.file_id, *members)
+            connection.execute(statement.values(**facts_of(file)))
+            given_up.append(file.file_id)
+    bringing = files.c.outcome.in_(BRINGING)
+    connection.execute(update(files).where(*members, bringing).values(in_force=True))
+    connection.execute(
+        update(files).where(*members).values(status=Status.LOADED, tries=0, retry_at=None)
+    )
+    for old, new in batch.superseded.items():
+        connection.execute(
+            update(files).where(files.c.file_id == old).values(in_force=False, superseded_by=new)
+        )
+    _copies_start_again(connection, [*given_up, *batch.superseded], now)
+
+
+def unloaded(connection: Connection, batch: Batch, now: datetime) -> None:
+    """The batch's files are unloaded. What they had superseded is in force again, unless something
+    still newer is; a version that came too late for them is given its chance."""
+    connection.execute(
+        update(files)
+        .where(files.c.batch_id == batch.batch_id, files.c.status == Status.UNLOADING)
+        .values(status=Status.UNLOADED, in_force=False)
+    )
+    for older in _superseded_by(connection, [file.file_id for file in batch.files]):
+        heir = batch.heir_of(older)
+        connection.execute(
+            update(files)
+            .where(files.c.file_id == older.file_id)
+            .values(superseded_by=heir, in_force=heir is None and older.outcome in BRINGING)
+        )
+        if heir is None and older.outcome is Outcome.SUPERSEDED and older.status is Status.DONE:
+            start_again(connection, older, now, why="the newer version was unloaded")
+
+
+def stay_loaded(connection: Connection, batch: Batch) -> None:
+    """The batch's files are not unloaded after all."""
+    connection.execute(
+        update(files)
+        .where(files.c.batch_id == batch.batch_id, files.c.status == Status.UNLOADING)
+        # The attempts make the batch id, and an abandoned id must not come again.
+        .values(status=Status.DONE, batch_id=None, attempt=files.c.attempt + 1)
+    )
+
+
+def _superseded_by(connection: Connection, newer: Collection[str]) -> list[File]:
+    """The files that those superseded, less themselves."""
+    return [
+        file_of(row)
+        for some in batched(sorted(newer), _AT_ONCE, strict=False)
+        for row in connection.execute(
+            select(files).where(SUPERSEDED, files.c.superseded_by.in_(some))
+        ).mappings()
+        if row["file_id"] not in newer
+    ]
+
+
+def _copies_start_again(connection: Connection, gone: Collection[str], now: datetime) -> None:
+    """Files that were left out because they repeat one of these, which the table no longer has."""
+    for some in batched(sorted(gone), _AT_ONCE, strict=False):
+        query = select(files).where(
+            REPEATS, files.c.repeats.in_(some), files.c.status == Status.DONE
+        )
+        for row in connection.execute(query).mappings():
+            start_again(connection, file_of(row), now, why="what it repeats is not loaded any more")

@@ -1,0 +1,244 @@
+"""Commands that undo and redo: unload, replay, backfill."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from entrypoints.cli.files import one_file, open_runtime, since
+
+if TYPE_CHECKING:
+    from pipelines.runtime import Runtime, Work
+    from schemas.file import File
+
+_BATCH = re.compile(r"[0-9a-f]{16}")
+_SHOWN = 10
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+_since = click.option("--since", "since_text", help="Only sent since: 2h, 3d, 2026-11-03.")
+_until = click.option("--until", "until_text", help="Only sent before: 2h, 3d, 2026-11-03.")
+
+
+@click.command()
+@click.argument("file")
+@_yes
+@_json
+@click.pass_obj
+def unload(config: Path, file: str, yes: bool, as_json: bool) -> None:
+    """Take the rows of a FILE, or of all files of a BATCH, out of their table.
+
+    FILE is an id, the start of one, a name or a key. The table is then what it would be had the
+    file never come: rows that its rows had replaced are brought back, from the raw files; rows of
+    files loaded later stay. It is one transaction, noted in etl_meta.removals. The raw file is
+    kept, and `waybill replay FILE` loads it again.
+    """
+    from entrypoints.cli.screen import print_json
+    from pipelines.unload import plan_unload
+    from pipelines.unload import unload as take_out
+
+    runtime = open_runtime(config)
+    files = _files(runtime, file)
+    try:
+        undo = plan_unload(runtime, files)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    _ask(
+        [
+            f"Unload {_named(undo.files)}: {undo.rows:,} rows leave {undo.table}.",
+            f"Rows under them come back from {_named(undo.back)}." if undo.back else "",
+        ],
+        yes,
+    )
+    under = [each.file_id for each in undo.back]
+    before = sum(runtime.warehouse.standing(undo.table, under).values()) if under else 0
+    with _spinner() as doing:
+        try:
+            take_out(runtime, undo, doing)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+    after = sum(runtime.warehouse.standing(undo.table, under).values()) if under else 0
+    done = runtime.ledger.many([each.file_id for each in undo.files])
+    if as_json:
+        print_json(
+            {
+                "batch_id": done[0].batch_id,
+                "table": undo.table,
+                "files": [each.file_id for each in done],
+                "rows_removed": undo.rows,
+                "rows_restored": after - before,
+            }
+        )
+        return
+    click.echo(f"unloaded {undo.rows:,} rows of {_named(undo.files)} (batch {done[0].batch_id})")
+    if under:
+        click.echo(f"brought back {after - before:,} rows from under them")
+
+
+@click.command()
+@click.argument("target", metavar="FILE|FEED")
+@_since
+@_until
+@click.option("--tell", is_flag=True, help="Mail the senders again, too.")
+@_yes
+@_json
+@click.pass_obj
+def replay(
+    config: Path,
+    target: str,
+    since_text: str | None,
+    until_text: str | None,
+    tell: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Run raw files again under today's contract, and replace their rows.
+
+    A FILE, or a FEED's files in order, as far as they were sent in the time given. Nothing is
+    fetched from the source. New rows take the place of the old ones: rows of files loaded later
+    stay on top. Files that were quarantined or failed get another chance; repeats, superseded
+    versions and unloaded files are left out, unless named. A file that today's contract refuses
+    keeps the rows it had. Receipts beside the drops are written anew; mail goes out with --tell.
+    """
+    from pipelines.replay import replay as run_again
+    from pipelines.replay import replayable
+
+    runtime = open_runtime(config)
+    after, before = since(since_text), since(until_text)
+    if target in runtime.feeds:
+        files = replayable(runtime, target, after, before)
+    elif after or before:
+        raise click.UsageError("--since and --until go with a feed")
+    else:
+        files = [one_file(runtime, target)]
+    if not files:
+        raise click.ClickException(f"feed {target} has no such file to replay")
+    rows = sum(file.counts.loaded for file in files if file.in_force)
+    _ask(
+        [
+            f"Replay {_named(files)} under today's contract:"
+            f" {rows:,} rows are replaced, in the order in which the files were loaded."
+        ],
+        yes,
+    )
+    with _bar(runtime) as told:
+        try:
+            run_again(runtime, files, told, quiet=not tell)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+    _show(runtime, [file.file_id for file in files], as_json)
+
+
+@click.command()
+@click.argument("feed")
+@_since
+@_until
+@_yes
+@_json
+@click.pass_obj
+def backfill(
+    config: Path,
+    feed: str,
+    since_text: str | None,
+    until_text: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Take in what the source of a FEED holds from the past.
+
+    For a feed that came after its files, a mailbox whose cursor has moved on, or a wider `match`:
+    the source is listed whole, and every version not taken in yet is. What was loaded stays as it
+    is; nothing is loaded twice, and it may be broken off and repeated. Old files go under newer
+    ones: each takes its place by when it was sent, and never replaces rows of files that were
+    loaded since. To run what was taken in already again, use `waybill replay FEED`.
+    """
+    from pipelines.replay import backfill as take_in
+    from schemas.errors import ConfigError
+
+    runtime = open_runtime(config)
+    if feed not in runtime.feeds:
+        raise ConfigError(
+            f"there is no feed {feed}", hint=f"the feeds are {', '.join(runtime.feeds)}"
+        )
+    after, before = since(since_text), since(until_text)
+    source = runtime.feeds[feed].source
+    _ask([f"List all of {source} and load what feed {feed} has not taken in yet."], yes)
+    with _bar(runtime) as told:
+        seen, new = take_in(runtime, feed, after, before, told)
+    if not as_json:
+        click.echo(f"{seen:,} files in the source, {len(new):,} of them new")
+    if as_json or new:
+        _show(runtime, new, as_json)
+
+
+def _files(runtime: Runtime, text: str) -> Sequence[File]:
+    """The files of a batch, or the one that the text names."""
+    if _BATCH.fullmatch(text) and (members := runtime.ledger.of_batch(text)):
+        return members
+    return [one_file(runtime, text)]
+
+
+def _named(files: Sequence[File]) -> str:
+    """The files in a few words."""
+    from entrypoints.cli.screen import printable
+
+    if len(files) == 1:
+        return printable(files[0].item.name)
+    names = ", ".join(printable(file.item.name) for file in files[:_SHOWN])
+    more = ", …" if len(files) > _SHOWN else ""
+    return f"{len(files)} files ({names}{more})"
+
+
+def _ask(lines: Sequence[str], yes: bool) -> None:
+    """Say what will happen and ask; raises UsageError where nobody can answer."""
+    for line in filter(None, lines):
+        click.echo(line, err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is nobody to ask: repeat it with --yes")
+    click.confirm("Go on?", abort=True, err=True)
+
+
+@contextmanager
+def _spinner() -> Iterator[Callable[[str], None]]:
+    from entrypoints.cli.screen import progress
+
+    with progress() as bar:
+        task = bar.add_task("looking", total=None)
+        yield lambda doing: bar.update(task, description=doing[:40])
+
+
+@contextmanager
+def _bar(runtime: Runtime) -> Iterator[Callable[[Work, int], None]]:
+    """A progress bar that counts pieces of work."""
+    from entrypoints.cli.screen import progress
+
+    with progress() as bar:
+        task, count = bar.add_task("looking", total=None), 0
+
+        def told(work: Work, left: int) -> None:
+            nonlocal count
+            count += 1
+            what = work.step
+            if work.step in ("prepare", "acknowledge"):
+                what += " " + runtime.ledger.get(work.target).item.name
+            bar.update(task, description=what[:40], completed=count - 1, total=count + left)
+
+        yield told
+
+
+def _show(runtime: Runtime, ids: Sequence[str], as_json: bool) -> None:
+    """The files as they are now; exit status 1 if one failed."""
+    from entrypoints.cli.screen import file_table, show
+    from schemas.file import Status
+
+    files = list(runtime.ledger.many(ids))
+    show(file_table(files, runtime), files, as_json)
+    if any(file.status is Status.FAILED for file in files):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,178 @@
+"""Versions: which version of a file is in force, and whose rows come back when one leaves.
+
+One rule decides everything: the table is what it would be if only the files in force had been
+loaded, in their order. A file is in force from its load until it is unloaded or superseded.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.feed import Feed, OnNewVersion
+from pipelines.prepare import stage_file
+from pipelines.runtime import Runtime
+from schemas.batch import Batch, BatchKind, WriteMode
+from schemas.errors import DataError
+from schemas.file import BRINGING, Counts, File, Outcome
+from schemas.language import say
+
+log = logging.getLogger(__name__)
+
+_OLDER = "version {version}, sent {sent}, is newer and is loaded already"
+_REFUSED = "a version of this file, sent {sent}, is loaded already, and the feed takes only one"
+_STAYS = "The rows of the version sent {sent} stay in the table"
+
+
+def settled(runtime: Runtime, batch: Batch) -> Batch:
+    """The batch with everything decided about versions: files that are too late or refused bring
+    nothing, older versions leave, and what lay under rows that leave is staged again.
+
+    Depends on the ledger and the warehouse alone, which do not change while the batch is open.
+    """
+    if batch.kind is BatchKind.LOAD:
+        batch = _judged(runtime, batch, runtime.feeds[batch.feed])
+    return replace(batch, under=_under(runtime, batch))
+
+
+def _judged(runtime: Runtime, batch: Batch, feed: Feed) -> Batch:
+    """Decide between the versions of each key."""
+    judged = {file.file_id: file for file in batch.files}
+    keys = {file.item.key for file in batch.files if file.outcome in _TOLD}
+    versions: dict[str, list[File]] = defaultdict(list)
+    for known in runtime.ledger.versions(batch.feed, keys):
+        if known.file_id in judged or known.in_force:
+            versions[known.item.key].append(judged.get(known.file_id, known))
+    superseded: dict[str, str] = {}
+    for same in versions.values():
+        bringing = [each for each in same if each.outcome in BRINGING]
+        for loser, winner in _losers(feed.new_versions, bringing, judged):
+            if loser.in_force:
+                superseded[loser.file_id] = winner.file_id
+            if loser.file_id in judged:
+                judged[loser.file_id] = _without_rows(feed, loser, winner)
+        standing = [each for each in same if each.in_force and each.file_id not in superseded]
+        for file in same:
+            if file.outcome is Outcome.QUARANTINED and file.file_id in judged and standing:
+                judged[file.file_id] = _with_note(feed, file, standing[-1])
+    files = tuple(judged[file.file_id] for file in batch.files)
+    return replace(batch, files=files, superseded=superseded)
+
+
+_TOLD = BRINGING | {Outcome.QUARANTINED}
+
+
+def _losers(
+    policy: OnNewVersion, versions: list[File], judged: Mapping[str, File]
+) -> Iterable[tuple[File, File]]:
+    """The versions that must not bring rows, each with the one that stands in its way."""
+    if policy is OnNewVersion.APPEND or len(versions) < 2:
+        return []
+    if policy is OnNewVersion.REPLACE:
+        return [(each, versions[-1]) for each in versions[:-1]]
+    first = next((each for each in versions if each.in_force), versions[0])
+    return [
+        (each, first)
+        for each in versions
+        if each is not first and each.file_id in judged and not each.in_force
+    ]
+
+
+def _without_rows(feed: Feed, file: File, winner: File) -> File:
+    """The file as one that brings nothing, with the reason."""
+    counts = file.counts
+    sent = f"{winner.item.sent_at:%Y-%m-%d %H:%M:%S} UTC"
+    refused = feed.new_versions is OnNewVersion.REFUSE
+    template = _REFUSED if refused else _OLDER
+    return replace(
+        file,
+        outcome=Outcome.QUARANTINED if refused else Outcome.SUPERSEDED,
+        superseded_by=None if refused else winner.file_id,
+        reason=say(template, feed.language, version=winner.item.version, sent=sent),
+        counts=replace(counts, loaded=0, dropped=counts.dropped + counts.loaded),
+        staged_keys=(),
+        partitions=(),
+    )
+
+
+def _with_note(feed: Feed, file: File, standing: File) -> File:
+    """The quarantined file, its reason saying whose rows the table keeps."""
+    sent = f"{standing.item.sent_at:%Y-%m-%d %H:%M:%S} UTC"
+    return replace(file, reason=f"{file.reason}. {say(_STAYS, feed.language, sent=sent)}")
+
+
+def beneath(runtime: Runtime, batch: Batch) -> list[File]:
+    """The files in force whose rows may come back when the batch's leaving files are gone.
+
+    What a file that leaves had taken out is looked up in the warehouse's records; a file found
+    there that is not in force any more had taken out others in its turn.
+    """
+    found: dict[str, File] = {}
+    if batch.kind is BatchKind.UNLOAD:
+        for older in runtime.ledger.superseded_by(batch.leaving):
+            if older.outcome in BRINGING and batch.heir_of(older) is None:
+                found[older.file_id] = older
+    if runtime.feeds[batch.feed].mode is not WriteMode.APPEND:
+        seen = {*batch.leaving, *(file.file_id for file in batch.files), *found}
+        frontier = set(batch.leaving)
+        while frontier:
+            new = set(runtime.warehouse.beneath(batch.table, frontier)) - seen
+            seen |= new
+            files = runtime.ledger.many(new)
+            found |= {file.file_id: file for file in files if file.in_force}
+            frontier = new - found.keys()
+    return sorted(found.values(), key=File.order)
+
+
+def _under(runtime: Runtime, batch: Batch) -> tuple[File, ...]:
+    if not batch.leaving:
+        return ()
+    again = (_restaged(runtime, file) for file in beneath(runtime, batch))
+    return tuple(file for file in again if file.staged_keys)
+
+
+def can_come_back(runtime: Runtime, file: File) -> bool:
+    """Whether the file's rows, or its raw bytes, are still in storage."""
+    raw = file.landing_key is not None and runtime.storage.exists(file.landing_key)
+    return file.feed in runtime.feeds and (raw or _is_staged(runtime, file))
+
+
+def _is_staged(runtime: Runtime, file: File) -> bool:
+    keys = file.staged_keys
+    return bool(keys) and all(runtime.storage.exists(key) for key in keys)
+
+
+def _restaged(runtime: Runtime, file: File) -> File:
+    """The file with its rows staged: as they were if they still are and the contract is the same,
+    else prepared again from landing, under today's contract."""
+    nothing = replace(file, staged_keys=(), partitions=(), counts=Counts())
+    feed = runtime.feeds.get(file.feed)
+    if feed is None or not can_come_back(runtime, file):
+        log.warning("the rows of %s cannot come back: its raw file or feed is gone", file.file_id)
+        return nothing
+    contract = runtime.contract_of(feed)
+    if file.contract_version == contract.version and _is_staged(runtime, file):
+        return file
+    if file.landing_key is None or not runtime.storage.exists(file.landing_key):
+        # Staged under an older contract is better than nothing.
+        return file
+    with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="again-") as name:
+        folder = Path(name)
+        with runtime.storage.open(file.landing_key) as stream, (folder / "raw").open("wb") as copy:
+            while block := stream.read(1024 * 1024):
+                copy.write(block)
+        try:
+            staged = stage_file(
+                folder / "raw", file.file_id, feed, contract, folder, runtime.limits
+            )
+        except DataError:
+            return nothing
+        if staged.refusal is not None or not staged.counts.loaded:
+            return nothing
+        key = f"staged/{file.feed}/{file.file_id}/again-{contract.version}/rows.parquet"
+        runtime.storage.put(key, staged.rows)
+    return replace(file, staged_keys=(key,), partitions=staged.partitions, counts=staged.counts)

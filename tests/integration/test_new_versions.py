@@ -1,0 +1,191 @@
+"""What becomes of a file that is sent again: same bytes, other bytes, too late, overwritten."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from connectors.s3 import S3Config, S3Source
+from entrypoints.demo.servers import S3Endpoint
+from one_feed import Row, World, a_world
+from pipelines.discover import discover
+from pipelines.prepare import prepare
+from pipelines.run import drain
+from schemas.batch import WriteMode
+from schemas.file import Outcome, Status
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+DAY = date(2026, 11, 3)
+
+
+def at(minute: int) -> datetime:
+    return START + timedelta(minutes=minute)
+
+
+def rows(*numbers: int) -> list[Row]:
+    return [(f"k{number}", DAY, number) for number in numbers]
+
+
+def numbers(world: World) -> list[int]:
+    return sorted(n for _, _, n, *_ in world.table())
+
+
+def removals(world: World) -> list[tuple[Any, ...]]:
+    return world.sql("SELECT file_id, `rows`, reason FROM META.removals ORDER BY at, file_id")
+
+
+@pytest.fixture
+def world(bigquery_url: str, request: pytest.FixtureRequest) -> Iterator[World]:
+    with a_world(bigquery_url, WriteMode.APPEND, **getattr(request, "param", {})) as made:
+        yield made
+
+
+def test_a_new_version_replaces_the_old_one_and_a_late_one_does_nothing(world: World) -> None:
+    first = world.put("a.csv", at(1), rows(1, 2))
+    copy = world.put("copy.csv", at(2), rows(1, 2))
+    world.run()
+    assert world.ledger.get(copy).repeats == first
+    assert numbers(world) == [1, 2]
+    second = world.put("a.csv", at(3), rows(2, 3))
+    world.run()
+    # The copy is current under its own name, and its bytes are not in the table any more.
+    assert world.ledger.get(copy).outcome is Outcome.ACCEPTED
+    assert numbers(world) == [1, 2, 2, 3]
+    assert removals(world) == [(first, 2, "superseded")]
+    assert world.ledger.get(first).superseded_by == second
+    late = world.put("a.csv", at(2), rows(9))
+    world.run()
+    file = world.ledger.get(late)
+    assert (file.status, file.outcome) == (Status.DONE, Outcome.SUPERSEDED)
+    assert (file.counts.read, file.counts.loaded, file.counts.dropped) == (1, 0, 1)
+    assert numbers(world) == [1, 2, 2, 3]
+    receipts = {
+        path.name: json.loads(path.read_text()) for path in world.drop.glob("a.csv*.receipt.json")
+    }
+    assert receipts["a.csv.receipt.json"]["file_id"] == second
+    told = receipts[f"a.csv.{late[:8]}.receipt.json"]
+    assert told["outcome"] == "superseded"
+    assert "is newer and is loaded already" in told["reason"]
+    # The same bytes as the superseded first version: they are loaded, for they are not there.
+    third = world.put("a.csv", at(4), rows(1, 5))
+    world.run()
+    world.put("a.csv", at(5), rows(2, 3))
+    world.run()
+    assert world.newest("a.csv").outcome is Outcome.ACCEPTED
+    assert world.ledger.get(third).superseded_by == world.newest("a.csv").file_id
+    assert numbers(world) == [1, 2, 2, 3]
+    world.books_balance()
+
+
+def test_bytes_of_an_unloaded_file_may_come_again(world: World) -> None:
+    first = world.put("a.csv", at(1), rows(1, 2))
+    world.run()
+    world.unload(first)
+    assert numbers(world) == []
+    again = world.put("b.csv", at(2), rows(1, 2))
+    world.run()
+    assert world.ledger.get(again).outcome is Outcome.ACCEPTED
+    assert numbers(world) == [1, 2]
+    assert removals(world) == [(first, 2, "unloaded")]
+    world.unload(again)
+    assert world.sql("SELECT SUM(rows_loaded), SUM(rows_kept) FROM META.loads") == [(4, 0)]
+
+
+def test_a_quarantined_version_leaves_the_old_rows(world: World) -> None:
+    world.put("a.csv", at(1), rows(1, 2))
+    world.run()
+    (world.drop / "a.csv").write_text("nothing,of,ours\n1,2,3\n")
+    world.run()
+    refused = world.newest("a.csv")
+    assert refused.outcome is Outcome.QUARANTINED
+    assert "The rows of the version sent 2026-11-01 00:01:00 UTC stay in the table" in str(
+        refused.reason
+    )
+    assert numbers(world) == [1, 2]
+
+
+@pytest.mark.parametrize("world", [{"on_new_version": "refuse"}], indirect=True)
+def test_a_feed_may_refuse_new_versions(world: World) -> None:
+    world.put("a.csv", at(1), rows(1, 2))
+    world.run()
+    second = world.put("a.csv", at(2), rows(3))
+    world.run()
+    file = world.ledger.get(second)
+    assert file.outcome is Outcome.QUARANTINED
+    assert "the feed takes only one" in str(file.reason)
+    assert numbers(world) == [1, 2]
+
+
+@pytest.mark.parametrize("world", [{"on_new_version": "append"}], indirect=True)
+def test_a_feed_may_keep_all_versions(world: World) -> None:
+    for minute in (1, 2):
+        world.put("a.csv", at(minute), rows(minute))
+        world.run()
+    assert numbers(world) == [1, 2]
+    assert removals(world) == []
+
+
+def test_a_file_overwritten_or_removed_before_it_was_read(world: World) -> None:
+    first = world.put("a.csv", at(1), rows(1))
+    gone = world.put("gone.csv", at(1), rows(7))
+    for work in discover(world.runtime, "stock"):
+        assert work.step == "prepare"
+    second = world.put("a.csv", at(2), rows(2))
+    (world.drop / "gone.csv").unlink()
+    # The newer version is not known yet: the older one waits.
+    prepare(world.runtime, first)
+    assert world.ledger.get(first).status is Status.DISCOVERED
+    discover(world.runtime, "stock")
+    while world.ledger.waiting("stock"):
+        drain(world.runtime, ["stock"], ())
+    drain(world.runtime, ["stock"], ())
+    file = world.ledger.get(first)
+    assert (file.status, file.outcome) == (Status.DONE, Outcome.SUPERSEDED)
+    assert file.superseded_by == second
+    lost = world.ledger.get(gone)
+    assert (lost.status, lost.outcome) == (Status.DONE, Outcome.QUARANTINED)
+    assert "removed or overwritten before it could be read" in str(lost.reason)
+    assert numbers(world) == [2]
+
+
+def test_an_object_overwritten_before_it_was_read(
+    bigquery_url: str, s3_endpoint: S3Endpoint
+) -> None:
+    bucket = f"b{uuid.uuid4().hex[:12]}"
+    client = boto3.client(
+        "s3", endpoint_url=s3_endpoint.url, region_name=s3_endpoint.region,
+        aws_access_key_id=s3_endpoint.access_key, aws_secret_access_key=s3_endpoint.secret_key,
+    )  # fmt: skip
+    client.create_bucket(Bucket=bucket)
+    source = S3Source(
+        S3Config.model_validate(
+            {
+                "bucket": bucket,
+                "endpoint": s3_endpoint.url,
+                "region": s3_endpoint.region,
+                "access_key": s3_endpoint.access_key,
+                "secret_key": s3_endpoint.secret_key,
+            }
+        )
+    )
+    with a_world(bigquery_url, WriteMode.MERGE, source=source) as world:
+        client.put_object(Bucket=bucket, Key="a.csv", Body=b"k,day,n\nx,2026-11-03,1\n")
+        (first,) = [work.target for work in discover(world.runtime, "stock")]
+        client.put_object(Bucket=bucket, Key="a.csv", Body=b"k,day,n\ny,2026-11-03,2\n")
+        prepare(world.runtime, first)
+        assert world.ledger.get(first).status is Status.DISCOVERED
+        world.run()
+        while world.ledger.waiting("stock"):
+            drain(world.runtime, ["stock"], ())
+        drain(world.runtime, ["stock"], ())
+        file = world.ledger.get(first)
+        assert (file.status, file.outcome) == (Status.DONE, Outcome.SUPERSEDED)
+        assert numbers(world) == [2]
+        receipt = client.get_object(Bucket=bucket, Key="a.csv.receipt.json")["Body"].read()
+        assert json.loads(receipt)["file_id"] == file.superseded_by

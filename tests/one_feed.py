@@ -1,0 +1,152 @@
+"""One feed over a folder (or another source), with real ledger, storage and warehouse behind it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from pandas import DataFrame
+from pydantic import SecretStr
+
+from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
+from connectors.folder import FolderConfig, FolderSource
+from connectors.ledger import LedgerConfig, SqlLedger
+from connectors.objects import ObjectStorage, StorageConfig
+from connectors.protocols import Source
+from pipelines import Feed
+from pipelines.run import drain, run
+from pipelines.runtime import Runtime
+from pipelines.unload import plan_unload, unload
+from schemas.batch import WriteMode
+from schemas.contract import Column, Contract, TimePartition, Type
+from schemas.file import File, file_id_of
+from schemas.limits import Limits
+
+type Row = tuple[str | None, date, int]
+type Cells = tuple[str | None, date, int, str, int]
+
+STOCK = Contract(
+    name="stock",
+    version="1",
+    table="stock",
+    columns=(
+        Column(name="k", type=Type.STRING),
+        Column(name="day", type=Type.DATE),
+        Column(name="n", type=Type.INT64),
+    ),
+    primary_key=("k",),
+    partition=TimePartition(column="day"),
+)
+
+
+class World:
+    """A feed over a folder, with everything real behind it."""
+
+    def __init__(
+        self, url: str, folder: Path, mode: WriteMode, source: Source | None = None, **feed: Any
+    ) -> None:
+        self.folder, name = folder, f"t{uuid.uuid4().hex[:12]}"
+        self.drop = folder / "drop"
+        self.drop.mkdir()
+        storage = ObjectStorage(StorageConfig(url=str(folder / "storage")))
+        self.config = BigQueryConfig(
+            project="demo", dataset=name, location="US", api_endpoint=url,
+            meta_dataset=f"{name}_meta", staging_dataset=f"{name}_staging", job_timeout=60,
+        )  # fmt: skip
+        self.client = bigquery.Client(
+            project="demo",
+            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            client_options={"api_endpoint": url},
+        )
+        made = Feed(
+            name="stock", source="drop", match="*.csv", contract="stock", write=mode, **feed
+        )
+        (folder / "work").mkdir()
+        here = FolderSource(FolderConfig(path=self.drop, settle_seconds=0))
+        self.ledger = SqlLedger(LedgerConfig(url=SecretStr(f"sqlite:///{folder}/ledger.db")))
+        self.runtime = Runtime(
+            feeds={"stock": made},
+            contracts={"stock": STOCK},
+            views=(),
+            sources={"drop": source or here},
+            storage=storage,
+            ledger=self.ledger,
+            warehouse=BigQueryWarehouse(self.config, storage),
+            notifier=None,
+            limits=Limits(batch_files=2, retry_seconds=0.01),
+            owner="test",
+            work_folder=folder / "work",
+            now=lambda: datetime.now(UTC),
+        )
+        self.ledger.migrate()
+        self.runtime.warehouse.apply([STOCK], [])
+
+    def close(self) -> None:
+        """Forget the tables."""
+        self.ledger.database.engine.dispose()
+        for dataset in ("dataset", "meta_dataset", "staging_dataset"):
+            self.client.delete_dataset(getattr(self.config, dataset), delete_contents=True)
+
+    def put(self, name: str, sent: datetime, rows: Iterable[Row]) -> str:
+        """Write or overwrite a file; its file id."""
+        path = self.drop / name
+        lines = [f"{k or ''},{day},{n}" for k, day, n in rows]
+        path.write_text("\n".join(["k,day,n", *lines]) + "\n")
+        os.utime(path, (sent.timestamp(), sent.timestamp()))
+        source = self.runtime.sources["drop"]
+        (item,) = [each for page in source.list(name, None) for each in page.items]
+        return file_id_of("stock", item.key, item.version)
+
+    def transform(self, left_out: int) -> None:
+        """From now on, leave out rows of that remainder."""
+
+        def change(rows: DataFrame) -> DataFrame:
+            return rows[rows.n.astype("int64") % 3 != left_out]
+
+        feeds = {"stock": replace(self.runtime.feeds["stock"], transform=change)}
+        self.runtime = replace(self.runtime, feeds=feeds)
+
+    def run(self) -> None:
+        run(self.runtime, ["stock"])
+
+    def newest(self, name: str) -> File:
+        """The file of that name that was sent last."""
+        return max(self.ledger.find(name), key=File.order)
+
+    def unload(self, *file_ids: str) -> None:
+        undo = plan_unload(self.runtime, self.ledger.many(file_ids))
+        unload(self.runtime, undo)
+        drain(self.runtime, ["stock"], ())
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        text = query.replace("META", self.config.meta_dataset).replace("DATA", self.config.dataset)
+        return [tuple(row.values()) for row in self.client.query(text, job_retry=None).result()]
+
+    def table(self) -> list[Cells]:
+        found = self.sql("SELECT k, day, n, _etl_file, _etl_row FROM DATA.stock")
+        return sorted(found, key=repr)
+
+    def books_balance(self) -> None:
+        """The records say of every file how many rows of it are there."""
+        ids = [file.file_id for file in self.ledger.files()]
+        table = self.runtime.warehouse.table_id(STOCK)
+        standing = self.runtime.warehouse.standing(table, ids)
+        counted = dict(self.sql("SELECT _etl_file, COUNT(*) FROM DATA.stock GROUP BY 1"))
+        assert {id_: rows for id_, rows in standing.items() if rows} == counted
+
+
+@contextmanager
+def a_world(url: str, mode: WriteMode, **feed: Any) -> Iterator[World]:
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(url, Path(folder), mode, **feed)
+        yield world
+        world.close()
