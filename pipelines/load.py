@@ -80,8 +80,9 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
 
 def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:
     """The contract with the columns that the batch's files brought beyond it, once the table has
-    them. The files of a batch share a contract version, which names these columns."""
-    added = added_by(batch.files[0].contract_version)
+    them. Their contract versions name these columns."""
+    brought = (*batch.files, *batch.under)
+    added = [name for file in brought for name in added_by(file.contract_version)]
     wider = extended(contract, added)
     if wider is not contract:
         runtime.warehouse.apply([wider], [])

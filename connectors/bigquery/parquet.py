@@ -28,8 +28,8 @@ class Part:
 def concatenate(storage: Storage, parts: Sequence[Part], schema: pa.Schema, target: Path) -> int:
     """Write the rows of all parts, in order, to `target` in that schema; how many they were.
 
-    A column `_etl_file` that a part lacks is filled with its file id. Raises FatalError when a
-    part is gone or does not fit.
+    A column `_etl_file` that a part lacks is filled with its file id, any other with nulls. Raises
+    FatalError when a part is gone or does not fit.
     """
     rows = 0
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
@@ -82,4 +82,8 @@ def _fitted(table: pa.Table, part: Part, schema: pa.Schema) -> pa.Table:
     if "_etl_file" in schema.names and "_etl_file" not in table.column_names:
         names = pa.repeat(pa.scalar(part.file_id, pa.string()), table.num_rows)
         table = table.append_column("_etl_file", names)
+    # A column that the contract got after the file was staged.
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field.name, pa.nulls(table.num_rows, field.type))
     return table.select(schema.names).cast(schema)
