@@ -44,7 +44,7 @@ class Column:
     `derived` columns come from the feed's transform and are not expected in a file. `formats` are
     strptime formats for dates and times, or `excel`, `epoch` and `epoch_ms`; none means ISO 8601.
     `locale` is the language of month names, `timezone` the zone of times that carry none.
-    `numbers` and `booleans` are the dialect's unless the column has its own.
+    `nulls`, `numbers` and `booleans` are the dialect's unless the column has its own.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Column:
     formats: tuple[str, ...] = ()
     locale: str = "en"
     timezone: str | None = None
+    nulls: tuple[str, ...] | None = None
     numbers: Numbers | None = None
     booleans: Booleans | None = None
     derived: bool = False

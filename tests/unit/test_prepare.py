@@ -70,7 +70,7 @@ def test_every_reason_of_every_bad_row_is_named_and_counts_add_up(tmp_path: Path
         3: [
             ("day", "type"),
             ("id", "required"),
-            ("price", "type"),
+            ("price", "scale"),
             ("quantity", "values_to_be_between"),
         ],
         4: [],
