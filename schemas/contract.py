@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -88,6 +89,7 @@ class RangePartition:
 class Expectation:
     """One Great Expectations expectation in GX's own words: its type and keyword arguments.
 
+    Types that begin with `odcs_` are rules of the standard that GX has no expectation for.
     `column` is None for a rule about the table as a whole. `severity` `warning` reports only;
     `error` rejects the row, or quarantines the file when no single row is to blame.
     """
@@ -97,6 +99,13 @@ class Expectation:
     column: str | None = None
     severity: str = "error"
     description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FromNow:
+    """A bound that moves: so far from the moment at which a file is checked."""
+
+    delta: timedelta
 
 
 class DriftPolicy(StrEnum):

@@ -20,6 +20,7 @@ from open_data_contract_standard.model import (
 from schemas.contract import (
     Column,
     Contract,
+    Expectation,
     Granularity,
     RangePartition,
     TimePartition,
@@ -117,7 +118,7 @@ def _contract(
     """The contract's fields, as far as they are right; the faults say what is not."""
     properties = table.properties or []
     columns = []
-    expectations = list(object_rules(table.quality or [], where, faults))
+    expectations: list[Expectation] = []
     seen: set[str] = set()
     for index, each in enumerate(properties):
         at = (*where, "properties", index)
@@ -129,6 +130,7 @@ def _contract(
         seen.add(column.name.casefold())
         columns.append(column)
         expectations += column_rules(each, column, at, faults)
+    expectations += object_rules(table.quality or [], columns, where, faults)
     keys = [each for each in properties if each.primaryKey]
     keys.sort(key=lambda each: each.primaryKeyPosition or 0)
     return {
