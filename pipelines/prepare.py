@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from connectors.crash import crash_point
 from pipelines import cast, validate
+from pipelines.checker import Checker
 from pipelines.failure import held
 from pipelines.feed import Feed
 from pipelines.land import Landed, landed
 from pipelines.parse import Chunk, parsed
-from pipelines.reasons import Reasons
 from pipelines.runtime import Runtime, Work
 from pipelines.stage import RejectsWriter, RowsWriter
-from pipelines.transform import LINE, to_frame, transform_rows
+from pipelines.whole import WholeFile, read_columns
 from schemas.contract import Contract
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import Counts, Event, File, Outcome, Status
@@ -37,6 +38,7 @@ class Staged:
     rejects_rows: int
     partitions: tuple[str, ...]
     refusal: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(runtime: Runtime, file_id: str) -> list[Work]:
@@ -132,15 +134,18 @@ def _staged(
             folder,
             runtime.limits,
             check,
+            runtime.now(),
         )
     except DataError as error:
         reason = _with_evidence(error.said(feed.language), raw.path, feed, contract)
         return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
     if len(staged.partitions) > runtime.limits.partitions:
         raise DataError(
-            f"the file touches {len(staged.partitions):,} partitions,"
-            f" more than {runtime.limits.partitions:,}",
-            hint=f"look at the values of its partition column, {_partition_name(contract)}",
+            "the file touches {found:,} partitions, more than {most:,}",
+            hint="look at the values of its partition column, {column}",
+            found=len(staged.partitions),
+            most=runtime.limits.partitions,
+            column=_partition_name(contract),
         )
     prefix = f"staged/{file.feed}/{file.file_id}/{file.attempt}"
     rejects_key = None
@@ -164,6 +169,8 @@ def _staged(
         counts=staged.counts,
         staged_keys=keys,
         partitions=staged.partitions,
+        # The receipt and the timeline tell a loaded file's warnings, a line each.
+        reason="\n".join(staged.warnings) or None,
     )
 
 
@@ -183,11 +190,36 @@ def stage_file(
     folder: Path,
     limits: Limits,
     check: Callable[[], None] = lambda: None,
+    now: datetime | None = None,
 ) -> Staged:
     """Parse, cast, validate and transform a raw file into Parquet files inside `folder`.
 
-    Raises DataError when the file as a whole cannot be read under the contract.
+    `now` is the moment that windows and moving bounds are counted from. Raises DataError when the
+    file as a whole cannot be read under the contract.
     """
+    now = now or datetime.now(UTC)
+    contract = validate.at(contract, now)
+    whole = WholeFile(contract, feed.language)
+    staged = _staged_once(path, file_id, feed, contract, folder, limits, check, now, whole)
+    while whole.look(staged.rows):
+        # Few files need this: rows of theirs are to be rejected because of others.
+        staged = _staged_once(path, file_id, feed, contract, folder, limits, check, now, whole)
+    refusal, warnings = _verdict(staged, contract, whole.replaced, feed.language)
+    return replace(staged, refusal=refusal, warnings=(*staged.warnings, *whole.warnings, *warnings))
+
+
+def _staged_once(
+    path: Path,
+    file_id: str,
+    feed: Feed,
+    contract: Contract,
+    folder: Path,
+    limits: Limits,
+    check: Callable[[], None],
+    now: datetime,
+    whole_file: WholeFile,
+) -> Staged:
+    """Stage the file's rows but those that the whole file speaks against."""
     read = 0
     whole: list[tuple[pa.Table, Chunk]] = []
     columns = [column.name for column in contract.file_columns]
@@ -196,7 +228,8 @@ def stage_file(
         RowsWriter(folder / "rows.parquet", contract, file_id) as rows,
         RejectsWriter(folder / "rejects.parquet", found.names) as rejects,
     ):
-        checker = _Checker(feed, contract, cast.match_header(found.names, contract))
+        names = cast.match_header(found.names, contract)
+        checker = Checker(feed, contract, names, now.date(), whole_file)
         for chunk in found.chunks:
             check()
             read += chunk.rows
@@ -205,10 +238,10 @@ def stage_file(
             if feed.whole_file:
                 whole.append((good, chunk))
             else:
-                rows.write(_transformed(feed, contract, good, [chunk], rejects))
+                rows.write(checker.transformed(good, [chunk], rejects))
         if whole:
             tables, chunks = zip(*whole, strict=True)
-            rows.write(_transformed(feed, contract, pa.concat_tables(tables), chunks, rejects))
+            rows.write(checker.transformed(pa.concat_tables(tables), chunks, rejects))
     counts = Counts(
         read=read, loaded=rows.rows, rejected=rejects.rows, dropped=read - rows.rows - rejects.rows
     )
@@ -218,87 +251,45 @@ def stage_file(
         counts=counts,
         rejects_rows=rejects.rows,
         partitions=rows.partitions,
-        refusal=_refusal(rows.path, contract, counts),
+        warnings=checker.warnings(),
     )
 
 
-class _Checker:
-    """Casts and validates chunk after chunk of one file, remembering what must be unique."""
+def _verdict(
+    staged: Staged, contract: Contract, replaced: int, language: str
+) -> tuple[str | None, list[str]]:
+    """Why the file as a whole must not be loaded, if so, and what its sender should look at.
 
-    def __init__(self, feed: Feed, contract: Contract, names: dict[str, str]) -> None:
-        self._contract, self._names = contract, names
-        self._expectations = validate.expectations_for(contract, derived=False)
-        self._unique = {
-            name: (rule, validate.Unique())
-            for name, rule in validate.unique_columns(contract).items()
-        }
-
-    def check(self, chunk: Chunk) -> tuple[pa.Table, Reasons]:
-        """The chunk's good rows (file columns and `_etl_row`), and why the others are bad."""
-        typed = cast.cast_chunk(chunk, self._names, self._contract)
-        reasons = Reasons(typed, chunk, self._names)
-        frame = to_frame(typed.rows, pa.array(chunk.lines))
-        for broken in validate.check_frame(frame, self._expectations):
-            reasons.add(broken)
-        for name, (rule, unique) in self._unique.items():
-            again = unique.repeated(frame[name])
-            positions = tuple(int(each) for each in again.nonzero()[0])
-            if positions:
-                reasons.add(validate.Broken(rule, positions))
-        good = typed.rows.append_column(LINE, pa.array(chunk.lines))
-        return good.filter(pa.array(~reasons.bad)), reasons
-
-
-def _transformed(
-    feed: Feed,
-    contract: Contract,
-    good: pa.Table,
-    chunks: Sequence[Chunk],
-    rejects: RejectsWriter,
-) -> pa.Table:
-    """The rows after the feed's transform, less those that break a rule about derived columns."""
-    lines = good.column(LINE).combine_chunks()
-    table = transform_rows(feed, to_frame(good.drop_columns(LINE), lines), contract)
-    later = validate.expectations_for(contract, derived=True)
-    required = [column.name for column in contract.columns if column.derived and column.required]
-    if not later and not required:
-        return table
-    reasons = Reasons.after_transform(table)
-    for name in required:
-        reasons.require(name)
-    frame = to_frame(table.drop_columns(LINE), table.column(LINE).combine_chunks())
-    for broken in validate.check_frame(frame, later):
-        reasons.add(broken)
-    rejects.write(reasons.rejected_rows(chunks))
-    return table.filter(pa.array(~reasons.bad))
-
-
-def _refusal(rows: Path, contract: Contract, counts: Counts) -> str | None:
-    """Why the file as a whole must not be loaded, if so."""
-    if counts.read and counts.rejected / counts.read > contract.reject_threshold:
-        return (
-            f"{counts.rejected:,} of {counts.read:,} rows are bad, more than the"
-            f" {contract.reject_threshold:.0%} that the contract tolerates"
+    Rows that a later row of the file replaces are not counted as bad.
+    """
+    counts = staged.counts
+    bad = counts.rejected - replaced
+    if counts.read and bad / counts.read > contract.reject_threshold:
+        refusal = say(
+            "{bad:,} of {read:,} rows are bad, more than the {most:.0%} that the contract"
+            " tolerates",
+            language,
+            bad=bad,
+            read=counts.read,
+            most=contract.reject_threshold,
         )
-    for broken in _table_rules(rows, contract):
-        if broken.expectation.severity == "error":
-            found = f": found {broken.observed}" if broken.observed else ""
-            return f"{broken.message}{found}"
-    return None
+        return refusal, []
+    broken = list(_table_rules(staged.rows, contract))
+    faults = [each.said(language) for each in broken if each.expectation.severity == "error"]
+    warnings = [each.said(language) for each in broken if each.expectation.severity != "error"]
+    return "; ".join(faults) or None, warnings
 
 
-def _table_rules(rows: Path, contract: Contract) -> Iterator[validate.Broken]:
+def _table_rules(rows: Path, contract: Contract) -> list[validate.Broken]:
     """The broken rules about the file as a whole; only the columns they name are read."""
     rules = validate.table_expectations(contract)
     if not rules:
-        return
-    import pandas as pd
-    import pyarrow.parquet as pq
-
+        return []
     wanted = {name for rule in rules for name in validate.columns_of(rule)}
-    names = [name for name in contract_names(contract) if name in wanted] or [LINE]
-    table = pq.read_table(rows, columns=names)
-    yield from validate.check_frame(table.to_pandas(types_mapper=pd.ArrowDtype), rules)
+    if any(rule.type.startswith("expect_table_column") for rule in rules):
+        wanted = set(contract_names(contract))
+    frame, _ = read_columns(rows, [name for name in contract_names(contract) if name in wanted])
+    return validate.check_frame(frame, rules)
 
 
 def contract_names(contract: Contract) -> list[str]:

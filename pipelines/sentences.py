@@ -46,13 +46,16 @@ SENTENCES: Mapping[str, str] = {
     "expect_multicolumn_values_to_be_equal": "{column} must all be the same",
     "expect_select_column_values_to_be_unique_within_record": "{column} must all be different",
     "odcs_multiple_of": "{value} must be a multiple of {step}",
+    "odcs_time_between": "{value} must be {range}",
     # of files
     "expect_column_values_to_be_increasing": "the values of {column} must rise from row to row",
     "expect_column_values_to_be_decreasing": "the values of {column} must fall from row to row",
     "expect_column_distinct_values_to_be_in_set": "the values of {column} must be among: {words}",
     "expect_column_distinct_values_to_contain_set": "{column} must have all of: {words}",
     "expect_column_distinct_values_to_equal_set": "{column} must have all of, and only: {words}",
-    "expect_column_kl_divergence_to_be_less_than": "the values of {column} are not spread as agreed",
+    "expect_column_kl_divergence_to_be_less_than": (
+        "the values of {column} are not spread as agreed"
+    ),
     "expect_column_max_to_be_between": "the largest value of {column} must be {range}",
     "expect_column_min_to_be_between": "the smallest value of {column} must be {range}",
     "expect_column_mean_to_be_between": "the mean of {column} must be {range}",
@@ -60,9 +63,11 @@ SENTENCES: Mapping[str, str] = {
     "expect_column_stdev_to_be_between": "the standard deviation of {column} must be {range}",
     "expect_column_sum_to_be_between": "the sum of {column} must be {range}",
     "expect_column_quantile_values_to_be_between": "the quantiles of {column} are not as agreed",
-    "expect_column_most_common_value_to_be_in_set": "the commonest {column} must be one of: {words}",
+    "expect_column_most_common_value_to_be_in_set": (
+        "the commonest {column} must be one of: {words}"
+    ),
     "expect_column_proportion_of_non_null_values_to_be_between": (
-        "the share of rows with a {column} must be {range}"
+        "the share of rows with a value in {column} must be {range}"
     ),
     "expect_column_proportion_of_unique_values_to_be_between": (
         "the number of different values of {column} for each row must be {range}"

@@ -13,6 +13,7 @@ from typing import Any
 from open_data_contract_standard.model import DataQuality
 
 from schemas.contract import Column, Expectation, Type
+from schemas.odcs_bounds import typed
 from schemas.odcs_file import Faults, Where
 
 _OPERATORS = (
@@ -119,7 +120,10 @@ def _subject(
             faults.add(at, "words for missing values belong to STRING columns; use nulls")
     if rule.metric == "invalidValues":
         if "validValues" in arguments:
-            what["value_set"] = arguments["validValues"]
+            try:
+                what["value_set"] = [typed(each, column) for each in arguments["validValues"]]
+            except (TypeError, ValueError):
+                faults.add((*at, "arguments"), f"validValues is a list of {column.type} values")
         if "pattern" in arguments:
             what["regex"] = str(arguments["pattern"])
         if len(what) == 1:
