@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 
 from connectors.crash import crash_point
-from pipelines import cast, validate
+from pipelines import validate
+from pipelines.checker import Checker
 from pipelines.correction import dialect_of
 from pipelines.drift import NOTHING_KNOWN, DriftWatch, HeldBackError, Memory
 from pipelines.failure import held
 from pipelines.feed import Feed
 from pipelines.land import Landed, landed
 from pipelines.parse import Chunk, parsed
-from pipelines.reasons import Reasons
 from pipelines.runtime import Runtime, Work
 from pipelines.stage import RejectsWriter, RowsWriter
-from pipelines.transform import LINE, to_frame, transform_rows
+from pipelines.whole import WholeFile, read_columns
 from schemas.contract import Contract
 from schemas.drift import DriftStatus, Finding, Profile
 from schemas.errors import DataError, ItemChangedError
@@ -151,6 +151,7 @@ def _staged(
             runtime.limits,
             check,
             _memory(runtime, file),
+            runtime.now(),
         )
     except DataError as error:
         reason = error.said(feed.language)
@@ -189,6 +190,7 @@ def _staged(
         counts=staged.counts,
         staged_keys=keys,
         partitions=staged.partitions,
+        # The receipt and the timeline tell a loaded file's warnings, a line each.
         reason="\n".join(staged.warnings) or None,
     )
     return file, staged.drift
@@ -227,12 +229,44 @@ def stage_file(
     limits: Limits,
     check: Callable[[], None] = lambda: None,
     memory: Memory = NOTHING_KNOWN,
+    now: datetime | None = None,
 ) -> Staged:
     """Parse, cast, validate and transform a raw file into Parquet files inside `folder`.
 
-    Raises DataError when the file as a whole cannot be read under the contract, HeldBackError
-    when its columns are not the contract's and its drift policy does not allow for it.
+    `now` is the moment that windows and moving bounds are counted from. Raises DataError when the
+    file as a whole cannot be read under the contract, HeldBackError when its columns are not the
+    contract's and its drift policy does not allow for it.
     """
+    now = now or datetime.now(UTC)
+    contract = validate.at(contract, now)
+    whole = WholeFile(contract, feed.language)
+
+    def once() -> Staged:
+        return _staged_once(
+            path, file_id, feed, contract, folder, limits, check, memory, now, whole
+        )
+
+    staged = once()
+    while whole.look(staged.rows):
+        # Few files need this: rows of theirs are to be rejected because of others.
+        staged = once()
+    refusal, warnings = _verdict(staged, staged.contract, whole.replaced, feed.language)
+    return replace(staged, refusal=refusal, warnings=(*staged.warnings, *whole.warnings, *warnings))
+
+
+def _staged_once(
+    path: Path,
+    file_id: str,
+    feed: Feed,
+    contract: Contract,
+    folder: Path,
+    limits: Limits,
+    check: Callable[[], None],
+    memory: Memory,
+    now: datetime,
+    whole_file: WholeFile,
+) -> Staged:
+    """Stage the file's rows but those that the whole file speaks against."""
     read = 0
     whole: list[tuple[pa.Table, Chunk]] = []
     columns = [column.name for column in contract.file_columns]
@@ -244,7 +278,7 @@ def stage_file(
         contract = watch.contract
         rows = out.enter_context(RowsWriter(folder / "rows.parquet", contract, file_id))
         rejects = out.enter_context(RejectsWriter(folder / "rejects.parquet", found.names))
-        checker = _Checker(feed, contract, watch)
+        checker = Checker(feed, contract, watch, now.date(), whole_file)
         for chunk in chunks_left:
             check()
             read += chunk.rows
@@ -253,14 +287,13 @@ def stage_file(
             if feed.whole_file:
                 whole.append((good, chunk))
             else:
-                rows.write(_transformed(feed, contract, good, [chunk], rejects))
+                rows.write(checker.transformed(good, [chunk], rejects))
         if whole:
             tables, chunks = zip(*whole, strict=True)
-            rows.write(_transformed(feed, contract, pa.concat_tables(tables), chunks, rejects))
+            rows.write(checker.transformed(pa.concat_tables(tables), chunks, rejects))
     counts = Counts(
         read=read, loaded=rows.rows, rejected=rejects.rows, dropped=read - rows.rows - rejects.rows
     )
-    broken = list(_table_rules(rows.path, contract))
     return Staged(
         rows=rows.path,
         rejects=rejects.path,
@@ -268,113 +301,47 @@ def stage_file(
         rejects_rows=rejects.rows,
         partitions=rows.partitions,
         contract=contract,
-        refusal=_refusal(counts, contract, broken, feed.language),
-        warnings=(*checker.warnings(feed.language), *_warnings(broken)),
+        warnings=checker.warnings(),
         drift=watch.findings(),
         profiles=watch.profiles,
     )
 
 
-class _Checker:
-    """Casts and validates chunk after chunk of one file, remembering what must be unique."""
+def _verdict(
+    staged: Staged, contract: Contract, replaced: int, language: str
+) -> tuple[str | None, list[str]]:
+    """Why the file as a whole must not be loaded, if so, and what its sender should look at.
 
-    def __init__(self, feed: Feed, contract: Contract, watch: DriftWatch) -> None:
-        self._contract, self._watch, self._names = contract, watch, watch.header.columns
-        self._expectations = validate.expectations_for(contract, derived=False)
-        self._warned: Counter[str] = Counter()
-        self._unique = {
-            name: (rule, validate.Unique())
-            for name, rule in validate.unique_columns(contract).items()
-        }
-
-    def check(self, chunk: Chunk) -> tuple[pa.Table, Reasons]:
-        """The chunk's good rows (file columns and `_etl_row`), and why the others are bad."""
-        chunk = self._watch.header.filled(chunk)
-        typed = cast.cast_chunk(chunk, self._names, self._contract)
-        self._watch.saw(chunk, typed)
-        reasons = Reasons(typed, chunk, self._names)
-        frame = to_frame(typed.rows, pa.array(chunk.lines))
-        for broken in validate.check_frame(frame, self._expectations):
-            reasons.add(broken)
-            if broken.expectation.severity != "error":
-                self._warned[broken.message] += len(broken.positions)
-        for name, (rule, unique) in self._unique.items():
-            again = unique.repeated(frame[name])
-            positions = tuple(int(each) for each in again.nonzero()[0])
-            if positions:
-                reasons.add(validate.Broken(rule, positions))
-        good = typed.rows.append_column(LINE, pa.array(chunk.lines))
-        return good.filter(pa.array(~reasons.bad)), reasons
-
-    def warnings(self, language: str) -> list[str]:
-        """The rules that rows broke without being rejected for it."""
-        return [
-            say("{rule} ({count:,} rows)", language, rule=rule, count=count)
-            for rule, count in self._warned.items()
-        ]
-
-
-def _transformed(
-    feed: Feed,
-    contract: Contract,
-    good: pa.Table,
-    chunks: Sequence[Chunk],
-    rejects: RejectsWriter,
-) -> pa.Table:
-    """The rows after the feed's transform, less those that break a rule about derived columns."""
-    lines = good.column(LINE).combine_chunks()
-    table = transform_rows(feed, to_frame(good.drop_columns(LINE), lines), contract)
-    later = validate.expectations_for(contract, derived=True)
-    required = [column.name for column in contract.columns if column.derived and column.required]
-    if not later and not required:
-        return table
-    reasons = Reasons.after_transform(table)
-    for name in required:
-        reasons.require(name)
-    frame = to_frame(table.drop_columns(LINE), table.column(LINE).combine_chunks())
-    for broken in validate.check_frame(frame, later):
-        reasons.add(broken)
-    rejects.write(reasons.rejected_rows(chunks))
-    return table.filter(pa.array(~reasons.bad))
-
-
-def _refusal(
-    counts: Counts, contract: Contract, broken: Sequence[validate.Broken], language: str
-) -> str | None:
-    """Why the file as a whole must not be loaded, if so."""
-    if counts.read and counts.rejected / counts.read > contract.reject_threshold:
-        return say(
-            "{bad:,} of {count:,} rows are bad, more than the {most:.0%} that the contract"
+    Rows that a later row of the file replaces are not counted as bad.
+    """
+    counts = staged.counts
+    bad = counts.rejected - replaced
+    if counts.read and bad / counts.read > contract.reject_threshold:
+        refusal = say(
+            "{bad:,} of {read:,} rows are bad, more than the {most:.0%} that the contract"
             " tolerates",
             language,
-            bad=counts.rejected,
-            count=counts.read,
+            bad=bad,
+            read=counts.read,
             most=contract.reject_threshold,
         )
-    refused = (_observed(each) for each in broken if each.expectation.severity == "error")
-    return next(refused, None)
+        return refusal, []
+    broken = list(_table_rules(staged.rows, contract))
+    faults = [each.said(language) for each in broken if each.expectation.severity == "error"]
+    warnings = [each.said(language) for each in broken if each.expectation.severity != "error"]
+    return "; ".join(faults) or None, warnings
 
 
-def _warnings(broken: Sequence[validate.Broken]) -> list[str]:
-    return [_observed(each) for each in broken if each.expectation.severity != "error"]
-
-
-def _observed(broken: validate.Broken) -> str:
-    return broken.message + (f": found {broken.observed}" if broken.observed else "")
-
-
-def _table_rules(rows: Path, contract: Contract) -> Iterator[validate.Broken]:
+def _table_rules(rows: Path, contract: Contract) -> list[validate.Broken]:
     """The broken rules about the file as a whole; only the columns they name are read."""
     rules = validate.table_expectations(contract)
     if not rules:
-        return
-    import pandas as pd
-    import pyarrow.parquet as pq
-
+        return []
     wanted = {name for rule in rules for name in validate.columns_of(rule)}
-    names = [name for name in contract_names(contract) if name in wanted] or [LINE]
-    table = pq.read_table(rows, columns=names)
-    yield from validate.check_frame(table.to_pandas(types_mapper=pd.ArrowDtype), rules)
+    if any(rule.type.startswith("expect_table_column") for rule in rules):
+        wanted = set(contract_names(contract))
+    frame, _ = read_columns(rows, [name for name in contract_names(contract) if name in wanted])
+    return validate.check_frame(frame, rules)
 
 
 def contract_names(contract: Contract) -> list[str]:

@@ -10,8 +10,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.cast import Typed
+from pipelines.cast.chunk import quoted
+from pipelines.cast.fault import Fault
 from pipelines.parse import Chunk
+from pipelines.sentences import sentence
 from pipelines.validate import Broken, columns_of
+from pipelines.whole import WholeFile
+from schemas.contract import Expectation
+from schemas.language import say
 from schemas.place import Place
 from schemas.reject import Problem, RejectedRow
 
@@ -22,10 +28,15 @@ class Reasons:
     """The problems of a chunk's rows, by position; `bad` is true where a row has one."""
 
     def __init__(
-        self, typed: Typed, chunk: Chunk | None = None, names: dict[str, str] | None = None
+        self,
+        typed: Typed,
+        chunk: Chunk | None = None,
+        names: dict[str, str] | None = None,
+        language: str = "en",
     ) -> None:
         self.bad: npt.NDArray[np.bool_] = typed.bad.copy()
-        self._rows = typed.rows
+        self.warnings: dict[str, tuple[int, int, Expectation]] = {}
+        self._rows, self._language = typed.rows, language
         self._chunk, self._names = chunk, names or {}
         self._lines = chunk.lines if chunk is not None else None
         self._problems: dict[int, list[Problem]] = defaultdict(list)
@@ -35,34 +46,54 @@ class Reasons:
                 self._problems[position[problem.line]].append(problem)
 
     @classmethod
-    def after_transform(cls, rows: pa.Table) -> Reasons:
+    def after_transform(cls, rows: pa.Table, language: str = "en") -> Reasons:
         """Reasons for rows that a transform returned; lines come from their `_etl_row`."""
-        reasons = cls(Typed(rows, np.zeros(rows.num_rows, dtype=np.bool_), ()))
+        typed = Typed(rows, np.zeros(rows.num_rows, dtype=np.bool_), ())
+        reasons = cls(typed, language=language)
         reasons._lines = rows.column("_etl_row").to_numpy()
         return reasons
 
     def add(self, broken: Broken) -> None:
         """Blame the rows that broke a rule. A warning blames nobody; a cell that already has a
         problem gets no second one (it is null only because it was bad)."""
-        if broken.expectation.severity != "error":
+        rule, columns = broken.expectation, columns_of(broken.expectation)
+        if rule.severity != "error":
+            self._warn(broken)
             return
-        columns = columns_of(broken.expectation)
-        column = columns[0] if len(columns) == 1 else None
         for position in broken.positions:
             known = {problem.column for problem in self._problems.get(position, ())}
-            if known.intersection(columns):
-                continue
-            self._add(position, column, columns, broken.expectation.type, broken.message)
+            if not known.intersection(columns):
+                value = self._shown(position, columns)
+                self._add(position, columns, rule.type, sentence(rule, self._language, value))
+
+    def _warn(self, broken: Broken) -> None:
+        assert self._lines is not None
+        if broken.positions:
+            place = int(self._lines[broken.positions[0]])
+            told = sentence(broken.expectation, self._language)
+            self.warnings[told] = (len(broken.positions), place, broken.expectation)
 
     def require(self, name: str) -> None:
         """Blame the rows in which a column is null."""
+        message = say("{column} is empty and must not be", self._language, column=name)
         for position in np.flatnonzero(self._rows.column(name).is_null().to_numpy()):
-            message = f"{name} is empty and must not be"
-            self._add(int(position), name, (name,), "required", message)
+            self._add(int(position), (name,), "required", message)
 
-    def _add(
-        self, position: int, column: str | None, columns: tuple[str, ...], rule: str, message: str
-    ) -> None:
+    def blame(self, name: str, each: Fault) -> None:
+        """Blame the rows whose value in a column has a fault."""
+        for position in each.at.tolist():
+            value = self._shown(position, (name,))
+            message = say(each.template, self._language, column=name, value=value, **each.values)
+            self._add(position, (name,), each.rule, message)
+
+    def judge(self, whole: WholeFile) -> None:
+        """Blame the rows that are rejected because of other rows of their file."""
+        assert self._lines is not None
+        for position, verdict in whole.among(self._lines).items():
+            message = verdict.said(self._shown(position, verdict.columns), self._language)
+            self._add(position, verdict.columns, verdict.rule, message)
+
+    def _add(self, position: int, columns: tuple[str, ...], rule: str, message: str) -> None:
         self.bad[position] = True
         values = [self._value(name, position) for name in columns]
         value = values[0] if len(values) == 1 else " / ".join(str(each) for each in values)
@@ -70,12 +101,15 @@ class Reasons:
         self._problems[position].append(
             Problem(
                 line=Place.of(int(self._lines[position])).line,
-                column=column,
+                column=columns[0] if len(columns) == 1 else None,
                 value=None if value is None else value[:_SHOWN],
                 rule=rule.removeprefix("expect_").removeprefix("column_"),
-                message=f'"{value[:60]}": {message}' if value is not None else message,
+                message=message,
             )
         )
+
+    def _shown(self, position: int, columns: tuple[str, ...]) -> str:
+        return " / ".join(quoted(self._value(name, position)) for name in columns)
 
     def _value(self, name: str, position: int) -> str | None:
         if self._chunk is not None and name in self._names:

@@ -6,20 +6,19 @@ The lower GX API is used: `batch.validate()` hashes the whole frame for a finger
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from schemas.contract import Contract, Expectation
+from pipelines.measure import is_measured, measured
+from pipelines.sentences import sentence, shown, with_found
+from schemas.contract import Contract, Expectation, FromNow, Type
 from schemas.errors import ContractError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_UNIQUE = "expect_column_values_to_be_unique"
 _ROW_LEVEL = (
     "expect_column_values_",
     "expect_column_value_lengths_",
@@ -28,27 +27,55 @@ _ROW_LEVEL = (
     "expect_multicolumn_",
     "expect_compound_columns_",
     "expect_select_column_values_",
+    "odcs_multiple_of",
+    "odcs_time_between",
+)
+# An order is broken by the file: which of two rows is out of place nobody can tell.
+_ORDERS = ("expect_column_values_to_be_increasing", "expect_column_values_to_be_decreasing")
+KEYS = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
+"""Rules about rows that must not share a key: `pipelines.keys` checks them over the whole file."""
+_OF_ALL_ROWS = (
+    "expect_column_value_z_scores_to_be_less_than",
+    "expect_column_values_to_not_be_outliers",
+)
+# Without rows there is nothing that these could be about.
+_OF_VALUES = (
+    *_ROW_LEVEL,
+    "expect_column_kl_divergence_",
+    "expect_column_max_",
+    "expect_column_mean_",
+    "expect_column_median_",
+    "expect_column_min_",
+    "expect_column_most_common_value_",
+    "expect_column_proportion_",
+    "expect_column_quantile_values_",
+    "expect_column_stdev_",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
     """One expectation that a frame broke: the positions of the rows to blame, or none when the
-    frame as a whole is (then `observed` says what was found)."""
+    frame as a whole is (then `observed` is what was found)."""
 
     expectation: Expectation
     positions: tuple[int, ...] = ()
-    observed: str | None = None
+    observed: Any = None
 
-    @property
-    def message(self) -> str:
-        """The contract's own words for the rule, or GX's turned into a sentence."""
-        return self.expectation.description or _sentence(self.expectation)
+    def said(self, language: str) -> str:
+        """The rule about a file in words, and what was found instead."""
+        found = None if self.observed is None else shown(self.observed, language)
+        return with_found(sentence(self.expectation, language), found, language)
 
 
 def is_row_level(expectation: Expectation) -> bool:
     """Whether single rows are to blame when the expectation is broken."""
-    return expectation.type.startswith(_ROW_LEVEL)
+    return expectation.type.startswith(_ROW_LEVEL) and expectation.type not in _ORDERS
+
+
+def needs_all_rows(expectation: Expectation) -> bool:
+    """Whether a row-level rule can only be judged by all rows of a file at once."""
+    return expectation.type in _OF_ALL_ROWS or expectation.kwargs.get("mostly", 1) < 1
 
 
 def columns_of(expectation: Expectation) -> tuple[str, ...]:
@@ -62,17 +89,24 @@ def columns_of(expectation: Expectation) -> tuple[str, ...]:
 
 
 def expectations_for(contract: Contract, *, derived: bool) -> tuple[Expectation, ...]:
-    """The row-level expectations that can be checked before (or only after) the transform.
-
-    Uniqueness is left out: it is a rule about the whole file, which `Unique` keeps.
-    """
+    """The rules of single rows that can be checked before (or only after) the transform."""
     later = {column.name for column in contract.columns if column.derived}
     return tuple(
         each
         for each in contract.expectations
         if is_row_level(each)
-        and each.type != _UNIQUE
+        and each.type not in KEYS
+        and not needs_all_rows(each)
         and bool(later.intersection(columns_of(each))) is derived
+    )
+
+
+def expectations_of_all_rows(contract: Contract) -> tuple[Expectation, ...]:
+    """The rules that blame rows, but can only be judged by all of them at once."""
+    return tuple(
+        each
+        for each in contract.expectations
+        if is_row_level(each) and each.type not in KEYS and needs_all_rows(each)
     )
 
 
@@ -81,27 +115,58 @@ def table_expectations(contract: Contract) -> tuple[Expectation, ...]:
     return tuple(each for each in contract.expectations if not is_row_level(each))
 
 
-def unique_columns(contract: Contract) -> dict[str, Expectation]:
-    """The file columns whose values may come only once in a file, and the rule that says so."""
-    named = {
-        column.name: Expectation(type=_UNIQUE, kwargs={"column": column.name}, column=column.name)
-        for column in contract.file_columns
-        if column.unique
-    }
-    for each in contract.expectations:
-        if each.type == _UNIQUE and (columns := columns_of(each)):
-            named[columns[0]] = each
-    return named
+def at(contract: Contract, now: datetime) -> Contract:
+    """The contract with the bounds that move with time set for a moment (in UTC)."""
+    return replace(
+        contract, expectations=tuple(_at(each, contract, now) for each in contract.expectations)
+    )
+
+
+def _at(expectation: Expectation, contract: Contract, now: datetime) -> Expectation:
+    moving = {key: value for key, value in expectation.kwargs.items() if isinstance(value, FromNow)}
+    if not moving:
+        return expectation
+    types = {column.name: column.type for column in contract.columns}
+    kind = types.get(str(expectation.kwargs.get("column")))
+    set_ = {key: _moment(now, value.delta, kind) for key, value in moving.items()}
+    return replace(expectation, kwargs={**expectation.kwargs, **set_})
+
+
+def _moment(now: datetime, delta: timedelta, kind: Type | None) -> Any:
+    moment = (now + delta).replace(microsecond=0)
+    match kind:
+        case Type.DATE:
+            return moment.date()
+        case Type.DATETIME:
+            return moment.replace(tzinfo=None)
+        case _:
+            return moment
 
 
 def import_gx() -> None:
     """Import Great Expectations, which takes seconds, before it is needed (and before a fork)."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations.validator.validator  # noqa: F401
 
 
 def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Broken]:
     """The expectations that the frame breaks. Raises ContractError for one GX cannot evaluate."""
-    if not expectations or frame.empty:
+    ours = [each for each in expectations if is_measured(each)]
+    gx = [each for each in expectations if not is_measured(each)]
+    return [*_check_ours(frame, ours), *_check_gx(frame, gx)]
+
+
+def _check_ours(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> Iterator[Broken]:
+    for each in expectations:
+        found = measured(frame, each)
+        if found.positions or found.observed is not None:
+            yield Broken(each, found.positions, found.observed)
+
+
+def _check_gx(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Broken]:
+    if frame.empty:
+        expectations = [each for each in expectations if not each.type.startswith(_OF_VALUES)]
+    if not expectations:
         return []
     import_gx()
     from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
@@ -116,9 +181,11 @@ def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> lis
         results = validator.graph_validate(
             configurations=[
                 ExpectationConfiguration(
-                    type=each.type, kwargs={**each.kwargs, "batch_id": "chunk"}
+                    type=each.type,
+                    kwargs={**_nulls_ignored(each), **each.kwargs, "batch_id": "chunk"},
+                    meta={"at": at},
                 )
-                for each in expectations
+                for at, each in enumerate(expectations)
             ],
             runtime_configuration={"result_format": {"result_format": "COMPLETE"}},
         )
@@ -128,88 +195,45 @@ def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> lis
             f"Great Expectations refuses the contract's expectations: {error}",
             hint="correct the expectation in the contract",
         ) from error
-    # GX answers in an order of its own, and adds defaults to the arguments.
-    pending = list(expectations)
-    taken = [(_take(pending, result.expectation_config), result) for result in results]
+    # GX answers in an order of its own, and rewrites the arguments.
+    taken = [(expectations[result.expectation_config.meta["at"]], result) for result in results]
     return [_broken(expectation, result) for expectation, result in taken if not result.success]
 
 
-def _take(pending: list[Expectation], config: Any) -> Expectation:
-    """Take out of `pending` the expectation that a result is about."""
-    for each in pending:
-        if each.type == config.type and all(
-            config.kwargs.get(key) == value for key, value in each.kwargs.items()
-        ):
-            pending.remove(each)
-            return each
-    raise ContractError(f"Great Expectations answered for a rule nobody asked for: {config.type}")
+def _nulls_ignored(expectation: Expectation) -> dict[str, str]:
+    """What is compared with nothing is neither right nor wrong, and GX cannot compare it."""
+    if expectation.type.startswith("expect_column_pair_values_"):
+        return {"ignore_row_if": "either_value_is_missing"}
+    if expectation.type.startswith("expect_multicolumn_"):
+        return {"ignore_row_if": "any_value_is_missing"}
+    return {}
 
 
 def _broken(expectation: Expectation, result: Any) -> Broken:
-    if not result.result:
+    raised = _first_exception(result.exception_info)
+    if not result.result and raised:
         raise ContractError(
             f"{expectation.type} on {', '.join(columns_of(expectation)) or 'the table'} cannot be"
-            f" evaluated: {_first_exception(result.exception_info)}",
+            f" evaluated: {raised}",
             hint="correct the expectation in the contract",
         )
+    if not is_row_level(expectation):
+        return Broken(expectation, observed=_observed(result.result))
     positions = tuple(int(each) for each in result.result.get("unexpected_index_list") or ())
-    if is_row_level(expectation) and not positions:
-        # `mostly` and the like: GX calls the whole frame wrong without naming rows.
-        return Broken(expectation, observed=str(result.result.get("unexpected_percent")))
-    observed = result.result.get("observed_value")
-    return Broken(expectation, positions, None if observed is None else str(observed))
+    return Broken(expectation, positions)
+
+
+def _observed(result: Any) -> Any:
+    """What GX found, as a plain value; of an order, nothing."""
+    found = result.get("observed_value")
+    if isinstance(found, dict):
+        found = found.get("values") or found.get("unexpected_values") or list(found.values())
+    return found.item() if hasattr(found, "item") else found
 
 
 def _first_exception(info: Any) -> str:
+    """What went wrong in GX; empty if nothing did."""
     if isinstance(info, dict) and "exception_message" not in info:
         info = next(iter(info.values()), {})
-    return str(info.get("exception_message") if isinstance(info, dict) else info)[:300]
-
-
-def _sentence(expectation: Expectation) -> str:
-    """A rule in words: `expect_column_values_to_be_between` -> `values to be between 0 and 9`."""
-    words = expectation.type.removeprefix("expect_").removeprefix("column_").replace("_", " ")
-    shown = [
-        f"{key.replace('_', ' ')} {value}"
-        for key, value in expectation.kwargs.items()
-        if key not in ("column", "mostly") and value is not None
-    ]
-    return f"expected {words}" + (f" ({', '.join(shown)})" if shown else "")
-
-
-class Unique:
-    """Remembers the values of a column over the chunks of a file, eight bytes a value.
-
-    Values are told apart by a 64-bit hash: in ten million values the chance that any two clash is
-    below one in three hundred thousand.
-    """
-
-    def __init__(self) -> None:
-        self._seen: list[npt.NDArray[np.uint64]] = []
-
-    def repeated(self, values: pd.Series[Any]) -> npt.NDArray[np.bool_]:
-        """Which rows bring a value that an earlier row brought; nulls never repeat."""
-        import pandas as pd
-
-        hashes = pd.util.hash_array(values.astype("string").to_numpy(dtype=object, na_value=""))
-        again = pd.Series(hashes).duplicated().to_numpy()
-        for seen in self._seen:
-            at = np.minimum(np.searchsorted(seen, hashes), len(seen) - 1)
-            again = again | (seen[at] == hashes)
-        self._remember(np.unique(hashes))
-        return again & values.notna().to_numpy()
-
-    def _remember(self, hashes: npt.NDArray[np.uint64]) -> None:
-        # Merging equals in size keeps the number of arrays logarithmic, as in a binary counter.
-        while self._seen and len(self._seen[-1]) <= len(hashes):
-            hashes = np.union1d(self._seen.pop(), hashes)
-        if len(hashes):
-            self._seen.append(hashes)
-
-
-def merged(positions: Iterable[Iterable[int]], size: int) -> npt.NDArray[np.bool_]:
-    """A mask of `size` rows that is true at any of the positions."""
-    mask = np.zeros(size, dtype=np.bool_)
-    for each in positions:
-        mask[list(each)] = True
-    return mask
+    told = info.get("exception_message") if isinstance(info, dict) else info
+    return str(told or "")[:300]

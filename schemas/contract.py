@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -45,7 +46,7 @@ class Column:
     `derived` columns come from the feed's transform and are not expected in a file. `formats` are
     strptime formats for dates and times, or `excel`, `epoch` and `epoch_ms`; none means ISO 8601.
     `locale` is the language of month names, `timezone` the zone of times that carry none.
-    `numbers` and `booleans` are the dialect's unless the column has its own.
+    `nulls`, `numbers` and `booleans` are the dialect's unless the column has its own.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Column:
     formats: tuple[str, ...] = ()
     locale: str = "en"
     timezone: str | None = None
+    nulls: tuple[str, ...] | None = None
     numbers: Numbers | None = None
     booleans: Booleans | None = None
     derived: bool = False
@@ -88,6 +90,7 @@ class RangePartition:
 class Expectation:
     """One Great Expectations expectation in GX's own words: its type and keyword arguments.
 
+    Types that begin with `odcs_` are rules of the standard that GX has no expectation for.
     `column` is None for a rule about the table as a whole. `severity` `warning` reports only;
     `error` rejects the row, or quarantines the file when no single row is to blame.
     """
@@ -97,6 +100,13 @@ class Expectation:
     column: str | None = None
     severity: str = "error"
     description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FromNow:
+    """A bound that moves: so far from the moment at which a file is checked."""
+
+    delta: timedelta
 
 
 class DriftPolicy(StrEnum):
@@ -139,7 +149,9 @@ class Contract:
 
     `version` changes whenever the text of the contract does. `dataset` None means the warehouse's
     default. `reject_threshold` is the share of rows (0 to 1) above which the whole file is
-    quarantined. `window` bounds the dates of the partition column.
+    quarantined. `window` bounds the dates of the partition column. `duplicates` says which rows of
+    a file that share a key are kept; None keeps the last one of a primary key, as merging over
+    several files does, and the first one of a unique column.
     """
 
     name: str
@@ -157,7 +169,7 @@ class Contract:
     dialect: Dialect = field(default_factory=Dialect)
     reject_threshold: float = 0.5
     drift: DriftPolicy = DriftPolicy.STRICT
-    duplicates: Duplicates = Duplicates.FIRST
+    duplicates: Duplicates | None = None
     window: Window = Window()
 
     @property

@@ -38,6 +38,7 @@ class Numbers:
 
     `symbols` are currency signs and units that may stand before or after the digits. With
     `percent`, `12 %` is 0.12. `brackets` reads `(5)`, and `trailing_minus` reads `5-`, as -5.
+    `leading_zeros` reads `007` as 7; without it such a number is refused, for it may be a code.
     """
 
     decimal: str = "."
@@ -46,6 +47,7 @@ class Numbers:
     percent: bool = False
     brackets: bool = False
     trailing_minus: bool = False
+    leading_zeros: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

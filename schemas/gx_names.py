@@ -63,3 +63,15 @@ GX_EXPECTATIONS: frozenset[str] = frozenset(
         "expect_table_row_count_to_equal_other_table",
     }
 )
+
+NOT_ON_FILES: frozenset[str] = frozenset(
+    {
+        "expect_column_values_to_match_like_pattern",
+        "expect_column_values_to_match_like_pattern_list",
+        "expect_column_values_to_not_match_like_pattern",
+        "expect_column_values_to_not_match_like_pattern_list",
+        "expect_query_results_to_match_comparison",
+        "expect_table_row_count_to_equal_other_table",
+    }
+)
+"""Those that GX can only check by SQL in a database."""

@@ -21,6 +21,7 @@ from schemas.contract import (
     Column,
     Contract,
     DriftPolicy,
+    Expectation,
     Granularity,
     RangePartition,
     TimePartition,
@@ -31,8 +32,9 @@ from schemas.contract import (
 from schemas.errors import ContractError
 from schemas.odcs_dialect import read_booleans, read_dialect, read_numbers
 from schemas.odcs_file import Faults, OdcsFile, Where
+from schemas.odcs_formats import read_duplicates, read_formats, read_nulls, read_window
 from schemas.odcs_quality import column_rules, object_rules
-from schemas.odcs_types import java_to_strptime, parse_type
+from schemas.odcs_types import parse_type
 
 SUFFIX = ".odcs.yaml"
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
@@ -46,11 +48,15 @@ _OBJECT_WORDS = frozenset(
         "labels",
         "rejectThreshold",
         "dialect",
+        "duplicates",
         "viewQuery",
         "drift",
+        "window",
     ]
 )
-_COLUMN_WORDS = frozenset({"headers", "formats", "locale", "timezone", "numbers", "booleans"})
+_COLUMN_WORDS = frozenset(
+    {"headers", "formats", "locale", "timezone", "nulls", "numbers", "booleans"}
+)
 _CLUSTERABLE = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME}
 
 
@@ -113,7 +119,7 @@ def _contract(
     """The contract's fields, as far as they are right; the faults say what is not."""
     properties = table.properties or []
     columns = []
-    expectations = list(object_rules(table.quality or [], where, faults))
+    expectations: list[Expectation] = []
     seen: set[str] = set()
     for index, each in enumerate(properties):
         at = (*where, "properties", index)
@@ -125,6 +131,7 @@ def _contract(
         seen.add(column.name.casefold())
         columns.append(column)
         expectations += column_rules(each, column, at, faults)
+    expectations += object_rules(table.quality or [], columns, where, faults)
     keys = [each for each in properties if each.primaryKey]
     keys.sort(key=lambda each: each.primaryKeyPosition or 0)
     return {
@@ -136,6 +143,8 @@ def _contract(
         "labels": _labels(words.get("labels", {}), where, faults),
         "expectations": tuple(expectations),
         "dialect": read_dialect(words.get("dialect", {}), where, faults),
+        "duplicates": read_duplicates(words.get("duplicates"), where, faults),
+        "window": read_window(words.get("window"), where, faults),
         "reject_threshold": _threshold(words.get("rejectThreshold", 0.5), where, faults),
         "drift": _drift(words.get("drift", DriftPolicy.STRICT), where, faults),
     }
@@ -150,13 +159,6 @@ def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
     if parsed is None:
         return None
     words = _words(each.customProperties, _COLUMN_WORDS, at, faults)
-    formats = [str(form) for form in words.get("formats", [])]
-    options = each.logicalTypeOptions or {}
-    if parsed.type in (Type.DATE, Type.DATETIME, Type.TIME, Type.TIMESTAMP) and "format" in options:
-        try:
-            formats.insert(0, java_to_strptime(str(options["format"])))
-        except ValueError as error:
-            faults.add((*at, "logicalTypeOptions", "format"), str(error))
     return Column(
         name=name,
         type=parsed.type,
@@ -167,9 +169,10 @@ def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
         scale=parsed.scale,
         max_length=parsed.max_length,
         headers=tuple(str(header) for header in words.get("headers", [])),
-        formats=tuple(formats),
+        formats=read_formats(words, each.logicalTypeOptions or {}, parsed.type, at, faults),
         locale=_locale(words.get("locale", "en"), at, faults),
         timezone=_timezone(words.get("timezone"), at, faults),
+        nulls=read_nulls(words.get("nulls"), at, faults),
         numbers=read_numbers(words["numbers"], at, faults) if "numbers" in words else None,
         booleans=read_booleans(words["booleans"], at, faults) if "booleans" in words else None,
         derived=each.transformLogic is not None,
