@@ -16,6 +16,7 @@ from schemas.batch import Batch, Committed, WriteMode
 from schemas.contract import Contract, View
 from schemas.file import Event, File, Status
 from schemas.item import Item, Page
+from schemas.quota import Charge, Pause, Spent
 from schemas.receipt import Answer, Message
 
 
@@ -151,7 +152,7 @@ class Ledger(Protocol):
         """Write the page's unseen items and its cursor; the new file ids, in the page's order."""
 
     def waiting(self, feed: str) -> int:
-        """How many files of the feed are discovered but not yet prepared."""
+        """How many files of the feed are discovered or prepared but in no batch yet."""
 
     def due(self, status: Status, limit: int) -> Sequence[str]:
         """File ids in that status that nobody holds and whose pause is over, oldest first.
@@ -242,6 +243,24 @@ class Ledger(Protocol):
         With a `refusal` they are quarantined for that reason: nothing of them is staged any more
         and all their rows count as rejected.
         """
+
+    def charge(self, charge: Charge) -> None:
+        """Write down what an attempt at a batch may use of the day's quotas. Safe to repeat."""
+
+    def charged(self, job: str) -> bool:
+        """Whether that job has been charged."""
+
+    def spent(self, table: str, day: str) -> Spent:
+        """What was charged that quota day, to the table and in all."""
+
+    def forget_charges(self, before: str) -> int:
+        """Forget the charges of earlier days; how many."""
+
+    def pause_table(self, table: str, until: datetime, reason: str) -> None:
+        """Let the table's loads wait until then."""
+
+    def table_pause(self, table: str) -> Pause | None:
+        """The table's pause, unless it is over."""
 
     def prune(self, before: datetime) -> int:
         """Forget timelines of files done before that time; how many events went."""

@@ -28,7 +28,7 @@ from ruamel.yaml.error import YAMLError
 
 from connectors.registry import Kind, config_class
 from schemas.errors import ConfigError
-from schemas.limits import Limits
+from schemas.limits import Limits, Quotas, Retention
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+(@)")
@@ -144,6 +144,8 @@ class Settings(BaseSettings):
     mail: NotifierPart | None = None
     sources: dict[str, SourcePart]
     limits: Limits = Limits()
+    quotas: Quotas = Quotas()
+    retention: Retention = Retention()
     folders: Folders = Folders()
     alerts: Alerts = Alerts()
     concurrency: int = Field(default=2, gt=0)

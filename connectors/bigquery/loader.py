@@ -17,7 +17,7 @@ from google.cloud import bigquery
 from connectors.bigquery import names
 from connectors.bigquery.client import REQUEST_SECONDS, RETRY, wait
 from connectors.bigquery.config import BigQueryConfig
-from connectors.bigquery.errors import meaning
+from connectors.bigquery.errors import RATE_LIMITED, meaning
 from connectors.bigquery.parquet import Part, concatenate
 from connectors.bigquery.tables import staging_fields
 from connectors.crash import crash_point
@@ -241,7 +241,8 @@ class Loader:
         if reason == "invalid":
             raise DataError(f"BigQuery refused {_named(batch)}: {message[:500]}")
         error = meaning(reason, message, f"load {_named(batch)}")
-        if fresh and type(error) is not RetryableError:
+        if fresh and (type(error) is not RetryableError or reason in RATE_LIMITED):
+            # Not to be tried again at once; the next load finds the job spent.
             raise error
         raise AttemptSpentError(f"the load job {job.job_id} has failed: {message[:500]}")
 

@@ -25,8 +25,8 @@ from connectors.protocols import Change, PartitionCount, Storage
 from schemas.batch import Batch, Committed, WriteMode
 from schemas.contract import Contract, View
 from schemas.errors import ContractError, DataError, RetryableError
+from schemas.limits import PARTITIONS_PER_JOB
 
-_PARTITIONS_PER_JOB = 4000
 _REQUEST_BYTES = 8 * 1024 * 1024
 
 
@@ -129,10 +129,10 @@ def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> Non
     if mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
         raise ContractError(f"contract {contract.name}: replace_partition needs a partition")
     touched = {each for file in batch.files for each in file.partitions}
-    if len(touched) > _PARTITIONS_PER_JOB:
+    if len(touched) > PARTITIONS_PER_JOB:
         raise DataError(
             f"{len(batch.files)} files touch {len(touched):,} partitions;"
-            f" BigQuery takes {_PARTITIONS_PER_JOB:,} at once"
+            f" BigQuery takes {PARTITIONS_PER_JOB:,} at once"
         )
     if len(files_json(batch.files).encode()) > _REQUEST_BYTES:
         raise DataError(f"what is known of {len(batch.files)} files is too much for one request")

@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import TextClause
 
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.records import event_of, facts_of, file_of, row_of, write_events
-from connectors.ledger.tables import GROUPED, NOTED, OWED, WAITING, feeds
+from connectors.ledger.tables import GROUPED, NOTED, OWED, PREPARED, WAITING, feeds
 from connectors.ledger.tables import events as events_table
 from connectors.ledger.tables import files as files_table
 from schemas.file import Event, File, Outcome, Status, file_id_of
@@ -66,10 +66,14 @@ class Files:
         return [file_id for file_id in unseen if file_id in new]
 
     def waiting(self, feed: str) -> int:
-        """How many files of the feed are discovered but not yet prepared."""
-        query = select(func.count()).select_from(files_table)
+        """How many files of the feed are discovered or prepared but in no batch yet."""
+        query = select(func.count()).select_from(files_table).where(files_table.c.feed == feed)
         with self._database.read() as connection:
-            return connection.scalars(query.where(files_table.c.feed == feed, WAITING)).one()
+            # Two counts, for each has a partial index of its own.
+            unprepared, prepared = (
+                connection.scalars(query.where(each)).one() for each in (WAITING, PREPARED)
+            )
+            return unprepared + prepared
 
     def get(self, file_id: str) -> File:
         """The file; raises KeyError."""

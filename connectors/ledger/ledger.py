@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from connectors.ledger.batches import Batches
+from connectors.ledger.budget import Budget
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
 from connectors.ledger.database import Database
@@ -65,6 +66,14 @@ class SqlLedger:
         locks = Locks(database)
         self.lock_table = locks.lock_table
         self.unlock_table = locks.unlock_table
+
+        budget = Budget(database)
+        self.charge = budget.charge
+        self.charged = budget.charged
+        self.spent = budget.spent
+        self.forget_charges = budget.forget_charges
+        self.pause_table = budget.pause_table
+        self.table_pause = budget.table_pause
 
         batches = Batches(database)
         self.open_batch = batches.open_batch

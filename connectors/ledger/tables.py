@@ -30,6 +30,8 @@ WAITING = text("status IN ('discovered', 'preparing')")
 GROUPED = text("item_group IS NOT NULL AND status NOT IN ('done', 'failed')")
 NOTED = text("outcome <> 'accepted'")
 OPEN = text("status = 'open'")
+DONE = text("status = 'done'")
+LANDED = text("landing_key IS NOT NULL")
 BATCHED = text("batch_id IS NOT NULL")
 
 metadata = MetaData()
@@ -107,6 +109,8 @@ files = Table(
     Index("files_prepared", "feed", "sent_at", sqlite_where=PREPARED, postgresql_where=PREPARED),
     Index("files_grouped", "source", "item_group", sqlite_where=GROUPED, postgresql_where=GROUPED),
     Index("files_batch", "batch_id", sqlite_where=BATCHED, postgresql_where=BATCHED),
+    Index("files_done", "done_at", "file_id", sqlite_where=DONE, postgresql_where=DONE),
+    Index("files_landing", "landing_key", sqlite_where=LANDED, postgresql_where=LANDED),
 )
 
 events = Table(
@@ -153,4 +157,32 @@ table_locks = Table(
     Column("table_name", AnyText, primary_key=True),
     Column("owner", AnyText, nullable=False),
     Column("until", UtcTime, nullable=False),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("job", String(64), primary_key=True),
+    Column("table_name", AnyText, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("load_jobs", Integer, nullable=False),
+    Column("partitions", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("charges_day", "day", "table_name"),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("table_name", AnyText, primary_key=True),
+    Column("until", UtcTime, nullable=False),
+    Column("reason", AnyText, nullable=False),
+)
+
+cleaned = Table(
+    "cleaned",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("done_at", UtcTime, nullable=False),
+    Column("file_id", AnyText, nullable=False),
 )

@@ -25,6 +25,7 @@ from schemas.batch import Batch, BatchStatus, Committed, Removal, batch_id_of
 from schemas.errors import AccessDeniedError, FatalError, LeaseLostError, RetryableError
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
+from schemas.quota import Charge, Pause, Spent
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 TABLE = "demo.shop.orders"
@@ -123,7 +124,7 @@ def done(ledger: Ledger, file_id: str, **facts: object) -> File:
 def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
     add(ledger, item("a.csv"))
     ledger.migrate()
-    assert "schema 0001" in ledger.check()
+    assert "schema 0004" in ledger.check()
     assert len(ledger.files()) == 1
     with ledger.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -529,7 +530,7 @@ def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 4
-    assert "schema 0001" in ledger.check()
+    assert "schema 0004" in ledger.check()
     ledger.database.engine.dispose()
 
 
@@ -623,3 +624,42 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
     assert not {step for step in scans if not any(f"INDEX {index} " in step for index in in_order)}
     for index in ("owed", "noted", "waiting", "prepared", "grouped", "batch", "feed_newest"):
         assert any(f"INDEX files_{index} " in step for step in steps), index
+
+
+def test_a_job_is_charged_once_and_only_to_its_day(ledger: SqlLedger, clock: Clock) -> None:
+    first = Charge(job="b.1", table=TABLE, day="2026-11-03", load_jobs=2, partitions=30)
+    for charge in (first, first, replace(first, day="2026-11-04"), replace(first, load_jobs=9)):
+        ledger.charge(charge)
+    clock.pass_seconds(60)
+    ledger.charge(replace(first, job="b.2", load_jobs=1, partitions=1))
+    ledger.charge(replace(first, job="c.1", table="demo.shop.other"))
+    assert ledger.charged("b.1")
+    assert not ledger.charged("b.3")
+    assert ledger.spent(TABLE, "2026-11-03") == Spent(
+        charges=2, load_jobs=3, partitions=31, all_load_jobs=5, last_at=clock.now
+    )
+    assert ledger.spent(TABLE, "2026-11-04") == Spent()
+    assert ledger.forget_charges("2026-11-03") == 0
+    assert ledger.forget_charges("2026-11-04") == 3
+
+
+def test_a_pause_ends_by_itself(ledger: SqlLedger, clock: Clock) -> None:
+    assert ledger.table_pause(TABLE) is None
+    for reason in ("first", "quota"):
+        ledger.pause_table(TABLE, clock.now + timedelta(seconds=600), reason)
+    assert ledger.table_pause(TABLE) == Pause(
+        until=clock.now + timedelta(seconds=600), reason="quota"
+    )
+    clock.pass_seconds(600)
+    assert ledger.table_pause(TABLE) is None
+
+
+def test_a_batch_stays_below_the_partitions_of_one_job(ledger: SqlLedger) -> None:
+    """Files that together touch more partitions than one job may are loaded in several."""
+    for number in range(3):
+        days = tuple(f"{year:04d}-01-01" for year in range(number * 1500, (number + 1) * 1500))
+        [file_id] = add(ledger, item(f"{number}.csv"))
+        prepared(ledger, file_id, partitions=days)
+    batch = ledger.open_batch("orders", TABLE, 1000, BIG)
+    assert batch is not None
+    assert [file.item.key for file in batch.files] == ["0.csv", "1.csv"]
