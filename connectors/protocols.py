@@ -5,14 +5,14 @@ All of them translate their vendor's exceptions into `schemas.errors` at their e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from schemas.batch import Batch, Committed, WriteMode
+from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
 from schemas.file import Event, File, Status
 from schemas.item import Item, Page
@@ -86,6 +86,46 @@ class PartitionCount:
     rows: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadCounts:
+    """A file's figures as its last load recorded them."""
+
+    outcome: str | None
+    read: int
+    loaded: int
+    rejected: int
+    dropped: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """What the warehouse holds and has recorded of one file, as of one moment.
+
+    `rows` are counted in the table itself; `loaded` and `removed` are summed over all loads;
+    `rejected_rows` are those of the `last` one, which is None for rows nobody has recorded.
+    """
+
+    file_id: str
+    feed: str | None
+    rows: int
+    loaded: int
+    removed: int
+    rejected_rows: int
+    partitions: frozenset[str]
+    last: LoadCounts | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundRow:
+    """A row of a table: its values by column, and its lineage."""
+
+    values: Mapping[str, object]
+    file_id: str
+    row: int
+    batch_id: str
+    loaded_at: datetime
+
+
 class Warehouse(Protocol):
     """Where the tables are."""
 
@@ -109,6 +149,16 @@ class Warehouse(Protocol):
         AttemptSpentError when that needs a new attempt number, and DataError naming the file
         when the warehouse refuses the data.
         """
+
+    def tallies(self, contract: Contract) -> Iterator[Tally]:
+        """The tallies of all files of the contract's table, by file id."""
+
+    def find_rows(self, contract: Contract, where: str, limit: int) -> Sequence[FoundRow]:
+        """Rows of the contract's table for which an SQL condition holds; raises DataError for what
+        is not one condition."""
+
+    def removals(self, batch_id: str) -> Sequence[Removal]:
+        """The rows that a batch took out of its table, by the file that had brought them."""
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first."""
@@ -261,6 +311,9 @@ class Ledger(Protocol):
 
     def table_pause(self, table: str) -> Pause | None:
         """The table's pause, unless it is over."""
+
+    def loaded(self, feed: str, after: str, most: int) -> Sequence[File]:
+        """The feed's files whose batch has committed and whose id is greater, by id."""
 
     def prune(self, before: datetime) -> int:
         """Forget timelines of files done before that time; how many events went."""

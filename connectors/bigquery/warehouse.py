@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
 from connectors.bigquery.apply import Planner
+from connectors.bigquery.audit import find_rows, tallies
 from connectors.bigquery.client import connect, rows
 from connectors.bigquery.commit import Committer
 from connectors.bigquery.config import BigQueryConfig
@@ -21,8 +22,8 @@ from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import files_json
 from connectors.crash import crash_point
 from connectors.objects import ObjectStorage
-from connectors.protocols import Change, PartitionCount, Storage
-from schemas.batch import Batch, Committed, WriteMode
+from connectors.protocols import Change, FoundRow, PartitionCount, Storage, Tally
+from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
 from schemas.errors import ContractError, DataError, RetryableError
 from schemas.limits import PARTITIONS_PER_JOB
@@ -101,6 +102,25 @@ class BigQueryWarehouse:
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
         return done
+
+    def tallies(self, contract: Contract) -> Iterator[Tally]:
+        """What the table holds, and what is recorded, of each of its files, by file id."""
+        table = self.table_id(contract)
+        with translated("count the rows of its files"):
+            yield from tallies(self._client, self._config, contract, table)
+
+    def find_rows(self, contract: Contract, where: str, limit: int) -> Sequence[FoundRow]:
+        """Rows for which the condition holds. Raises DataError for what is not one condition, or
+        is one that BigQuery refuses."""
+        table = self.table_id(contract)
+        with translated("find the rows"):
+            return find_rows(self._client, self._config, contract, table, where, limit)
+
+    def removals(self, batch_id: str) -> Sequence[Removal]:
+        """The rows that the batch took out, by the file that had brought them."""
+        with translated("look up a batch"):
+            done = Committer(self._client, self._config).outcome(batch_id)
+        return done.removals if done is not None else ()
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first, rows without one last.

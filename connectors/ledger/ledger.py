@@ -12,6 +12,7 @@ from connectors.ledger.contents import Contents
 from connectors.ledger.database import Database
 from connectors.ledger.feeds import Feeds
 from connectors.ledger.files import Files
+from connectors.ledger.history import History
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
 from connectors.ledger.schema import Schema
@@ -74,6 +75,9 @@ class SqlLedger:
         self.forget_charges = budget.forget_charges
         self.pause_table = budget.pause_table
         self.table_pause = budget.table_pause
+
+        history = History(database)
+        self.loaded = history.loaded
 
         batches = Batches(database)
         self.open_batch = batches.open_batch

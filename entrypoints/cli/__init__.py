@@ -19,6 +19,8 @@ COMMANDS = {
     "show": ("entrypoints.cli.files", "show", "One file: its timeline and rejected rows."),
     "retry": ("entrypoints.cli.files", "retry", "Send a file on its way again."),
     "resume": ("entrypoints.cli.files", "resume", "Let a stopped feed run again."),
+    "verify": ("entrypoints.cli.audit", "verify", "Count every file's rows in the warehouse."),
+    "explain": ("entrypoints.cli.audit", "explain", "Where a row in the warehouse comes from."),
     "plan": ("entrypoints.cli.tables", "plan", "What the warehouse lacks."),
     "apply": ("entrypoints.cli.tables", "apply", "Make the tables and the ledger."),
     "config": ("entrypoints.cli.setup", "config", "The effective configuration."),
