@@ -9,7 +9,7 @@ ARGS :=
 # The first of these that really is Python 3.13 is taken: a version manager's shim may not be.
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
-.PHONY: help setup demo chaos test test-fast lint types imports format clean
+.PHONY: help setup demo chaos test test-fast lint types imports audit format clean
 
 help:  ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ $(VENV)/.ready: uv.lock pyproject.toml
 demo: setup  ## watch sample files travel from a bucket and a mailbox into BigQuery tables
 	@$(BIN)/waybill demo $(ARGS)
 
-test: lint types imports  ## everything that CI checks: lint, types, import rules, tests with coverage
+test: lint types imports audit  ## everything that CI checks: lint, types, import rules, tests with coverage
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 test-fast: setup  ## only the tests that start no server
@@ -55,6 +55,16 @@ types: setup  ## mypy --strict
 
 imports: setup  ## the import rules
 	$(BIN)/lint-imports
+
+# Offline it says so and goes on; a known vulnerability of what production runs fails it.
+audit: setup  ## known vulnerabilities of what uv.lock names (skipped when the database is away)
+	@if $(BIN)/python -c 'import urllib.request as u; u.urlopen("https://pypi.org/pypi/pip/json", timeout=5)' 2>/dev/null; then \
+		list="$$(mktemp)"; trap 'rm -f "$$list"' EXIT; \
+		$(BIN)/uv export --frozen --quiet --no-emit-project --no-default-groups --output-file "$$list" >/dev/null \
+			&& $(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off --requirement "$$list"; \
+	else \
+		echo "pip-audit skipped: its database does not answer"; \
+	fi
 
 format: setup  ## let ruff tidy the code
 	$(BIN)/ruff check --fix .

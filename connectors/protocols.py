@@ -36,6 +36,9 @@ class Source(Protocol):
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """Leave the answer where the sender looks, then mark the original. Safe to repeat."""
 
+    def forget(self, item: Item) -> int:
+        """Remove the answer that was left for an item, not the item; how many documents went."""
+
     def check(self) -> str:
         """Connect and say in a few words what answered; raises what a listing would raise."""
 
@@ -156,6 +159,12 @@ class Warehouse(Protocol):
     def find_rows(self, contract: Contract, where: str, limit: int) -> Sequence[FoundRow]:
         """Rows of the contract's table for which an SQL condition holds; raises DataError for what
         is not one condition."""
+
+    def leftovers(self) -> Mapping[str, str]:
+        """Staging tables and staged uploads that there are, each with its batch's id."""
+
+    def remove_leftover(self, name: str) -> None:
+        """Remove one of them; quiet if it is gone."""
 
     def removals(self, batch_id: str) -> Sequence[Removal]:
         """The rows that a batch took out of its table, by the file that had brought them."""
@@ -315,8 +324,38 @@ class Ledger(Protocol):
     def loaded(self, feed: str, after: str, most: int) -> Sequence[File]:
         """The feed's files whose batch has committed and whose id is greater, by id."""
 
-    def prune(self, before: datetime) -> int:
-        """Forget timelines of files done before that time; how many events went."""
+    def done_before(
+        self, before: datetime, after: tuple[datetime, str] | None, most: int
+    ) -> Sequence[File]:
+        """Files done before that time and after a mark (time and file id), oldest first."""
+
+    def cleaned_to(self, kind: str) -> tuple[datetime, str] | None:
+        """The mark up to which files of that kind are cleaned."""
+
+    def set_cleaned(self, kind: str, file: File) -> None:
+        """Move the mark past a file."""
+
+    def landing_needed(self, key: str, before: datetime) -> bool:
+        """Whether a file refers to those landed bytes that is not done, or was done later."""
+
+    def landing_shared(self, key: str, file_id: str) -> bool:
+        """Whether another file refers to those landed bytes, or somebody has locked them."""
+
+    def forget_landing(self, key: str, before: datetime) -> bool:
+        """Forget every reference to those landed bytes; False while they are needed."""
+
+    def forget_rejects(self, file: File) -> bool:
+        """Forget where the file's rejected rows are; False if it has moved on meanwhile."""
+
+    def forget_files(self, file_ids: Sequence[str]) -> int:
+        """Forget files that are done, with their timelines; how many."""
+
+    def open_batches(self) -> Sequence[str]:
+        """The ids of all open batches."""
+
+    def prune(self, before: datetime, most: int = 10_000, *, dry_run: bool = False) -> int:
+        """Forget timelines of files done before that time, at most so many events; how many went.
+        With `dry_run`, how many would go in all."""
 
 
 class Notifier(Protocol):

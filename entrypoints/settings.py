@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    FilePath,
     SecretStr,
     ValidationError,
     field_serializer,
@@ -100,8 +102,22 @@ class Broker(BaseModel):
 
     url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """A `redis://` or, with TLS, `rediss://` address."""
+    ca_file: FilePath | None = None
+    """Certificates to trust instead of the usual ones (PEM). A `rediss://` server's certificate and
+    host name are always verified."""
     visibility_seconds: int = Field(default=300, gt=0)
     """After how long a task that its worker never finished is given to another."""
+
+    @property
+    def tls(self) -> dict[str, Any] | None:
+        """How redis-py verifies the server; None without TLS. Kombu would not verify it at all."""
+        if not self.url.get_secret_value().startswith("rediss://"):
+            return None
+        verified: dict[str, Any] = {
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+            "ssl_check_hostname": True,
+        }
+        return verified | ({"ssl_ca_certs": str(self.ca_file)} if self.ca_file else {})
 
     @model_validator(mode="before")
     @classmethod

@@ -76,10 +76,7 @@ def explain(runtime: Runtime, contract: Contract, where: str, limit: int) -> lis
     table = runtime.warehouse.table_id(contract)
     explained = []
     for row in rows:
-        file, (raw, missing, member_name) = (
-            _known(runtime, row.file_id),
-            texts[row.file_id, row.row],
-        )
+        raw, missing, member_name = texts[row.file_id, row.row]
         place = Place.of(row.row)
         explained.append(
             Explained(

@@ -17,6 +17,7 @@ from pipelines.feed import Feed
 from pipelines.land import Landed, landed
 from pipelines.parse import Chunk, parsed
 from pipelines.reasons import Reasons
+from pipelines.retention import keeping
 from pipelines.runtime import Runtime, Work
 from pipelines.stage import RejectsWriter, RowsWriter
 from pipelines.transform import LINE, to_frame, transform_rows
@@ -62,7 +63,8 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
                 message=done.reason,
             )
             check()
-            runtime.ledger.advance(done, event)
+            with keeping(runtime, done, Path(folder) / "raw"):
+                runtime.ledger.advance(done, event)
             prepared = True
             crash_point("prepare.advanced")
     if prepared and runtime.ledger.request_load(file.feed):

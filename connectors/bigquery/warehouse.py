@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from google.cloud import bigquery
@@ -45,6 +45,10 @@ class BigQueryWarehouse:
     def _bucket(self) -> Storage | None:
         found = self._config.staging_bucket
         return ObjectStorage(found) if found is not None else None
+
+    @property
+    def _loader(self) -> Loader:
+        return Loader(self._client, self._config, self._storage, self._bucket)
 
     def check(self) -> str:
         """Run a trivial query, try the staging bucket, and say where."""
@@ -89,7 +93,7 @@ class BigQueryWarehouse:
         DataError when BigQuery refuses the data, and FatalError when a table is missing.
         """
         _refuse_impossible(batch, contract, mode)
-        loader = Loader(self._client, self._config, self._storage, self._bucket)
+        loader = self._loader
         committer = Committer(self._client, self._config)
         with translated(f"load batch {batch.batch_id}"):
             done = committer.outcome(batch.batch_id)
@@ -115,6 +119,16 @@ class BigQueryWarehouse:
         table = self.table_id(contract)
         with translated("find the rows"):
             return find_rows(self._client, self._config, contract, table, where, limit)
+
+    def leftovers(self) -> Mapping[str, str]:
+        """Staging tables and staged uploads that there are, each with its batch's id."""
+        with translated("list its staging tables"):
+            return self._loader.leftovers()
+
+    def remove_leftover(self, name: str) -> None:
+        """Remove one of them; quiet if it is gone."""
+        with translated("remove a staging table"):
+            self._loader.remove(name)
 
     def removals(self, batch_id: str) -> Sequence[Removal]:
         """The rows that the batch took out, by the file that had brought them."""

@@ -78,6 +78,15 @@ class SqlLedger:
 
         history = History(database)
         self.loaded = history.loaded
+        self.done_before = history.done_before
+        self.cleaned_to = history.cleaned_to
+        self.set_cleaned = history.set_cleaned
+        self.landing_needed = history.landing_needed
+        self.landing_shared = history.landing_shared
+        self.forget_landing = history.forget_landing
+        self.forget_rejects = history.forget_rejects
+        self.forget_files = history.forget_files
+        self.open_batches = history.open_batches
 
         batches = Batches(database)
         self.open_batch = batches.open_batch

@@ -21,6 +21,7 @@ COMMANDS = {
     "resume": ("entrypoints.cli.files", "resume", "Let a stopped feed run again."),
     "verify": ("entrypoints.cli.audit", "verify", "Count every file's rows in the warehouse."),
     "explain": ("entrypoints.cli.audit", "explain", "Where a row in the warehouse comes from."),
+    "clean": ("entrypoints.cli.audit", "clean", "Remove what is older than `retention` says."),
     "plan": ("entrypoints.cli.tables", "plan", "What the warehouse lacks."),
     "apply": ("entrypoints.cli.tables", "apply", "Make the tables and the ledger."),
     "config": ("entrypoints.cli.setup", "config", "The effective configuration."),

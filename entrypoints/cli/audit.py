@@ -1,4 +1,4 @@
-"""Commands that check and explain: verify, explain."""
+"""Commands that look back: verify, explain, clean."""
 
 from __future__ import annotations
 
@@ -108,6 +108,39 @@ def explain(config: Path, table: str, where: str, limit: int, as_json: bool) -> 
     if not found:
         click.echo("no row meets that condition", err=True)
         raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@_json
+@click.pass_obj
+def clean(config: Path, dry_run: bool, as_json: bool) -> None:
+    """Remove what is older than `retention` says; never what is still needed.
+
+    The service does the same by itself, every hour.
+    """
+    from collections import Counter
+
+    from entrypoints.cli.screen import console, plain_table, print_json, progress
+    from pipelines.retention import clean as clean_step
+
+    runtime = _runtime(config)
+    counts: Counter[str] = Counter()
+    with progress() as bar:
+        task = bar.add_task("cleaning", total=None)
+        more = True
+        while more:
+            done = clean_step(runtime, dry_run=dry_run)
+            counts.update({each.kind: each.count for each in done})
+            bar.update(task, completed=counts.total())
+            more = any(each.more for each in done)
+    if as_json:
+        print_json(dict(counts))
+        return
+    table = plain_table("KIND", "WOULD GO" if dry_run else "GONE", numbers=("WOULD GO", "GONE"))
+    for kind, count in counts.items():
+        table.add_row(kind, f"{count:,}")
+    console().print(table)
 
 
 def _print(row: Explained) -> None:
