@@ -141,8 +141,8 @@ def keeping(runtime: Runtime, file: File, raw: Path) -> Iterator[None]:
     there: put again from the local copy if a cleaning has just taken them.
 
     Where no other file refers to the bytes and nobody has locked them, no cleaning can be taking
-    them, nor begin to: then no lock is needed. Raises RetryableError when a cleaning does not let go
-    of them.
+    them, nor begin to: then no lock is needed. Raises RetryableError when a cleaning does not let
+    go of them.
     """
     key = file.landing_key
     if key is None:
