@@ -47,10 +47,9 @@ def tls_front(folder: Path, target: int, host: str = "localhost") -> Iterator[Fr
                 while block := await source.read(65536):
                     sink.write(block)
                     await sink.drain()
+                sink.close()
             except OSError:
                 pass
-            finally:
-                sink.close()
 
         await asyncio.gather(pipe(reader, far_writer), pipe(far_reader, writer))
 
@@ -61,6 +60,15 @@ def tls_front(folder: Path, target: int, host: str = "localhost") -> Iterator[Fr
     try:
         yield Front(server.sockets[0].getsockname()[1], ca_file)
     finally:
-        loop.call_soon_threadsafe(server.close)
+
+        async def end() -> None:
+            server.close()
+            rest = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
+            for each in rest:
+                each.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
+        loop.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,14 +48,9 @@ def redis_front(redis_url: str, tmp_path: Path) -> Iterator[Front]:
 def _ping(broker: Broker) -> None:
     """What the worker's connection does first, with the options that the service gives Celery."""
 
-    class Rest:
-        """The settings that have no say in this."""
-
-        def __getattr__(self, name: str) -> Any:
-            return 1
-
-    settings: Any = Rest()
-    settings.broker = broker
+    settings: Any = SimpleNamespace(
+        broker=broker, concurrency=1, folders=SimpleNamespace(work=Path("work"))
+    )
     options = _options(settings)
     app = Celery("test", broker=broker.url.get_secret_value(), set_as_current=False)
     app.conf.broker_use_ssl = options["broker_use_ssl"]
@@ -125,22 +121,29 @@ def test_an_imap_server_nobody_vouches_for_is_refused(
         assert source(ca_file=str(front.ca_file)).check()
 
 
-@pytest.mark.parametrize("tls", ["tls", "starttls"])
-def test_an_smtp_server_nobody_vouches_for_is_refused(tls: str, tmp_path: Path) -> None:
+def _smtp_verifies(port: int, tls: str, ca_file: Path) -> None:
+    config = SmtpConfig(host="localhost", port=port, tls=tls, sender="r@example.com")  # type: ignore[arg-type]
+    with pytest.raises(WaybillError, match="not trusted"):
+        SmtpNotifier(config).check()
+    assert SmtpNotifier(config.model_copy(update={"ca_file": str(ca_file)})).check()
+
+
+def test_an_smtp_server_nobody_vouches_for_is_refused(
+    mail_endpoint: MailEndpoint, tmp_path: Path
+) -> None:
+    with tls_front(tmp_path, mail_endpoint.smtp_port) as front:
+        _smtp_verifies(front.port, "tls", front.ca_file)
+
+
+def test_the_same_after_starttls(tmp_path: Path) -> None:
     ca, ca_file = authority(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert("localhost").configure_cert(context)
     [port] = free_ports(1)
-    way = {"ssl_context": context} if tls == "tls" else {"tls_context": context}
-    server = Controller(Sink(), hostname="127.0.0.1", port=port, **way)
-    # Its own way of waiting for itself speaks no TLS.
-    server._trigger_server = lambda: None  # type: ignore[method-assign]
+    server = Controller(Sink(), hostname="127.0.0.1", port=port, tls_context=context)
     server.start()
     try:
-        config = SmtpConfig(host="localhost", port=port, tls=tls, sender="r@example.com")  # type: ignore[arg-type]
-        with pytest.raises(WaybillError, match="not trusted"):
-            SmtpNotifier(config).check()
-        assert SmtpNotifier(config.model_copy(update={"ca_file": str(ca_file)})).check()
+        _smtp_verifies(port, "starttls", ca_file)
     finally:
         server.stop()
 
