@@ -663,3 +663,47 @@ def test_a_batch_stays_below_the_partitions_of_one_job(ledger: SqlLedger) -> Non
     batch = ledger.open_batch("orders", TABLE, 1000, BIG)
     assert batch is not None
     assert [file.item.key for file in batch.files] == ["0.csv", "1.csv"]
+
+
+def test_history_is_walked_in_order_and_forgotten_with_care(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    sha = "ab" * 32
+    ids = []
+    for number in range(5):
+        [file_id] = add(ledger, item(f"{number}.csv"))
+        done(ledger, file_id, landing_key=f"landing/{number // 2}", sha256=sha, rejects_key="r")
+        ids.append(file_id)
+        clock.pass_seconds(10)
+    [waiting] = add(ledger, item("waiting.csv"))
+    prepared(ledger, waiting, landing_key="landing/1")
+    assert [file.file_id for file in ledger.loaded("orders", "", 10)] == sorted(ids)
+    first = ledger.done_before(START + timedelta(seconds=35), None, 3)
+    assert [file.file_id for file in first] == ids[:3]
+    assert ledger.cleaned_to("landing") is None
+    for file in first:
+        ledger.set_cleaned("landing", file)
+    mark = ledger.cleaned_to("landing")
+    assert mark == (first[-1].done_at, ids[2])
+    rest = ledger.done_before(START + timedelta(seconds=35), mark, 3)
+    assert [file.file_id for file in rest] == [ids[3]]
+
+    assert not ledger.forget_landing("landing/0", START + timedelta(seconds=10))
+    assert ledger.landing_needed("landing/1", START + timedelta(days=9))
+    assert ledger.forget_landing("landing/0", START + timedelta(seconds=11))
+    assert ledger.get(ids[0]).landing_key is None
+    assert ledger.landing_shared("landing/1", waiting)
+    assert not ledger.landing_shared("landing/2", ids[4])
+    assert ledger.lock_table("landing/2", "cleaner", 60)
+    assert ledger.landing_shared("landing/2", ids[4])
+
+    assert ledger.forget_rejects(ledger.get(ids[0]))
+    assert not ledger.forget_rejects(replace(ledger.get(ids[1]), attempt=99))
+    assert ledger.forget_files([ids[0], ids[1], waiting]) == 2
+    assert ledger.get(waiting).status is Status.PREPARED
+    with pytest.raises(KeyError):
+        ledger.get(ids[0])
+    assert ledger.open_batches() == []
+    assert [opened(ledger).batch_id] == list(ledger.open_batches())
+    assert ledger.prune(clock.now + timedelta(days=1), 3, dry_run=True) > 3
+    assert ledger.prune(clock.now + timedelta(days=1), 3) == 3
