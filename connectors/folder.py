@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from connectors.match import compile_match, is_ours
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
 from schemas.item import Item, Page
-from schemas.receipt import Answer, Document
+from schemas.receipt import DOCUMENTS, Answer, Document
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,17 @@ class FolderSource:
                     raise ItemChangedError(f"{item.key} leads out of the folder now")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _write(document, target)
+
+    def forget(self, item: Item) -> int:
+        """Remove the item's receipts; how many there were."""
+        gone = 0
+        with self._translating():
+            for suffix in DOCUMENTS:
+                target = _below(self._receipts, f"{item.key}{suffix}")
+                if target.parent.resolve().is_relative_to(self._receipts) and target.is_file():
+                    target.unlink(missing_ok=True)
+                    gone += 1
+        return gone
 
     def check(self) -> str:
         """Look into the folder and name it."""

@@ -157,6 +157,10 @@ class MailboxSource:
             if self._config.move_to:
                 client.move([int(uid)], self._config.move_to)
 
+    def forget(self, item: Item) -> int:
+        """Nothing: replies are in their readers' mailboxes."""
+        return 0
+
     def check(self) -> str:
         """Log in, open the folder and count its messages."""
         with self._selected(readonly=True) as (client, _):

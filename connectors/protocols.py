@@ -12,11 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from schemas.batch import Batch, Committed, WriteMode
+from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
 from schemas.drift import Drift, DriftStatus, Finding, Profile, Profiles, Sighting
 from schemas.file import Event, File, Status
 from schemas.item import Item, Page
+from schemas.quota import Charge, Pause, Spent
 from schemas.receipt import Answer, Message
 
 
@@ -35,6 +36,9 @@ class Source(Protocol):
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """Leave the answer where the sender looks, then mark the original. Safe to repeat."""
+
+    def forget(self, item: Item) -> int:
+        """Remove the answer that was left for an item, not the item; how many documents went."""
 
     def check(self) -> str:
         """Connect and say in a few words what answered; raises what a listing would raise."""
@@ -86,6 +90,46 @@ class PartitionCount:
     rows: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadCounts:
+    """A file's figures as its last load recorded them."""
+
+    outcome: str | None
+    read: int
+    loaded: int
+    rejected: int
+    dropped: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """What the warehouse holds and has recorded of one file, as of one moment.
+
+    `rows` are counted in the table itself; `loaded` and `removed` are summed over all loads;
+    `rejected_rows` are those of the `last` one, which is None for rows nobody has recorded.
+    """
+
+    file_id: str
+    feed: str | None
+    rows: int
+    loaded: int
+    removed: int
+    rejected_rows: int
+    partitions: frozenset[str]
+    last: LoadCounts | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundRow:
+    """A row of a table: its values by column, and its lineage."""
+
+    values: Mapping[str, object]
+    file_id: str
+    row: int
+    batch_id: str
+    loaded_at: datetime
+
+
 class Warehouse(Protocol):
     """Where the tables are."""
 
@@ -115,6 +159,22 @@ class Warehouse(Protocol):
 
     def standing(self, table: str, files: Collection[str]) -> Mapping[str, int]:
         """How many rows of each file the table holds, by Waybill's own records."""
+
+    def tallies(self, contract: Contract) -> Iterator[Tally]:
+        """The tallies of all files of the contract's table, by file id."""
+
+    def find_rows(self, contract: Contract, where: str, limit: int) -> Sequence[FoundRow]:
+        """Rows of the contract's table for which an SQL condition holds; raises DataError for what
+        is not one condition."""
+
+    def leftovers(self) -> Mapping[str, str]:
+        """Staging tables and staged uploads that there are, each with its batch's id."""
+
+    def remove_leftover(self, name: str) -> None:
+        """Remove one of them; quiet if it is gone."""
+
+    def removals(self, batch_id: str) -> Sequence[Removal]:
+        """The rows that a batch took out of its table, by the file that had brought them."""
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first."""
@@ -161,7 +221,7 @@ class Ledger(Protocol):
         """
 
     def waiting(self, feed: str) -> int:
-        """How many files of the feed are discovered but not yet prepared."""
+        """How many files of the feed are discovered or prepared but in no batch yet."""
 
     def due(self, status: Status, limit: int) -> Sequence[str]:
         """File ids in that status that nobody holds and whose pause is over, oldest first.
@@ -306,8 +366,59 @@ class Ledger(Protocol):
         and all their rows count as rejected.
         """
 
-    def prune(self, before: datetime) -> int:
-        """Forget timelines of files done before that time; how many events went."""
+    def charge(self, charge: Charge) -> None:
+        """Write down what an attempt at a batch may use of the day's quotas. Safe to repeat."""
+
+    def charged(self, job: str) -> bool:
+        """Whether that job has been charged."""
+
+    def spent(self, table: str, day: str) -> Spent:
+        """What was charged that quota day, to the table and in all."""
+
+    def forget_charges(self, before: str) -> int:
+        """Forget the charges of earlier days; how many."""
+
+    def pause_table(self, table: str, until: datetime, reason: str) -> None:
+        """Let the table's loads wait until then."""
+
+    def table_pause(self, table: str) -> Pause | None:
+        """The table's pause, unless it is over."""
+
+    def loaded(self, feed: str, after: str, most: int) -> Sequence[File]:
+        """The feed's files whose batch has committed and whose id is greater, by id."""
+
+    def done_before(
+        self, before: datetime, after: tuple[datetime, str] | None, most: int
+    ) -> Sequence[File]:
+        """Files done before that time and after a mark (time and file id), oldest first."""
+
+    def cleaned_to(self, kind: str) -> tuple[datetime, str] | None:
+        """The mark up to which files of that kind are cleaned."""
+
+    def set_cleaned(self, kind: str, file: File) -> None:
+        """Move the mark past a file."""
+
+    def landing_needed(self, key: str, before: datetime) -> bool:
+        """Whether a file refers to those landed bytes that is not done, or was done later."""
+
+    def landing_shared(self, key: str, file_id: str) -> bool:
+        """Whether another file refers to those landed bytes, or somebody has locked them."""
+
+    def forget_landing(self, key: str, before: datetime) -> bool:
+        """Forget every reference to those landed bytes; False while they are needed."""
+
+    def forget_rejects(self, file: File) -> bool:
+        """Forget where the file's rejected rows are; False if it has moved on meanwhile."""
+
+    def forget_files(self, file_ids: Sequence[str]) -> int:
+        """Forget files that are done, with their timelines; how many."""
+
+    def open_batches(self) -> Sequence[str]:
+        """The ids of all open batches."""
+
+    def prune(self, before: datetime, most: int = 10_000, *, dry_run: bool = False) -> int:
+        """Forget timelines of files done before that time, at most so many events; how many went.
+        With `dry_run`, how many would go in all."""
 
 
 class Notifier(Protocol):

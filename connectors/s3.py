@@ -16,7 +16,7 @@ from connectors.match import compile_match, is_ours, static_prefix
 from connectors.s3_client import GONE, S3Config, new_client, translated, translating
 from schemas.errors import ConfigError
 from schemas.item import Item, Page
-from schemas.receipt import Answer
+from schemas.receipt import DOCUMENTS, Answer
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -106,6 +106,23 @@ class S3Source:
                     )
             if self._config.move_to:
                 self._move(item, f"{self._config.move_to}{item.key}")
+
+    def forget(self, item: Item) -> int:
+        """Remove the item's receipts; how many there were."""
+        folder = self._config.receipts_prefix or ""
+        gone = 0
+        with translating(self._config.bucket):
+            for suffix in DOCUMENTS:
+                key = f"{folder}{item.key}{suffix}"
+                try:
+                    self._client.head_object(Bucket=self._config.bucket, Key=key)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] in GONE:
+                        continue
+                    raise
+                self._client.delete_object(Bucket=self._config.bucket, Key=key)
+                gone += 1
+        return gone
 
     def _move(self, item: Item, target: str) -> None:
         """Copy and remove that one version; quiet if it is not the latest any more."""

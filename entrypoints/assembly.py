@@ -37,6 +37,8 @@ def build_runtime(settings: Settings) -> Runtime:
         warehouse=_connector(settings.warehouse, storage),
         notifier=_connector(settings.mail) if settings.mail is not None else None,
         limits=settings.limits,
+        quotas=settings.quotas,
+        retention=settings.retention,
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         work_folder=Path(settings.folders.work),
         now=lambda: datetime.now(UTC),

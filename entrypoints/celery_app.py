@@ -24,6 +24,7 @@ from kombu import Queue
 from entrypoints.assembly import build_runtime
 from entrypoints.settings import Settings, read_settings
 from pipelines.recover import recover
+from pipelines.retention import clean
 from pipelines.run import STEPS
 from pipelines.runtime import Runtime, Work
 from pipelines.schedule import Cron, Every
@@ -32,7 +33,7 @@ from schemas.errors import WaybillError
 
 log = logging.getLogger(__name__)
 
-QUEUES = (*STEPS, "recover")
+QUEUES = (*STEPS, "recover", "clean")
 
 
 class Waybill:
@@ -60,6 +61,7 @@ def make_app(config: Path) -> Celery:
     for step in STEPS:
         _add_step(app, waybill, step)
     _add_recover(app, waybill)
+    _add_clean(app, waybill)
     worker_init.connect(_warm_up, weak=False)
     beat_init.connect(partial(_look_at_once, app), weak=False)
     worker_process_init.connect(_quiet_children, weak=False)
@@ -86,6 +88,7 @@ def _options(settings: Settings) -> dict[str, Any]:
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
         },
+        "broker_use_ssl": settings.broker.tls,
         "beat_schedule_filename": str(settings.folders.work / "beat-schedule"),
         "enable_utc": True,
         "timezone": "UTC",
@@ -93,7 +96,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
-    """One entry a feed, and one for recover."""
+    """One entry a feed, one for recover and one for clean."""
     entries: dict[str, Any] = {
         f"discover {feed.name}": {
             "task": "waybill.discover",
@@ -107,6 +110,11 @@ def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
         "task": "waybill.recover",
         "schedule": runtime.limits.recover_seconds,
         "options": {"queue": "recover", "expires": 60},
+    }
+    entries["clean"] = {
+        "task": "waybill.clean",
+        "schedule": runtime.retention.clean_seconds,
+        "options": {"queue": "clean", "expires": 600},
     }
     return entries
 
@@ -157,6 +165,18 @@ def _add_recover(app: Celery, waybill: Waybill) -> None:
             idle = {step for step in STEPS if queued(app, step) == 0}
             # A step whose queue is not empty is behind, not forgotten: its files are in the queue.
             enqueue(app, runtime, (each for each in work if each.step in idle))
+
+
+def _add_clean(app: Celery, waybill: Waybill) -> None:
+    @app.task(name="waybill.clean")
+    def run_clean() -> None:
+        with _told("clean"):
+            cleaned = clean(waybill.runtime)
+            for each in cleaned:
+                if each.count:
+                    log.info("cleaned %d %s", each.count, each.kind)
+            if any(each.more for each in cleaned):
+                app.send_task("waybill.clean", queue="clean", expires=600)
 
 
 class _told:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    FilePath,
     SecretStr,
     ValidationError,
     field_serializer,
@@ -25,12 +27,14 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from connectors.registry import Kind, config_class
 from schemas.errors import ConfigError
-from schemas.limits import Limits
+from schemas.limits import Limits, Quotas, Retention
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_LARGEST = 1024 * 1024
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+(@)")
 
 
@@ -100,8 +104,22 @@ class Broker(BaseModel):
 
     url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """A `redis://` or, with TLS, `rediss://` address."""
+    ca_file: FilePath | None = None
+    """Certificates to trust instead of the usual ones (PEM). A `rediss://` server's certificate and
+    host name are always verified."""
     visibility_seconds: int = Field(default=300, gt=0)
     """After how long a task that its worker never finished is given to another."""
+
+    @property
+    def tls(self) -> dict[str, Any] | None:
+        """How redis-py verifies the server; None without TLS. Kombu would not verify it at all."""
+        if not self.url.get_secret_value().startswith("rediss://"):
+            return None
+        verified: dict[str, Any] = {
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+            "ssl_check_hostname": True,
+        }
+        return verified | ({"ssl_ca_certs": str(self.ca_file)} if self.ca_file else {})
 
     @model_validator(mode="before")
     @classmethod
@@ -146,6 +164,8 @@ class Settings(BaseSettings):
     mail: NotifierPart | None = None
     sources: dict[str, SourcePart]
     limits: Limits = Limits()
+    quotas: Quotas = Quotas()
+    retention: Retention = Retention()
     folders: Folders = Folders()
     alerts: Alerts = Alerts()
     concurrency: int = Field(default=2, gt=0)
@@ -209,9 +229,18 @@ class _ConfigFile:
     def tree(self) -> Any:
         """The file's mapping, as ruamel reads it (with positions)."""
         try:
-            tree = YAML(typ="rt").load(self.path.read_text(encoding="utf-8"))
+            text = self.path.read_text(encoding="utf-8")
+            if len(text) > _LARGEST:
+                raise ConfigError(f"{self.path} is larger than a configuration ever is (1 MB)")
+            for event in YAML(typ="rt").parse(text):
+                if isinstance(event, AliasEvent):
+                    line = event.start_mark.line + 1
+                    raise ConfigError(f"{self.path}:{line}: YAML aliases are not read here")
+            tree = YAML(typ="rt").load(text)
         except (YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{self.path} is not YAML: {error}") from error
+        except RecursionError:
+            raise ConfigError(f"{self.path} is nested too deeply") from None
         if not isinstance(tree, Mapping):
             raise ConfigError(f"{self.path}: a mapping of keys is expected")
         return tree

@@ -6,13 +6,21 @@ import logging
 import time
 
 from connectors.crash import crash_point
+from pipelines import governor
+from pipelines.failure import stop_feed
 from pipelines.heartbeat import heartbeat
 from pipelines.runtime import Runtime, Work
 from pipelines.versions import settled
 from schemas.batch import Batch, BatchKind, Committed
 from schemas.contract import Contract
 from schemas.drift import added_by, extended
-from schemas.errors import AttemptSpentError, DataError, LeaseLostError
+from schemas.errors import (
+    AttemptSpentError,
+    DataError,
+    FatalError,
+    LeaseLostError,
+    ThrottledError,
+)
 from schemas.file import Event
 
 log = logging.getLogger(__name__)
@@ -23,7 +31,8 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
 
     Only one load at a time writes a table; a second one returns at once with nothing. A batch that
     an earlier, broken-off load left open is finished first. Raises RetryableError when the
-    warehouse is away: the batch stays open for the next load.
+    warehouse is away: the batch stays open for the next load. A FatalError stops the feed. While
+    the governor has no room, prepared files wait.
     """
     feed = runtime.feeds[feed_name]
     contract = runtime.contract_of(feed)
@@ -40,21 +49,62 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
     # What was staged by another text of the contract may not fit the table any more.
     stale = runtime.ledger.prepare_again(feed_name, contract.version)
     work += [Work("prepare", file_id) for file_id in stale]
+    search = _Search()
     try:
         with heartbeat(renew, seconds / 3) as check:
-            most = runtime.limits.batch_files
-            while batch := runtime.ledger.open_batch(
-                feed_name, table, most, runtime.limits.batch_bytes
-            ):
+            while batch := _next(runtime, feed_name, table, search):
                 check()
                 crash_point("load.opened")
                 try:
                     work += _load(runtime, batch, contract)
+                    search.loaded(batch)
                 except DataError as error:
-                    most = _isolate(runtime, batch, error)
+                    _set_aside(runtime, batch, error)
+                    search.refused(batch)
+    except ThrottledError as error:
+        governor.pause(runtime, table, error)
+        raise
+    except FatalError as error:
+        stop_feed(runtime, feed_name, error)
+        raise
     finally:
         runtime.ledger.unlock_table(table, runtime.owner)
     return work
+
+
+def _next(runtime: Runtime, feed: str, table: str, search: _Search) -> Batch | None:
+    """The batch to load now: one that is open, or a new one as large as there is room for."""
+    room = governor.room(runtime, table)
+    waits = room.pause is not None and not (room.scarce and search.suspects)
+    if waits and room.pause is not None and feed in runtime.ledger.feeds_to_load():
+        governor.log_pause(table, room.pause)
+    if room.closed:
+        return None
+    most = 0 if waits else search.most(room.files)
+    return runtime.ledger.open_batch(feed, table, most, runtime.limits.batch_bytes)
+
+
+class _Search:
+    """Finds the file for which a batch was refused, in as many loads as halving takes.
+
+    `suspects` counts the oldest prepared files among which it is. A file that arrives between them
+    meanwhile costs a load more, no harm.
+    """
+
+    def __init__(self) -> None:
+        self.suspects = 0
+
+    def most(self, otherwise: int) -> int:
+        """How many files the next batch may have."""
+        return max(1, self.suspects // 2) if self.suspects else otherwise
+
+    def refused(self, batch: Batch) -> None:
+        """One of these files is bad; a file alone is found, and the others are trusted again."""
+        self.suspects = len(batch.files) if len(batch.files) > 1 else 0
+
+    def loaded(self, batch: Batch) -> None:
+        """None of these files is."""
+        self.suspects = max(0, self.suspects - len(batch.files))
 
 
 def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
@@ -64,10 +114,13 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     batch = settled(runtime, batch)
     contract = _with_added(runtime, batch, contract)
     try:
+        governor.charge(runtime, batch)
         committed = runtime.warehouse.load(batch, contract, feed.mode)
     except AttemptSpentError as error:
         log.warning("batch %s: %s", batch.batch_id, error.message)
-        committed = runtime.warehouse.load(runtime.ledger.next_attempt(batch), contract, feed.mode)
+        batch = runtime.ledger.next_attempt(batch)
+        governor.charge(runtime, batch)
+        committed = runtime.warehouse.load(batch, contract, feed.mode)
     crash_point("load.committed")
     runtime.ledger.commit_batch(
         batch, committed, _events(runtime, batch, committed, time.monotonic() - started)
@@ -130,9 +183,9 @@ def _members(runtime: Runtime, batch: Batch, seconds: float, message: str) -> li
     ]
 
 
-def _isolate(runtime: Runtime, batch: Batch, error: DataError) -> int:
-    """After the warehouse refused a batch's data: one file alone is quarantined; several are
-    batched again one by one, so that the good ones load. Returns the new batch size."""
+def _set_aside(runtime: Runtime, batch: Batch, error: DataError) -> None:
+    """After the warehouse refused a batch's data: one file alone is quarantined; several go back to
+    be batched anew, in halves."""
     log.warning("batch %s refused: %s", batch.batch_id, error.message)
     alone = len(batch.files) == 1
     events = [
@@ -146,4 +199,3 @@ def _isolate(runtime: Runtime, batch: Batch, error: DataError) -> int:
         for file in batch.files
     ]
     runtime.ledger.abandon_batch(batch, events, refusal=error.message if alone else None)
-    return 1

@@ -22,6 +22,7 @@ from pipelines.failure import held
 from pipelines.feed import Feed
 from pipelines.land import Landed, landed
 from pipelines.parse import Chunk, parsed
+from pipelines.retention import keeping
 from pipelines.runtime import Runtime, Work
 from pipelines.stage import RejectsWriter, RowsWriter
 from pipelines.whole import WholeFile, read_columns
@@ -77,7 +78,8 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
                 message=done.reason,
             )
             check()
-            runtime.ledger.advance(done, event)
+            with keeping(runtime, done, Path(folder) / "raw"):
+                runtime.ledger.advance(done, event)
             prepared = True
             crash_point("prepare.advanced")
     if prepared and runtime.ledger.request_load(file.feed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from connectors.protocols import Ledger, Notifier, Source, Storage, Warehouse
 from pipelines.feed import Feed
 from schemas.contract import Contract, View
-from schemas.limits import Limits
+from schemas.limits import Limits, Quotas, Retention
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +34,8 @@ class Runtime:
     now: Callable[[], datetime]
     alert_to: str | None = None
     templates: Path | None = None
+    quotas: Quotas = field(default_factory=Quotas)
+    retention: Retention = field(default_factory=Retention)
 
     def contract_of(self, feed: Feed) -> Contract:
         """The feed's contract."""

@@ -1,4 +1,4 @@
-"""Limits: how much, how long and how often. The defaults suit one small host."""
+"""Limits, quotas and retention: how much, how often, how long. The defaults suit a small host."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+Days = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+PARTITIONS_PER_JOB = 4000
+"""The most partitions that one BigQuery job may change; a fixed limit:
+https://cloud.google.com/bigquery/quotas#partitioned_tables"""
 
 
 class Limits(BaseModel):
@@ -32,7 +38,7 @@ class Limits(BaseModel):
     batch_seconds: Seconds = 2
     """How long a prepared file waits for others to share its load job."""
     queued_files: Count = 10_000
-    """Discover stops registering new files of a feed while this many wait."""
+    """Discover stops registering new files of a feed while this many are not loaded yet."""
     lease_seconds: Seconds = 60
     """A worker that has not renewed its lease for this long is taken to be dead."""
     attempts: Count = 5
@@ -41,7 +47,64 @@ class Limits(BaseModel):
     """The pause before the second attempt; it doubles with every further one."""
     recover_seconds: Seconds = 15
     """How often beat looks for work whose lease ran out."""
-    partitions: Count = 4000
+    partitions: Annotated[int, Field(gt=0, le=PARTITIONS_PER_JOB)] = PARTITIONS_PER_JOB
     """The most partitions one file may touch (BigQuery's own limit for one job)."""
     receipt_examples: Count = 5
     """How many examples of each broken rule a receipt shows."""
+
+
+class Quotas(BaseModel):
+    """What BigQuery allows a day, and how much of it is ours.
+
+    Where they bite: every attempt at a batch has staging tables of its own, each of which takes one
+    load job, so that BigQuery's 1,500 load jobs a table and day (failed ones count) cannot be
+    reached; the project's daily 100,000 can, and all its users share them. The transaction is DML,
+    which counts neither as a load job nor as a partition modification. Both are budgeted by target
+    table all the same: a busy feed must not eat the project's load jobs, nor rewrite the partitions
+    of its table all day long. Where a table needs more batches a day, raise its figures. Sources: https://cloud.google.com/bigquery/quotas
+    (load jobs, partitioned tables, tables),
+    https://cloud.google.com/bigquery/docs/optimize-load-jobs#table_operations_excluded_from_quota
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table_load_jobs: Count = 1500
+    """Load jobs for one table a day, those that fail included."""
+    project_load_jobs: Count = 100_000
+    """Load jobs of the project a day."""
+    partition_changes: Count = 30_000
+    """Partitions of one table that batches change a day, each counted once a batch."""
+    share: Share = 0.9
+    """The share of them that is ours; the rest is for others and for surprises."""
+    spread_from: Share = 0.5
+    """Once less than this share of a day's budget is left, batches are spread over what is left of
+    the day: larger and rarer."""
+    throttled_seconds: Seconds = 600
+    """How long a table's loads pause once BigQuery says `quotaExceeded`: Google asks for ten
+    minutes or longer, https://cloud.google.com/bigquery/docs/troubleshoot-quotas"""
+
+
+class Retention(BaseModel):
+    """For how long what is done with is kept; None means for ever. Nothing that is still needed is
+    removed, however old: a file not done, what it refers to, a rejected row not yet told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    landing_days: Days | None = 365
+    """Raw files, from when the last file with those bytes was done. Without them a file can be
+    neither replayed nor explained to the line, and is retried from its source."""
+    staged_days: Days | None = 7
+    """Staged rows, and what broken-off attempts left behind."""
+    rejects_days: Days | None = 90
+    """Rejected rows in storage, which `waybill show` reads; those in the warehouse stay."""
+    receipts_days: Days | None = None
+    """Receipts beside the drop. What was mailed is its reader's."""
+    timelines_days: Days | None = 180
+    """The steps of each file's way."""
+    files_days: Days | None = None
+    """The ledger's rows of files. A file that the source still lists keeps its own, and so do all
+    of a mailbox: without it the file would be new."""
+    clean_seconds: Seconds = 3600
+    """How often beat cleans."""
+    clean_files: Count = 1000
+    """How many files of each kind one step cleans."""

@@ -162,6 +162,8 @@ def _load(path: Path) -> Any:
         tree = yaml.load(text)
     except YAMLError as error:
         raise ContractError(f"{path} is not YAML: {error}") from error
+    except RecursionError:
+        raise ContractError(f"{path} is nested too deeply") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ContractError(f"{path} cannot be read: {error}") from error
     if not isinstance(tree, Mapping):

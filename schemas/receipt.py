@@ -70,6 +70,10 @@ class Receipt:
     language: str = "en"
 
 
+DOCUMENTS = (".receipt.json", ".receipt.txt", ".rejected.csv")
+"""What is appended to the name of an original to name the documents of its answer."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
     """One file of an answer, on local disk for as long as the answer is being given.

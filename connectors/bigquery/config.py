@@ -46,8 +46,9 @@ class BigQueryConfig(BaseModel):
     """When a staging table that was left behind expires."""
     job_timeout: Annotated[float, Field(gt=0)] = 600
     """Seconds after which a load job or a transaction is told to stop."""
-    maximum_bytes_billed: Annotated[int, Field(gt=0)] | None = None
-    """Any one query that would read more bytes fails."""
+    maximum_bytes_billed: Annotated[int, Field(gt=0)] | None = 1024**4
+    """Any one query that would read more bytes fails before it costs anything: 1 TiB, a few dollars
+    on demand. None sets no bound. https://cloud.google.com/bigquery/docs/best-practices-costs"""
 
     @property
     def keyless(self) -> bool:

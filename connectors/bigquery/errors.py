@@ -1,4 +1,9 @@
-"""What BigQuery's errors mean for us: https://cloud.google.com/bigquery/docs/error-messages."""
+"""What BigQuery's errors mean for us: https://cloud.google.com/bigquery/docs/error-messages.
+
+Google's client has already waited and tried again, ever longer up to `client.REQUEST_SECONDS`,
+where Google says that this helps: rate limits, 5xx, broken connections. What still comes through is
+tried again when `recover` next looks at the ledger; `quotaExceeded` after minutes.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +32,18 @@ STAGING_INCOMPLETE = "waybill: the staging table is not complete"
 """What the transaction raises when it does not find the rows that were staged."""
 
 _SERVER_ERROR = 500
-_THROTTLED = {"rateLimitExceeded", "quotaExceeded", "jobRateLimitExceeded"}
-_DENIED = {"accessDenied", "authError", "blocked", "required", "forbidden"}
-_RETRYABLE = {
+_DENIED = {
+    "accessDenied",
+    "authError",
+    "billingNotEnabled",
+    "blocked",
+    "forbidden",
+    "proxyAuthenticationRequired",
+    "required",
+}
+RATE_LIMITED = frozenset({"rateLimitExceeded", "jobRateLimitExceeded"})
+"""Limits that are over within seconds."""
+_RETRYABLE = RATE_LIMITED | {
     "backendError",
     "internalError",
     "jobBackendError",
@@ -41,6 +55,8 @@ _RETRYABLE = {
     "timeout",
     "conditionNotMet",
 }
+_TOO_MUCH = {"resourcesExceeded", "responseTooLarge"}
+"""Fewer files at once may do."""
 _CONFLICT = re.compile(
     r"concurrent update|transaction is aborted|could not serialize|failed to commit"
     r"|transaction conflict",
@@ -96,12 +112,16 @@ def meaning(reason: str, message: str, doing: str, code: int | None = None) -> W
     said = f"BigQuery did not {doing}: {_line(message)}"
     if STAGING_INCOMPLETE in message:
         return AttemptSpentError(f"{doing}: the staging table is gone or not complete")
-    if reason in _THROTTLED or code == requests.codes.too_many_requests:
+    if reason == "quotaExceeded":
         return ThrottledError(said)
     if reason in _DENIED or code == requests.codes.unauthorized:
         return AccessDeniedError(said, hint="check the service account's roles")
-    if reason in _RETRYABLE or (code or 0) >= _SERVER_ERROR:
+    if reason in _RETRYABLE or code == requests.codes.too_many_requests:
         return RetryableError(said)
+    if (code or 0) >= _SERVER_ERROR and code != requests.codes.not_implemented:
+        return RetryableError(said)
+    if reason in _TOO_MUCH:
+        return DataError(said)
     if _CONFLICT.search(message) or code in (
         requests.codes.conflict,
         requests.codes.request_timeout,
@@ -111,7 +131,10 @@ def meaning(reason: str, message: str, doing: str, code: int | None = None) -> W
     if reason == "notFound" or code == requests.codes.not_found:
         return FatalError(said, hint="run `waybill apply` to create what is missing")
     if reason == "bytesBilledLimitExceeded":
-        return FatalError(said, hint="raise warehouse.maximum_bytes_billed")
+        return FatalError(
+            said,
+            hint="touch fewer partitions at once, or raise warehouse.maximum_bytes_billed",
+        )
     if code == requests.codes.forbidden:
         return AccessDeniedError(said, hint="check the project's billing and permissions")
     if _DATA.search(message) and not _PROGRAM.search(message):

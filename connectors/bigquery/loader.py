@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from google.cloud import bigquery
 from connectors.bigquery import names
 from connectors.bigquery.client import REQUEST_SECONDS, RETRY, wait
 from connectors.bigquery.config import BigQueryConfig
-from connectors.bigquery.errors import meaning
+from connectors.bigquery.errors import RATE_LIMITED, meaning
 from connectors.bigquery.parquet import Part, concatenate
 from connectors.bigquery.tables import staging_fields
 from connectors.crash import crash_point
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _UPLOAD_TIMEOUT = (10.0, 120.0)
 _URIS = 10_000
+_OF_BATCH = re.compile(r"_(?P<batch>[0-9a-f]{16})_\d+(_rejects)?(\.parquet)?$")
 _REJECTS = [
     bigquery.SchemaField("member", "STRING"),
     bigquery.SchemaField("line", "INT64"),
@@ -118,6 +120,32 @@ class Loader:
                 )
             except (GoogleAPIError, OSError) as error:
                 log.warning("staging table %s is left to expire: %s", table, error)
+
+    def leftovers(self) -> dict[str, str]:
+        """The names of staging tables and of files in the staging bucket, with their batches."""
+        dataset = f"{self._config.project}.{self._config.staging_dataset}"
+        found = [
+            table.table_id
+            for table in self._client.list_tables(dataset, retry=RETRY, timeout=REQUEST_SECONDS)
+        ]
+        if self._bucket is not None:
+            found += [key for key in self._bucket.list("") if key.endswith(".parquet")]
+        matches = {name: _OF_BATCH.search(name) for name in found}
+        return {name: match["batch"] for name, match in matches.items() if match is not None}
+
+    def remove(self, name: str) -> None:
+        """Remove a staging table or a file in the staging bucket; quiet if it is gone."""
+        if name.endswith(".parquet"):
+            if self._bucket is not None:
+                self._bucket.delete(name)
+            return
+        names.table(self._config.project, self._config.staging_dataset, name)
+        self._client.delete_table(
+            f"{self._config.project}.{self._config.staging_dataset}.{name}",
+            not_found_ok=True,
+            retry=RETRY,
+            timeout=REQUEST_SECONDS,
+        )
 
     def _data(self, batch: Batch, contract: Contract) -> _Task | None:
         files = contenders(batch)
@@ -241,7 +269,8 @@ class Loader:
         if reason == "invalid":
             raise DataError(f"BigQuery refused {_named(batch)}: {message[:500]}")
         error = meaning(reason, message, f"load {_named(batch)}")
-        if fresh and type(error) is not RetryableError:
+        if fresh and (type(error) is not RetryableError or reason in RATE_LIMITED):
+            # Not to be tried again at once; the next load finds the job spent.
             raise error
         raise AttemptSpentError(f"the load job {job.job_id} has failed: {message[:500]}")
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.protocols import Storage
-from schemas.errors import FatalError
+from schemas.errors import DataError, FatalError
 
 _ROWS = 64 * 1024
 _BYTES = 32 * 1024 * 1024
@@ -29,7 +29,7 @@ def concatenate(storage: Storage, parts: Sequence[Part], schema: pa.Schema, targ
     """Write the rows of all parts, in order, to `target` in that schema; how many they were.
 
     A column `_etl_file` that a part lacks is filled with its file id, any other with nulls. Raises
-    FatalError when a part is gone or does not fit.
+    DataError when a part is gone or damaged, and FatalError when it does not fit the contract.
     """
     rows = 0
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
@@ -66,13 +66,13 @@ def _tables(
                 for batch in file.iter_batches(batch_size=_ROWS):
                     yield _fitted(pa.Table.from_batches([batch]), part, schema)
         except FileNotFoundError as error:
-            raise FatalError(
-                f"the staged file {part.key} is gone", hint=f"retry the file {part.file_id}"
+            raise DataError(
+                f"the staged file {part.key} is gone", hint=f"waybill retry {part.file_id}"
             ) from error
-        except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError) as error:
-            raise FatalError(
-                f"the staged file {part.key} does not fit its contract: {error}",
-                hint=f"retry the file {part.file_id}",
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(
+                f"the staged file {part.key} is damaged: {error}",
+                hint=f"waybill retry {part.file_id}",
             ) from error
         finally:
             scratch.unlink(missing_ok=True)
@@ -86,4 +86,10 @@ def _fitted(table: pa.Table, part: Part, schema: pa.Schema) -> pa.Table:
     for field in schema:
         if field.name not in table.column_names:
             table = table.append_column(field.name, pa.nulls(table.num_rows, field.type))
-    return table.select(schema.names).cast(schema)
+    try:
+        return table.select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError, ValueError) as error:
+        raise FatalError(
+            f"the staged file {part.key} does not fit its contract: {error}",
+            hint=f"waybill retry {part.file_id}",
+        ) from error

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
 from connectors.bigquery.apply import Planner
+from connectors.bigquery.audit import find_rows, tallies
 from connectors.bigquery.client import Parameter, connect, rows
 from connectors.bigquery.commit import Committer
 from connectors.bigquery.config import BigQueryConfig
@@ -21,12 +22,12 @@ from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import files_json
 from connectors.crash import crash_point
 from connectors.objects import ObjectStorage
-from connectors.protocols import Change, PartitionCount, Storage
-from schemas.batch import Batch, Committed, WriteMode
+from connectors.protocols import Change, FoundRow, PartitionCount, Storage, Tally
+from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
 from schemas.errors import ContractError, DataError, RetryableError
+from schemas.limits import PARTITIONS_PER_JOB
 
-_PARTITIONS_PER_JOB = 4000
 _REQUEST_BYTES = 8 * 1024 * 1024
 
 
@@ -44,6 +45,10 @@ class BigQueryWarehouse:
     def _bucket(self) -> Storage | None:
         found = self._config.staging_bucket
         return ObjectStorage(found) if found is not None else None
+
+    @property
+    def _loader(self) -> Loader:
+        return Loader(self._client, self._config, self._storage, self._bucket)
 
     def check(self) -> str:
         """Run a trivial query, try the staging bucket, and say where."""
@@ -88,7 +93,7 @@ class BigQueryWarehouse:
         DataError when BigQuery refuses the data, and FatalError when a table is missing.
         """
         _refuse_impossible(batch, contract, mode)
-        loader = Loader(self._client, self._config, self._storage, self._bucket)
+        loader = self._loader
         committer = Committer(self._client, self._config)
         with translated(f"load batch {batch.batch_id}"):
             done = committer.outcome(batch.batch_id)
@@ -137,6 +142,35 @@ class BigQueryWarehouse:
             )
         return dict.fromkeys(files, 0) | dict(found)
 
+    def tallies(self, contract: Contract) -> Iterator[Tally]:
+        """What the table holds, and what is recorded, of each of its files, by file id."""
+        table = self.table_id(contract)
+        with translated("count the rows of its files"):
+            yield from tallies(self._client, self._config, contract, table)
+
+    def find_rows(self, contract: Contract, where: str, limit: int) -> Sequence[FoundRow]:
+        """Rows for which the condition holds. Raises DataError for what is not one condition, or
+        is one that BigQuery refuses."""
+        table = self.table_id(contract)
+        with translated("find the rows"):
+            return find_rows(self._client, self._config, contract, table, where, limit)
+
+    def leftovers(self) -> Mapping[str, str]:
+        """Staging tables and staged uploads that there are, each with its batch's id."""
+        with translated("list its staging tables"):
+            return self._loader.leftovers()
+
+    def remove_leftover(self, name: str) -> None:
+        """Remove one of them; quiet if it is gone."""
+        with translated("remove a staging table"):
+            self._loader.remove(name)
+
+    def removals(self, batch_id: str) -> Sequence[Removal]:
+        """The rows that the batch took out, by the file that had brought them."""
+        with translated("look up a batch"):
+            done = Committer(self._client, self._config).outcome(batch_id)
+        return done.removals if done is not None else ()
+
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first, rows without one last.
 
@@ -171,10 +205,10 @@ def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> Non
     if mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
         raise ContractError(f"contract {contract.name}: replace_partition needs a partition")
     touched = {each for file in batch.files for each in file.partitions}
-    if len(touched) > _PARTITIONS_PER_JOB:
+    if len(touched) > PARTITIONS_PER_JOB:
         raise DataError(
             f"{len(batch.files)} files touch {len(touched):,} partitions;"
-            f" BigQuery takes {_PARTITIONS_PER_JOB:,} at once"
+            f" BigQuery takes {PARTITIONS_PER_JOB:,} at once"
         )
     if len(files_json(batch.files).encode()) > _REQUEST_BYTES:
         raise DataError(f"what is known of {len(batch.files)} files is too much for one request")

@@ -16,6 +16,7 @@ from connectors.ledger.tables import OPEN, PREPARED, batches, files
 from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.file import TRANSITIONS, Event, File, Outcome, Status
+from schemas.limits import PARTITIONS_PER_JOB
 
 _AT_ONCE = 500
 _IN_ORDER = (files.c.sent_at, files.c.key, files.c.discovered_at, files.c.file_id)
@@ -234,11 +235,14 @@ def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -
         .with_for_update()
     )
     chosen: list[File] = []
+    partitions: set[str] = set()
     size = 0
     for row in connection.execute(query).mappings():
         file = file_of(row)
         size += file.size or 0
-        if chosen and (size > max_bytes or file.contract_version != chosen[0].contract_version):
+        partitions.update(file.partitions)
+        full = size > max_bytes or len(partitions) > PARTITIONS_PER_JOB
+        if chosen and (full or file.contract_version != chosen[0].contract_version):
             break
         chosen.append(file)
     return chosen

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+import ipaddress
+
+from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, field_validator
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -16,7 +18,10 @@ class LedgerConfig(BaseModel):
 
     url: SecretStr = SecretStr("sqlite:///data/ledger.db")
     """`sqlite:///relative/file.db`, `sqlite:////absolute/file.db` or
-    `postgresql://user:password@host:5432/database` (`?sslmode=verify-full` for TLS)."""
+    `postgresql://user:password@host:5432/database`. A server that is not on this machine must
+    show a certificate of a trusted authority for its name, unless the URL says `?sslmode=…`."""
+    ca_file: FilePath | None = None
+    """Certificates to trust instead of the system's (PEM)."""
     pool_size: int = Field(default=3, gt=0)
     """Connections that a process keeps open."""
     pool_overflow: int = Field(default=5, ge=0)
@@ -45,7 +50,29 @@ class LedgerConfig(BaseModel):
         return value
 
     @property
+    def tls(self) -> dict[str, str]:
+        """How PostgreSQL is to be verified: by libpq's own words, where the URL has none.
+
+        https://www.postgresql.org/docs/current/libpq-ssl.html
+        """
+        url = self.database
+        own = {"sslrootcert": str(self.ca_file)} if self.ca_file else {}
+        if "sslmode" in url.query or is_local(str(url.query.get("host", url.host or ""))):
+            return own
+        return {"sslmode": "verify-full", "sslrootcert": "system", **own}
+
+    @property
     def database(self) -> URL:
         """The URL with the driver that Waybill brings; holds the password."""
         url = make_url(self.url.get_secret_value())
         return url.set(drivername=_DRIVERS[url.get_backend_name()])
+
+
+def is_local(host: str) -> bool:
+    """Whether a database host is this machine: loopback, or a socket's folder."""
+    if host in ("", "localhost") or host.startswith(("/", "@")):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

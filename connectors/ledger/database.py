@@ -97,6 +97,7 @@ def _engine(config: LedgerConfig) -> Engine:
             "application_name": "waybill",
             # Statements prepared on the server break behind a pooler such as PgBouncer.
             "prepare_threshold": None,
+            **config.tls,
         },
         **settings,
     )

@@ -69,10 +69,14 @@ class Files:
         return [file_id for file_id in unseen if file_id in new]
 
     def waiting(self, feed: str) -> int:
-        """How many files of the feed are discovered but not yet prepared."""
-        query = select(func.count()).select_from(files_table)
+        """How many files of the feed are discovered or prepared but in no batch yet."""
+        query = select(func.count()).select_from(files_table).where(files_table.c.feed == feed)
         with self._database.read() as connection:
-            return connection.scalars(query.where(files_table.c.feed == feed, WAITING)).one()
+            # Two counts, for each has a partial index of its own.
+            unprepared, prepared = (
+                connection.scalars(query.where(each)).one() for each in (WAITING, PREPARED)
+            )
+            return unprepared + prepared
 
     def get(self, file_id: str) -> File:
         """The file; raises KeyError."""
@@ -233,17 +237,23 @@ class Files:
         with self._database.read() as connection:
             return connection.scalars(query).one()
 
-    def prune(self, before: datetime) -> int:
-        """Forget timelines of files done before that time; how many events went."""
+    def prune(self, before: datetime, most: int = 10_000, *, dry_run: bool = False) -> int:
+        """Forget timelines of files done before that time, at most so many events; how many went.
+        With `dry_run`, how many would go in all."""
         done = select(files_table.c.file_id).where(
             files_table.c.file_id == events_table.c.file_id,
             files_table.c.status == Status.DONE,
             files_table.c.done_at < before,
         )
         # A file's events are not later than its end, so the old events are enough to look at.
-        old = delete(events_table).where(events_table.c.at < before, done.exists())
+        old = select(events_table.c.event_id).where(events_table.c.at < before, done.exists())
+        if dry_run:
+            with self._database.read() as connection:
+                return connection.scalars(select(func.count()).select_from(old.subquery())).one()
+        some = old.order_by(events_table.c.at).limit(most)
         with self._database.write() as connection:
-            return connection.execute(old).rowcount
+            gone = delete(events_table).where(events_table.c.event_id.in_(some))
+            return connection.execute(gone).rowcount
 
     def _newest(self, conditions: Sequence[Condition], limit: int) -> list[File]:
         query = (

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from connectors.ledger.batches import Batches
+from connectors.ledger.budget import Budget
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
 from connectors.ledger.database import Database
 from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
 from connectors.ledger.files import Files
+from connectors.ledger.history import History
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
 from connectors.ledger.schema import Schema
@@ -71,6 +73,26 @@ class SqlLedger:
         locks = Locks(database)
         self.lock_table = locks.lock_table
         self.unlock_table = locks.unlock_table
+
+        budget = Budget(database)
+        self.charge = budget.charge
+        self.charged = budget.charged
+        self.spent = budget.spent
+        self.forget_charges = budget.forget_charges
+        self.pause_table = budget.pause_table
+        self.table_pause = budget.table_pause
+
+        history = History(database)
+        self.loaded = history.loaded
+        self.done_before = history.done_before
+        self.cleaned_to = history.cleaned_to
+        self.set_cleaned = history.set_cleaned
+        self.landing_needed = history.landing_needed
+        self.landing_shared = history.landing_shared
+        self.forget_landing = history.forget_landing
+        self.forget_rejects = history.forget_rejects
+        self.forget_files = history.forget_files
+        self.open_batches = history.open_batches
 
         batches = Batches(database)
         self.open_batch = batches.open_batch

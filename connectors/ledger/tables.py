@@ -34,6 +34,8 @@ GROUPED = text(
 )
 NOTED = text("outcome <> 'accepted'")
 OPEN = text("status = 'open'")
+DONE = text("status = 'done'")
+LANDED = text("landing_key IS NOT NULL")
 BATCHED = text("batch_id IS NOT NULL")
 SUPERSEDED = text("superseded_by IS NOT NULL")
 REPEATS = text("repeats IS NOT NULL")
@@ -126,6 +128,8 @@ files = Table(
         postgresql_where=SUPERSEDED,
     ),
     Index("files_repeats", "repeats", sqlite_where=REPEATS, postgresql_where=REPEATS),
+    Index("files_done", "done_at", "file_id", sqlite_where=DONE, postgresql_where=DONE),
+    Index("files_landing", "landing_key", sqlite_where=LANDED, postgresql_where=LANDED),
 )
 
 events = Table(
@@ -207,4 +211,32 @@ profiles = Table(
     Column("at", UtcTime, nullable=False),
     Column("columns", JsonText, nullable=False),
     Index("profiles_newest", "feed", "at"),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("job", String(64), primary_key=True),
+    Column("table_name", AnyText, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("load_jobs", Integer, nullable=False),
+    Column("partitions", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("charges_day", "day", "table_name"),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("table_name", AnyText, primary_key=True),
+    Column("until", UtcTime, nullable=False),
+    Column("reason", AnyText, nullable=False),
+)
+
+cleaned = Table(
+    "cleaned",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("done_at", UtcTime, nullable=False),
+    Column("file_id", AnyText, nullable=False),
 )

@@ -70,6 +70,9 @@ def files(
         if state.stopped_at is not None:
             click.secho(f"feed {name} is stopped: {state.reason}", fg="red", err=True)
             click.echo(f"  then: waybill resume {name}", err=True)
+    for name in runtime.ledger.feeds_to_load():
+        if name in runtime.feeds and (wait := _wait(runtime, name)):
+            click.secho(f"feed {name}: {wait}", fg="yellow", err=True)
 
 
 @click.command()
@@ -90,6 +93,7 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         reject_table,
         when,
     )
+    from schemas.file import Status
 
     runtime = open_runtime(config)
     found = one_file(runtime, file)
@@ -123,6 +127,9 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         out.print(f"  repeats  {found.repeats}")
     if found.reason:
         out.print(f"  reason   {escape(printable(found.reason))}")
+    waits = found.status is Status.PREPARED and found.feed in runtime.feeds
+    if waits and (why := _wait(runtime, found.feed)):
+        out.print(f"  waits    {escape(why)}")
     out.print()
     out.print(event_table(events))
     if rejected:
@@ -162,6 +169,17 @@ def resume(config: Path, feed: str) -> None:
         )
     running = not runtime.ledger.resume_feed(feed)
     click.echo(f"feed {feed} " + ("was not stopped" if running else "runs again"))
+
+
+def _wait(runtime: Runtime, feed: str) -> str | None:
+    """Until when prepared files of the feed wait, and why; None if they do not."""
+    from entrypoints.cli.screen import when
+    from pipelines.governor import holding
+
+    pause = holding(runtime, feed)
+    if pause is None:
+        return None
+    return f"prepared files wait until {when(pause.until)} UTC: {pause.reason}"
 
 
 def open_runtime(config: Path) -> Runtime:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from entrypoints.settings import Settings
+    from entrypoints.settings import Broker, Settings
 
 
 @click.command()
@@ -81,7 +81,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     feeds = runtime.feeds.values()
     yield "contracts", lambda: f"{len(runtime.contracts)} contracts, {len(runtime.views)} views"
     yield "feeds", lambda: ", ".join(f"{feed.name} ({feed.schedule})" for feed in feeds)
-    yield "broker", lambda: _check_broker(settings.broker.url.get_secret_value())
+    yield "broker", lambda: _check_broker(settings.broker)
     yield "ledger", runtime.ledger.check
     yield "storage", runtime.storage.check
     for name in runtime.sources:
@@ -93,14 +93,19 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "mail", lambda: "not configured: partners get no reply, ops no alert"
 
 
-def _check_broker(url: str) -> str:
+def _check_broker(broker: Broker) -> str:
     """Ask the broker for its version; raises RetryableError or AccessDeniedError."""
     import redis
 
     from schemas.errors import AccessDeniedError, RetryableError
 
     try:
-        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+        with redis.Redis.from_url(
+            broker.url.get_secret_value(),
+            socket_timeout=5,
+            socket_connect_timeout=5,
+            **(broker.tls or {}),
+        ) as client:
             info = client.info("server")
     except redis.AuthenticationError as error:
         raise AccessDeniedError(

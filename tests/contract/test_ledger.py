@@ -29,6 +29,7 @@ from schemas.drift import ContractChange, DriftKind, DriftStatus, Finding, Profi
 from schemas.errors import AccessDeniedError, FatalError, LeaseLostError, RetryableError
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
+from schemas.quota import Charge, Pause, Spent
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 TABLE = "demo.shop.orders"
@@ -141,7 +142,7 @@ def unloaded(ledger: Ledger, *file_ids: str) -> None:
 def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
     add(ledger, item("a.csv"))
     ledger.migrate()
-    assert "schema 0003" in ledger.check()
+    assert "schema 0004" in ledger.check()
     assert len(ledger.files()) == 1
     with ledger.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -645,7 +646,7 @@ def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 4
-    assert "schema 0003" in ledger.check()
+    assert "schema 0004" in ledger.check()
     ledger.database.engine.dispose()
 
 
@@ -830,3 +831,86 @@ def test_files_staged_by_another_contract_are_prepared_again(ledger: SqlLedger) 
     ]  # fmt: skip
     assert [file.file_id for file in batch.files] == [ids[4]]
     assert ledger.claim(ids[2], Status.DISCOVERED, "worker", 60) is not None
+
+
+def test_a_job_is_charged_once_and_only_to_its_day(ledger: SqlLedger, clock: Clock) -> None:
+    first = Charge(job="b.1", table=TABLE, day="2026-11-03", load_jobs=2, partitions=30)
+    for charge in (first, first, replace(first, day="2026-11-04"), replace(first, load_jobs=9)):
+        ledger.charge(charge)
+    clock.pass_seconds(60)
+    ledger.charge(replace(first, job="b.2", load_jobs=1, partitions=1))
+    ledger.charge(replace(first, job="c.1", table="demo.shop.other"))
+    assert ledger.charged("b.1")
+    assert not ledger.charged("b.3")
+    assert ledger.spent(TABLE, "2026-11-03") == Spent(
+        charges=2, load_jobs=3, partitions=31, all_load_jobs=5, last_at=clock.now
+    )
+    assert ledger.spent(TABLE, "2026-11-04") == Spent()
+    assert ledger.forget_charges("2026-11-03") == 0
+    assert ledger.forget_charges("2026-11-04") == 3
+
+
+def test_a_pause_ends_by_itself(ledger: SqlLedger, clock: Clock) -> None:
+    assert ledger.table_pause(TABLE) is None
+    for reason in ("first", "quota"):
+        ledger.pause_table(TABLE, clock.now + timedelta(seconds=600), reason)
+    assert ledger.table_pause(TABLE) == Pause(
+        until=clock.now + timedelta(seconds=600), reason="quota"
+    )
+    clock.pass_seconds(600)
+    assert ledger.table_pause(TABLE) is None
+
+
+def test_a_batch_stays_below_the_partitions_of_one_job(ledger: SqlLedger) -> None:
+    """Files that together touch more partitions than one job may are loaded in several."""
+    for number in range(3):
+        days = tuple(f"{year:04d}-01-01" for year in range(number * 1500, (number + 1) * 1500))
+        [file_id] = add(ledger, item(f"{number}.csv"))
+        prepared(ledger, file_id, partitions=days)
+    batch = ledger.open_batch("orders", TABLE, 1000, BIG)
+    assert batch is not None
+    assert [file.item.key for file in batch.files] == ["0.csv", "1.csv"]
+
+
+def test_history_is_walked_in_order_and_forgotten_with_care(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    sha = "ab" * 32
+    ids = []
+    for number in range(5):
+        [file_id] = add(ledger, item(f"{number}.csv"))
+        done(ledger, file_id, landing_key=f"landing/{number // 2}", sha256=sha, rejects_key="r")
+        ids.append(file_id)
+        clock.pass_seconds(10)
+    [waiting] = add(ledger, item("waiting.csv"))
+    prepared(ledger, waiting, landing_key="landing/1")
+    assert [file.file_id for file in ledger.loaded("orders", "", 10)] == sorted(ids)
+    first = ledger.done_before(START + timedelta(seconds=35), None, 3)
+    assert [file.file_id for file in first] == ids[:3]
+    assert ledger.cleaned_to("landing") is None
+    for file in first:
+        ledger.set_cleaned("landing", file)
+    mark = ledger.cleaned_to("landing")
+    assert mark == (first[-1].done_at, ids[2])
+    rest = ledger.done_before(START + timedelta(seconds=35), mark, 3)
+    assert [file.file_id for file in rest] == [ids[3]]
+
+    assert not ledger.forget_landing("landing/0", START + timedelta(seconds=10))
+    assert ledger.landing_needed("landing/1", START + timedelta(days=9))
+    assert ledger.forget_landing("landing/0", START + timedelta(seconds=11))
+    assert ledger.get(ids[0]).landing_key is None
+    assert ledger.landing_shared("landing/1", waiting)
+    assert not ledger.landing_shared("landing/2", ids[4])
+    assert ledger.lock_table("landing/2", "cleaner", 60)
+    assert ledger.landing_shared("landing/2", ids[4])
+
+    assert ledger.forget_rejects(ledger.get(ids[0]))
+    assert not ledger.forget_rejects(replace(ledger.get(ids[1]), attempt=99))
+    assert ledger.forget_files([ids[0], ids[1], waiting]) == 2
+    assert ledger.get(waiting).status is Status.PREPARED
+    with pytest.raises(KeyError):
+        ledger.get(ids[0])
+    assert ledger.open_batches() == []
+    assert [opened(ledger).batch_id] == list(ledger.open_batches())
+    assert ledger.prune(clock.now + timedelta(days=1), 3, dry_run=True) > 3
+    assert ledger.prune(clock.now + timedelta(days=1), 3) == 3

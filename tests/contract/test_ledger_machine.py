@@ -337,9 +337,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for status in STEPS:
             assert set(self.ledger.due(status, 100)) == set(self.due_of(status))
         statuses = [known.status for known in self.model.values()]
-        assert self.ledger.waiting(FEED) == statuses.count(Status.DISCOVERED) + statuses.count(
-            Status.PREPARING
-        )
+        waiting = (Status.DISCOVERED, Status.PREPARING, Status.PREPARED)
+        assert self.ledger.waiting(FEED) == sum(map(statuses.count, waiting))
         owed = {Status.PREPARED, Status.LOADING, Status.UNLOADING} & set(statuses)
         assert self.ledger.feeds_to_load() == ([FEED] if owed else [])
 

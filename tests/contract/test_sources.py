@@ -242,6 +242,17 @@ def test_answers_appear_beside_the_drop_and_again_when_repeated(drop: Drop, tmp_
     assert listed(drop.source, "in/**") == before
 
 
+def test_an_answer_is_forgotten_and_the_original_stays(drop: Drop, tmp_path: Path) -> None:
+    drop.write("in/a.csv", b"id\n1\n")
+    item = listed(drop.source, "in/**")["in/a.csv"]
+    assert drop.source.forget(item) == 0
+    given = answer(tmp_path / "answer", "in/a.csv", "{}")
+    drop.source.acknowledge(item, given)
+    assert drop.source.forget(item) == len(given.documents)
+    assert drop.source.forget(item) == 0
+    assert drop.read("in/a.csv") == b"id\n1\n"
+
+
 def test_a_long_listing_comes_in_pages(drop: Drop) -> None:
     keys = {f"in/{number:05}.csv" for number in range(1005)}
     with ThreadPoolExecutor(4) as pool:

@@ -1,0 +1,145 @@
+"""History: files that are through, page by page, and what may be forgotten of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, delete, or_, select, update
+
+from connectors.ledger.database import Database, insert_into
+from connectors.ledger.records import file_of
+from connectors.ledger.tables import (
+    DONE,
+    OPEN,
+    batches,
+    cleaned,
+    contents,
+    events,
+    files,
+    profiles,
+    sightings,
+    table_locks,
+)
+from schemas.file import File, Status
+
+_COMMITTED = (Status.LOADED, Status.ACKNOWLEDGING, Status.DONE)
+
+
+class History:
+    """The files behind us."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def loaded(self, feed: str, after: str, most: int) -> Sequence[File]:
+        """The feed's files whose batch has committed and whose id is greater, by id."""
+        query = (
+            select(files)
+            .where(
+                files.c.file_id > after,
+                files.c.feed == feed,
+                files.c.status.in_(_COMMITTED),
+                files.c.batch_id.is_not(None),
+            )
+            .order_by(files.c.file_id)
+            .limit(most)
+        )
+        with self._database.read() as connection:
+            return [file_of(row) for row in connection.execute(query).mappings()]
+
+    def done_before(
+        self, before: datetime, after: tuple[datetime, str] | None, most: int
+    ) -> Sequence[File]:
+        """Files done before that time and after a mark (time and file id), oldest first."""
+        query = (
+            select(files)
+            .where(DONE, files.c.done_at < before)
+            .order_by(files.c.done_at, files.c.file_id)
+            .limit(most)
+        )
+        if after is not None:
+            at, file_id = after
+            later = and_(files.c.done_at == at, files.c.file_id > file_id)
+            query = query.where(files.c.done_at >= at, or_(files.c.done_at > at, later))
+        with self._database.read() as connection:
+            return [file_of(row) for row in connection.execute(query).mappings()]
+
+    def cleaned_to(self, kind: str) -> tuple[datetime, str] | None:
+        """The mark up to which files of that kind are cleaned."""
+        query = select(cleaned.c.done_at, cleaned.c.file_id).where(cleaned.c.kind == kind)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return (row[0], row[1]) if row is not None else None
+
+    def set_cleaned(self, kind: str, file: File) -> None:
+        """Move the mark past a file."""
+        values = {"done_at": file.done_at, "file_id": file.file_id}
+        with self._database.write() as connection:
+            statement = insert_into(connection, cleaned).values(kind=kind, **values)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["kind"], set_=values)
+            )
+
+    def landing_needed(self, key: str, before: datetime) -> bool:
+        """Whether a file refers to those landed bytes that is not done, or was done later."""
+        with self._database.read() as connection:
+            return _needed(connection, key, before)
+
+    def landing_shared(self, key: str, file_id: str) -> bool:
+        """Whether another file refers to those landed bytes, or somebody has locked them."""
+        same = files.c.landing_key == key
+        other = select(files.c.file_id).where(same, files.c.file_id != file_id)
+        locked = select(table_locks.c.table_name).where(table_locks.c.table_name == key)
+        with self._database.read() as connection:
+            return any(connection.execute(query.limit(1)).first() for query in (other, locked))
+
+    def forget_landing(self, key: str, before: datetime) -> bool:
+        """Forget every reference to those landed bytes; False, and nothing done, while they are
+        needed."""
+        with self._database.write() as connection:
+            if _needed(connection, key, before):
+                return False
+            statement = update(files).where(files.c.landing_key == key)
+            connection.execute(statement.values(landing_key=None))
+            return True
+
+    def forget_rejects(self, file: File) -> bool:
+        """Forget where the file's rejected rows are; False if it has moved on meanwhile."""
+        statement = (
+            update(files)
+            .where(
+                files.c.file_id == file.file_id,
+                files.c.attempt == file.attempt,
+                files.c.status == Status.DONE,
+            )
+            .values(rejects_key=None)
+        )
+        with self._database.write() as connection:
+            return bool(connection.execute(statement).rowcount)
+
+    def forget_files(self, file_ids: Sequence[str]) -> int:
+        """Forget files that are done, with their timelines and the ownership of their bytes; how
+        many. A file that another one repeats stays."""
+        if not file_ids:
+            return 0
+        with self._database.write() as connection:
+            again = select(files.c.repeats).where(files.c.repeats.in_(file_ids))
+            query = select(files.c.file_id).where(
+                files.c.file_id.in_(file_ids), DONE, files.c.file_id.not_in(again)
+            )
+            gone = list(connection.scalars(query.with_for_update()))
+            for table in (events, contents, sightings, profiles, files):
+                connection.execute(delete(table).where(table.c.file_id.in_(gone)))
+            return len(gone)
+
+    def open_batches(self) -> Sequence[str]:
+        """The ids of all open batches."""
+        with self._database.read() as connection:
+            return list(connection.scalars(select(batches.c.batch_id).where(OPEN)))
+
+
+def _needed(connection: Connection, key: str, before: datetime) -> bool:
+    young = or_(files.c.status != Status.DONE, files.c.done_at >= before)
+    query = select(files.c.file_id).where(files.c.landing_key == key, young).limit(1)
+    return connection.execute(query).first() is not None

@@ -1,0 +1,185 @@
+"""Commands that look back: verify, explain, clean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.explain import Explained
+    from pipelines.runtime import Runtime
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.argument("feeds", nargs=-1)
+@_json
+@click.pass_obj
+def verify(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
+    """Count the warehouse's rows of every file of FEEDS (all by default) against the ledger.
+
+    Rows read = loaded + rejected + dropped, and the table holds what was loaded less what was
+    replaced. Every difference is named, and the exit status is 1 if there is one.
+    """
+    from entrypoints.cli.screen import console, plain_table, print_json, printable, progress
+    from pipelines.verify import Difference
+    from pipelines.verify import verify as differences_of
+    from schemas.errors import ConfigError
+
+    runtime = _runtime(config)
+    unknown = [name for name in feeds if name not in runtime.feeds]
+    if unknown:
+        raise ConfigError(
+            f"there is no feed {', '.join(unknown)}",
+            hint=f"the feeds are {', '.join(runtime.feeds)}",
+        )
+    found: list[Difference] = []
+    files = 0
+    with progress() as bar:
+        task = bar.add_task("counting", total=None)
+
+        def checked(_: object) -> None:
+            nonlocal files
+            files += 1
+            bar.update(task, completed=files)
+
+        for name in feeds or tuple(runtime.feeds):
+            bar.update(task, description=f"counting {name}")
+            found += differences_of(runtime, name, checked)
+    if as_json:
+        print_json({"files": files, "differences": _plain(found)})
+    elif found:
+        from rich.markup import escape
+
+        table = plain_table("FILE", "NAME", "SHOULD", "IS", numbers=("SHOULD", "IS"))
+        table.add_column("FIGURE", overflow="fold", ratio=1)
+        for each in found:
+            table.add_row(
+                escape(printable(each.file_id[:8])),
+                escape(printable(each.name or "unknown to the ledger")),
+                f"{each.expected:,}",
+                f"{each.found:,}",
+                escape(each.figure),
+            )
+        console().print(table)
+    if not as_json:
+        wrong = len({each.file_id for each in found})
+        verdict = f"{wrong:,} of them differ" if wrong else "every row is accounted for"
+        console().print(f"{files:,} files checked: {verdict}")
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+def _plain(found: object) -> object:
+    from dataclasses import asdict
+
+    return [asdict(each) for each in found]  # type: ignore[attr-defined]
+
+
+@click.command()
+@click.argument("table")
+@click.option("--where", required=True, help="Which rows: an SQL condition, such as \"id = 'A1'\".")
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 1000))
+@_json
+@click.pass_obj
+def explain(config: Path, table: str, where: str, limit: int, as_json: bool) -> None:
+    """Where rows of TABLE (or of a contract) come from, and what they went through.
+
+    Tells file, line, sender, checks and times, the line as it stood in the raw file, and what the
+    row's batch replaced. Exit status 1 when no row is found.
+    """
+    from pipelines.explain import contract_named
+    from pipelines.explain import explain as explained
+
+    runtime = _runtime(config)
+    found = explained(runtime, contract_named(runtime, table), where, limit)
+    if as_json:
+        from dataclasses import asdict
+
+        from entrypoints.cli.screen import print_json
+
+        print_json([asdict(each) for each in found])
+    else:
+        for each in found:
+            _print(each)
+    if not found:
+        click.echo("no row meets that condition", err=True)
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@_json
+@click.pass_obj
+def clean(config: Path, dry_run: bool, as_json: bool) -> None:
+    """Remove what is older than `retention` says; never what is still needed.
+
+    The service does the same by itself, every hour.
+    """
+    from collections import Counter
+
+    from entrypoints.cli.screen import console, plain_table, print_json, progress
+    from pipelines.retention import clean as clean_step
+
+    runtime = _runtime(config)
+    counts: Counter[str] = Counter()
+    with progress() as bar:
+        task = bar.add_task("cleaning", total=None)
+        more = True
+        while more:
+            done = clean_step(runtime, dry_run=dry_run)
+            counts.update({each.kind: each.count for each in done})
+            bar.update(task, completed=counts.total())
+            more = any(each.more for each in done)
+    if as_json:
+        print_json(dict(counts))
+        return
+    table = plain_table("KIND", "WOULD GO" if dry_run else "GONE", numbers=("WOULD GO", "GONE"))
+    for kind, count in counts.items():
+        table.add_row(kind, f"{count:,}")
+    console().print(table)
+
+
+def _print(row: Explained) -> None:
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import console, event_table, printable, when
+
+    def said(text: object) -> str:
+        return escape(printable(str(text)))
+
+    out = console()
+    values = ", ".join(f"{name}={value}" for name, value in row.values.items())
+    out.print(f"[bold]{said(values)}[/]")
+    file = row.file
+    if file is None:
+        out.print(f"  file     {row.file_id}, which the ledger no longer knows")
+    else:
+        out.print(f"  file     {said(file.item.name)} ({file.file_id}), feed {file.feed}")
+        out.print(f"  key      {said(file.item.key)} at source {file.source}")
+        out.print(f"  sender   {said(file.item.sender or 'not known to the source')}")
+        out.print(f"  sent     {when(file.item.sent_at)} UTC")
+    inside = ""
+    if row.member:
+        inside = f" of member {row.member}" + (f", {row.member_name}" if row.member_name else "")
+    out.print(f"  line     {row.line:,}{said(inside)}")
+    out.print(f"  as sent  {said(row.raw) if row.raw is not None else row.raw_missing}")
+    out.print(f"  loaded   {when(row.loaded_at)} UTC by batch {row.batch_id}")
+    gone = sum(each.rows for each in row.replaced)
+    if gone:
+        files = ", ".join(f"{each.rows:,} of {each.file_id}" for each in row.replaced[:5])
+        out.print(f"  replaced {gone:,} rows by that batch: {files}")
+    out.print(f"  checked  {said('; '.join(row.checks))}")
+    if row.events:
+        out.print(event_table(row.events))
+    out.print()
+
+
+def _runtime(config: Path) -> Runtime:
+    from entrypoints.assembly import build_runtime
+    from entrypoints.settings import read_settings
+
+    return build_runtime(read_settings(config))

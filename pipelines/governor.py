@@ -1,0 +1,161 @@
+"""Governor: how often and how much may be loaded, so that no quota of BigQuery is ever reached.
+
+`decide` is pure: what was spent today and the clock in, the room for the next batch out. A budget
+that is used up lets the files wait until the next quota day, which begins at midnight Pacific time
+(https://cloud.google.com/docs/quotas/overview#per-day_quotas). The other limits are kept where they
+arise: 4,000 partitions a job by the ledger's choice of a batch's files and by `limits.partitions`;
+10,000 addresses a load job by the loader, which puts files together into one; five metadata updates
+a table in ten seconds by staging tables that are made once and removed once.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from pipelines.runtime import Runtime
+from schemas.batch import Batch
+from schemas.errors import ThrottledError
+from schemas.limits import PARTITIONS_PER_JOB, Limits, Quotas
+from schemas.quota import Charge, Pause, Spent
+
+log = logging.getLogger(__name__)
+
+_PACIFIC = ZoneInfo("America/Los_Angeles")
+_JOBS_A_BATCH = 2  # one for its rows, one for its rejected rows
+_LARGER, _MOST_FILES = 10, 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """What the next batch may be: so many files, or none before the `pause` is over.
+
+    `scarce` says that the pause only spreads what is left of a budget; it does not bind a batch
+    that has begun, or one that is being searched for a bad file. `closed` says that BigQuery itself
+    asked for the pause, which binds all of them.
+    """
+
+    files: int
+    pause: Pause | None = None
+    scarce: bool = False
+    closed: bool = False
+
+
+def quota_day(now: datetime) -> str:
+    """The day in whose quotas a job counts that is sent now."""
+    return now.astimezone(_PACIFIC).date().isoformat()
+
+
+def day_ends(now: datetime) -> datetime:
+    """When the quota day of that moment ends."""
+    tomorrow = now.astimezone(_PACIFIC).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), _PACIFIC).astimezone(now.tzinfo)
+
+
+def decide(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
+    """The room for a table's next batch, given what was spent on this quota day.
+
+    While a budget is plentiful a batch may go at once; once it runs low, batches are up to ten
+    times as large and as far apart as makes it last until the day ends; a batch that could overrun
+    it waits for the next day. The first batch of a day always goes, unless the whole project has
+    none left: else a small budget would hold a large file for ever.
+    """
+    ours = int(quotas.project_load_jobs * quotas.share)
+    if spent.all_load_jobs + _JOBS_A_BATCH > ours:
+        return _out(f"{spent.all_load_jobs:,} of the project's {ours:,} load jobs", now)
+    if not spent.charges:
+        return Room(files=limits.batch_files)
+    jobs = int(quotas.table_load_jobs * quotas.share)
+    partitions = int(quotas.partition_changes * quotas.share)
+    if spent.load_jobs + _JOBS_A_BATCH > jobs:
+        return _out(f"{spent.load_jobs:,} of the table's {jobs:,} load jobs", now)
+    if spent.partitions + PARTITIONS_PER_JOB > partitions and spent.partitions:
+        return _out(f"{spent.partitions:,} of the table's {partitions:,} partition changes", now)
+    left = min(1 - spent.load_jobs / jobs, 1 - spent.partitions / partitions)
+    if left >= quotas.spread_from:
+        return Room(files=limits.batch_files)
+    return _spread(quotas, limits, spent, now)
+
+
+def _out(used: str, now: datetime) -> Room:
+    end = day_ends(now)
+    reason = f"{used} of today are used; loading goes on at midnight Pacific time"
+    return Room(files=0, pause=Pause(until=end, reason=reason))
+
+
+def _spread(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
+    """Larger batches, and between them as long as makes the budget last."""
+    batches = min(
+        (most * quotas.share - used) * spent.charges / used
+        for most, used in (
+            (quotas.table_load_jobs, spent.load_jobs),
+            (quotas.partition_changes, spent.partitions),
+        )
+        if used
+    )
+    apart = (day_ends(now) - now) / max(batches, 1)
+    files = max(limits.batch_files, min(_MOST_FILES, limits.batch_files * _LARGER))
+    if spent.last_at is None or spent.last_at + apart <= now:
+        return Room(files=files, scarce=True)
+    reason = f"about {batches:.0f} batches are left of today's quotas and are spread over the day"
+    return Room(files=files, pause=Pause(until=spent.last_at + apart, reason=reason), scarce=True)
+
+
+def room(runtime: Runtime, table: str) -> Room:
+    """The room for the table's next batch, from what the ledger knows."""
+    now = runtime.now()
+    pause = runtime.ledger.table_pause(table)
+    if pause is not None:
+        return Room(files=0, pause=pause, closed=True)
+    spent = runtime.ledger.spent(table, quota_day(now))
+    return decide(runtime.quotas, runtime.limits, spent, now)
+
+
+def holding(runtime: Runtime, feed: str) -> Pause | None:
+    """Why the feed's prepared files wait, if they do."""
+    contract = runtime.contract_of(runtime.feeds[feed])
+    return room(runtime, runtime.warehouse.table_id(contract)).pause
+
+
+def charge(runtime: Runtime, batch: Batch) -> None:
+    """Charge an attempt at a batch to today's budget, before it is made.
+
+    It is charged once, also when it is taken up again, on this day or another. Raises
+    ThrottledError when it is new and there is no room for it: the batch waits as it is.
+    """
+    job = f"{batch.batch_id}.{batch.attempt}"
+    if runtime.ledger.charged(job):
+        return
+    found = room(runtime, batch.table)
+    if found.pause is not None and not found.scarce:
+        raise ThrottledError(f"{batch.table} waits until {_told(found.pause)}")
+    bringing = [file for file in batch.files if file.staged_keys]
+    rejecting = any(file.rejects_key for file in batch.files)
+    runtime.ledger.charge(
+        Charge(
+            job=job,
+            table=batch.table,
+            day=quota_day(runtime.now()),
+            load_jobs=bool(bringing) + rejecting,
+            partitions=len({each for file in bringing for each in file.partitions}),
+        )
+    )
+
+
+def pause(runtime: Runtime, table: str, error: ThrottledError) -> None:
+    """After BigQuery said that a quota is exceeded: leave the table alone for some minutes."""
+    now = runtime.now()
+    if runtime.ledger.table_pause(table) is None and room(runtime, table).pause is None:
+        until = now + timedelta(seconds=runtime.quotas.throttled_seconds)
+        runtime.ledger.pause_table(table, until, error.message)
+
+
+def log_pause(table: str, found: Pause) -> None:
+    """Say in the log that a table's files wait, and why."""
+    log.warning("%s: prepared files wait until %s", table, _told(found))
+
+
+def _told(found: Pause) -> str:
+    return f"{found.until:%Y-%m-%d %H:%M:%S} UTC: {found.reason}"

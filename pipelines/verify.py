@@ -1,0 +1,149 @@
+"""Verify: every file's rows accounted for, against a count in the warehouse itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from connectors.protocols import Tally
+from pipelines.runtime import Runtime
+from schemas.contract import Contract, TimePartition
+from schemas.file import File, Outcome
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One figure of one file that is not what it should be. `name` is None for a file that the
+    ledger does not know."""
+
+    table: str
+    file_id: str
+    name: str | None
+    figure: str
+    expected: int
+    found: int
+
+
+def verify(
+    runtime: Runtime, feed: str, checked: Callable[[File], None] = lambda file: None
+) -> Iterator[Difference]:
+    """The differences between the ledger, the warehouse's records and its rows, for every file of
+    the feed's table; nothing if all agree.
+
+    One query reads the warehouse, as of one moment; ledger and warehouse are then walked side by
+    side, both by file id, so that memory stays flat. A file that differs is looked at again in the
+    ledger, and passed over if it has moved on meanwhile. Raises what the warehouse raises.
+    """
+    contract = runtime.contract_of(runtime.feeds[feed])
+    table = runtime.warehouse.table_id(contract)
+    for file, tally in _side_by_side(_files(runtime, feed), runtime.warehouse.tallies(contract)):
+        if file is not None:
+            checked(file)
+        found = list(_differences(table, contract, file, tally, runtime.now()))
+        if found and file is not None and runtime.ledger.get(file.file_id) != file:
+            continue
+        if tally is not None and file is None and tally.feed not in (None, feed):
+            continue
+        yield from found
+
+
+def _files(runtime: Runtime, feed: str) -> Iterator[File]:
+    """The feed's files that a batch has committed, by file id."""
+    after = ""
+    while page := runtime.ledger.loaded(feed, after, _PAGE):
+        yield from page
+        after = page[-1].file_id
+
+
+def _side_by_side(
+    files: Iterable[File], tallies: Iterable[Tally]
+) -> Iterator[tuple[File | None, Tally | None]]:
+    """Files and tallies of the same id together; both rise by id."""
+    left, right = iter(files), iter(tallies)
+    file, tally = next(left, None), next(right, None)
+    while file is not None or tally is not None:
+        if tally is None or (file is not None and file.file_id < tally.file_id):
+            yield file, None
+            file = next(left, None)
+        elif file is None or tally.file_id < file.file_id:
+            yield None, tally
+            tally = next(right, None)
+        else:
+            yield file, tally
+            file, tally = next(left, None), next(right, None)
+
+
+def _differences(
+    table: str, contract: Contract, file: File | None, tally: Tally | None, now: datetime
+) -> Iterator[Difference]:
+    file_id = file.file_id if file is not None else tally.file_id if tally is not None else ""
+    figures = _of_ledger(file) if file is not None else []
+    if tally is None:
+        figures.append(("loads recorded in etl_meta.files", 1, 0))
+    else:
+        figures += _of_warehouse(contract, file, tally, now)
+    for figure, expected, found in figures:
+        if expected != found:
+            yield Difference(
+                table=table,
+                file_id=file_id,
+                name=file.item.name if file is not None else None,
+                figure=figure,
+                expected=expected,
+                found=found,
+            )
+
+
+type _Figure = tuple[str, int, int]
+
+
+def _of_ledger(file: File) -> list[_Figure]:
+    """Rows read = loaded + rejected + dropped."""
+    counts = file.counts
+    return [
+        ("rows read", counts.loaded + counts.rejected + counts.dropped, counts.read),
+    ]
+
+
+def _of_warehouse(
+    contract: Contract, file: File | None, tally: Tally, now: datetime
+) -> list[_Figure]:
+    """What the table holds of the file is what was loaded less what was taken out again, and the
+    last load's figures are the ledger's."""
+    standing = tally.loaded - tally.removed
+    there = tally.rows
+    if there < standing and _may_have_expired(contract, tally, now):
+        there = standing
+    figures = [("rows in the table", standing, there)]
+    last = tally.last
+    if last is None:
+        return [*figures, ("loads recorded in etl_meta.files", 1, 0)]
+    # A quarantined file may count rows as rejected of which nothing more is known.
+    if last.outcome != Outcome.QUARANTINED or tally.rejected_rows > last.rejected:
+        figures.append(("rows in etl_meta.rejected_rows", last.rejected, tally.rejected_rows))
+    if file is not None:
+        counts = file.counts
+        figures += [
+            ("rows_read in etl_meta.files", counts.read, last.read),
+            ("rows_loaded in etl_meta.files", counts.loaded, last.loaded),
+            ("rows_rejected in etl_meta.files", counts.rejected, last.rejected),
+            ("rows_dropped in etl_meta.files", counts.dropped, last.dropped),
+        ]
+    return figures
+
+
+def _may_have_expired(contract: Contract, tally: Tally, now: datetime) -> bool:
+    """Whether partitions that the file's rows went to are older than the table keeps them."""
+    partition = contract.partition
+    if not isinstance(partition, TimePartition) or partition.expiration_days is None:
+        return False
+    oldest = (now.astimezone(UTC) - timedelta(days=partition.expiration_days)).date()
+    return any(_day(each) <= oldest for each in tally.partitions if each != "null")
+
+
+def _day(partition: str) -> date:
+    year, month, day = partition[:10].rsplit("-", 2)
+    return date(int(year), int(month), int(day))

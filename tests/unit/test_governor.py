@@ -1,0 +1,124 @@
+"""The governor's policy: no day's quota is ever reached, and nothing waits without need."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.governor import day_ends, decide, quota_day
+from pipelines.load import _Search
+from schemas.batch import Batch
+from schemas.file import File, Status
+from schemas.item import Item
+from schemas.limits import PARTITIONS_PER_JOB, Limits, Quotas
+from schemas.quota import Spent
+
+LIMITS = Limits(batch_files=100)
+MORNING = datetime(2026, 11, 3, 16, 0, tzinfo=UTC)  # 8 in the morning in California
+
+
+def test_a_quota_day_ends_at_midnight_pacific_also_when_clocks_change() -> None:
+    assert quota_day(datetime(2026, 11, 3, 7, 59, tzinfo=UTC)) == "2026-11-02"
+    assert quota_day(datetime(2026, 11, 3, 8, 0, tzinfo=UTC)) == "2026-11-03"
+    assert day_ends(MORNING) == datetime(2026, 11, 4, 8, 0, tzinfo=UTC)
+    autumn = datetime(2026, 11, 1, 7, 30, tzinfo=UTC)
+    assert day_ends(autumn) - autumn == timedelta(hours=24, minutes=30)
+
+
+def test_a_plentiful_budget_holds_nobody_up() -> None:
+    room = decide(Quotas(), LIMITS, Spent(charges=300, load_jobs=600, last_at=MORNING), MORNING)
+    assert (room.files, room.pause) == (100, None)
+
+
+def test_a_low_budget_makes_batches_larger_and_rarer() -> None:
+    quotas = Quotas(table_load_jobs=1000, share=1)
+    spent = Spent(charges=600, load_jobs=600, last_at=MORNING)
+    room = decide(quotas, LIMITS, spent, MORNING)
+    assert room.files == 1000
+    assert room.scarce
+    assert room.pause is not None
+    # 16 hours for the 400 batches left
+    assert room.pause.until - MORNING == timedelta(hours=16) / 400
+    assert decide(quotas, LIMITS, spent, room.pause.until).pause is None
+
+
+@pytest.mark.parametrize(
+    ("spent", "why"),
+    [
+        (Spent(charges=5, load_jobs=1349), "the table's 1,350 load jobs"),
+        (Spent(charges=5, load_jobs=5, partitions=23_001), "the table's 27,000 partition changes"),
+        (Spent(all_load_jobs=89_999), "the project's 90,000 load jobs"),
+    ],
+)
+def test_a_spent_budget_waits_for_the_next_day(spent: Spent, why: str) -> None:
+    room = decide(Quotas(), LIMITS, spent, MORNING)
+    assert room.pause is not None
+    assert room.pause.until == day_ends(MORNING)
+    assert why in room.pause.reason
+    assert "midnight Pacific" in room.pause.reason
+    assert decide(Quotas(), LIMITS, Spent(), day_ends(MORNING)).pause is None
+
+
+@given(
+    jobs=st.integers(10, 200),
+    share=st.floats(0.3, 1),
+    sizes=st.lists(st.tuples(st.integers(1, 2), st.integers(0, 4000)), min_size=1, max_size=400),
+)
+def test_whatever_arrives_a_day_stays_below_its_quotas(
+    jobs: int, share: float, sizes: list[tuple[int, int]]
+) -> None:
+    """Batches as fast as they are let through, for a day: only the first may be let off."""
+    quotas = Quotas(table_load_jobs=jobs, share=share)
+    now, spent = MORNING, Spent()
+    for load_jobs, partitions in sizes:
+        while (room := decide(quotas, LIMITS, spent, now)).pause is not None:
+            assert room.pause.until > now
+            now = room.pause.until
+            if quota_day(now) != quota_day(MORNING):
+                break
+        if quota_day(now) != quota_day(MORNING):
+            break
+        spent = Spent(
+            charges=spent.charges + 1,
+            load_jobs=spent.load_jobs + load_jobs,
+            partitions=spent.partitions + partitions,
+            all_load_jobs=spent.all_load_jobs + load_jobs,
+            last_at=now,
+        )
+    assert spent.load_jobs <= max(jobs * share, 2)
+    assert spent.partitions <= max(30_000 * share, PARTITIONS_PER_JOB)
+
+
+@settings(max_examples=40)
+@given(count=st.integers(2, 1000), data=st.data())
+def test_one_bad_file_is_found_in_log_many_loads(count: int, data: st.DataObject) -> None:
+    bad = data.draw(st.integers(0, count - 1))
+    waiting, search, refused, loads = list(range(count)), _Search(), 0, 0
+    alone: list[int] = []
+    while waiting:
+        loads += 1
+        chosen = waiting[: search.most(1000)]
+        batch = _batch(chosen)
+        if bad in chosen and not alone:
+            refused += 1
+            search.refused(batch)
+            if len(chosen) == 1:
+                alone = chosen
+            continue
+        search.loaded(batch)
+        waiting = waiting[len(chosen) :]
+    assert alone == [bad]
+    assert refused <= count.bit_length() + 1
+    assert loads <= 2 * count.bit_length() + 2
+
+
+def _batch(numbers: list[int]) -> Batch:
+    item = Item(key="k", version="1", name="k", sent_at=MORNING)
+    files = tuple(
+        File(file_id=str(each), feed="f", source="s", item=item, status=Status.LOADING)
+        for each in numbers
+    )
+    return Batch(batch_id="b", feed="f", table="t", files=files)
