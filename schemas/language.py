@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from string import Formatter
+from typing import Any
 
 LANGUAGES = ("en", "es")
 """The languages in which senders can be answered."""
@@ -19,7 +21,26 @@ def say(template: str, language: str = "en", /, **values: object) -> str:
     """The sentence in that language, its `{name}` fields filled in; English where the catalogue
     lacks it. A template without values is taken as it stands."""
     spoken = template if language == "en" else _catalogue(language).get(template, template)
-    return spoken.format(**values) if values else spoken
+    if not values:
+        return spoken
+    return (
+        spoken.format(**values) if language == "en" else _Speech(language).format(spoken, **values)
+    )
+
+
+class _Speech(Formatter):
+    """Fills in fields; `{number:,}` as the language groups digits."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """The value as the field wants it."""
+        if format_spec != ",":
+            return str(super().format_field(value, format_spec))
+        from babel.numbers import format_decimal
+
+        return str(format_decimal(value, locale=self._language))
 
 
 @cache

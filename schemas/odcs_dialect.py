@@ -34,12 +34,22 @@ def read_numbers(given: Any, where: Where, faults: Faults) -> Numbers:
     numbers = Numbers(**_values(given, Numbers, "numbers", where, faults))
     if len(numbers.decimal) != 1 or numbers.decimal == numbers.thousands:
         faults.add(where, "numbers.decimal is one character, and not the thousands sign")
+    if len(numbers.thousands) > 1 or any(
+        sign.isdigit() or sign in "+-()%" for sign in (numbers.decimal, numbers.thousands) if sign
+    ):
+        faults.add(where, "numbers.thousands is one character or none; neither sign is part of one")
+    if not all(symbol.strip() and not symbol.strip().isdigit() for symbol in numbers.symbols):
+        faults.add(where, "numbers.symbols are signs and units, such as € or kg")
     return numbers
 
 
 def read_booleans(given: Any, where: Where, faults: Faults) -> Booleans:
     """The words for true and false; a fault for each key that is unknown or wrong."""
-    return Booleans(**_values(given, Booleans, "booleans", where, faults))
+    booleans = Booleans(**_values(given, Booleans, "booleans", where, faults))
+    both = {word.lower() for word in booleans.true} & {word.lower() for word in booleans.false}
+    if both:
+        faults.add(where, f'booleans: "{min(both)}" is both true and false')
+    return booleans
 
 
 def _values(

@@ -21,6 +21,7 @@ from pipelines.cast.clock import (
     read_excel,
     read_form,
 )
+from pipelines.cast.far_zones import UNSURE, local_of, utc_of
 from pipelines.cast.fault import Cast, Fault, Mask, fault
 from pipelines.cast.form import ISO_DATE, ISO_TIME, ISO_ZONE, Form, form_of
 from schemas.arrow import arrow_type
@@ -178,8 +179,10 @@ def _placed(reading: Reading, column: Column) -> tuple[np.ndarray, Mask, list[Fa
 def _to_local(reading: Reading, zone: str) -> np.ndarray:
     """Zoned moments by the clock of a time zone; those without one are local already."""
     moments = pc.cast(pa.array(reading.micros), pa.timestamp("us", "UTC"))
-    clock = pc.local_timestamp(pc.cast(moments, pa.timestamp("us", zone)))
-    return np.where(reading.zoned, _micros(clock), reading.micros)
+    clock = _micros(pc.local_timestamp(pc.cast(moments, pa.timestamp("us", zone))))
+    for at in np.flatnonzero(reading.zoned & (reading.micros >= UNSURE)):
+        clock[at] = local_of(int(reading.micros[at]), zone)
+    return np.where(reading.zoned, clock, reading.micros)
 
 
 def _to_utc(reading: Reading, zone: str) -> tuple[np.ndarray, Mask, list[Fault]]:
@@ -193,6 +196,9 @@ def _to_utc(reading: Reading, zone: str) -> tuple[np.ndarray, Mask, list[Fault]]
     early, local = at(), reading.ok & ~reading.zoned
     twice = local & (early != at(ambiguous="latest"))
     never = local & (early != at(nonexistent="latest"))
+    for late in np.flatnonzero(local & (reading.micros >= UNSURE)):
+        early[late], count = utc_of(int(reading.micros[late]), zone)
+        twice[late], never[late] = count == 2, count == 0
     faults = fault(
         "clock_change",
         "{value} comes twice in {zone}, where clocks were set back; add the offset",
@@ -210,5 +216,5 @@ def _to_utc(reading: Reading, zone: str) -> tuple[np.ndarray, Mask, list[Fault]]
 
 
 def _micros(moments: pa.Array) -> np.ndarray:
-    numbers: np.ndarray = moments.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    numbers: np.ndarray = moments.cast(pa.int64()).to_numpy(zero_copy_only=False).copy()
     return numbers

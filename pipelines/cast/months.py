@@ -6,11 +6,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
+_SHORTEST = 3
+
 
 @cache
 def month_names(locale: str) -> Mapping[str, int]:
-    """The number of each month by its names: full, short, their first three letters where those
-    are only its own, each with and without accents; in lower case and without dots."""
+    """The number of each month by its names: full, short, and their beginnings where those are only
+    its own (`sep`, `sept`), with and without accents; in lower case and without dots."""
     from babel import Locale
 
     return _numbered(Locale.parse(locale).months, range(1, 13))
@@ -54,9 +56,10 @@ def _numbered(
             for number in numbers:
                 for word in _spellings(names[context][width][number]):
                     found.setdefault(word, number)
-                    short.setdefault(word[:3], set()).add(number)
+                    for length in range(_SHORTEST, len(word)):
+                        short.setdefault(word[:length], set()).add(number)
     for word, meant in short.items():
-        if len(meant) == 1 and len(word) == 3:
+        if len(meant) == 1:
             found.setdefault(word, next(iter(meant)))
     return found
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.cast.cells import bytes_at, made_of, without
+from pipelines.cast.cells import bytes_at, bytes_of, made_of, without
 from pipelines.cast.fault import Cast, Mask, fault, flags
 from pipelines.cast.grammar import grammar_of, plain_text
 from schemas.arrow import arrow_type
@@ -22,7 +22,7 @@ from schemas.dialect import Numbers
 
 _ZERO, _MINUS = ord("0"), ord("-")
 _WORDS = r"^(NaN|[+-]?inf)$"
-_LONGEST = 1000
+_LONGEST_EXPONENT = 5
 _PLAIN = Numbers()
 
 
@@ -45,13 +45,21 @@ def _at_once(cells: pa.Array, column: Column, numbers: Numbers) -> pa.Array | No
         return None
     if not numbers.leading_zeros and _has_leading_zeros(cells):
         return None
+    target = arrow_type(column)
+    # Arrow's decimals wrap round, without an error, when they have too many digits.
+    if pa.types.is_decimal(target) and _longest(cells) > (76 if target.bit_width > 128 else 38):
+        return None
     try:
-        values = pc.cast(cells, arrow_type(column))
+        values = pc.cast(cells, target)
     except pa.ArrowInvalid:
         return None
     if column.type is Type.FLOAT64 and flags(pc.is_inf(values)).any():
         return None
     return values
+
+
+def _longest(cells: pa.Array) -> int:
+    return int(np.diff(bytes_of(cells)[1]).max(initial=0))
 
 
 @cache
@@ -81,7 +89,6 @@ def _by_grammar(cells: pa.Array, column: Column, numbers: Numbers, native: bool)
     """Cell by cell of a column: what fits the declared style, in plain spelling, then cast."""
     exponent = native or column.type is Type.FLOAT64
     fits = flags(pc.match_substring_regex(cells, grammar_of(numbers, exponent)))
-    fits &= ~flags(pc.greater(pc.binary_length(cells), _LONGEST))
     words = np.zeros(len(cells), np.bool_)
     if column.type is Type.FLOAT64:
         words = flags(pc.match_substring_regex(cells, _WORDS))
@@ -150,7 +157,7 @@ def _expanded(plain: pa.Array) -> pa.Array:
 
 def _is_modest(text: str) -> bool:
     exponent = text.lower().partition("e")[2]
-    return not exponent or abs(int(exponent)) < _LONGEST
+    return len(exponent) < _LONGEST_EXPONENT
 
 
 def _integers(plain: pa.Array, numbers: Numbers) -> Cast:

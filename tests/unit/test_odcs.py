@@ -1,12 +1,24 @@
 """Contracts: what is right is read to the last detail, what is wrong is named with line and fix."""
 
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.contract import Contract, Granularity, RangePartition, TimePartition, Type, View
+from schemas.contract import (
+    Contract,
+    Duplicates,
+    FromNow,
+    Granularity,
+    RangePartition,
+    TimePartition,
+    Type,
+    View,
+    Window,
+)
 from schemas.errors import ContractError
 from schemas.gx_names import GX_EXPECTATIONS
 from schemas.odcs import read_contract, read_contracts
@@ -160,3 +172,129 @@ def test_any_text_is_a_contract_or_a_contract_error(text: str) -> None:
 
     with tempfile.TemporaryDirectory() as folder, pytest.raises(ContractError):
         read(Path(folder), text.replace("\r", ""), head="")
+
+
+COLUMN = "    properties:\n      - name: c\n        physicalType: {kind}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "rest", "message"),
+    [
+        ("DATE", "formats: ['%d/%m/%Y', '%d %Q']", "%Q, which is not read"),
+        ("DATE", "formats: ['%d/%m']", "lacks the year"),
+        ("TIMESTAMP", "formats: ['%d/%m/%Y %H:%M']", "add %z, or declare the column's timezone"),
+        ("TIMESTAMP", "formats: [excel]", "declare the column's timezone"),
+        ("DATETIME", "formats: ['%d/%m/%Y %H:%M %z']", "which a DATETIME would lose"),
+        ("DATETIME", "formats: ['%d/%m/%Y %I:%M']", "morning or afternoon"),
+        ("TIME", "formats: [epoch]", "is no time of day"),
+        ("INT64", "formats: ['%Y']", "belong to dates and times"),
+        ("INT64", "nulls: none", "nulls is a list"),
+        ("INT64", "numbers: {thousands: '..'}", "thousands is one character"),
+        ("INT64", "numbers: {symbols: ['']}", "signs and units"),
+        ("BOOL", "booleans: {'true': [si, no]}", '"no" is both true and false'),
+    ],
+)
+def test_faults_of_formats(tmp_path: Path, kind: str, rest: str, message: str) -> None:
+    key, _, value = rest.partition(": ")
+    body = COLUMN.format(kind=kind) + (
+        f"        customProperties:\n          - property: {key}\n            value: {value}\n"
+    )
+    assert message in fault(tmp_path, body)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("window", "{yearsBack: -1}", "whole numbers of years"),
+        ("window", "{back: 1}", "window is {yearsBack, yearsAhead}"),
+        ("duplicates", "newest", "is not one of first, last, reject"),
+    ],
+)
+def test_faults_of_windows_and_duplicates(
+    tmp_path: Path, key: str, value: str, message: str
+) -> None:
+    body = f"    customProperties:\n      - property: {key}\n        value: {value}\n"
+    assert message in fault(tmp_path, body + COLUMN.format(kind="DATE"))
+
+
+def test_a_columns_and_a_tables_own_words(tmp_path: Path) -> None:
+    body = """    customProperties:
+      - {property: window, value: {yearsBack: 3}}
+      - {property: duplicates, value: reject}
+    properties:
+      - name: day
+        physicalType: TIMESTAMP
+        partitioned: true
+        logicalTypeOptions: {format: 'd MMM uuuu HH:mm'}
+        customProperties:
+          - {property: formats, value: [excel]}
+          - {property: timezone, value: Europe/Madrid}
+          - {property: nulls, value: ['-', 'n/a']}
+"""
+    contract = read(tmp_path, body)
+    assert isinstance(contract, Contract)
+    assert contract.window == Window(years_back=3, years_ahead=1)
+    assert contract.duplicates is Duplicates.REJECT
+    day = contract.column("day")
+    assert day.formats == ("%d %b %Y %H:%M", "excel")
+    assert day.nulls == ("-", "n/a")
+
+
+def expectations(folder: Path, kind: str, rest: str) -> list[tuple[str, dict[str, object]]]:
+    contract = read(folder, COLUMN.format(kind=kind) + f"        {rest}\n")
+    assert isinstance(contract, Contract)
+    return [
+        (each.type, {key: value for key, value in each.kwargs.items() if key != "column"})
+        for each in contract.expectations
+    ]
+
+
+def test_bounds_are_of_the_columns_type(tmp_path: Path) -> None:
+    both = "logicalTypeOptions: {minimum: 1, exclusiveMaximum: 9, multipleOf: 0.5}"
+    assert expectations(tmp_path, "NUMERIC", both) == [
+        ("expect_column_values_to_be_between", {"min_value": Decimal(1)}),
+        ("expect_column_values_to_be_between", {"max_value": Decimal(9), "strict_max": True}),
+        ("odcs_multiple_of", {"step": 0.5}),
+    ]
+    assert expectations(tmp_path, "TIME", "logicalTypeOptions: {maximum: '18:00:00'}") == [
+        ("odcs_time_between", {"max_value": time(18)})
+    ]
+    moving = (
+        "quality: [{type: custom, engine: greatExpectations, implementation: {type:"
+        " expect_column_max_to_be_between, kwargs: {min_value: {$PARAMETER: 'now() -"
+        " timedelta(days=2)'}, max_value: '2030-01-01'}}}]"
+    )
+    assert expectations(tmp_path, "DATE", moving) == [
+        (
+            "expect_column_max_to_be_between",
+            {"min_value": FromNow(-timedelta(days=2)), "max_value": date(2030, 1, 1)},
+        )
+    ]
+    assert "a bound that moves" in fault(
+        tmp_path, COLUMN.format(kind="DATE") + "        " + moving.replace("now()", "later")
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ("metric: nullValues, mustBe: 0", "expect_column_values_to_not_be_null"),
+        ("metric: nullValues, mustBeLessThan: 1", "expect_column_values_to_not_be_null"),
+        ("metric: nullValues, mustBeLessThan: 1, unit: percent", "odcs_null_values"),
+        ("metric: missingValues, mustBeLessOrEqualTo: 0", "expect_column_values_to_not_be_null"),
+        ("metric: duplicateValues, mustBe: 0", "expect_column_values_to_be_unique"),
+        ("metric: duplicateValues, mustNotBe: 3", "odcs_duplicate_values"),
+        ("metric: rowCount, mustBeBetween: [1, 5]", "odcs_row_count"),
+        (
+            "metric: invalidValues, mustBe: 0, arguments: {validValues: [a]}",
+            "expect_column_values_to_be_in_set",
+        ),
+        (
+            "metric: invalidValues, mustBeGreaterThan: 3, arguments: {pattern: x}",
+            "odcs_invalid_values",
+        ),
+    ],
+)
+def test_a_metric_blames_rows_only_if_it_must_be_none(tmp_path: Path, rule: str, name: str) -> None:
+    made = expectations(tmp_path, "STRING", f"quality: [{{type: library, {rule}}}]")
+    assert [each for each, _ in made] == [name]

@@ -1,5 +1,7 @@
 """Staging a raw file: expectations, transform, threshold and counts that add up."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +12,16 @@ from pipelines import Feed
 from pipelines.escape import harmless
 from pipelines.prepare import Staged, stage_file
 from pipelines.stage import read_rejects
-from schemas.contract import Column, Contract, Expectation, TimePartition, Type
+from schemas.contract import (
+    Column,
+    Contract,
+    Duplicates,
+    Expectation,
+    FromNow,
+    TimePartition,
+    Type,
+    Window,
+)
 from schemas.errors import ContractError, DataError, TransformError
 from schemas.limits import Limits
 
@@ -50,9 +61,10 @@ def stage(
     raw = folder / "raw.csv"
     raw.write_text(text)
     feed = Feed(name="t", source="s", match="*", contract="t", transform=transform, **more)
-    return stage_file(raw, "f1", feed, made, folder, Limits(block_bytes=block))
+    return stage_file(raw, "f1", feed, made, folder, Limits(block_bytes=block), now=NOW)
 
 
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HEADER = "id,day,quantity,price\n"
 
 
@@ -161,3 +173,160 @@ def test_chunks_make_no_difference(tmp_path: Path) -> None:
 )
 def test_formula_cells_are_disarmed(cell: str, safe: str) -> None:
     assert harmless(cell) == safe
+
+
+def rows_of(staged: Staged) -> list[tuple[str, int]]:
+    return [(row["id"], row["_etl_row"]) for row in pq.read_table(staged.rows).to_pylist()]
+
+
+def reasons_of(staged: Staged) -> dict[int, list[str]]:
+    rejected = read_rejects(staged.rejects).rows
+    return {row.line: [problem.message for problem in row.problems] for row in rejected}
+
+
+KEYED = tuple(replace(column, unique=False) for column in COLUMNS)
+
+
+def keyed(**more: object) -> Contract:
+    return replace(contract(reject_threshold=0.5), columns=KEYED, primary_key=("id", "day"), **more)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept", "named"),
+    [
+        (Duplicates.FIRST, [2, 3, 5], {4: 2, 6: 2}),
+        (Duplicates.LAST, [3, 5, 6], {2: 6, 4: 6}),
+        (None, [3, 5, 6], {2: 6, 4: 6}),
+        (Duplicates.REJECT, [3, 5], {2: 4, 4: 2, 6: 2}),
+    ],
+)
+def test_which_row_of_a_key_is_kept_is_the_contracts(
+    tmp_path: Path, policy: Duplicates | None, kept: list[int], named: dict[int, int]
+) -> None:
+    days = ["2026-11-01", "2026-11-02", "2026-11-01", "2026-11-03", "2026-11-01"]
+    text = HEADER + "".join(f"a,{day},{n},1\n" for n, day in enumerate(days, start=1))
+    # A row that is bad for another reason takes nobody's place.
+    text += "a,2026-11-01,x,1\n"
+    seen: list[int] = []
+
+    def watching(frame: pd.DataFrame) -> pd.DataFrame:
+        seen[:] = frame.index.tolist()
+        return total(frame)
+
+    made = keyed(duplicates=policy)
+    staged = stage(tmp_path, text, replace(made, reject_threshold=0.8), watching, whole_file=True)
+    assert [line for _, line in rows_of(staged)] == kept == seen
+    reasons = reasons_of(staged)
+    assert set(reasons) == {*named, 7}
+    for line, other in named.items():
+        assert f"line {other}" in reasons[line][0]
+    assert staged.counts.read == staged.counts.loaded + staged.counts.rejected
+
+
+def test_replaced_rows_do_not_make_a_file_bad(tmp_path: Path) -> None:
+    text = HEADER + "a,2026-11-01,1,1\n" * 10
+    staged = stage(tmp_path, text, keyed())
+    assert staged.refusal is None
+    assert rows_of(staged) == [("a", 11)]
+    refused = stage(tmp_path, text, keyed(duplicates=Duplicates.FIRST))
+    assert refused.refusal is not None
+
+
+def test_chunks_and_keys_make_no_difference(tmp_path: Path) -> None:
+    lines = [f"r{n % 700},2026-11-01,{n % 50 + 1},1.5" for n in range(1000)]
+    staged = stage(tmp_path, HEADER + "\n".join(lines), keyed(), block=512)
+    assert sorted(line for _, line in rows_of(staged)) == list(range(302, 1002))
+    assert list(reasons_of(staged)) == list(range(2, 302))
+
+
+def test_mostly_is_a_share_of_the_whole_file(tmp_path: Path) -> None:
+    rule = Expectation(
+        type="expect_column_values_to_be_between",
+        kwargs={"column": "quantity", "max_value": 10, "mostly": 0.9},
+    )
+    lines = [f"r{n},2026-11-01,{99 if n < 8 else 1},1" for n in range(100)]
+    tolerated = stage(tmp_path, HEADER + "\n".join(lines), contract(rule), block=512)
+    assert (tolerated.counts.loaded, tolerated.counts.rejected) == (100, 0)
+    lines = [f"r{n},2026-11-01,{99 if n < 12 else 1},1" for n in range(100)]
+    broken = stage(tmp_path, HEADER + "\n".join(lines), contract(rule), block=512)
+    assert (broken.counts.loaded, broken.counts.rejected) == (88, 12)
+    assert reasons_of(broken)[2] == ['"99" must be at most 10']
+
+
+def test_warnings_are_told_and_reject_nothing(tmp_path: Path) -> None:
+    rules = [
+        replace(AT_LEAST_ONE, severity="warning", description=None),
+        Expectation(
+            type="expect_column_sum_to_be_between",
+            kwargs={"column": "quantity", "min_value": 1000},
+            severity="info",
+        ),
+        Expectation(
+            type="expect_column_values_to_be_unique", kwargs={"column": "day"}, severity="warning"
+        ),
+    ]
+    text = HEADER + "a,2026-11-01,0,1\nb,2026-11-02,5,1\nc,2026-11-01,-2,1\n"
+    staged = stage(tmp_path, text, contract(*rules), language="es", block=40)
+    assert staged.counts.loaded == 3
+    assert staged.refusal is None
+    assert staged.warnings == (
+        "quantity debe ser como mínimo 1 (no es así en 2 filas, la primera en la línea 2)",
+        "day puede aparecer una sola vez en un archivo"
+        " (no es así en 1 filas, la primera en la línea 4)",
+        "la suma de quantity debe ser como mínimo 1.000; se encontró 3",
+    )
+
+
+def test_every_broken_rule_of_the_file_is_in_the_refusal(tmp_path: Path) -> None:
+    def rule(name: str, **kwargs: object) -> Expectation:
+        return Expectation(type=name, kwargs=kwargs)
+
+    percent = {"operator": "mustBeLessThan", "min_value": 5, "max_value": 5, "unit": "percent"}
+    made = contract(
+        rule("odcs_null_values", column="quantity", **percent),
+        rule("odcs_row_count", operator="mustNotBeBetween", min_value=1, max_value=5),
+        rule("expect_column_max_to_be_between", column="day", min_value=FromNow(-timedelta(2))),
+    )
+    text = HEADER + "a,2026-11-01,,1\nb,2026-11-01,5,1\nc,2026-11-01,5,1\n"
+    staged = stage(tmp_path, text, made, transform=lambda f: total(f).fillna({"total": 0}))
+    assert staged.refusal == (
+        "the percentage of rows without quantity must be less than 5; found 33.333;"
+        " the number of rows must be not between 1 and 5; found 3;"
+        " the largest value of day must be at least 2026-11-22; found 2026-11-01"
+    ).replace("33.333", "33.3333")
+
+
+def test_dates_beyond_the_window_are_typos_even_if_a_transform_makes_them(tmp_path: Path) -> None:
+    text = HEADER + "a,2206-11-01,1,1\nb,2016-11-24,1,1\nc,2016-11-23,1,1\nd,2027-11-24,1,1\n"
+    staged = stage(tmp_path, text, contract())
+    assert list(reasons_of(staged)) == [2, 4]
+    assert "2016-11-24 and 2027-11-24" in reasons_of(staged)[2][0]
+    derived = replace(
+        contract(), columns=(*COLUMNS[:-1], Column(name="total", type=Type.DATE, derived=True)),
+        partition=TimePartition(column="total"), window=Window(years_back=1, years_ahead=0),
+    )  # fmt: skip
+    late = stage(tmp_path, text, derived, lambda f: f.assign(total=f.day))
+    assert late.counts.loaded == 0
+    assert all("2025-11-24 and 2026-11-24" in told[0] for told in reasons_of(late).values())
+
+
+def test_comparing_with_nothing_breaks_no_rule(tmp_path: Path) -> None:
+    pair = Expectation(
+        type="expect_column_pair_values_a_to_be_greater_than_b",
+        kwargs={"column_A": "quantity", "column_B": "price"},
+    )
+    text = HEADER + "a,2026-11-01,,1\nb,2026-11-01,5,9\nc,2026-11-01,5,1\n"
+    filled = lambda f: total(f).fillna({"total": 0})  # noqa: E731
+    staged = stage(tmp_path, text, contract(pair), filled)
+    assert reasons_of(staged) == {3: ["quantity must be greater than price"]}
+
+
+def test_an_empty_file_breaks_only_rules_about_counts(tmp_path: Path) -> None:
+    rules = [
+        Expectation(type="expect_table_row_count_to_be_between", kwargs={"min_value": 1}),
+        Expectation(
+            type="expect_column_max_to_be_between", kwargs={"column": "quantity", "min_value": 1}
+        ),
+    ]
+    staged = stage(tmp_path, HEADER, contract(*rules))
+    assert staged.refusal == "the number of rows must be at least 1; found 0"

@@ -1,0 +1,79 @@
+"""Languages: whatever a sender may be told has its Spanish sentence, with the same fields."""
+
+import ast
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from pipelines import keys, sentences
+from schemas.language import say
+
+ROOT = Path(__file__).resolve().parents[2]
+# Where the template stands among the arguments of each function that tells a sender something.
+TELLING = {"say": 0, "fault": 1, "DataError": 0}
+
+
+def texts(node: ast.AST) -> Iterator[str]:
+    """The texts that an argument may be: a literal, or one of two."""
+    match node:
+        case ast.Constant(value=str() as text):
+            yield text
+        case ast.IfExp(body=body, orelse=other):
+            yield from texts(body)
+            yield from texts(other)
+
+
+def is_about_a_value(text: object) -> bool:
+    """Whether it is a sentence about a cell: these are kept in variables and tables too."""
+    return isinstance(text, str) and "{value}" in text and "`{value}`" not in text
+
+
+def templates() -> Iterator[tuple[str, str]]:
+    """Every template of the code, and where it stands."""
+    for path in sorted([*(ROOT / "pipelines").rglob("*.py"), *(ROOT / "schemas").rglob("*.py")]):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and is_about_a_value(node.value):
+                yield node.value, f"{path.relative_to(ROOT)}:{node.lineno}"
+            name = getattr(getattr(node, "func", None), "id", None)
+            if isinstance(node, ast.Call) and name in TELLING and len(node.args) > TELLING[name]:
+                hints = [each.value for each in node.keywords if each.arg == "hint"]
+                for given in (node.args[TELLING[name]], *hints):
+                    for text in texts(given):
+                        yield text, f"{path.relative_to(ROOT)}:{node.lineno}"
+    named = (sentences.SENTENCES, sentences.SHARES, sentences.RANGES, sentences.OPERATORS)
+    for known in named:
+        yield from ((text, "pipelines/sentences.py") for text in known.values())
+    yield from ((text, "pipelines/keys.py") for text in keys.TEMPLATES.values())
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def spanish() -> dict[str, str]:
+    with (ROOT / "schemas" / "locale" / "es.po").open("rb") as file:
+        catalogue = read_po(file, abort_invalid=True)
+    return {str(each.id): str(each.string) for each in catalogue if each.id}
+
+
+def test_every_sentence_is_translated_with_the_same_fields() -> None:
+    known = spanish()
+    missing = {text: where for text, where in templates() if not known.get(text)}
+    assert not missing, "\n".join(f"{where}: {text}" for text, where in missing.items())
+    for text, translated in known.items():
+        assert fields(text) == fields(translated), text
+
+
+def test_the_catalogue_is_sorted_and_says_each_sentence_once() -> None:
+    lines = (ROOT / "schemas" / "locale" / "es.po").read_text().splitlines()
+    told = [line for line in lines if line.startswith("msgid ") and line != 'msgid ""']
+    assert told == sorted(set(told))
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_template_takes_its_fields_as_they_are(language: str) -> None:
+    told = say("{column} is empty and must not be", language, column="{x}")
+    assert told.startswith("{x} ")
