@@ -25,16 +25,13 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent
 
 from connectors.registry import Kind, config_class
 from schemas.errors import ConfigError
 from schemas.limits import Limits, Quotas, Retention
+from schemas.plain_yaml import read_plain_yaml
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
-_LARGEST = 1024 * 1024
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+(@)")
 
 
@@ -228,22 +225,7 @@ class _ConfigFile:
     @cached_property
     def tree(self) -> Any:
         """The file's mapping, as ruamel reads it (with positions)."""
-        try:
-            text = self.path.read_text(encoding="utf-8")
-            if len(text) > _LARGEST:
-                raise ConfigError(f"{self.path} is larger than a configuration ever is (1 MB)")
-            for event in YAML(typ="rt").parse(text):
-                if isinstance(event, AliasEvent):
-                    line = event.start_mark.line + 1
-                    raise ConfigError(f"{self.path}:{line}: YAML aliases are not read here")
-            tree = YAML(typ="rt").load(text)
-        except (YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self.path} is not YAML: {error}") from error
-        except RecursionError:
-            raise ConfigError(f"{self.path} is nested too deeply") from None
-        if not isinstance(tree, Mapping):
-            raise ConfigError(f"{self.path}: a mapping of keys is expected")
-        return tree
+        return read_plain_yaml(self.path, ConfigError)
 
     def fault(self, keys: tuple[str | int, ...], what: str) -> str:
         """`config.yaml:12: sources.drop.bucket: Field required`."""

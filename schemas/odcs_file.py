@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,10 @@ from typing import Any
 from jsonschema import Draft201909Validator
 from jsonschema.exceptions import ValidationError
 from open_data_contract_standard.model import OpenDataContractStandard
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent
 
 from schemas.errors import ContractError
+from schemas.plain_yaml import read_plain_yaml
 
-_LARGEST = 1024 * 1024
 _LOGICAL = {
     **dict.fromkeys(("INT64", "INTEGER", "INT", "BIGINT", "SMALLINT"), "integer"),
     **dict.fromkeys(("FLOAT64", "FLOAT", "NUMERIC", "DECIMAL"), "number"),
@@ -71,7 +68,7 @@ class OdcsFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._tree: Any = _load(path)
+        self._tree: Any = read_plain_yaml(path, ContractError)
         self.faults = Faults(path, self._tree)
 
     def checked(self) -> dict[str, Any]:
@@ -146,26 +143,3 @@ def _known_names() -> frozenset[str]:
 
     collect(_standard())
     return frozenset(names)
-
-
-def _load(path: Path) -> Any:
-    """The YAML tree; refuses huge files, aliases (which can grow without bound) and repeats."""
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise ContractError(f"{path} is larger than a contract ever is (1 MB)")
-        text = path.read_text(encoding="utf-8")
-        yaml = YAML(typ="rt")
-        for event in yaml.parse(text):
-            if isinstance(event, AliasEvent):
-                line = event.start_mark.line + 1
-                raise ContractError(f"{path}:{line}: YAML aliases are not read in contracts")
-        tree = yaml.load(text)
-    except YAMLError as error:
-        raise ContractError(f"{path} is not YAML: {error}") from error
-    except RecursionError:
-        raise ContractError(f"{path} is nested too deeply") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ContractError(f"{path} cannot be read: {error}") from error
-    if not isinstance(tree, Mapping):
-        raise ContractError(f"{path}: a mapping of keys is expected")
-    return tree

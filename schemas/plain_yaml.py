@@ -1,0 +1,44 @@
+"""Plain YAML: a file that people write, read with the lines of its keys, without YAML's traps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+
+from schemas.errors import FatalError
+
+_LARGEST = 1024 * 1024
+_DEEPEST = 50
+
+
+def read_plain_yaml(path: Path, error: type[FatalError]) -> Any:
+    """The tree of a YAML file, as ruamel reads it (with positions).
+
+    Raises an `error` that names the file, and the line where there is one, for what is no YAML, is
+    larger or deeper than people write, or has aliases, by which a few lines become gigabytes.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise error(f"{path} is larger than such a file ever is (1 MB)")
+        text = path.read_text(encoding="utf-8")
+        depth = 0
+        for event in YAML(typ="rt").parse(text):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if isinstance(event, AliasEvent):
+                line = event.start_mark.line + 1
+                raise error(f"{path}:{line}: YAML aliases are not read here")
+            if depth > _DEEPEST:
+                raise error(f"{path} is nested too deeply")
+        tree = YAML(typ="rt").load(text)
+    except YAMLError as wrong:
+        raise error(f"{path} is not YAML: {wrong}") from wrong
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise error(f"{path} cannot be read: {wrong}") from wrong
+    if not isinstance(tree, Mapping):
+        raise error(f"{path}: a mapping of keys is expected")
+    return tree
