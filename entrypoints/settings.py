@@ -50,9 +50,11 @@ class Part(BaseModel):
         """Turn `{type: s3, bucket: …}` into the connector's own config."""
         if isinstance(value, cls) or not isinstance(value, Mapping):
             return value
-        if "config" in value:
-            return value
         rest = dict(value)
+        if isinstance(own := rest.pop("config", None), Mapping):
+            rest |= own
+        elif own is not None:
+            return value
         name = rest.pop("type", None)
         if not isinstance(name, str):
             raise ValueError("`type` is missing: it names the connector")

@@ -41,7 +41,7 @@ def test_two_hundred_files_make_a_few_load_jobs(
     for number in range(200):
         service.drop(f"{number:03}.csv", csv(f"k{number}"))
     with process(service.config, "worker"), process(service.config, "beat"):
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             counts = Counter(str(file.status) for file in service.runtime.ledger.files(limit=1000))
             if counts["done"] == 200:
