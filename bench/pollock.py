@@ -83,7 +83,7 @@ def _declared(file: Path) -> Known:
         delimiter=given["delimiter"] or ",",
         quote=quote,
         # A quote escapes itself by being doubled.
-        escape="" if escape in (quote, '"') else escape,
+        escape="" if escape == quote else escape,
         line_end="\r" if given["row_delimiter"] == "\r" else "",
         preamble=given["preamble_lines"] + given["header_lines"],
         header=0,

@@ -7,6 +7,7 @@ suffers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO
@@ -19,12 +20,16 @@ import pyarrow.csv as pacsv
 from pipelines.parse.chunk import Chunk, listed_raws
 from pipelines.parse.header import Layout, read_layout
 from pipelines.parse.records import Record, offsets, records
-from pipelines.parse.text import Disguise, blocks
+from pipelines.parse.text import Blocks, Disguise
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.language import say
 from schemas.place import MEMBER
 from schemas.reject import Problem, RejectedRow
+
+
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+"""What bytes become that are no text in the file's encoding."""
 
 
 def read_delimited(
@@ -36,7 +41,7 @@ def read_delimited(
     header that names a column twice, and a record of several blocks.
     """
     disguise = Disguise.of(dialect)
-    texts = blocks(stream, dialect, disguise, block_bytes)
+    texts = Blocks(stream, dialect, disguise, block_bytes)
     layout = read_layout(texts, dialect, disguise, columns)
     reader = _Reader(layout, dialect, disguise, language)
     return layout.names, reader.chunks(texts)
@@ -52,11 +57,13 @@ class _Reader:
         # A line that ends with a delimiter has one cell more, which is empty.
         self._width = len(layout.names) + dialect.trailing_delimiter
 
-    def chunks(self, texts: Iterator[bytes]) -> Iterator[Chunk]:
+    def chunks(self, texts: Blocks) -> Iterator[Chunk]:
         line = self._layout.line
         for block in _chain(self._layout.rest, texts):
-            chunk = self._fast(block, line) or self._slow(block, line)
-            line += block.count(b"\n")
+            chunk, read = self._fast(block, line), len(block)
+            if chunk is None:
+                chunk, read = self._slow(block, line, texts)
+            line += block.count(b"\n", 0, read)
             if line >= MEMBER:
                 raise DataError("the file has more lines than can be counted")
             yield self._revealed(chunk)
@@ -65,6 +72,12 @@ class _Reader:
         """The block by Arrow; None if it has to be read record by record."""
         comment = self._dialect.comment.encode()
         if b"\x00" in block or (comment and comment in block):
+            return None
+        # Arrow takes a CR of its own for a line end.
+        if block.count(b"\r") != block.count(b"\r\n"):
+            return None
+        escape = self._dialect.escape.encode()
+        if escape and (escape + b"\r" in block or escape + b"\n" in block):
             return None
         where = offsets(block, self._dialect, self._delimiter)
         table = self._arrow(block) if where is not None else None
@@ -104,16 +117,21 @@ class _Reader:
         shown = [*self._layout.names, *(["\x00"] if self._dialect.trailing_delimiter else [])]
         return table.rename_columns(shown)
 
-    def _slow(self, block: bytes, line: int) -> Chunk:
-        """The block record by record."""
-        text = block.decode("utf-8", "surrogateescape").removesuffix("\n")
+    def _slow(self, block: bytes, line: int, texts: Blocks) -> tuple[Chunk, int]:
+        """The block record by record, and how many of its bytes were read: a record that it does
+        not end is given back."""
+        lines = block.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
         rows: list[list[str | None]] = []
         starts: list[int] = []
         raws: list[str] = []
         ragged: list[RejectedRow] = []
-        for record in records(text.split("\n"), self._dialect, self._delimiter):
-            if self._dialect.comment and record.raw.startswith(self._dialect.comment):
-                continue
+        read = len(block)
+        for record in records(lines, self._dialect, self._delimiter, self._width):
+            if record.open:
+                rest = _bytes(lines[record.line :])
+                if texts.give_back(rest):
+                    read -= len(rest)
+                    break
             cells, fault = self._fitted(record)
             if fault is None:
                 rows.append(cells)
@@ -125,7 +143,8 @@ class _Reader:
         table = pa.table(
             [pa.array(column, pa.string()) for column in columns], names=list(self._layout.names)
         )
-        return Chunk(table, np.array(starts, dtype=np.int64), tuple(ragged), listed_raws(raws))
+        places = np.array(starts, dtype=np.int64)
+        return Chunk(table, places, tuple(ragged), listed_raws(raws)), read
 
     def _fitted(self, record: Record) -> tuple[list[str | None], tuple[str, str] | None]:
         """The record's cells, one a column, or the rule it breaks and what to say."""
@@ -135,7 +154,7 @@ class _Reader:
                 "the line cannot be read as delimited text: {fault}",
                 self._language, fault=record.fault,
             ))  # fmt: skip
-        if any("\udc80" <= char <= "\udcff" for char in record.raw):
+        if _NO_TEXT.search(record.raw):
             return [], ("encoding", say(
                 "the line has bytes that are not text in the file's encoding", self._language
             ))  # fmt: skip
@@ -181,3 +200,7 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     if first:
         yield first
     yield from rest
+
+
+def _bytes(lines: Sequence[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")

@@ -56,8 +56,6 @@ def read_layout(
     shown = [line.decode("utf-8", "surrogateescape") for line in lines[:-1]]
     rows: list[list[str]] = []
     for record in records(shown, dialect, disguise.readable(dialect)):
-        if dialect.comment and record.raw.startswith(dialect.comment):
-            continue
         if record.fault is not None:
             raise DataError(
                 "line {line}: the header cannot be read: {fault}",

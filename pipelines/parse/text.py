@@ -72,31 +72,56 @@ class Disguise:
         return _UNIT if self.delimiter else dialect.delimiter
 
 
-def blocks(
-    stream: BinaryIO, dialect: Dialect, disguise: Disguise, block_bytes: int
-) -> Iterator[bytes]:
-    """UTF-8 blocks that end at the end of a record, LF last.
+class Blocks:
+    """UTF-8 blocks of whole records, LF last.
 
-    A quote that is never closed does not hold up what follows: after a few blocks the text is cut
-    at a line end all the same. Raises DataError for a record longer than that.
+    They are cut where the quotes say that a record ends. Where a stray quote misleads that, the
+    reader finds the record's beginning in the block and gives it back. A quote that is never closed
+    does not hold up what follows: after a few blocks the text is cut at a line end all the same.
     """
-    rest = b""
-    for text in _utf8(stream, dialect, disguise, block_bytes):
-        rest += text
-        end = last_record_end(rest, dialect)
-        if not end and len(rest) > _BLOCKS_PER_RECORD * block_bytes:
-            end = rest.rfind(b"\n") + 1
-            if not end:
-                raise DataError(
-                    "one record is longer than {most:,} bytes",
-                    hint="check the line ends and the quotes of the file",
-                    most=_BLOCKS_PER_RECORD * block_bytes,
-                )
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-    if rest.strip(b"\r\n"):
-        yield rest if rest.endswith(b"\n") else rest + b"\n"
+
+    def __init__(
+        self, stream: BinaryIO, dialect: Dialect, disguise: Disguise, block_bytes: int
+    ) -> None:
+        self._texts = _utf8(stream, dialect, disguise, block_bytes)
+        self._dialect, self._most = dialect, _BLOCKS_PER_RECORD * block_bytes
+        self._rest, self._ended = b"", False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """The next block; raises DataError for a record longer than a few blocks."""
+        while not self._ended:
+            text = next(self._texts, None)
+            if text is None:
+                self._ended = True
+                break
+            self._rest += text
+            end = last_record_end(self._rest, self._dialect)
+            if not end and len(self._rest) > self._most:
+                end = self._rest.rfind(b"\n") + 1
+                if not end:
+                    raise DataError(
+                        "one record is longer than {most:,} bytes",
+                        hint="check the line ends and the quotes of the file",
+                        most=self._most,
+                    )
+            if end:
+                block, self._rest = self._rest[:end], self._rest[end:]
+                return block
+        block, self._rest = self._rest, b""
+        if not block.strip(b"\r\n"):
+            raise StopIteration
+        return block if block.endswith(b"\n") else block + b"\n"
+
+    def give_back(self, text: bytes) -> bool:
+        """Take back the end of the last block, which is the beginning of a record; False if more
+        text would not help."""
+        if self._ended or len(text) > self._most:
+            return False
+        self._rest = text + self._rest
+        return True
 
 
 def last_record_end(text: bytes, dialect: Dialect) -> int:
