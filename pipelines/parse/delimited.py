@@ -27,7 +27,6 @@ from schemas.language import say
 from schemas.place import MEMBER
 from schemas.reject import Problem, RejectedRow
 
-
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 """What bytes become that are no text in the file's encoding."""
 

@@ -150,14 +150,24 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
             text = held + decoder.decode(data)
             if first:
                 text = text.removeprefix("\ufeff")
-            # A line end or delimiter of several characters may go on in the next piece.
-            keep = max(len(disguise.delimiter), len(disguise.line_end), 1) - 1
-            held = text[len(text) - keep :] if keep else ""
-            yield _encoded(text[: len(text) - keep], disguise)
+            cut = len(text) - max(
+                _begun(text, disguise.delimiter), _begun(text, disguise.line_end)
+            )
+            text, held = text[:cut], text[cut:]
+            yield _encoded(text, disguise)
         first = False
         data = stream.read(size)
     if not plain:
         yield _encoded(held + decoder.decode(b"", final=True), disguise)
+
+
+def _begun(text: str, mark: str) -> int:
+    """How many characters at the end may be the beginning of a mark that goes on in the next
+    piece."""
+    if len(mark) < 2:
+        return 0
+    rest = text.split(mark)[-1]
+    return next((size for size in range(len(mark) - 1, 0, -1) if rest.endswith(mark[:size])), 0)
 
 
 def _encoded(text: str, disguise: Disguise) -> bytes:
