@@ -11,6 +11,9 @@ from pipelines.parse.text import Disguise
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 
+MOST_COLUMNS = 10_000
+"""BigQuery's most for a table."""
+_MOST_CELLS = 20 * MOST_COLUMNS
 _MOST_LINES = 10_000
 
 
@@ -73,6 +76,11 @@ def _header(
     if not dialect.header:
         return rows, 0
     lines = [_decoded(line) for line in text.split(b"\n", _MOST_LINES)[:-1]]
+    widest = max(
+        (line.count(disguise.readable(dialect)) for line in lines[: dialect.header]), default=0
+    )
+    if widest > _MOST_CELLS:
+        raise too_wide(widest + 1)
     for record in records(lines, dialect, disguise.readable(dialect)):
         if record.fault is not None:
             raise DataError(
@@ -101,6 +109,8 @@ def joined_names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     Raises DataError if one comes twice.
     """
     width = max(map(len, rows))
+    if width > MOST_COLUMNS:
+        raise too_wide(width)
     padded = [[*row, *[""] * (width - len(row))] for row in rows]
     columns = zip(*padded, strict=True)
     names = [" ".join(filter(None, (cell.strip() for cell in column))) for column in columns]
@@ -120,3 +130,13 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
             names=", ".join(repr(name) for name in twice[:10]),
         )
     return tuple(names)
+
+
+def too_wide(width: int) -> DataError:
+    """The error for a file with more columns than a table can have."""
+    return DataError(
+        "the header has {width:,} columns, more than {most:,}",
+        hint="check the delimiter and the line ends of the file",
+        width=width,
+        most=MOST_COLUMNS,
+    )

@@ -150,9 +150,7 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
             text = held + decoder.decode(data)
             if first:
                 text = text.removeprefix("\ufeff")
-            cut = len(text) - max(
-                _begun(text, disguise.delimiter), _begun(text, disguise.line_end)
-            )
+            cut = len(text) - max(_begun(text, disguise.delimiter), _begun(text, disguise.line_end))
             text, held = text[:cut], text[cut:]
             yield _encoded(text, disguise)
         first = False

@@ -116,9 +116,7 @@ def packed(case: Case, data: bytes) -> bytes:
     return PACKERS[case.packed](data)
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=CASES, block=st.sampled_from([200, 1 << 20]))
 def test_every_cell_and_line_of_a_table_comes_back(case: Case, block: int) -> None:
     dialect = Dialect(
