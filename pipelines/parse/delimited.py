@@ -70,7 +70,7 @@ class _Reader:
     def _fast(self, block: bytes, line: int) -> Chunk | None:
         """The block by Arrow; None if it has to be read record by record."""
         comment = self._dialect.comment.encode()
-        if b"\x00" in block or (comment and comment in block):
+        if b"\x00" in block or (comment and comment in block) or self._dialect.escape == "\x00":
             return None
         # Arrow takes a CR of its own for a line end.
         if block.count(b"\r") != block.count(b"\r\n"):
@@ -79,6 +79,8 @@ class _Reader:
         if escape and (escape + b"\r" in block or escape + b"\n" in block):
             return None
         where = offsets(block, self._dialect, self._delimiter)
+        if where is not None and not len(where.starts):
+            return Chunk(self._table([]), where.lines, (), listed_raws([]))
         table = self._arrow(block) if where is not None else None
         if where is None or table is None or table.num_rows != len(where.starts):
             return None
@@ -138,12 +140,13 @@ class _Reader:
                 raws.append(record.raw)
             elif not self._layout.is_total(record.cells):
                 ragged.append(self._rejected(record, line + record.line, *fault))
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._layout.names)
-        table = pa.table(
-            [pa.array(column, pa.string()) for column in columns], names=list(self._layout.names)
-        )
         places = np.array(starts, dtype=np.int64)
-        return Chunk(table, places, tuple(ragged), listed_raws(raws)), read
+        return Chunk(self._table(rows), places, tuple(ragged), listed_raws(raws)), read
+
+    def _table(self, rows: Sequence[Sequence[str | None]]) -> pa.Table:
+        names = list(self._layout.names)
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        return pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
     def _fitted(self, record: Record) -> tuple[list[str | None], tuple[str, str] | None]:
         """The record's cells, one a column, or the rule it breaks and what to say."""

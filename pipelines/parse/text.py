@@ -14,6 +14,7 @@ from schemas.dialect import Dialect
 from schemas.errors import DataError
 
 _BLOCKS_PER_RECORD = 4
+_MARK = "waybill.mark"
 _UNIT, _FIELD = "\x1f", "\x1c"
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -140,14 +141,15 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
     encoding stay as they are, so that their rows can be named."""
     name = _codec(stream_start := stream.read(size), dialect.encoding)
     plain = name in ("utf-8", "utf-8-sig", "ascii") and not disguise.is_needed
-    decoder = codecs.getincrementaldecoder(name)("surrogateescape")
+    codecs.register_error(_MARK, _marked)
+    decoder = codecs.getincrementaldecoder(name)(_MARK)
     held, first = "", True
     data = stream_start
     while data:
         if plain:
             yield data.removeprefix(codecs.BOM_UTF8) if first else data
         else:
-            text = held + decoder.decode(data)
+            text = held + _decoded(decoder, data, dialect.encoding)
             if first:
                 text = text.removeprefix("\ufeff")
             cut = len(text) - max(_begun(text, disguise.delimiter), _begun(text, disguise.line_end))
@@ -156,7 +158,20 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
         first = False
         data = stream.read(size)
     if not plain:
-        yield _encoded(held + decoder.decode(b"", final=True), disguise)
+        yield _encoded(held + _decoded(decoder, b"", dialect.encoding), disguise)
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, data: bytes, encoding: str) -> str:
+    """The text of a piece, the last one if it is empty."""
+    try:
+        return decoder.decode(data, not data)
+    except UnicodeError as error:
+        raise DataError(
+            "the file is not {encoding} text: {error}",
+            hint="save the file as {encoding}, or correct dialect.encoding in the contract",
+            encoding=encoding,
+            error=getattr(error, "reason", error),
+        ) from error
 
 
 def _begun(text: str, mark: str) -> int:
@@ -170,7 +185,21 @@ def _begun(text: str, mark: str) -> int:
 
 def _encoded(text: str, disguise: Disguise) -> bytes:
     shown = disguise.hide(text) if disguise.is_needed else text
-    return shown.encode("utf-8", "surrogateescape")
+    try:
+        return shown.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            "the file has characters that are no text", hint="correct dialect.encoding"
+        ) from error
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    """What stands in the text for bytes that are none: `surrogateescape`, and for ASCII bytes of
+    wider encodings, which that does not know, the mark of 0x80."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + max(byte, 0x80)) for byte in wrong), error.end
 
 
 def _codec(start: bytes, declared: str) -> str:
