@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 
 from pipelines.parse.chunk import Chunk, listed_raws
 from pipelines.parse.header import Layout, read_layout
-from pipelines.parse.records import Record, offsets, records
+from pipelines.parse.records import Offsets, Record, offsets, records
 from pipelines.parse.text import Blocks, Disguise
 from schemas.dialect import Dialect
 from schemas.errors import DataError
@@ -81,26 +81,71 @@ class _Reader:
         where = offsets(block, self._dialect, self._delimiter)
         if where is not None and not len(where.starts):
             return Chunk(self._table([]), where.lines, (), listed_raws([]))
-        table = self._arrow(block) if where is not None else None
-        if where is None or table is None or table.num_rows != len(where.starts):
+        if where is None:
+            return None
+        uneven: list[int] = []
+        table = self._arrow(block, None)
+        if table is None:
+            table = self._arrow(block, uneven)
+        if table is None or table.num_rows + len(uneven) != len(where.starts):
             return None
         if self._dialect.trailing_delimiter:
             last = table.column(self._width - 1)
             if pc.any(pc.not_equal(last, "")).as_py():
                 return None
             table = table.select(range(self._width - 1))
+        if uneven:
+            return self._with_uneven(table, block, where, uneven, line)
 
         def raws(indexes: Sequence[int]) -> list[str]:
             return where.texts(block, indexes)
 
         return Chunk(table, where.lines + line, (), raws)
 
-    def _arrow(self, block: bytes) -> pa.Table | None:
+    def _with_uneven(
+        self, table: pa.Table, block: bytes, where: Offsets, uneven: Sequence[int], line: int
+    ) -> Chunk:
+        """The rows that Arrow read, and the few that have not the header's number of cells."""
+        rows: list[list[str | None]] = []
+        fitted: list[int] = []
+        ragged: list[RejectedRow] = []
+        for index, text in zip(uneven, where.texts(block, uneven), strict=True):
+            place = int(where.lines[index]) + line
+            for record in records(text.split("\n"), self._dialect, self._delimiter, self._width):
+                cells, fault = self._fitted(record)
+                if fault is None:
+                    rows.append(cells)
+                    fitted.append(index)
+                elif not self._layout.is_total(record.cells):
+                    ragged.append(self._rejected(record, place, *fault))
+        even = np.delete(np.arange(len(where.starts)), uneven)
+        found = np.concatenate([even, np.array(fitted, dtype=np.int64)])
+        order = np.argsort(found)
+        kept = found[order]
+        if rows:
+            table = pa.concat_tables([table, self._table(rows)]).take(pa.array(order))
+
+        def raws(indexes: Sequence[int]) -> list[str]:
+            return where.texts(block, [int(kept[index]) for index in indexes])
+
+        return Chunk(table, where.lines[kept] + line, tuple(ragged), raws)
+
+    def _arrow(self, block: bytes, uneven: list[int] | None) -> pa.Table | None:
+        """The block's rows by Arrow; None if it refuses it. Rows with another number of cells are
+        left out, and their indexes noted in `uneven`, if that is given: then it is slower."""
         names = [str(index) for index in range(self._width)]
+
+        def note(row: pacsv.InvalidRow) -> str:
+            assert uneven is not None
+            uneven.append(row.number - 1)
+            return "skip"
+
         try:
             table = pacsv.read_csv(
                 pa.BufferReader(block),
-                read_options=pacsv.ReadOptions(column_names=names, block_size=len(block) + 1),
+                read_options=pacsv.ReadOptions(
+                    column_names=names, block_size=len(block) + 1, use_threads=uneven is None
+                ),
                 parse_options=pacsv.ParseOptions(
                     delimiter=self._delimiter,
                     quote_char=self._dialect.quote or False,
@@ -108,6 +153,7 @@ class _Reader:
                     double_quote=not self._dialect.escape,
                     newlines_in_values=True,
                     ignore_empty_lines=True,
+                    invalid_row_handler=None if uneven is None else note,
                 ),
                 convert_options=pacsv.ConvertOptions(
                     column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False

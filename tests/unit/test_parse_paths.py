@@ -18,6 +18,8 @@ DIALECTS = st.builds(
     header=st.just(0),
     columns=st.sampled_from([("x",), ("x", "y"), ("x", "y", "z")]),
     trailing_delimiter=st.booleans(),
+    ragged=st.sampled_from(Ragged),
+    extra=st.sampled_from(Extra),
 )
 
 
