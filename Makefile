@@ -70,7 +70,7 @@ types: setup  ## mypy --strict
 imports: setup  ## the import rules
 	$(BIN)/lint-imports
 
-pollock: setup  ## how well dirty CSV files are loaded: ARGS=FOLDER of the unpacked benchmark
+pollock: setup  ## how well dirty CSV files are loaded: ARGS=the benchmark's archive or folder
 	$(BIN)/python -m bench.pollock $(ARGS)
 
 format: setup  ## let ruff tidy the code

@@ -85,7 +85,8 @@ class _Reader:
             return None
         uneven: list[int] = []
         table = self._arrow(block, None)
-        if table is None:
+        # Arrow cannot say which of several bad rows are no text.
+        if table is None and _is_text(block):
             table = self._arrow(block, uneven)
         if table is None or table.num_rows + len(uneven) != len(where.starts):
             return None
@@ -248,6 +249,14 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     if first:
         yield first
     yield from rest
+
+
+def _is_text(block: bytes) -> bool:
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _bytes(lines: Sequence[str]) -> bytes:
