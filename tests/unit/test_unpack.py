@@ -65,8 +65,6 @@ def test_a_bomb_is_stopped_by_its_ratio_long_before_the_size_limit(tmp_path: Pat
     path = tmp_path / "bomb.gz"
     with gzip.open(path, "wb", compresslevel=1) as stream:
         for _ in range(100):
-            stream.write(bytes(1 << 20))
-    stream = next(members(path, "**", Limits())).stream
+            stream.write(b"0123456\n" * (1 << 17))
     with pytest.raises(DataError, match="more than 250 times its size"):
-        while stream.read(1 << 20):
-            pass
+        [sum(map(len, member.stream)) for member in members(path, "**", Limits())]
