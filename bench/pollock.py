@@ -1,8 +1,9 @@
 """Pollock: how well Waybill loads dirty CSV files, beside what others score.
 
 `python -m bench.pollock DATA` where DATA is the benchmark's archive, or the folder it unpacks to.
-*Declared* gives the parse stage the dialect of each file, as a contract pins it; *auto* only what `waybill infer`
-detects. Strict reading rejects a row that does not fit, lenient reading makes it fit.
+*Declared* gives the parse stage the dialect of each file, as a contract pins it; *auto* only what
+`waybill infer` detects. Strict reading rejects a row that does not fit, lenient reading makes it
+fit.
 """
 
 from __future__ import annotations
