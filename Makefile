@@ -70,7 +70,7 @@ types: setup  ## mypy --strict
 imports: setup  ## the import rules
 	$(BIN)/lint-imports
 
-pollock: setup  ## how well dirty CSV files are loaded: ARGS=FOLDER of the unpacked benchmark
+pollock: setup  ## how well dirty CSV files are loaded: ARGS=the benchmark's archive or folder
 	$(BIN)/python -m bench.pollock $(ARGS)
 # Offline it says so and goes on; a known vulnerability of what production runs fails it. A mirror
 # may answer without knowing any vulnerability, so it is asked for one that everybody knows.

@@ -1,8 +1,9 @@
 """Pollock: how well Waybill loads dirty CSV files, beside what others score.
 
-`python -m bench.pollock FOLDER` where FOLDER holds the unpacked benchmark. *Declared* gives the
-parse stage the dialect of each file, as a contract pins it; *auto* only what `waybill infer`
-detects. Strict reading rejects a row that does not fit, lenient reading makes it fit.
+`python -m bench.pollock DATA` where DATA is the benchmark's archive, or the folder it unpacks to.
+*Declared* gives the parse stage the dialect of each file, as a contract pins it; *auto* only what
+`waybill infer` detects. Strict reading rejects a row that does not fit, lenient reading makes it
+fit.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import tarfile
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -21,6 +23,9 @@ from pipelines.parse import parsed
 from schemas.dialect import Dialect, Extra, Ragged
 from schemas.errors import DataError
 from schemas.limits import Limits
+
+_DATA = Path(__file__).resolve().parents[2] / "shared" / "pollock" / "polluted_files.tar.xz"
+"""Beside the project, where it is not part of it."""
 
 PUBLISHED = (
     ("DuckDB 1.2", 9.961, 9.599),
@@ -44,11 +49,27 @@ PUBLISHED = (
 def main() -> None:
     """Print our scores beside the published ones, the best first."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="holds polluted_files/ and pollock_weights.json")
+    parser.add_argument(
+        "data", type=Path, nargs="?", default=_DATA,
+        help="polluted_files.tar.xz, or the folder it unpacks to",
+    )  # fmt: skip
     parser.add_argument("--kinds", action="store_true", help="also print each kind of dirt")
     given = parser.parse_args()
-    weights = json.loads((given.folder / "pollock_weights.json").read_text(encoding="utf-8"))
-    files = sorted((given.folder / "polluted_files" / "csv").iterdir())
+    if not given.data.exists():
+        print(f"skipped: {given.data} is not there; name the benchmark's archive")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = given.data
+        if folder.is_file():
+            folder = Path(name)
+            with tarfile.open(given.data) as tar:
+                tar.extractall(folder, filter="data")
+        _print_scores(folder, given.kinds)
+
+
+def _print_scores(folder: Path, kinds: bool) -> None:
+    weights = json.loads((folder / "pollock_weights.json").read_text(encoding="utf-8"))
+    files = sorted((folder / "polluted_files" / "csv").iterdir())
     lines = list(PUBLISHED)
     for mode, find in (("declared", _declared), ("auto", _detected)):
         found = {file.name: find(file) for file in files}
@@ -56,7 +77,7 @@ def main() -> None:
             scores = {file.name: _scored(file, found[file.name], lenient) for file in files}
             simple = sum(scores.values()) / len(scores)
             lines.append((f"Waybill ({mode}, {name})", simple, weighted(scores, weights)))
-            if given.kinds:
+            if kinds:
                 print(lines[-1][0])
                 _print_kinds(scores)
     for name, simple, heavy in sorted(lines, key=lambda each: -each[1]):
@@ -83,14 +104,14 @@ def _declared(file: Path) -> Known:
         delimiter=given["delimiter"] or ",",
         quote=quote,
         # A quote escapes itself by being doubled.
-        escape="" if escape in (quote, '"') else escape,
+        escape="" if escape == quote else escape,
         line_end="\r" if given["row_delimiter"] == "\r" else "",
         preamble=given["preamble_lines"] + given["header_lines"],
         header=0,
         columns=tuple(names),
         footer=given["footnote_lines"],
     )
-    return Known(dialect, bool(given["header_lines"]), empty=not given["delimiter"])
+    return Known(dialect, bool(given["header_lines"]))
 
 
 def _detected(file: Path) -> Known | None:

@@ -134,8 +134,7 @@ def _decrypted(
             continue
         return archive.open(member, pwd=password)
     raise DataError(
-        "{member} in the archive is encrypted"
-        + (", and no known password opens it" if passwords else ""),
+        "{member} in the archive is encrypted, and no known password opens it",
         hint="send it without a password, or with the one agreed on",
         member=member.filename,
     )

@@ -117,14 +117,25 @@ def _is_sign(text: str) -> bool:
     return len(text) <= 1 and text.isascii()
 
 
+def _overlap(delimiter: str, quote: str, escape: str) -> bool:
+    return any(sign and sign in other for sign, other in (
+        (quote, delimiter), (escape, delimiter), (quote, escape),
+    ))  # fmt: skip
+
+
 _CHECKS: tuple[tuple[Callable[[Dialect], bool], str], ...] = (
     (lambda each: not each.delimiter, "delimiter is one or more characters"),
     (lambda each: not _is_sign(each.quote), "quote is one character or none"),
     (lambda each: not _is_sign(each.escape), "escape is one character or none"),
     (
-        lambda each: bool(each.quote) and each.quote in each.delimiter,
-        "quote and delimiter must not be the same",
+        lambda each: _overlap(each.delimiter, each.quote, each.escape),
+        "delimiter, quote and escape must be different characters",
     ),
+    (
+        lambda each: any(sign in "\r\n" for sign in (*each.delimiter, *each.quote, *each.escape)),
+        "delimiter, quote and escape are no line ends (those are line_end)",
+    ),
+    (lambda each: "\x00" in each.delimiter + each.quote, "delimiter and quote are not NUL"),
 )
 
 
@@ -133,7 +144,9 @@ def _faults(dialect: Dialect) -> list[str]:
     found = [what for is_wrong, what in _CHECKS if is_wrong(dialect)]
     try:
         codecs.lookup(dialect.encoding)
-    except LookupError:
+        # Some codecs turn bytes into bytes, and are refused here.
+        b"".decode(dialect.encoding)
+    except (LookupError, UnicodeError):
         found.append(f'encoding "{dialect.encoding}" is not known')
     try:
         re.compile(dialect.totals)

@@ -3,5 +3,6 @@
 from pipelines.parse.chunk import Chunk
 from pipelines.parse.file import Parsed, parsed
 from pipelines.parse.records import split
+from pipelines.parse.text import last_record_end
 
-__all__ = ["Chunk", "Parsed", "parsed", "split"]
+__all__ = ["Chunk", "Parsed", "last_record_end", "parsed", "split"]

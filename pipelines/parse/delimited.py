@@ -7,6 +7,7 @@ suffers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO
@@ -18,13 +19,16 @@ import pyarrow.csv as pacsv
 
 from pipelines.parse.chunk import Chunk, listed_raws
 from pipelines.parse.header import Layout, read_layout
-from pipelines.parse.records import Record, offsets, records
-from pipelines.parse.text import Disguise, blocks
+from pipelines.parse.records import Offsets, Record, offsets, records
+from pipelines.parse.text import Blocks, Disguise
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.language import say
 from schemas.place import MEMBER
 from schemas.reject import Problem, RejectedRow
+
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+"""What bytes become that are no text in the file's encoding."""
 
 
 def read_delimited(
@@ -36,7 +40,7 @@ def read_delimited(
     header that names a column twice, and a record of several blocks.
     """
     disguise = Disguise.of(dialect)
-    texts = blocks(stream, dialect, disguise, block_bytes)
+    texts = Blocks(stream, dialect, disguise, block_bytes)
     layout = read_layout(texts, dialect, disguise, columns)
     reader = _Reader(layout, dialect, disguise, language)
     return layout.names, reader.chunks(texts)
@@ -52,11 +56,13 @@ class _Reader:
         # A line that ends with a delimiter has one cell more, which is empty.
         self._width = len(layout.names) + dialect.trailing_delimiter
 
-    def chunks(self, texts: Iterator[bytes]) -> Iterator[Chunk]:
+    def chunks(self, texts: Blocks) -> Iterator[Chunk]:
         line = self._layout.line
         for block in _chain(self._layout.rest, texts):
-            chunk = self._fast(block, line) or self._slow(block, line)
-            line += block.count(b"\n")
+            chunk, read = self._fast(block, line), len(block)
+            if chunk is None:
+                chunk, read = self._slow(block, line, texts)
+            line += block.count(b"\n", 0, read)
             if line >= MEMBER:
                 raise DataError("the file has more lines than can be counted")
             yield self._revealed(chunk)
@@ -64,29 +70,83 @@ class _Reader:
     def _fast(self, block: bytes, line: int) -> Chunk | None:
         """The block by Arrow; None if it has to be read record by record."""
         comment = self._dialect.comment.encode()
-        if b"\x00" in block or (comment and comment in block):
+        if b"\x00" in block or (comment and comment in block) or self._dialect.escape == "\x00":
+            return None
+        # Arrow takes a CR of its own for a line end.
+        if block.count(b"\r") != block.count(b"\r\n"):
+            return None
+        escape = self._dialect.escape.encode()
+        if escape and (escape + b"\r" in block or escape + b"\n" in block):
             return None
         where = offsets(block, self._dialect, self._delimiter)
-        table = self._arrow(block) if where is not None else None
-        if where is None or table is None or table.num_rows != len(where.starts):
+        if where is not None and not len(where.starts):
+            return Chunk(self._table([]), where.lines, (), listed_raws([]))
+        if where is None:
+            return None
+        uneven: list[int] = []
+        table = self._arrow(block, None)
+        # Arrow cannot say which of several bad rows are no text.
+        if table is None and _is_text(block):
+            table = self._arrow(block, uneven)
+        if table is None or table.num_rows + len(uneven) != len(where.starts):
             return None
         if self._dialect.trailing_delimiter:
             last = table.column(self._width - 1)
             if pc.any(pc.not_equal(last, "")).as_py():
                 return None
             table = table.select(range(self._width - 1))
+        if uneven:
+            return self._with_uneven(table, block, where, uneven, line)
 
         def raws(indexes: Sequence[int]) -> list[str]:
             return where.texts(block, indexes)
 
         return Chunk(table, where.lines + line, (), raws)
 
-    def _arrow(self, block: bytes) -> pa.Table | None:
+    def _with_uneven(
+        self, table: pa.Table, block: bytes, where: Offsets, uneven: Sequence[int], line: int
+    ) -> Chunk:
+        """The rows that Arrow read, and the few that have not the header's number of cells."""
+        rows: list[list[str | None]] = []
+        fitted: list[int] = []
+        ragged: list[RejectedRow] = []
+        for index, text in zip(uneven, where.texts(block, uneven), strict=True):
+            place = int(where.lines[index]) + line
+            for record in records(text.split("\n"), self._dialect, self._delimiter, self._width):
+                cells, fault = self._fitted(record)
+                if fault is None:
+                    rows.append(cells)
+                    fitted.append(index)
+                elif not self._layout.is_total(record.cells):
+                    ragged.append(self._rejected(record, place, *fault))
+        even = np.delete(np.arange(len(where.starts)), uneven)
+        found = np.concatenate([even, np.array(fitted, dtype=np.int64)])
+        order = np.argsort(found)
+        kept = found[order]
+        if rows:
+            table = pa.concat_tables([table, self._table(rows)]).take(pa.array(order))
+
+        def raws(indexes: Sequence[int]) -> list[str]:
+            return where.texts(block, [int(kept[index]) for index in indexes])
+
+        return Chunk(table, where.lines[kept] + line, tuple(ragged), raws)
+
+    def _arrow(self, block: bytes, uneven: list[int] | None) -> pa.Table | None:
+        """The block's rows by Arrow; None if it refuses it. Rows with another number of cells are
+        left out, and their indexes noted in `uneven`, if that is given: then it is slower."""
         names = [str(index) for index in range(self._width)]
+
+        def note(row: pacsv.InvalidRow) -> str:
+            assert uneven is not None
+            uneven.append(row.number - 1)
+            return "skip"
+
         try:
             table = pacsv.read_csv(
                 pa.BufferReader(block),
-                read_options=pacsv.ReadOptions(column_names=names, block_size=len(block) + 1),
+                read_options=pacsv.ReadOptions(
+                    column_names=names, block_size=len(block) + 1, use_threads=uneven is None
+                ),
                 parse_options=pacsv.ParseOptions(
                     delimiter=self._delimiter,
                     quote_char=self._dialect.quote or False,
@@ -94,6 +154,7 @@ class _Reader:
                     double_quote=not self._dialect.escape,
                     newlines_in_values=True,
                     ignore_empty_lines=True,
+                    invalid_row_handler=None if uneven is None else note,
                 ),
                 convert_options=pacsv.ConvertOptions(
                     column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
@@ -104,16 +165,21 @@ class _Reader:
         shown = [*self._layout.names, *(["\x00"] if self._dialect.trailing_delimiter else [])]
         return table.rename_columns(shown)
 
-    def _slow(self, block: bytes, line: int) -> Chunk:
-        """The block record by record."""
-        text = block.decode("utf-8", "surrogateescape").removesuffix("\n")
+    def _slow(self, block: bytes, line: int, texts: Blocks) -> tuple[Chunk, int]:
+        """The block record by record, and how many of its bytes were read: a record that it does
+        not end is given back."""
+        lines = block.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
         rows: list[list[str | None]] = []
         starts: list[int] = []
         raws: list[str] = []
         ragged: list[RejectedRow] = []
-        for record in records(text.split("\n"), self._dialect, self._delimiter):
-            if self._dialect.comment and record.raw.startswith(self._dialect.comment):
-                continue
+        read = len(block)
+        for record in records(lines, self._dialect, self._delimiter, self._width):
+            if record.open:
+                rest = _bytes(lines[record.line :])
+                if texts.give_back(rest):
+                    read -= len(rest)
+                    break
             cells, fault = self._fitted(record)
             if fault is None:
                 rows.append(cells)
@@ -121,11 +187,13 @@ class _Reader:
                 raws.append(record.raw)
             elif not self._layout.is_total(record.cells):
                 ragged.append(self._rejected(record, line + record.line, *fault))
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._layout.names)
-        table = pa.table(
-            [pa.array(column, pa.string()) for column in columns], names=list(self._layout.names)
-        )
-        return Chunk(table, np.array(starts, dtype=np.int64), tuple(ragged), listed_raws(raws))
+        places = np.array(starts, dtype=np.int64)
+        return Chunk(self._table(rows), places, tuple(ragged), listed_raws(raws)), read
+
+    def _table(self, rows: Sequence[Sequence[str | None]]) -> pa.Table:
+        names = list(self._layout.names)
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        return pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
     def _fitted(self, record: Record) -> tuple[list[str | None], tuple[str, str] | None]:
         """The record's cells, one a column, or the rule it breaks and what to say."""
@@ -135,7 +203,7 @@ class _Reader:
                 "the line cannot be read as delimited text: {fault}",
                 self._language, fault=record.fault,
             ))  # fmt: skip
-        if any("\udc80" <= char <= "\udcff" for char in record.raw):
+        if _NO_TEXT.search(record.raw):
             return [], ("encoding", say(
                 "the line has bytes that are not text in the file's encoding", self._language
             ))  # fmt: skip
@@ -181,3 +249,15 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     if first:
         yield first
     yield from rest
+
+
+def _is_text(block: bytes) -> bool:
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _bytes(lines: Sequence[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")

@@ -11,6 +11,9 @@ from pipelines.parse.text import Disguise
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 
+MOST_COLUMNS = 10_000
+"""BigQuery's most for a table."""
+_MOST_CELLS = 20 * MOST_COLUMNS
 _MOST_LINES = 10_000
 
 
@@ -38,42 +41,66 @@ def read_layout(
     """
     totals = re.compile(dialect.totals) if dialect.totals else None
     block = next(texts, b"")
-    while block and block.count(b"\n") < dialect.preamble:
+    if dialect.header and not block:
+        raise DataError("the file is empty", hint="send it with its header line and its rows")
+    while True:
+        used, rest = _below_preamble(block, dialect.preamble)
+        found = _header(rest, dialect, disguise, used) if used == dialect.preamble else None
+        if found is not None:
+            rows, taken = found
+            names = joined_names(rows) if rows else tuple(dialect.columns or columns)
+            _, rest = _below_preamble(rest, taken)
+            return Layout(names, rest, used + taken + 1, totals)
         more = next(texts, b"")
-        if not more:
+        if not more or block.count(b"\n") > _MOST_LINES:
             break
         block += more
-    used, rest = 0, block
-    for _ in range(dialect.preamble):
-        _, end, after = rest.partition(b"\n")
-        used, rest = used + bool(end), after
     if not dialect.header:
-        names = dialect.columns or tuple(columns)
-        return Layout(tuple(names), rest, used + 1, totals)
-    if not block:
-        raise DataError("the file is empty", hint="send it with its header line and its rows")
-    lines = rest.split(b"\n", _MOST_LINES)
-    shown = [line.decode("utf-8", "surrogateescape") for line in lines[:-1]]
+        return Layout(tuple(dialect.columns or columns), b"", used + 1, totals)
+    raise DataError("the file has no header line", hint="send it with its header line and its rows")
+
+
+def _below_preamble(text: bytes, count: int) -> tuple[int, bytes]:
+    """How many of so many lines there are, and what follows them."""
+    at = used = 0
+    while used < count and (end := text.find(b"\n", at)) >= 0:
+        at, used = end + 1, used + 1
+    return used, text[at:]
+
+
+def _header(
+    text: bytes, dialect: Dialect, disguise: Disguise, above: int
+) -> tuple[list[list[str]], int] | None:
+    """The header's rows and how many lines they take; None if the text is too short for them."""
     rows: list[list[str]] = []
-    for record in records(shown, dialect, disguise.readable(dialect)):
-        if dialect.comment and record.raw.startswith(dialect.comment):
-            continue
+    if not dialect.header:
+        return rows, 0
+    lines = [_decoded(line) for line in text.split(b"\n", _MOST_LINES)[:-1]]
+    widest = max(
+        (line.count(disguise.readable(dialect)) for line in lines[: dialect.header]), default=0
+    )
+    if widest > _MOST_CELLS:
+        raise too_wide(widest + 1)
+    for record in records(lines, dialect, disguise.readable(dialect)):
         if record.fault is not None:
             raise DataError(
                 "line {line}: the header cannot be read: {fault}",
                 hint="look at its quotes",
-                line=used + record.line + 1,
+                line=above + record.line + 1,
                 fault=record.fault,
             )
         if rows or any(cell.strip() for cell in record.cells):
             rows.append([disguise.reveal(cell) for cell in record.cells])
         if len(rows) == dialect.header:
-            taken = record.line + record.count
-            after = b"\n".join(lines[taken:])
             if dialect.trailing_delimiter:
                 rows = [row[:-1] if not row[-1] else row for row in rows]
-            return Layout(joined_names(rows), after, used + taken + 1, totals)
-    raise DataError("the file has no header line", hint="send it with its header line and its rows")
+            return rows, record.line + record.count
+    return None
+
+
+def _decoded(line: bytes) -> str:
+    """A line of the header; bytes that are no text show as U+FFFD, and match no column."""
+    return line.decode("utf-8", "replace")
 
 
 def joined_names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
@@ -82,6 +109,8 @@ def joined_names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     Raises DataError if one comes twice.
     """
     width = max(map(len, rows))
+    if width > MOST_COLUMNS:
+        raise too_wide(width)
     padded = [[*row, *[""] * (width - len(row))] for row in rows]
     columns = zip(*padded, strict=True)
     names = [" ".join(filter(None, (cell.strip() for cell in column))) for column in columns]
@@ -101,3 +130,13 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
             names=", ".join(repr(name) for name in twice[:10]),
         )
     return tuple(names)
+
+
+def too_wide(width: int) -> DataError:
+    """The error for a file with more columns than a table can have."""
+    return DataError(
+        "the header has {width:,} columns, more than {most:,}",
+        hint="check the delimiter and the line ends of the file",
+        width=width,
+        most=MOST_COLUMNS,
+    )

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from pipelines.parse.chunk import Chunk
+from pipelines.parse.header import MOST_COLUMNS, too_wide
 from pipelines.parse.rows import ROWS, Row, gathered
 from schemas.dialect import Dialect
 from schemas.errors import DataError
@@ -15,6 +16,7 @@ from schemas.language import say
 from schemas.reject import Problem, RejectedRow
 
 _LONGEST = 64 * 1024 * 1024
+_FIRST = 16 * 1024 * 1024
 
 
 class _Number(str):
@@ -33,21 +35,38 @@ def read_jsonl(
     DataError for an empty file and for a line of 64 MiB.
     """
     lines = _lines(stream)
-    first = list(islice(lines, ROWS))
+    first = _first(lines)
     if not first:
         raise DataError("the file is empty", hint="send it with its rows")
     seen: dict[str, None] = {}
     for _, text in first:
         seen.update(dict.fromkeys(_parsed(text)[0] or ()))
-    known = [name for name in columns if name in seen]
-    names = (*known, *(name for name in seen if name not in known))
-    rows = (_row(line, text, names, language) for line, text in chain(first, lines))
+    names = (
+        *(name for name in columns if name in seen),
+        *(name for name in seen if name not in columns),
+    )
+    if len(names) > MOST_COLUMNS:
+        raise too_wide(len(names))
+    known = frozenset(names)
+    rows = (_row(line, text, names, known, language) for line, text in chain(first, lines))
     return names, gathered(rows, names, dialect)
 
 
 def cells_of(line: str) -> dict[str, str | None]:
     """The keys and cells of one line; nothing if it is not a JSON object."""
     return _parsed(line.encode("utf-8", "replace"))[0] or {}
+
+
+def _first(lines: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """The lines whose keys are the columns: some thousands, fewer if they are long."""
+    found: list[tuple[int, bytes]] = []
+    size = 0
+    for line, text in islice(lines, ROWS):
+        found.append((line, text))
+        size += len(text)
+        if size > _FIRST:
+            break
+    return found
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -60,10 +79,10 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield line, text
 
 
-def _row(line: int, text: bytes, names: Sequence[str], language: str) -> Row:
+def _row(line: int, text: bytes, names: Sequence[str], known: frozenset[str], language: str) -> Row:
     found, fault = _parsed(text)
     if found is not None:
-        strange = [key for key in found if key not in names]
+        strange = [key for key in found if key not in known]
         if not strange:
             return line, [found.get(name) for name in names]
         fault = say("the line has a key that no line had before: {key}", language, key=strange[0])
@@ -83,11 +102,19 @@ def _parsed(text: bytes) -> tuple[dict[str, str | None] | None, str]:
             parse_constant=_refused,
             object_pairs_hook=_once,
         )
-    except (ValueError, RecursionError) as error:
+        if not isinstance(found, dict):
+            return None, "it has no keys"
+        cells = {key: _cell(value) for key, value in found.items()}
+        # Half of a surrogate pair can be escaped in JSON, and is no text.
+        for part in (*cells, *cells.values()):
+            (part or "").encode()
+    except RecursionError:
+        return None, "it is nested too deeply"
+    except UnicodeEncodeError:
+        return None, "it has an escape that is no character"
+    except ValueError as error:
         return None, str(error)[:200]
-    if not isinstance(found, dict):
-        return None, "it has no keys"
-    return {str(key): _cell(value) for key, value in found.items()}, ""
+    return cells, ""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.parse.stray import lenient
 from schemas.dialect import Dialect
 
 _LF, _CR = 10, 13
@@ -98,32 +99,38 @@ def _well_formed(text: Bytes, quote: int, delimiter: int) -> bool:
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record as cells; `fault` says why it has none. `line` counts from 0, `count` is how many
-    lines it covers."""
+    lines it covers. `open` records have a quote that the lines at hand do not close."""
 
     line: int
     count: int
     raw: str
     cells: list[str]
     fault: str | None = None
+    open: bool = False
 
 
-def records(lines: Sequence[str], dialect: Dialect, delimiter: str) -> Iterator[Record]:
-    """Record after record of some lines (without their line ends). Blank lines are passed over.
+def records(
+    lines: Sequence[str], dialect: Dialect, delimiter: str, width: int = 0
+) -> Iterator[Record]:
+    """Record after record of some lines (without their line ends). Blank lines and comments are
+    passed over.
 
-    A record with a stray quote covers one line only: what follows is read on its own.
+    A record with a stray quote covers one line only: what follows is read on its own. `width` is
+    how many cells a record should have, 0 for any number.
     """
     csv.field_size_limit(2**31 - 1)
     at = 0
     while at < len(lines):
-        if not lines[at].strip("\r"):
+        line = lines[at]
+        if not line.strip("\r") or (dialect.comment and line.startswith(dialect.comment)):
             at += 1
             continue
-        record = _record(lines, at, dialect, delimiter)
+        record = _record(lines, at, dialect, delimiter, width)
         at += record.count
         yield record
 
 
-def _record(lines: Sequence[str], at: int, dialect: Dialect, delimiter: str) -> Record:
+def _record(lines: Sequence[str], at: int, dialect: Dialect, delimiter: str, width: int) -> Record:
     reader = csv.reader(
         _from(lines, at),
         delimiter=delimiter,
@@ -133,15 +140,36 @@ def _record(lines: Sequence[str], at: int, dialect: Dialect, delimiter: str) -> 
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         strict=True,
     )
+    fault = ""
     try:
         cells = next(reader)
     except csv.Error as error:
-        raw = lines[at].removesuffix("\r")
-        if dialect.stray_quotes == "keep":
-            return Record(at, 1, raw, _lenient(raw, dialect, delimiter))
-        return Record(at, 1, raw, [], str(error))
-    raw = "\n".join(lines[at : at + reader.line_num]).removesuffix("\r")
-    return Record(at, reader.line_num, raw, cells)
+        unclosed = "unexpected end" in str(error)
+        fault = "a quote is never closed" if unclosed else str(error)
+    else:
+        raw = "\n".join(lines[at : at + reader.line_num]).removesuffix("\r")
+        # With an escape the csv module takes text behind a closing quote for a part of the cell.
+        if not (dialect.escape and dialect.quote) or _pairs(dialect, delimiter).fullmatch(raw):
+            return Record(at, reader.line_num, raw, cells)
+        unclosed = False
+        fault = (
+            "an escape character ends the line"
+            if raw.endswith(dialect.escape)
+            else "text follows a closing quote"
+        )
+    raw = lines[at].removesuffix("\r")
+    if dialect.stray_quotes == "keep":
+        return Record(at, 1, raw, lenient(raw, dialect, delimiter, width), open=unclosed)
+    return Record(at, 1, raw, [], fault, open=unclosed)
+
+
+@cache
+def _pairs(dialect: Dialect, delimiter: str) -> re.Pattern[str]:
+    """A record with an escape in which every quote that opens a cell is closed at its end."""
+    quote, escape, end = (re.escape(each) for each in (dialect.quote, dialect.escape, delimiter))
+    quoted = f"{quote}(?:[^{quote}{escape}]|{escape}.)*+{quote}"
+    cell = f"(?:{quoted}|(?!{quote})(?:[^{end}{escape}]|{escape}.)*+)"
+    return re.compile(f"{cell}(?:{end}{cell})*+", re.DOTALL)
 
 
 def _from(lines: Sequence[str], at: int) -> Iterator[str]:
@@ -149,47 +177,10 @@ def _from(lines: Sequence[str], at: int) -> Iterator[str]:
         yield lines[index] + "\n"
 
 
-def _lenient(raw: str, dialect: Dialect, delimiter: str) -> list[str]:
-    """The cells of one line, in which a quote that is out of place is a character like others."""
-    cells, at = [], 0
-    while True:
-        found = _quoted(raw, at, dialect, delimiter) if dialect.quote else None
-        if found is None:
-            end = raw.find(delimiter, at)
-            end = len(raw) if end < 0 else end
-            cells.append(raw[at:end])
-        else:
-            text, end = found
-            cells.append(text)
-        if end >= len(raw):
-            return cells
-        at = end + len(delimiter)
-
-
-def _quoted(raw: str, at: int, dialect: Dialect, delimiter: str) -> tuple[str, int] | None:
-    """The quoted cell that begins there and where it ends; None if it is not one."""
-    quote, text, place = dialect.quote, "", at + 1
-    if not raw.startswith(quote, at):
-        return None
-    while place < len(raw):
-        if dialect.escape and raw.startswith(dialect.escape, place):
-            text, place = text + raw[place + 1 : place + 2], place + 2
-        elif not raw.startswith(quote, place):
-            text, place = text + raw[place], place + 1
-        elif place + 1 == len(raw) or raw.startswith(delimiter, place + 1):
-            return text, place + 1
-        elif raw.endswith(delimiter, at + 1, place) and raw[place + 1] != quote:
-            return None  # another quoted cell begins here, so the first quote was a stray one
-        else:
-            step = 2 if raw.startswith(quote, place + 1) else 1
-            text, place = text + quote, place + step
-    return None
-
-
 def split(line: str, dialect: Dialect) -> list[str]:
     """The cells of one record of the dialect; the whole line as one cell if it is unreadable."""
     if len(dialect.delimiter) > 1:
-        return _lenient(line, dialect, dialect.delimiter)
+        return lenient(line, dialect, dialect.delimiter)
     found = next(records(line.split("\n"), dialect, dialect.delimiter), None)
     if found is None:
         return []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import batched
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +14,15 @@ from schemas.dialect import Dialect
 from schemas.reject import RejectedRow
 
 ROWS = 16 * 1024
+_SIZE = 16 * 1024 * 1024
 
 type Row = tuple[int, list[str | None]] | RejectedRow
 """A row's line and its cells, or why it has none."""
 
 
 def gathered(rows: Iterable[Row], names: Sequence[str], dialect: Dialect) -> Iterator[Chunk]:
-    """The rows in chunks."""
-    for some in batched(rows, ROWS, strict=False):
+    """The rows in chunks, which are bounded in rows and in size."""
+    for some in _batches(rows):
         good = [row for row in some if not isinstance(row, RejectedRow)]
         ragged = tuple(row for row in some if isinstance(row, RejectedRow))
         cells = [cells for _, cells in good]
@@ -30,6 +30,23 @@ def gathered(rows: Iterable[Row], names: Sequence[str], dialect: Dialect) -> Ite
         table = pa.table([pa.array(each, pa.string()) for each in columns], names=list(names))
         lines = np.array([line for line, _ in good], dtype=np.int64)
         yield Chunk(table, lines, ragged, listed_raws(_Lines(cells, dialect)))
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    some: list[Row] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(row.raw) if isinstance(row, RejectedRow) else sum(map(_weight, row[1]))
+        if len(some) == ROWS or size > _SIZE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _weight(cell: str | None) -> int:
+    return 8 + len(cell or "")
 
 
 class _Lines(Sequence[str]):

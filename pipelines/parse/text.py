@@ -14,6 +14,7 @@ from schemas.dialect import Dialect
 from schemas.errors import DataError
 
 _BLOCKS_PER_RECORD = 4
+_MARK = "waybill.mark"
 _UNIT, _FIELD = "\x1f", "\x1c"
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -72,31 +73,56 @@ class Disguise:
         return _UNIT if self.delimiter else dialect.delimiter
 
 
-def blocks(
-    stream: BinaryIO, dialect: Dialect, disguise: Disguise, block_bytes: int
-) -> Iterator[bytes]:
-    """UTF-8 blocks that end at the end of a record, LF last.
+class Blocks:
+    """UTF-8 blocks of whole records, LF last.
 
-    A quote that is never closed does not hold up what follows: after a few blocks the text is cut
-    at a line end all the same. Raises DataError for a record longer than that.
+    They are cut where the quotes say that a record ends. Where a stray quote misleads that, the
+    reader finds the record's beginning in the block and gives it back. A quote that is never closed
+    does not hold up what follows: after a few blocks the text is cut at a line end all the same.
     """
-    rest = b""
-    for text in _utf8(stream, dialect, disguise, block_bytes):
-        rest += text
-        end = last_record_end(rest, dialect)
-        if not end and len(rest) > _BLOCKS_PER_RECORD * block_bytes:
-            end = rest.rfind(b"\n") + 1
-            if not end:
-                raise DataError(
-                    "one record is longer than {most:,} bytes",
-                    hint="check the line ends and the quotes of the file",
-                    most=_BLOCKS_PER_RECORD * block_bytes,
-                )
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-    if rest.strip(b"\r\n"):
-        yield rest if rest.endswith(b"\n") else rest + b"\n"
+
+    def __init__(
+        self, stream: BinaryIO, dialect: Dialect, disguise: Disguise, block_bytes: int
+    ) -> None:
+        self._texts = _utf8(stream, dialect, disguise, block_bytes)
+        self._dialect, self._most = dialect, _BLOCKS_PER_RECORD * block_bytes
+        self._rest, self._ended = b"", False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """The next block; raises DataError for a record longer than a few blocks."""
+        while not self._ended:
+            text = next(self._texts, None)
+            if text is None:
+                self._ended = True
+                break
+            self._rest += text
+            end = last_record_end(self._rest, self._dialect)
+            if not end and len(self._rest) > self._most:
+                end = self._rest.rfind(b"\n") + 1
+                if not end:
+                    raise DataError(
+                        "one record is longer than {most:,} bytes",
+                        hint="check the line ends and the quotes of the file",
+                        most=self._most,
+                    )
+            if end:
+                block, self._rest = self._rest[:end], self._rest[end:]
+                return block
+        block, self._rest = self._rest, b""
+        if not block.strip(b"\r\n"):
+            raise StopIteration
+        return block if block.endswith(b"\n") else block + b"\n"
+
+    def give_back(self, text: bytes) -> bool:
+        """Take back the end of the last block, which is the beginning of a record; False if more
+        text would not help."""
+        if self._ended or len(text) > self._most:
+            return False
+        self._rest = text + self._rest
+        return True
 
 
 def last_record_end(text: bytes, dialect: Dialect) -> int:
@@ -115,29 +141,65 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
     encoding stay as they are, so that their rows can be named."""
     name = _codec(stream_start := stream.read(size), dialect.encoding)
     plain = name in ("utf-8", "utf-8-sig", "ascii") and not disguise.is_needed
-    decoder = codecs.getincrementaldecoder(name)("surrogateescape")
+    codecs.register_error(_MARK, _marked)
+    decoder = codecs.getincrementaldecoder(name)(_MARK)
     held, first = "", True
     data = stream_start
     while data:
         if plain:
             yield data.removeprefix(codecs.BOM_UTF8) if first else data
         else:
-            text = held + decoder.decode(data)
+            text = held + _decoded(decoder, data, dialect.encoding)
             if first:
                 text = text.removeprefix("\ufeff")
-            # A line end or delimiter of several characters may go on in the next piece.
-            keep = max(len(disguise.delimiter), len(disguise.line_end), 1) - 1
-            held = text[len(text) - keep :] if keep else ""
-            yield _encoded(text[: len(text) - keep], disguise)
+            cut = len(text) - max(_begun(text, disguise.delimiter), _begun(text, disguise.line_end))
+            text, held = text[:cut], text[cut:]
+            yield _encoded(text, disguise)
         first = False
         data = stream.read(size)
     if not plain:
-        yield _encoded(held + decoder.decode(b"", final=True), disguise)
+        yield _encoded(held + _decoded(decoder, b"", dialect.encoding), disguise)
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, data: bytes, encoding: str) -> str:
+    """The text of a piece, the last one if it is empty."""
+    try:
+        return decoder.decode(data, not data)
+    except UnicodeError as error:
+        raise DataError(
+            "the file is not {encoding} text: {error}",
+            hint="save the file as {encoding}, or correct dialect.encoding in the contract",
+            encoding=encoding,
+            error=getattr(error, "reason", error),
+        ) from error
+
+
+def _begun(text: str, mark: str) -> int:
+    """How many characters at the end may be the beginning of a mark that goes on in the next
+    piece."""
+    if len(mark) < 2:
+        return 0
+    rest = text.split(mark)[-1]
+    return next((size for size in range(len(mark) - 1, 0, -1) if rest.endswith(mark[:size])), 0)
 
 
 def _encoded(text: str, disguise: Disguise) -> bytes:
     shown = disguise.hide(text) if disguise.is_needed else text
-    return shown.encode("utf-8", "surrogateescape")
+    try:
+        return shown.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            "the file has characters that are no text", hint="correct dialect.encoding"
+        ) from error
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    """What stands in the text for bytes that are none: `surrogateescape`, and for ASCII bytes of
+    wider encodings, which that does not know, the mark of 0x80."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + max(byte, 0x80)) for byte in wrong), error.end
 
 
 def _codec(start: bytes, declared: str) -> str:

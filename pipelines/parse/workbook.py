@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from pipelines.parse.chunk import Chunk
 from pipelines.parse.header import joined_names
 from pipelines.parse.rows import Row, gathered, line_of
+from pipelines.parse.sheet import SheetError, read_sheet
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.language import say
 from schemas.reject import Problem, RejectedRow
 
 _RANGE = re.compile(r"([A-Z]{1,3})?(\d+)?(?::([A-Z]{1,3})?(\d+)?)?", re.IGNORECASE)
-_WHOLE = 10**15
+_MEMORY = 4
+"""A sheet in memory may take so many times what its workbook may unpack to."""
 
 
 def read_workbook(
@@ -31,10 +31,12 @@ def read_workbook(
     decimal sign, moments in ISO 8601. A cell with an error is empty. Raises DataError for a file
     that is no workbook, a sheet that is not there, and one that would not fit into memory.
     """
-    rows = _rows(path, dialect, most_bytes)
+    rows = sheet_rows(path, dialect, most_bytes)
     if dialect.header:
         above = list(islice(rows, dialect.preamble + dialect.header))[dialect.preamble :]
-        if len(above) < dialect.header or not any(any(cells) for _, cells in above):
+        if len(above) < dialect.header or not any(
+            cell.strip() for _, cells in above for cell in cells
+        ):
             raise DataError(
                 "the sheet has no header row", hint="send it with its header row and its rows"
             )
@@ -42,55 +44,41 @@ def read_workbook(
     else:
         names = dialect.columns or tuple(columns)
         rows = islice(rows, dialect.preamble, None)
-    shown = dialect.numbers.decimal
-    fitted = (_fitted(line, cells, len(names), dialect, language, shown) for line, cells in rows)
+    fitted = (
+        _fitted(line, cells, len(names), dialect, language) for line, cells in rows if any(cells)
+    )
     return names, gathered(fitted, names, dialect)
 
 
 def sheet_names(path: Path, most_bytes: int) -> list[str]:
     """The names of a workbook's sheets; raises DataError as `read_workbook` does."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
     _check_size(path, most_bytes)
     try:
-        with CalamineWorkbook.from_path(str(path)) as workbook:
-            return list(workbook.sheet_names)
-    except (CalamineError, OSError, ValueError) as error:
+        with read_sheet(path, "", ".", _MEMORY * most_bytes) as sheets:
+            return sheets.names
+    except SheetError as error:
         raise _unreadable(error) from error
 
 
 def sheet_rows(path: Path, dialect: Dialect, most_bytes: int) -> Iterator[tuple[int, list[str]]]:
-    """The row numbers and cells of a sheet, header and all; raises as `read_workbook` does."""
-    for line, values in _rows(path, dialect, most_bytes):
-        yield line, [_text(value, dialect.numbers.decimal) for value in values]
-
-
-def _rows(path: Path, dialect: Dialect, most_bytes: int) -> Iterator[tuple[int, list[Any]]]:
-    """The row numbers and values inside the declared range."""
-    from python_calamine import CalamineError, CalamineWorkbook
-
+    """The row numbers and cells of a sheet inside the declared range, header and all; raises as
+    `read_workbook` does."""
     _check_size(path, most_bytes)
     top, left, bottom, right = _bounds(dialect.range)
+    sign = dialect.numbers.decimal
     try:
-        with CalamineWorkbook.from_path(str(path)) as workbook:
-            sheet = workbook.get_sheet_by_name(_sheet(workbook.sheet_names, dialect.sheet))
-            first = sheet.start[1] if sheet.start else 0
-            for line, values in enumerate(sheet.iter_rows(), start=1):
+        with read_sheet(path, dialect.sheet, sign, _MEMORY * most_bytes) as sheets:
+            _check_sheet(sheets.names, dialect.sheet)
+            for line, cells in sheets.rows:
                 if bottom and line > bottom:
                     return
                 if line >= top:
-                    padded = [""] * first + values
-                    yield line, padded[left - 1 : right]
-    except (CalamineError, OSError, ValueError) as error:
+                    yield line, cells[left - 1 : right]
+    except SheetError as error:
         raise _unreadable(error) from error
-    # calamine's own parser may give up on a damaged file in this way.
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            raise
-        raise DataError("the workbook is damaged", hint="save it again and resend") from error
 
 
-def _unreadable(error: Exception) -> DataError:
+def _unreadable(error: SheetError) -> DataError:
     return DataError(
         "the workbook cannot be read: {error}",
         hint="save it again as .xlsx and resend",
@@ -113,19 +101,16 @@ def _check_size(path: Path, most: int) -> None:
         )
 
 
-def _sheet(names: Sequence[str], wanted: str) -> str:
+def _check_sheet(names: Sequence[str], wanted: str) -> None:
     if not names:
         raise DataError("the workbook has no sheet", hint="send one with a sheet of rows")
-    if not wanted:
-        return names[0]
-    if wanted not in names:
+    if wanted and wanted not in names:
         raise DataError(
             'the workbook has no sheet "{sheet}"',
             hint="its sheets are {names}",
             sheet=wanted,
             names=", ".join(names[:20]),
         )
-    return wanted
 
 
 def _bounds(area: str) -> tuple[int, int, int | None, int | None]:
@@ -149,40 +134,18 @@ def _column(letters: str) -> int:
     return number
 
 
-def _names(rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
-    texts = [[_text(cell, ".") for cell in row] for row in rows]
-    width = max(index + 1 for row in texts for index, cell in enumerate(row) if cell.strip())
-    return joined_names([row[:width] for row in texts])
+def _names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    width = max(index + 1 for row in rows for index, cell in enumerate(row) if cell.strip())
+    return joined_names([row[:width] for row in rows])
 
 
-def _fitted(
-    line: int, values: list[Any], width: int, dialect: Dialect, language: str, decimal: str
-) -> Row:
+def _fitted(line: int, values: Sequence[str], width: int, dialect: Dialect, language: str) -> Row:
     """A row with as many cells as the header; cells beyond it must be empty."""
-    cells: list[str | None] = [_text(value, decimal) for value in values]
-    if any(cell and cell.strip() for cell in cells[width:]) and dialect.extra == "reject":
+    beyond = next((cell for cell in values[width:] if cell.strip()), None)
+    if beyond is not None and dialect.extra == "reject":
         message = say(
-            "the row has a cell beyond the header's last column: {value}",
-            language,
-            value=next(cell for cell in cells[width:] if cell and cell.strip()),
+            "the row has a cell beyond the header's last column: {value}", language, value=beyond
         )
         problem = Problem(line=line, column=None, value=None, rule="columns", message=message)
-        return RejectedRow(line=line, raw=line_of(cells, dialect), problems=(problem,))
-    return line, [*cells[:width], *[""] * (width - len(cells))]
-
-
-def _text(value: Any, decimal: str) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case float() if value.is_integer() and abs(value) < _WHOLE:
-            return str(int(value))
-        case float() | int():
-            return repr(value).replace(".", decimal)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case timedelta():
-            minutes, seconds = divmod(int(value.total_seconds()), 60)
-            return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
-        case _:
-            return str(value)
+        return RejectedRow(line=line, raw=line_of(values, dialect), problems=(problem,))
+    return line, [*values[:width], *[""] * (width - len(values))]
