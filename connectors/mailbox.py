@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.attachments import Attachment, attachments_of, read_message
 from connectors.match import compile_match
+from connectors.paths import LocalFile
 from schemas.errors import (
     AccessDeniedError,
     ConfigError,
@@ -54,7 +55,7 @@ class MailboxConfig(BaseModel):
     host: str
     port: int = 993
     tls: Literal["tls", "starttls", "none"] = "tls"
-    ca_file: str | None = None
+    ca_file: LocalFile | None = None
     user: str
     password: SecretStr | None = None
     oauth: OAuthConfig | None = None

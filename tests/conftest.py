@@ -13,6 +13,7 @@ import pytest
 
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
+from entrypoints.demo.process import bypass_proxies
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 from google_storage import google_storage
 
@@ -20,6 +21,7 @@ from google_storage import google_storage
 @pytest.fixture(scope="session")
 def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where this test process's servers keep their data and logs."""
+    bypass_proxies()
     return tmp_path_factory.mktemp("servers")
 
 
