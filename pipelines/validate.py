@@ -19,6 +19,7 @@ from schemas.errors import ContractError
 if TYPE_CHECKING:
     import pandas as pd
 
+_NUMBER = "waybill"
 _UNIQUE = "expect_column_values_to_be_unique"
 _ROW_LEVEL = (
     "expect_column_values_",
@@ -116,33 +117,28 @@ def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> lis
         results = validator.graph_validate(
             configurations=[
                 ExpectationConfiguration(
-                    type=each.type, kwargs={**each.kwargs, "batch_id": "chunk"}
+                    type=each.type,
+                    kwargs={**each.kwargs, "batch_id": "chunk"},
+                    meta={_NUMBER: number},
                 )
-                for each in expectations
+                for number, each in enumerate(expectations)
             ],
             runtime_configuration={"result_format": {"result_format": "COMPLETE"}},
         )
+    except MemoryError:
+        raise
     except Exception as error:
         # GX raises what its libraries raise when it dislikes an expectation's arguments.
         raise ContractError(
             f"Great Expectations refuses the contract's expectations: {error}",
             hint="correct the expectation in the contract",
         ) from error
-    # GX answers in an order of its own, and adds defaults to the arguments.
-    pending = list(expectations)
-    taken = [(_take(pending, result.expectation_config), result) for result in results]
-    return [_broken(expectation, result) for expectation, result in taken if not result.success]
-
-
-def _take(pending: list[Expectation], config: Any) -> Expectation:
-    """Take out of `pending` the expectation that a result is about."""
-    for each in pending:
-        if each.type == config.type and all(
-            config.kwargs.get(key) == value for key, value in each.kwargs.items()
-        ):
-            pending.remove(each)
-            return each
-    raise ContractError(f"Great Expectations answered for a rule nobody asked for: {config.type}")
+    # GX answers in an order of its own, and rewrites the arguments; it keeps the number.
+    return [
+        _broken(expectations[result.expectation_config.meta[_NUMBER]], result)
+        for result in results
+        if not result.success
+    ]
 
 
 def _broken(expectation: Expectation, result: Any) -> Broken:

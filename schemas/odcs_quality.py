@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,12 @@ from schemas.odcs_file import Faults, Where
 
 _ENGINES = ("greatexpectations", "great-expectations", "great_expectations")
 _BETWEEN = "expect_column_values_to_be_between"
+_VALUES = {
+    _BETWEEN: ("min_value", "max_value"),
+    "expect_column_values_to_be_in_set": ("value_set",),
+    "expect_column_values_to_not_be_in_set": ("value_set",),
+}
+"""The arguments that are values of the column; GX compares them as they come."""
 
 
 def column_rules(
@@ -34,7 +40,7 @@ def column_rules(
                 strict_min="exclusiveMinimum" in options,
                 strict_max="exclusiveMaximum" in options,
             )
-        except ValueError:
+        except (ValueError, ArithmeticError):
             faults.add((*at, "logicalTypeOptions"), f"the bounds are not {column.type} values")
     if "minLength" in options or "maxLength" in options:
         yield _rule(
@@ -88,6 +94,16 @@ def _custom(
         return None
     if column is not None and name.startswith("expect_column_") and "column_A" not in kwargs:
         kwargs.setdefault("column", column.name)
+        try:
+            kwargs |= {
+                name: [_typed(each, column) for each in value]
+                if isinstance(value, list)
+                else _typed(value, column)
+                for name, value in kwargs.items()
+                if name in _VALUES.get(str(given.get("type")), ())
+            }
+        except (ValueError, ArithmeticError):
+            faults.add((*at, "implementation", "kwargs"), f"the values are not {column.type} ones")
     return Expectation(
         type=name,
         kwargs=kwargs,
@@ -168,8 +184,11 @@ def _typed(value: Any, column: Column) -> Any:
     match column.type:
         case Type.DATE:
             return date.fromisoformat(str(value))
-        case Type.DATETIME | Type.TIMESTAMP:
-            return datetime.fromisoformat(str(value))
+        case Type.DATETIME:
+            return datetime.fromisoformat(str(value)).replace(tzinfo=None)
+        case Type.TIMESTAMP:
+            moment = datetime.fromisoformat(str(value))
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         case Type.NUMERIC | Type.BIGNUMERIC:
             return Decimal(str(value))
         case _:
