@@ -199,6 +199,12 @@ class MailboxSource:
             timeout=config.timeout,
         )
         if config.tls == "starttls":
+            if not client.has_capability("STARTTLS"):
+                _goodbye(client)
+                raise ConfigError(
+                    f"mailbox {config.host}:{config.port} offers no STARTTLS",
+                    hint="set tls: tls, and the port for it (usually 993)",
+                )
             client.starttls(context)
         return client
 
