@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.match import compile_match, is_ours
+from connectors.paths import LocalPath
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
 from schemas.item import Item, Page
 from schemas.receipt import DOCUMENTS, Answer, Document
@@ -34,12 +35,12 @@ class FolderConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path
+    path: LocalPath
     recursive: bool = True
     """Whether to look into its folders, too."""
     settle_seconds: float = Field(default=2, ge=0)
     """A file that changed this recently may still be being written, and is not listed yet."""
-    receipts_folder: Path | None = None
+    receipts_folder: LocalPath | None = None
     """Answers go below it instead of beside the drop."""
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from connectors.paths import LocalFile, LocalPath
 from schemas.errors import AccessDeniedError, ConfigError, DataError, RetryableError
 from schemas.receipt import Message
 
@@ -26,7 +26,7 @@ class SmtpConfig(BaseModel):
     host: str
     port: int = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
-    ca_file: str | None = None
+    ca_file: LocalFile | None = None
     sender: str
     user: str | None = None
     password: SecretStr | None = None
@@ -40,7 +40,7 @@ class FileNotifierConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path
+    path: LocalPath
     sender: str = "reports@example.com"
     attachment_bytes: int = 5 * 1024 * 1024
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.attachments import Attachment, attachments_of, read_message
 from connectors.match import compile_match
+from connectors.paths import LocalFile
 from schemas.errors import (
     AccessDeniedError,
     ConfigError,
@@ -54,7 +55,7 @@ class MailboxConfig(BaseModel):
     host: str
     port: int = 993
     tls: Literal["tls", "starttls", "none"] = "tls"
-    ca_file: str | None = None
+    ca_file: LocalFile | None = None
     user: str
     password: SecretStr | None = None
     oauth: OAuthConfig | None = None
@@ -202,6 +203,12 @@ class MailboxSource:
             timeout=config.timeout,
         )
         if config.tls == "starttls":
+            if not client.has_capability("STARTTLS"):
+                _goodbye(client)
+                raise ConfigError(
+                    f"mailbox {config.host}:{config.port} offers no STARTTLS",
+                    hint="set tls: tls, and the port for it (usually 993)",
+                )
             client.starttls(context)
         return client
 

@@ -20,12 +20,12 @@ from obstore.store import GCSStore, LocalStore, S3Store
 from pydantic import (
     BaseModel,
     ConfigDict,
-    FilePath,
     SecretStr,
     field_validator,
     model_validator,
 )
 
+from connectors.paths import LocalFile, located
 from schemas.errors import (
     AccessDeniedError,
     ConfigError,
@@ -51,16 +51,17 @@ class StorageConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str
-    """A folder's path, `file:///folder`, `s3://bucket/prefix` or `gs://bucket/prefix`."""
+    """A folder's path (a relative one starts where config.yaml is), `file:///folder`,
+    `s3://bucket/prefix` or `gs://bucket/prefix`."""
     endpoint: str | None = None
     """The address of a server other than Amazon's or Google's; `http://` has no TLS."""
     region: str | None = None
     access_key: str | None = None
     secret_key: SecretStr | None = None
     """Without keys, boto3's own chain finds credentials for S3."""
-    credentials_file: FilePath | None = None
+    credentials_file: LocalFile | None = None
     """A Google service account's key file; without it the host's own account is used."""
-    ca_file: FilePath | None = None
+    ca_file: LocalFile | None = None
     """A certificate authority to trust beside the usual ones (PEM)."""
 
     @field_validator(
@@ -81,7 +82,7 @@ class StorageConfig(BaseModel):
             raise ValueError("the bucket's name is missing")
         if not value.strip() or (parts.scheme == "file" and parts.netloc):
             raise ValueError("a folder's path is expected, as in data/storage or file:///folder")
-        return value
+        return value if "://" in value else str(located(Path(value)))
 
     @model_validator(mode="after")
     def _both_keys(self) -> Self:

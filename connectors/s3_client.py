@@ -30,12 +30,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    FilePath,
     SecretStr,
     field_validator,
     model_validator,
 )
 
+from connectors.paths import LocalFile
 from schemas.errors import (
     AccessDeniedError,
     ConfigError,
@@ -79,7 +79,7 @@ class S3Config(BaseModel):
     sts_endpoint: str | None = None
     """Where to assume it, when not at Amazon's."""
     verify_tls: bool = True
-    ca_file: FilePath | None = None
+    ca_file: LocalFile | None = None
     """Certificates to trust instead of the usual ones (PEM)."""
     receipts_prefix: str | None = None
     """Answers go below this folder instead of beside the drop."""

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from connectors.paths import LocalPath, located, starting_at
 from connectors.registry import Kind, config_class
 from schemas.errors import ConfigError
 from schemas.limits import Limits, Quotas, Retention
@@ -130,13 +131,13 @@ class Broker(BaseModel):
 class Folders(BaseModel):
     """Folders on this machine; relative ones start where config.yaml is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    contracts: Path = Path("schemas")
-    feeds: Path = Path("dags")
-    work: Path = Path("data/work")
+    contracts: LocalPath = Path("schemas")
+    feeds: LocalPath = Path("dags")
+    work: LocalPath = Path("data/work")
     """Temporary files; also where beat keeps its place."""
-    templates: Path | None = None
+    templates: LocalPath | None = None
     """Receipt templates of your own, which come before those of the package."""
 
 
@@ -165,7 +166,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     quotas: Quotas = Quotas()
     retention: Retention = Retention()
-    folders: Folders = Folders()
+    folders: Folders = Field(default_factory=Folders)
     alerts: Alerts = Alerts()
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
@@ -189,17 +190,14 @@ def read_settings(path: Path) -> Settings:
     raw = file.tree
     _refuse_plain_secrets(file, raw)
     try:
-        settings = Settings(**_expanded(file, raw))
+        with starting_at(path.parent):
+            settings = Settings(**_expanded(file, raw))
     except ValidationError as error:
         raise ConfigError(
             "\n".join(file.fault(tuple(each["loc"]), each["msg"]) for each in error.errors()),
             hint=f"correct {path}; `waybill config` shows what is in force",
         ) from error
-    base = path.resolve().parent
-    folders = settings.folders.model_dump(exclude_none=True)
-    return settings.model_copy(
-        update={"folders": Folders(**{name: base / each for name, each in folders.items()})}
-    )
+    return settings
 
 
 def masked(settings: Settings) -> dict[str, Any]:
@@ -268,7 +266,7 @@ def _from_files(values: dict[str, Any], model: type[BaseModel]) -> dict[str, Any
             continue
         if given is not None:
             try:
-                values[name] = Path(given).read_text(encoding="utf-8").strip()
+                values[name] = located(Path(given)).read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise ValueError(f"{name}_file: {given}: {error.strerror}") from error
             del values[f"{name}_file"]

@@ -189,6 +189,8 @@ def _check_gx(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[
             ],
             runtime_configuration={"result_format": {"result_format": "COMPLETE"}},
         )
+    except MemoryError:
+        raise
     except Exception as error:
         # GX raises what its libraries raise when it dislikes an expectation's arguments.
         raise ContractError(

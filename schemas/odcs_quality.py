@@ -15,6 +15,12 @@ from schemas.odcs_metric import metric_rules
 
 _ENGINES = ("greatexpectations", "great-expectations", "great_expectations")
 _BETWEEN = "expect_column_values_to_be_between"
+_VALUES = {
+    _BETWEEN: ("min_value", "max_value"),
+    "expect_column_values_to_be_in_set": ("value_set",),
+    "expect_column_values_to_not_be_in_set": ("value_set",),
+}
+"""The arguments that are values of the column; GX compares them as they come."""
 
 
 def column_rules(

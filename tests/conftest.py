@@ -10,16 +10,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import trustme
 
+import dovecot
+from dovecot import Dovecot
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
+from entrypoints.demo.process import bypass_proxies
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 from google_storage import google_storage
+from token_endpoint import TokenEndpoint, token_endpoint
 
 
 @pytest.fixture(scope="session")
 def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where this test process's servers keep their data and logs."""
+    bypass_proxies()
     return tmp_path_factory.mktemp("servers")
 
 
@@ -39,6 +45,40 @@ def s3_endpoint(server_folder: Path) -> Iterator[S3Endpoint]:
 def mail_endpoint(server_folder: Path) -> Iterator[MailEndpoint]:
     with servers.mail(server_folder / "mail") as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority that nobody trusts who is not told to."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def authority_file(authority: trustme.CA, server_folder: Path) -> Path:
+    """The authority's certificate, for `ca_file`."""
+    path = server_folder / "authority.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tokens() -> Iterator[TokenEndpoint]:
+    with token_endpoint() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def dovecot_server(authority: trustme.CA, tokens: TokenEndpoint) -> Iterator[Dovecot]:
+    """Debian's IMAP server; tests that ask for it are skipped where it is not installed."""
+    if dovecot.program() is None:
+        pytest.skip("Dovecot is not installed (apt-get install dovecot-imapd)")
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    # pytest's own folders are closed to other users, and this server may run as one.
+    with TemporaryDirectory(prefix="waybill-dovecot-") as folder:
+        Path(folder).chmod(0o711)
+        where = Path(folder) / "dovecot"
+        with dovecot.dovecot(where, certificate, tokens.introspection_url) as found:
+            yield found
 
 
 @pytest.fixture(scope="session")

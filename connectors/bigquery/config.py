@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from connectors.objects_store import StorageConfig
+from connectors.paths import LocalFile
 
 Dataset = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")]
 Project = Annotated[str, Field(pattern=r"^([a-z0-9.\-]+:)?[a-z][a-z0-9\-]{2,62}$")]
@@ -31,7 +31,7 @@ class BigQueryConfig(BaseModel):
     """Another address of the BigQuery API, such as an emulator's."""
     anonymous: bool = False
     """Send no credentials. A loopback `api_endpoint` never gets any."""
-    credentials_file: Path | None = None
+    credentials_file: LocalFile | None = None
     """A service account's key file."""
     impersonate: str | None = None
     """A service account (its e-mail address) to act as."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from connectors.paths import LocalFile, located
 
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
@@ -14,13 +17,13 @@ _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 class LedgerConfig(BaseModel):
     """A database URL and how many connections each process may hold to it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     url: SecretStr = SecretStr("sqlite:///data/ledger.db")
-    """`sqlite:///relative/file.db`, `sqlite:////absolute/file.db` or
+    """`sqlite:///relative/file.db` (from where config.yaml is), `sqlite:////absolute/file.db` or
     `postgresql://user:password@host:5432/database`. A server that is not on this machine must
     show a certificate of a trusted authority for its name, unless the URL says `?sslmode=…`."""
-    ca_file: FilePath | None = None
+    ca_file: LocalFile | None = None
     """Certificates to trust instead of the system's (PEM)."""
     pool_size: int = Field(default=3, gt=0)
     """Connections that a process keeps open."""
@@ -47,7 +50,9 @@ class LedgerConfig(BaseModel):
             raise ValueError(f'"{url.get_backend_name()}" is neither sqlite nor postgresql')
         if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
             raise ValueError("the ledger needs a file: sqlite:///data/ledger.db")
-        return value
+        if url.get_backend_name() == "sqlite":
+            url = url.set(database=str(located(Path(url.database or ""))))
+        return SecretStr(url.render_as_string(hide_password=False))
 
     @property
     def tls(self) -> dict[str, str]:

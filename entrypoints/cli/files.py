@@ -88,10 +88,10 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         became,
         console,
         event_table,
+        fact_table,
         print_json,
         printable,
         reject_table,
-        when,
     )
     from schemas.file import Status
 
@@ -109,24 +109,7 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         return
     out = console()
     out.print(f"[bold]{escape(printable(found.item.name))}[/]  {became(found)}")
-    out.print(f"  file     {found.file_id}, feed {found.feed}, source {found.source}")
-    out.print(f"  key      {escape(printable(found.item.key))}")
-    if found.item.sender:
-        out.print(f"  sender   {escape(printable(found.item.sender))}")
-    out.print(f"  sent     {when(found.item.sent_at)}   done {when(found.done_at)}")
-    if found.sha256:
-        out.print(f"  raw      {found.landing_key}")
-    counts = found.counts
-    out.print(
-        f"  rows     {counts.read:,} read = {counts.loaded:,} loaded"
-        f" + {counts.rejected:,} rejected + {counts.dropped:,} left out"
-    )
-    if found.batch_id:
-        out.print(f"  batch    {found.batch_id}")
-    if found.repeats:
-        out.print(f"  repeats  {found.repeats}")
-    if found.reason:
-        out.print(f"  reason   {escape(printable(found.reason))}")
+    out.print(fact_table(found))
     waits = found.status is Status.PREPARED and found.feed in runtime.feeds
     if waits and (why := _wait(runtime, found.feed)):
         out.print(f"  waits    {escape(why)}")

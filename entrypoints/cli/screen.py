@@ -106,6 +106,31 @@ def became(file: File) -> str:
     return f"[{colour}]{word}[/]" if colour else word
 
 
+def fact_table(file: File) -> Table:
+    """What is known of one file, a fact a line; a long one goes on below its own beginning."""
+    counts = file.counts
+    facts = {
+        "file": f"{file.file_id}, feed {file.feed}, source {file.source}",
+        "key": file.item.key,
+        "sender": file.item.sender,
+        "sent": f"{when(file.item.sent_at)}   done {when(file.done_at)}",
+        "raw": file.landing_key and f"in storage, {file.landing_key.rpartition('/')[0]}/…",
+        "sha256": file.sha256,
+        "rows": f"{counts.read:,} read = {counts.loaded:,} loaded"
+        f" + {counts.rejected:,} rejected + {counts.dropped:,} left out",
+        "batch": file.batch_id,
+        "repeats": file.repeats,
+        "reason": file.reason,
+    }
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(f"  {name}", escape(printable(fact)))
+    return table
+
+
 def event_table(events: Sequence[Event]) -> Table:
     """A file's timeline."""
     table = plain_table("WHEN (UTC)", "STEP", "", "TOOK", "ROWS", numbers=("TOOK", "ROWS"))

@@ -26,6 +26,13 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
+def bypass_proxies() -> None:
+    """Let this process and its children call loopback directly, whatever proxy is configured."""
+    for name in ("NO_PROXY", "no_proxy"):
+        listed = [each for each in os.environ.get(name, "").split(",") if each]
+        os.environ[name] = ",".join(dict.fromkeys([*listed, HOST, "localhost"]))
+
+
 def free_ports(count: int) -> list[int]:
     """As many different ports of loopback that nobody listens on."""
     with ExitStack() as held:

@@ -20,6 +20,7 @@ from typing import Any
 
 from entrypoints.demo.process import (
     HOST,
+    bypass_proxies,
     free_port_pairs,
     free_ports,
     made,
@@ -61,7 +62,8 @@ class Stack:
 
 @contextmanager
 def start_all(folder: Path) -> Iterator[Stack]:
-    """Start everything the demo needs, side by side."""
+    """Start everything the demo needs, side by side; from then on no proxy stands before it."""
+    bypass_proxies()
     # The pool outlives the servers: they die with the thread that started them.
     with ThreadPoolExecutor(4) as pool, ExitStack() as servers:
         redis_url = pool.submit(servers.enter_context, valkey(folder / "valkey"))

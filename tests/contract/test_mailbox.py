@@ -1,31 +1,61 @@
-"""The mailbox as a source over a real IMAP server, and outgoing mail over a real SMTP one."""
+"""The mailbox as a source, over every IMAP server that is there."""
 
 from __future__ import annotations
 
 import email
 import email.policy
-import json
-import smtplib
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 from imapclient import IMAPClient
 from pydantic import SecretStr
 
 from connectors.attachments import safe_name
-from connectors.mail_out import FileNotifier, FileNotifierConfig, SmtpConfig, SmtpNotifier
-from connectors.mailbox import MailboxConfig, MailboxSource, OAuthConfig, access_token
+from connectors.mailbox import MailboxConfig, MailboxSource
+from dovecot import Dovecot
+from entrypoints.demo.process import HOST
 from entrypoints.demo.servers import MailEndpoint
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
 from schemas.file import Counts, Outcome
 from schemas.item import Item
-from schemas.receipt import Answer, Document, Message, Receipt
+from schemas.receipt import Answer, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An IMAP server in which every address has a mailbox."""
+
+    host: str
+    port: int
+    password: str
+
+    @contextmanager
+    def connected(self, address: str) -> Iterator[IMAPClient]:
+        with IMAPClient(self.host, self.port, ssl=False) as client:
+            client.login(address, self.password)
+            yield client
+
+    def flags(self, address: str, folder: str) -> list[tuple[bytes, ...]]:
+        """The flags of every message in the folder."""
+        with self.connected(address) as client:
+            client.select_folder(folder, readonly=True)
+            found: dict[int, tuple[bytes, ...]] = client.get_flags(client.search())
+            return list(found.values())
+
+
+@pytest.fixture(params=["mail-devel", "dovecot"])
+def server(request: pytest.FixtureRequest) -> Server:
+    if request.param == "dovecot":
+        found: Dovecot = request.getfixturevalue("dovecot_server")
+        return Server(HOST, found.imap_port, found.password)
+    mail: MailEndpoint = request.getfixturevalue("mail_endpoint")
+    return Server(mail.host, mail.imap_port, mail.password)
 
 
 @pytest.fixture
@@ -34,11 +64,11 @@ def address(request: pytest.FixtureRequest) -> str:
     return f"{request.node.name.lower().replace('[', '-').rstrip(']')}@example.com"
 
 
-def source(mail: MailEndpoint, address: str, **more: object) -> MailboxSource:
+def source(mail: Server, address: str, **more: object) -> MailboxSource:
     return MailboxSource(
         MailboxConfig(
             host=mail.host,
-            port=mail.imap_port,
+            port=mail.port,
             tls="none",
             user=address,
             password=SecretStr(mail.password),
@@ -47,7 +77,7 @@ def source(mail: MailEndpoint, address: str, **more: object) -> MailboxSource:
     )
 
 
-def post(mail: MailEndpoint, address: str, files: dict[str, bytes], **headers: str) -> None:
+def post(mail: Server, address: str, files: dict[str, bytes], **headers: str) -> None:
     message = EmailMessage()
     message["From"], message["To"] = "Partner <partner@example.org>", address
     message["Subject"], message["Message-ID"] = "Report", f"<{len(files)}.{id(files)}@example.org>"
@@ -56,8 +86,8 @@ def post(mail: MailEndpoint, address: str, files: dict[str, bytes], **headers: s
     message.set_content("attached")
     for name, body in files.items():
         message.add_attachment(body, maintype="text", subtype="csv", filename=name)
-    with smtplib.SMTP(mail.host, mail.smtp_port, timeout=10) as smtp:
-        smtp.send_message(message)
+    with mail.connected(address) as client:
+        client.append("INBOX", message.as_bytes(policy=email.policy.SMTP))
 
 
 def listed(mailbox: MailboxSource, cursor: str | None = None) -> tuple[list[Item], str | None]:
@@ -77,12 +107,10 @@ def answer(item: Item, *, last: bool = True) -> Answer:
     return Answer(receipt=receipt, text="fine", last_of_group=last)
 
 
-def test_attachments_are_listed_once_and_read_to_the_byte(
-    mail_endpoint: MailEndpoint, address: str
-) -> None:
+def test_attachments_are_listed_once_and_read_to_the_byte(server: Server, address: str) -> None:
     body = "id;año\n1;ñ\r\n".encode() * 5000
-    post(mail_endpoint, address, {"report_1.csv": body, "REPORT_é.csv": b"x", "logo.png": b"y"})
-    mailbox = source(mail_endpoint, address)
+    post(server, address, {"report_1.csv": body, "REPORT_é.csv": b"x", "logo.png": b"y"})
+    mailbox = source(server, address)
     items, cursor = listed(mailbox)
     assert [item.name for item in items] == ["report_1.csv", "REPORT_é.csv"]
     assert {item.sender for item in items} == {"partner@example.org"}
@@ -91,145 +119,55 @@ def test_attachments_are_listed_once_and_read_to_the_byte(
     with mailbox.open(items[0]) as stream:
         assert stream.read() == body
     assert listed(mailbox, cursor) == ([], cursor)
-    post(mail_endpoint, address, {"report_2.csv": b"2"})
+    post(server, address, {"report_2.csv": b"2"})
     again, later = listed(mailbox, cursor)
     assert [item.name for item in again] == ["report_2.csv"]
     assert later != cursor
 
 
-def test_automatic_mails_and_our_own_are_passed_over(
-    mail_endpoint: MailEndpoint, address: str
-) -> None:
-    post(mail_endpoint, address, {"report_a.csv": b"a"}, Auto_Submitted="auto-replied")
-    post(mail_endpoint, address, {"report_b.csv": b"b"}, X_Waybill_Receipt="yes")
-    mailbox = source(mail_endpoint, address, own_address="PARTNER@example.org")
+def test_automatic_mails_and_our_own_are_passed_over(server: Server, address: str) -> None:
+    post(server, address, {"report_a.csv": b"a"}, Auto_Submitted="auto-replied")
+    post(server, address, {"report_b.csv": b"b"}, X_Waybill_Receipt="yes")
+    mailbox = source(server, address, own_address="PARTNER@example.org")
     assert listed(mailbox)[0] == []
-    post(mail_endpoint, address, {"report_c.csv": b"c"})
+    post(server, address, {"report_c.csv": b"c"})
     assert listed(mailbox)[0] == []
-    assert [item.name for item in listed(source(mail_endpoint, address))[0]] == ["report_c.csv"]
+    assert [item.name for item in listed(source(server, address))[0]] == ["report_c.csv"]
 
 
 def test_a_message_is_marked_and_moved_with_its_last_attachment(
-    mail_endpoint: MailEndpoint, address: str
+    server: Server, address: str
 ) -> None:
-    post(mail_endpoint, address, {"report_1.csv": b"1", "report_2.csv": b"2"})
-    with IMAPClient(mail_endpoint.host, mail_endpoint.imap_port, ssl=False) as client:
-        client.login(address, mail_endpoint.password)
+    post(server, address, {"report_1.csv": b"1", "report_2.csv": b"2"})
+    with server.connected(address) as client:
         client.create_folder("Processed")
-        mailbox = source(mail_endpoint, address, move_to="Processed")
-        first, second = listed(mailbox)[0]
-        mailbox.acknowledge(first, answer(first, last=False))
-        client.select_folder("INBOX")
-        (flags,) = client.get_flags(client.search()).values()
-        assert b"\\Seen" not in flags
-        mailbox.acknowledge(second, answer(second))
-        mailbox.acknowledge(second, answer(second))
-        client.select_folder("INBOX")
-        assert client.search() == []
-        client.select_folder("Processed")
-        (flags,) = client.get_flags(client.search()).values()
-        assert b"\\Seen" in flags
+    mailbox = source(server, address, move_to="Processed")
+    first, second = listed(mailbox)[0]
+    mailbox.acknowledge(first, answer(first, last=False))
+    (flags,) = server.flags(address, "INBOX")
+    assert b"\\Seen" not in flags
+    mailbox.acknowledge(second, answer(second))
+    mailbox.acknowledge(second, answer(second))
+    assert server.flags(address, "INBOX") == []
+    (flags,) = server.flags(address, "Processed")
+    assert b"\\Seen" in flags
     with pytest.raises(ItemChangedError), mailbox.open(first):
         pass
 
 
-def test_what_is_wrong_is_told_by_type(mail_endpoint: MailEndpoint, address: str) -> None:
-    post(mail_endpoint, address, {"report.csv": b"1"})
+def test_what_is_wrong_is_told_by_type(server: Server, address: str) -> None:
+    post(server, address, {"report.csv": b"1"})
     with pytest.raises(ConfigError, match="no folder Nowhere"):
-        listed(source(mail_endpoint, address, folder="Nowhere"))
+        listed(source(server, address, folder="Nowhere"))
     wrong = MailboxConfig(
-        host=mail_endpoint.host, port=mail_endpoint.imap_port, tls="none", user=address,
+        host=server.host, port=server.port, tls="none", user=address,
         password=SecretStr("not-it"),
     )  # fmt: skip
     with pytest.raises(AccessDeniedError):
         MailboxSource(wrong).check()
     with pytest.raises(RetryableError):
         MailboxSource(wrong.model_copy(update={"port": 1})).check()
-    assert "1 messages" in source(mail_endpoint, address).check()
-
-
-@pytest.fixture
-def token_url() -> Iterator[str]:
-    """An OAuth 2.0 token endpoint that knows one client."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            good = "client_secret=right" in form and "grant_type=client_credentials" in form
-            reply = {"access_token": "token"} if good else {"error": "invalid_client"}
-            self.send_response(200 if good else 401)
-            self.end_headers()
-            self.wfile.write(json.dumps(reply).encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/token"
-    server.shutdown()
-    server.server_close()
-
-
-def test_an_access_token_comes_from_the_token_endpoint(token_url: str) -> None:
-    good = OAuthConfig(token_url=token_url, client_id="c", client_secret=SecretStr("right"))
-    assert access_token(good) == "token"
-    with pytest.raises(AccessDeniedError, match="invalid_client"):
-        access_token(good.model_copy(update={"client_secret": SecretStr("wrong")}))
-
-
-@pytest.mark.parametrize("kind", ["smtp", "file"])
-def test_a_reply_arrives_marked_as_automatic(
-    mail_endpoint: MailEndpoint, address: str, tmp_path: Path, kind: str
-) -> None:
-    rejects = tmp_path / "rejected.csv"
-    rejects.write_text("id,_error\n1,bad\n")
-    large = tmp_path / "large.csv"
-    large.write_bytes(b"x" * 3000)
-    notifier: SmtpNotifier | FileNotifier
-    if kind == "smtp":
-        notifier = SmtpNotifier(
-            SmtpConfig(
-                host=mail_endpoint.host,
-                port=mail_endpoint.smtp_port,
-                tls="none",
-                sender="reports@example.com",
-                attachment_bytes=2000,
-            )
-        )
-    else:
-        notifier = FileNotifier(FileNotifierConfig(path=tmp_path / "out", attachment_bytes=2000))
-    assert notifier.check()
-    documents = tuple(
-        (name, Document(suffix=".csv", content_type="text/csv", path=path))
-        for name, path in (("rejected.csv", rejects), ("large.csv", large))
-    )
-    notifier.send(
-        Message(
-            message_id="<receipt.1@waybill>",
-            to=address,
-            subject="Re: a\r\nBcc: victim@example.com",
-            text="partly loaded\n",
-            in_reply_to="<asked@example.org>",
-            attachments=documents,
-        )
-    )
-    if kind == "smtp":
-        with IMAPClient(mail_endpoint.host, mail_endpoint.imap_port, ssl=False) as client:
-            client.login(address, mail_endpoint.password)
-            client.select_folder("INBOX")
-            (data,) = client.fetch(client.search(), ["RFC822"]).values()
-        raw = data[b"RFC822"]
-    else:
-        (path,) = (tmp_path / "out").glob("*.eml")
-        raw = path.read_bytes()
-    got = email.message_from_bytes(raw, policy=email.policy.default)
-    assert got["Message-ID"] == "<receipt.1@waybill>"
-    assert got["In-Reply-To"] == got["References"] == "<asked@example.org>"
-    assert got["Auto-Submitted"] == "auto-replied"
-    assert got["Bcc"] is None
-    assert [part.get_filename() for part in got.iter_attachments()] == ["rejected.csv"]
-    assert "Too large to attach: large.csv" in got.get_body().get_content()
+    assert "1 messages" in source(server, address).check()
 
 
 @pytest.mark.parametrize(

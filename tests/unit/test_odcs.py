@@ -1,6 +1,6 @@
 """Contracts: what is right is read to the last detail, what is wrong is named with line and fix."""
 
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -159,6 +159,24 @@ def test_the_list_of_expectations_is_that_of_the_installed_gx() -> None:
 
     names = list_registered_expectation_implementations()
     assert {name for name in names if name.startswith("expect_")} == GX_EXPECTATIONS
+
+
+def test_bounds_in_gx_words_are_values_of_the_column(tmp_path: Path) -> None:
+    body = """    properties:
+      - name: at
+        logicalType: timestamp
+        physicalType: TIMESTAMP
+        quality:
+          - type: custom
+            engine: greatExpectations
+            implementation:
+              type: expect_column_values_to_be_between
+              kwargs: {min_value: VALUE}
+"""
+    made = read(tmp_path, body.replace("VALUE", "'2026-01-01'"))
+    assert isinstance(made, Contract)
+    assert made.expectations[0].kwargs["min_value"] == datetime(2026, 1, 1, tzinfo=UTC)
+    assert "soon" in fault(tmp_path, body.replace("VALUE", "soon"))
 
 
 def test_date_patterns() -> None:

@@ -56,6 +56,25 @@ def test_variables_secret_files_and_overrides(
     assert "mail.example.com" in shown
 
 
+def test_relative_paths_start_where_the_file_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    more = "mail: {type: file, path: out}\n" + GOOD.replace("PASSWORD", "password")
+    settings = read_settings(write(folder, more.replace("url: data", "url: data/storage")))
+    assert settings.storage.config.folder == folder / "data/storage"
+    assert settings.ledger.config.database.database == str(folder / "ledger.db")
+    assert settings.mail is not None
+    assert settings.mail.config.path == folder / "out"
+    assert settings.folders.work == folder / "data/work"
+    bare = more.replace(', url: "sqlite:///ledger.db"', "")
+    assert read_settings(write(folder, bare)).ledger.config.database.database == str(
+        folder / "data/ledger.db"
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -68,6 +87,7 @@ def test_variables_secret_files_and_overrides(
         ("type: s3", "type: s4", 'no source of type "s4"'),
         ("PASSWORD", "/nowhere/at/all", "password_file: /nowhere/at/all"),
         ("limits:", "limitz:", "limitz"),
+        ("    user: rep", "    ca_file: ca.pem\n    user: rep", "ca_file.*no file .*ca.pem"),
     ],
 )
 def test_a_mistake_names_file_key_and_what_was_expected(
