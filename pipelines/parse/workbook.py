@@ -18,6 +18,7 @@ from schemas.language import say
 from schemas.reject import Problem, RejectedRow
 
 _RANGE = re.compile(r"([A-Z]{1,3})?(\d+)?(?::([A-Z]{1,3})?(\d+)?)?", re.IGNORECASE)
+_LEAST_MEMORY = 256 * 1024 * 1024
 _MEMORY = 4
 """A sheet in memory may take so many times what its workbook may unpack to."""
 
@@ -54,7 +55,7 @@ def sheet_names(path: Path, most_bytes: int) -> list[str]:
     """The names of a workbook's sheets; raises DataError as `read_workbook` does."""
     _check_size(path, most_bytes)
     try:
-        with read_sheet(path, "", ".", _MEMORY * most_bytes) as sheets:
+        with read_sheet(path, "", ".", _memory(most_bytes)) as sheets:
             return sheets.names
     except SheetError as error:
         raise _unreadable(error) from error
@@ -67,7 +68,7 @@ def sheet_rows(path: Path, dialect: Dialect, most_bytes: int) -> Iterator[tuple[
     top, left, bottom, right = _bounds(dialect.range)
     sign = dialect.numbers.decimal
     try:
-        with read_sheet(path, dialect.sheet, sign, _MEMORY * most_bytes) as sheets:
+        with read_sheet(path, dialect.sheet, sign, _memory(most_bytes)) as sheets:
             _check_sheet(sheets.names, dialect.sheet)
             for line, cells in sheets.rows:
                 if bottom and line > bottom:
@@ -76,6 +77,10 @@ def sheet_rows(path: Path, dialect: Dialect, most_bytes: int) -> Iterator[tuple[
                     yield line, cells[left - 1 : right]
     except SheetError as error:
         raise _unreadable(error) from error
+
+
+def _memory(most_bytes: int) -> int:
+    return max(_LEAST_MEMORY, _MEMORY * most_bytes)
 
 
 def _unreadable(error: SheetError) -> DataError:

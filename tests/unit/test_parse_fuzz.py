@@ -166,6 +166,17 @@ def test_damaged_workbooks_are_refused(cut: float) -> None:
     assert "loaded" not in answer(data[: int(len(data) * cut)], Dialect(format=form))
 
 
+def test_one_cell_in_the_last_corner_of_a_sheet_ends_no_worker() -> None:
+    import openpyxl
+
+    out = io.BytesIO()
+    book = openpyxl.Workbook()
+    book.active.append(("id", "n"))
+    book.active.cell(1_048_576, 16_384, 5)
+    book.save(out)
+    assert "larger than it may be" in answer(out.getvalue(), Dialect(format=Format.EXCEL))
+
+
 REFUSED = {
     "a bomb in gz": (gzip.compress(b"id,n\n" + b"a,1\n" * (2 << 20)), "unpacks to more than"),
     "a bomb in zip": (zipped(a=b"id,n\n" + b"a,1\n" * (2 << 20)), "unpacks to more than"),
