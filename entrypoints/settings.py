@@ -13,20 +13,21 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    FilePath,
     SecretStr,
     ValidationError,
     field_serializer,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from connectors.paths import LocalPath, located, starting_at
+from connectors.paths import LocalFile, LocalPath, located, starting_at
 from connectors.registry import Kind, config_class
 from schemas.errors import ConfigError
 from schemas.limits import Limits, Quotas, Retention
@@ -104,7 +105,7 @@ class Broker(BaseModel):
 
     url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """A `redis://` or, with TLS, `rediss://` address."""
-    ca_file: FilePath | None = None
+    ca_file: LocalFile | None = None
     """Certificates to trust instead of the usual ones (PEM). A `rediss://` server's certificate and
     host name are always verified."""
     visibility_seconds: int = Field(default=300, gt=0)
@@ -120,6 +121,16 @@ class Broker(BaseModel):
             "ssl_check_hostname": True,
         }
         return verified | ({"ssl_ca_certs": str(self.ca_file)} if self.ca_file else {})
+
+    @field_validator("url")
+    @classmethod
+    def _verified(cls, value: SecretStr) -> SecretStr:
+        """Refuse options of TLS in the address: they would switch verification off unseen."""
+        if "ssl_" in urlsplit(value.get_secret_value()).query:
+            raise ValueError(
+                "no ssl_… in the address: certificates are verified; see broker.ca_file"
+            )
+        return value
 
     @model_validator(mode="before")
     @classmethod
