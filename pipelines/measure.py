@@ -1,4 +1,5 @@
-"""Measures: the rules of ODCS for which Great Expectations has no expectation."""
+"""Measures: rules of ODCS that Great Expectations has no expectation for, and a few of its own that
+it breaks down over or looks at one value at a time."""
 
 from __future__ import annotations
 
@@ -26,14 +27,18 @@ class Measured:
 
 
 def is_measured(expectation: Expectation) -> bool:
-    """Whether the rule is one of ours: the standard's own, or one that GX breaks down over."""
-    return expectation.type.startswith("odcs_") or expectation.type == _JSON
+    """Whether the rule is measured here."""
+    if "mostly" in expectation.kwargs or "row_condition" in expectation.kwargs:
+        return False
+    return expectation.type.startswith("odcs_") or expectation.type in (_JSON, *_LENGTHS)
 
 
 def measured(frame: pd.DataFrame, rule: Expectation) -> Measured:
     """What the frame has wrong by one rule."""
     if rule.type in _OF_ROWS:
         return Measured(_blamed(frame[rule.kwargs["column"]], _OF_ROWS[rule.type](rule.kwargs)))
+    if rule.type in _LENGTHS:
+        return Measured(_wrong_lengths(frame[rule.kwargs["column"]], rule.kwargs))
     count: float = _count(frame, rule)
     if rule.kwargs.get("unit") == "percent":
         count = 100 * count / len(frame) if len(frame) else 0
@@ -86,6 +91,20 @@ def _blamed(values: pd.Series[Any], is_wrong: Callable[[Any], bool]) -> tuple[in
     return tuple(int(each) for each in np.flatnonzero(wrong[codes]))
 
 
+def _wrong_lengths(values: pd.Series[Any], kwargs: Mapping[str, Any]) -> tuple[int, ...]:
+    """The positions of texts that are too short or too long."""
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    if "value" in kwargs:
+        low = high = kwargs["value"]
+    lengths = values.astype("string[pyarrow]").str.len()
+    wrong = lengths.isna() & False
+    if low is not None:
+        wrong |= (lengths <= low) if kwargs.get("strict_min") else (lengths < low)
+    if high is not None:
+        wrong |= (lengths >= high) if kwargs.get("strict_max") else (lengths > high)
+    return tuple(int(each) for each in np.flatnonzero(wrong.fillna(False).to_numpy(np.bool_)))
+
+
 def _no_multiple(kwargs: Mapping[str, Any]) -> Callable[[Any], bool]:
     """Whether a value is no multiple of a step, reckoned in decimals: 0.3 is one of 0.1."""
     unit = Fraction(str(kwargs["step"]))
@@ -126,6 +145,7 @@ def _no_such_json(kwargs: Mapping[str, Any]) -> Callable[[Any], bool]:
     return is_wrong
 
 
+_LENGTHS = ("expect_column_value_lengths_to_be_between", "expect_column_value_lengths_to_equal")
 _JSON = "expect_column_values_to_match_json_schema"
 _OF_ROWS: Mapping[str, Callable[[Mapping[str, Any]], Callable[[Any], bool]]] = {
     "odcs_multiple_of": _no_multiple,
