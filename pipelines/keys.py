@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.validate import KEYS, columns_of
+from schemas.batch import WriteMode
 from schemas.contract import Contract, Duplicates, Expectation
 
 LINE = "_etl_row"
@@ -54,14 +55,14 @@ class Repeats:
     others: npt.NDArray[np.int64]
 
 
-def keys_of(contract: Contract) -> list[Key]:
+def keys_of(contract: Contract, mode: WriteMode) -> list[Key]:
     """The keys of a contract: its primary key, its unique columns, and what its rules say.
 
-    Unless the contract says otherwise, the last row of a primary key is kept, as the newest file's
-    is, and the first one of any other key.
+    Unless the contract says otherwise, rows of one primary key are looked at only where they are
+    merged: there the last one is kept, as the newest file's is. Of any other key it is the first.
     """
     found: dict[tuple[str, ...], Key] = {}
-    if contract.primary_key:
+    if contract.primary_key and (contract.duplicates or mode is WriteMode.MERGE):
         policy = contract.duplicates or Duplicates.LAST
         found[contract.primary_key] = Key(contract.primary_key, policy)
     other = contract.duplicates or Duplicates.FIRST

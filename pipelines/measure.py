@@ -1,4 +1,5 @@
-"""Measures: the rules of ODCS for which Great Expectations has no expectation."""
+"""Measures: rules of ODCS that Great Expectations has no expectation for, and a few of its own that
+it breaks down over or looks at one value at a time."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from schemas.contract import Expectation
+from schemas.errors import ContractError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +28,12 @@ class Measured:
 
 
 def is_measured(expectation: Expectation) -> bool:
-    """Whether the rule is one of ours: the standard's own, or one that GX breaks down over."""
+    """Whether the rule is measured here."""
+    if "mostly" in expectation.kwargs or "row_condition" in expectation.kwargs:
+        return False
+    bounds = [expectation.kwargs.get(key) for key in ("min_value", "max_value")]
+    if expectation.type == _BETWEEN:
+        return bounds != [None, None]
     return expectation.type.startswith("odcs_") or expectation.type == _JSON
 
 
@@ -34,6 +41,8 @@ def measured(frame: pd.DataFrame, rule: Expectation) -> Measured:
     """What the frame has wrong by one rule."""
     if rule.type in _OF_ROWS:
         return Measured(_blamed(frame[rule.kwargs["column"]], _OF_ROWS[rule.type](rule.kwargs)))
+    if rule.type == _BETWEEN:
+        return Measured(_not_between(frame[rule.kwargs["column"]], rule))
     count: float = _count(frame, rule)
     if rule.kwargs.get("unit") == "percent":
         count = 100 * count / len(frame) if len(frame) else 0
@@ -86,6 +95,25 @@ def _blamed(values: pd.Series[Any], is_wrong: Callable[[Any], bool]) -> tuple[in
     return tuple(int(each) for each in np.flatnonzero(wrong[codes]))
 
 
+def _not_between(values: pd.Series[Any], rule: Expectation) -> tuple[int, ...]:
+    """The positions of values beyond the bounds. Raises ContractError for bounds of another kind
+    than the values."""
+    kwargs = rule.kwargs
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    wrong = values.isna() & False
+    try:
+        if low is not None:
+            wrong |= (values <= low) if kwargs.get("strict_min") else (values < low)
+        if high is not None:
+            wrong |= (values >= high) if kwargs.get("strict_max") else (values > high)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ContractError(
+            f"{kwargs['column']} cannot be compared with the bounds of its rule: {error}",
+            hint="write bounds as the column's type has them",
+        ) from error
+    return tuple(int(each) for each in np.flatnonzero(wrong.fillna(False).to_numpy(np.bool_)))
+
+
 def _no_multiple(kwargs: Mapping[str, Any]) -> Callable[[Any], bool]:
     """Whether a value is no multiple of a step, reckoned in decimals: 0.3 is one of 0.1."""
     unit = Fraction(str(kwargs["step"]))
@@ -93,20 +121,6 @@ def _no_multiple(kwargs: Mapping[str, Any]) -> Callable[[Any], bool]:
     def is_wrong(value: Any) -> bool:
         number = Decimal(str(value))
         return not number.is_finite() or (Fraction(number) / unit).denominator != 1
-
-    return is_wrong
-
-
-def _outside(kwargs: Mapping[str, Any]) -> Callable[[Any], bool]:
-    """Whether a time of day lies outside its bounds, which GX knows for dates and numbers only."""
-    low, high = kwargs.get("min_value"), kwargs.get("max_value")
-
-    def is_wrong(value: Any) -> bool:
-        if low is not None and (value <= low if kwargs.get("strict_min") else value < low):
-            return True
-        return high is not None and bool(
-            value >= high if kwargs.get("strict_max") else value > high
-        )
 
     return is_wrong
 
@@ -126,9 +140,9 @@ def _no_such_json(kwargs: Mapping[str, Any]) -> Callable[[Any], bool]:
     return is_wrong
 
 
+_BETWEEN = "expect_column_values_to_be_between"
 _JSON = "expect_column_values_to_match_json_schema"
 _OF_ROWS: Mapping[str, Callable[[Mapping[str, Any]], Callable[[Any], bool]]] = {
     "odcs_multiple_of": _no_multiple,
-    "odcs_time_between": _outside,
     _JSON: _no_such_json,
 }

@@ -241,7 +241,7 @@ def stage_file(
     """
     now = now or datetime.now(UTC)
     contract = validate.at(contract, now)
-    whole = WholeFile(contract, feed.language)
+    whole = WholeFile(contract, feed)
 
     def once() -> Staged:
         return _staged_once(

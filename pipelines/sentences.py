@@ -46,7 +46,6 @@ SENTENCES: Mapping[str, str] = {
     "expect_multicolumn_values_to_be_equal": "{column} must all be the same",
     "expect_select_column_values_to_be_unique_within_record": "{column} must all be different",
     "odcs_multiple_of": "{value} must be a multiple of {step}",
-    "odcs_time_between": "{value} must be {range}",
     # of files
     "expect_column_values_to_be_increasing": "the values of {column} must rise from row to row",
     "expect_column_values_to_be_decreasing": "the values of {column} must fall from row to row",

@@ -28,7 +28,6 @@ _ROW_LEVEL = (
     "expect_compound_columns_",
     "expect_select_column_values_",
     "odcs_multiple_of",
-    "odcs_time_between",
 )
 # An order is broken by the file: which of two rows is out of place nobody can tell.
 _ORDERS = ("expect_column_values_to_be_increasing", "expect_column_values_to_be_decreasing")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines import validate
+from pipelines.feed import Feed
 from pipelines.keys import LINE, TEMPLATES, Key, keys_of, repeats
 from pipelines.sentences import sentence
 from schemas.contract import Contract, Duplicates, Expectation
@@ -49,7 +50,7 @@ class WholeFile:
     """What is known of a file's rows as a whole; it grows until nothing is left to be rejected."""
 
     contract: Contract
-    language: str
+    feed: Feed
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     replaced: int = 0
@@ -60,7 +61,7 @@ class WholeFile:
         before = len(self.verdicts)
         self.warnings.clear()
         self._look_at_rules(rows)
-        for key in keys_of(self.contract):
+        for key in keys_of(self.contract, self.feed.mode):
             self._look_at_key(key, rows)
         return len(self.verdicts) > before
 
@@ -93,7 +94,7 @@ class WholeFile:
                 self.verdicts[int(places[position])] = Verdict(rule, columns, broken.expectation)
 
     def _warn(self, rule: Expectation, places: Sequence[int] | npt.NDArray[np.int64]) -> None:
-        self.warnings.append(warning(rule, len(places), int(places[0]), self.language))
+        self.warnings.append(warning(rule, len(places), int(places[0]), self.feed.language))
 
     def _look_at_key(self, key: Key, rows: Path) -> None:
         found = repeats(key, rows, self._places())
@@ -104,7 +105,9 @@ class WholeFile:
                 type="expect_compound_columns_to_be_unique",
                 kwargs={"column_list": list(key.columns)},
                 description=say(
-                    "{column} may come once in a file", self.language, column=", ".join(key.columns)
+                    "{column} may come once in a file",
+                    self.feed.language,
+                    column=", ".join(key.columns),
                 ),
             )
             self._warn(rule, found.places)

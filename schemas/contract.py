@@ -150,8 +150,8 @@ class Contract:
     `version` changes whenever the text of the contract does. `dataset` None means the warehouse's
     default. `reject_threshold` is the share of rows (0 to 1) above which the whole file is
     quarantined. `window` bounds the dates of the partition column. `duplicates` says which rows of
-    a file that share a key are kept; None keeps the last one of a primary key, as merging over
-    several files does, and the first one of a unique column.
+    a file that share a key are kept; None keeps the last one of a primary key where rows are
+    merged, as merging over several files does, and the first one of a unique column.
     """
 
     name: str

@@ -34,8 +34,6 @@ def typed_arguments(name: str, kwargs: Mapping[str, Any], column: Column | None)
     ValueError.
     """
     found = dict(kwargs)
-    if column is not None and column.type is Type.TIME and name in _OF_VALUES[:1]:
-        raise ValueError("GX compares no times of day; use logicalTypeOptions")
     for key in ("min_value", "max_value"):
         if isinstance(found.get(key), dict):
             found[key] = _moving(found[key])

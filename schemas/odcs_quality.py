@@ -7,7 +7,7 @@ from typing import Any
 
 from open_data_contract_standard.model import DataQuality, SchemaProperty
 
-from schemas.contract import Column, Expectation, Type
+from schemas.contract import Column, Expectation
 from schemas.gx_names import GX_EXPECTATIONS, NOT_ON_FILES
 from schemas.odcs_bounds import typed, typed_arguments
 from schemas.odcs_file import Faults, Where
@@ -65,7 +65,7 @@ def _bounds(options: Mapping[str, Any], column: Column) -> Iterator[Expectation]
     ):
         if low in options or high in options:
             yield _rule(
-                "odcs_time_between" if column.type is Type.TIME else _BETWEEN,
+                _BETWEEN,
                 column,
                 min_value=typed(options.get(low), column),
                 max_value=typed(options.get(high), column),

@@ -275,7 +275,7 @@ def test_bounds_are_of_the_columns_type(tmp_path: Path) -> None:
         ("odcs_multiple_of", {"step": 0.5}),
     ]
     assert expectations(tmp_path, "TIME", "logicalTypeOptions: {maximum: '18:00:00'}") == [
-        ("odcs_time_between", {"max_value": time(18)})
+        ("expect_column_values_to_be_between", {"max_value": time(18)})
     ]
     moving = (
         "quality: [{type: custom, engine: greatExpectations, implementation: {type:"

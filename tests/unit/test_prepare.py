@@ -1,10 +1,12 @@
 """Staging a raw file: expectations, transform, threshold and counts that add up."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -12,6 +14,7 @@ from pipelines import Feed
 from pipelines.escape import harmless
 from pipelines.prepare import Staged, stage_file
 from pipelines.stage import read_rejects
+from pipelines.validate import check_frame
 from schemas.contract import (
     Column,
     Contract,
@@ -214,7 +217,14 @@ def test_which_row_of_a_key_is_kept_is_the_contracts(
         return total(frame)
 
     made = keyed(duplicates=policy)
-    staged = stage(tmp_path, text, replace(made, reject_threshold=0.8), watching, whole_file=True)
+    staged = stage(
+        tmp_path,
+        text,
+        replace(made, reject_threshold=0.8),
+        watching,
+        whole_file=True,
+        write="merge",
+    )
     assert [line for _, line in rows_of(staged)] == kept == seen
     reasons = reasons_of(staged)
     assert set(reasons) == {*named, 7}
@@ -225,16 +235,18 @@ def test_which_row_of_a_key_is_kept_is_the_contracts(
 
 def test_replaced_rows_do_not_make_a_file_bad(tmp_path: Path) -> None:
     text = HEADER + "a,2026-11-01,1,1\n" * 10
-    staged = stage(tmp_path, text, keyed())
+    staged = stage(tmp_path, text, keyed(), write="merge")
     assert staged.refusal is None
     assert rows_of(staged) == [("a", 11)]
+    appended = stage(tmp_path, text, keyed())
+    assert appended.counts.loaded == 10
     refused = stage(tmp_path, text, keyed(duplicates=Duplicates.FIRST))
     assert refused.refusal is not None
 
 
 def test_chunks_and_keys_make_no_difference(tmp_path: Path) -> None:
     lines = [f"r{n % 700},2026-11-01,{n % 50 + 1},1.5" for n in range(1000)]
-    staged = stage(tmp_path, HEADER + "\n".join(lines), keyed(), block=512)
+    staged = stage(tmp_path, HEADER + "\n".join(lines), keyed(), block=512, write="merge")
     assert sorted(line for _, line in rows_of(staged)) == list(range(302, 1002))
     assert list(reasons_of(staged)) == list(range(2, 302))
 
@@ -330,3 +342,47 @@ def test_an_empty_file_breaks_only_rules_about_counts(tmp_path: Path) -> None:
     ]
     staged = stage(tmp_path, HEADER, contract(*rules))
     assert staged.refusal == "the number of rows must be at least 1; found 0"
+
+
+BOUNDS = [
+    ("n", pa.decimal128(9, 2), [Decimal(1), Decimal(2), None, Decimal(3)], Decimal(2)),
+    ("i", pa.int64(), [1, 2, None, 3], 2),
+    ("f", pa.float64(), [1.0, 2.0, None, 3.0], 2.0),
+    ("d", pa.date32(), [date(2026, 1, day) if day else None for day in (1, 2, 0, 3)],
+     date(2026, 1, 2)),
+    ("t", pa.timestamp("us", "UTC"),
+     [datetime(2026, 1, day, tzinfo=UTC) if day else None for day in (1, 2, 0, 3)],
+     datetime(2026, 1, 2, tzinfo=UTC)),
+    ("c", pa.time64("us"), [time(1), time(2), None, time(3)], time(2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind", "values", "bound"), BOUNDS)
+def test_bounds_of_every_type(name: str, kind: pa.DataType, values: list, bound: object) -> None:
+    frame = pa.table({name: pa.array(values, kind)}).to_pandas(types_mapper=pd.ArrowDtype)
+
+    def blamed(**kwargs: object) -> tuple[int, ...]:
+        rule = Expectation(
+            type="expect_column_values_to_be_between", kwargs={"column": name, **kwargs}
+        )
+        return next((each.positions for each in check_frame(frame, [rule])), ())
+
+    assert blamed(min_value=bound) == (0,)
+    assert blamed(max_value=bound) == (3,)
+    assert blamed(min_value=bound, strict_min=True) == (0, 1)
+    assert blamed(max_value=bound, strict_max=True) == (1, 3)
+    with pytest.raises(ContractError, match="cannot be compared"):
+        blamed(min_value="x")
+
+
+def test_lengths_are_those_of_characters(tmp_path: Path) -> None:
+    rule = Expectation(
+        type="expect_column_value_lengths_to_be_between",
+        kwargs={"column": "id", "min_value": 2, "max_value": 3, "strict_min": True},
+    )
+    text = HEADER + "".join(f"{name},2026-11-01,1,1\n" for name in ("ñññ", "áá", "abcd"))
+    staged = stage(tmp_path, text, contract(rule, reject_threshold=0.9))
+    assert reasons_of(staged) == {
+        3: ['the length of "áá" must be more than 2 and at most 3'],
+        4: ['the length of "abcd" must be more than 2 and at most 3'],
+    }
