@@ -110,14 +110,15 @@ def repeats(key: Key, rows: Path, skip: npt.NDArray[np.int64]) -> Repeats:
 
 
 def _hashed(key: Key, rows: Path) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """The hashes of the key's values and the rows' places; rows without any of them left out."""
+    """The hashes of the key's values and the rows' places. A row that lacks one of them has no key,
+    as in SQL."""
     hashes, places = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
     for batch in _batches(rows, [*key.columns, LINE]):
-        there = np.zeros(batch.num_rows, np.bool_)
+        there = np.ones(batch.num_rows, np.bool_)
         mixed = np.zeros(batch.num_rows, np.uint64)
         for name in key.columns:
             column = batch.column(name)
-            there |= column.is_valid().to_numpy(zero_copy_only=False)
+            there &= column.is_valid().to_numpy(zero_copy_only=False)
             mixed = mixed * _MIX + _hash(column)
         hashes.append(mixed[there])
         places.append(batch.column(LINE).to_numpy()[there])

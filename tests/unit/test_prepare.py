@@ -244,6 +244,12 @@ def test_replaced_rows_do_not_make_a_file_bad(tmp_path: Path) -> None:
     assert refused.refusal is not None
 
 
+def test_a_row_without_its_whole_key_has_none(tmp_path: Path) -> None:
+    text = HEADER + "a,,1,1\na,,1,1\nb,2026-11-01,1,1\n"
+    staged = stage(tmp_path, text, keyed(duplicates=Duplicates.REJECT))
+    assert staged.counts.loaded == 3
+
+
 def test_chunks_and_keys_make_no_difference(tmp_path: Path) -> None:
     lines = [f"r{n % 700},2026-11-01,{n % 50 + 1},1.5" for n in range(1000)]
     staged = stage(tmp_path, HEADER + "\n".join(lines), keyed(), block=512, write="merge")
