@@ -13,7 +13,7 @@ from pipelines.keys import keys_of
 from pipelines.parse import parsed
 from pipelines.runtime import Runtime
 from pipelines.validate import expectations_for, table_expectations
-from schemas.batch import Removal
+from schemas.batch import Removal, WriteMode
 from schemas.contract import Contract
 from schemas.errors import ConfigError, DataError
 from schemas.file import Event, File
@@ -73,7 +73,8 @@ def explain(runtime: Runtime, contract: Contract, where: str, limit: int) -> lis
     replaced = {
         batch: runtime.warehouse.removals(batch) for batch in {row.batch_id for row in rows}
     }
-    checks = checks_of(contract)
+    feeds = (feed for feed in runtime.feeds.values() if feed.contract == contract.name)
+    checks = checks_of(contract, next((feed.mode for feed in feeds), WriteMode.APPEND))
     table = runtime.warehouse.table_id(contract)
     explained = []
     for row in rows:
@@ -100,11 +101,11 @@ def explain(runtime: Runtime, contract: Contract, where: str, limit: int) -> lis
     return explained
 
 
-def checks_of(contract: Contract) -> tuple[str, ...]:
-    """What every row of the table was checked for, in words."""
+def checks_of(contract: Contract, mode: WriteMode) -> tuple[str, ...]:
+    """What every row of the table was checked for when it was written in that mode, in words."""
     checks = [f"{each.name} is a {each.type}" for each in contract.file_columns]
     checks += [f"{each.name} is there" for each in contract.columns if each.required]
-    checks += [f"{', '.join(key.columns)} is unique in its file" for key in keys_of(contract)]
+    checks += [f"{', '.join(key.columns)} is unique in its file" for key in keys_of(contract, mode)]
     rules = [
         *expectations_for(contract, derived=False),
         *expectations_for(contract, derived=True),
