@@ -20,7 +20,8 @@ def read_plain_yaml(path: Path, error: type[FatalError]) -> Any:
     """The tree of a YAML file, as ruamel reads it (with positions).
 
     Raises an `error` that names the file, and the line where there is one, for what is no YAML, is
-    larger or deeper than people write, or has aliases, by which a few lines become gigabytes.
+    larger or deeper than people write, or has tags or aliases, by which a few lines become
+    objects or gigabytes.
     """
     try:
         if path.stat().st_size > _LARGEST:
@@ -32,6 +33,9 @@ def read_plain_yaml(path: Path, error: type[FatalError]) -> Any:
             if isinstance(event, AliasEvent):
                 line = event.start_mark.line + 1
                 raise error(f"{path}:{line}: YAML aliases are not read here")
+            if getattr(event, "tag", None):
+                line = event.start_mark.line + 1
+                raise error(f"{path}:{line}: YAML tags are not read here")
             if depth > _DEEPEST:
                 raise error(f"{path} is nested too deeply")
         tree = YAML(typ="rt").load(text)
