@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -91,8 +93,7 @@ def _from_microsoft(oauth: Microsoft) -> str:
             client_credential=oauth.client_secret.get_secret_value(),
             authority=authority,
             instance_discovery=False,
-            verify=str(oauth.ca_file) if oauth.ca_file else True,
-            timeout=30,
+            http_client=_http(oauth.ca_file),
         )
         answer = app.acquire_token_for_client([_MICROSOFT_SCOPE])
     except (requests.RequestException, ValueError) as error:
@@ -103,6 +104,18 @@ def _from_microsoft(oauth: Microsoft) -> str:
             f"{authority} is no authority that gives tokens", hint="check oauth.tenant"
         ) from error
     return _token(answer, oauth.client_id)
+
+
+def _http(ca_file: Path | None) -> Any:
+    """A session with patience; what it trusts is said by request, which no environment changes."""
+    import requests
+
+    session = requests.Session()
+    options: dict[str, Any] = {"timeout": 30}
+    if ca_file is not None:
+        options["verify"] = str(ca_file)
+    session.request = partial(session.request, **options)  # type: ignore[method-assign]
+    return session
 
 
 def _from_google(oauth: Google, user: str) -> str:
