@@ -35,7 +35,7 @@ def watch(config: Path, parent: int | None) -> None:
                 app.send_task("waybill.discover", (feed.name,), queue="discover", expires=600)
 
     threads = watchers(runtime, look, stop)
-    log.info("watching %d folders", len(threads))
+    log.info("mail folders watched: %d", len(threads))
     while not stop.wait(_BRIEFLY):
         if parent is not None and os.getppid() != parent:
             break
