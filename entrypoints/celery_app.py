@@ -90,6 +90,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         },
         "broker_use_ssl": settings.broker.tls,
         "beat_schedule_filename": str(settings.folders.work / "beat-schedule"),
+        # Beat answers TERM between two rounds, so that a round may not be long.
+        "beat_max_loop_interval": 1,
         "enable_utc": True,
         "timezone": "UTC",
     }
