@@ -233,6 +233,9 @@ class Ledger(Protocol):
     def waiting(self, feed: str) -> int:
         """How many files of the feed are discovered or prepared but in no batch yet."""
 
+    def unprepared(self, feed: str) -> bool:
+        """Whether any file of the feed is discovered or being prepared."""
+
     def due(self, status: Status, limit: int) -> Sequence[str]:
         """File ids in that status that nobody holds and whose pause is over, oldest first.
 

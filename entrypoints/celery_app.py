@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
@@ -22,11 +21,12 @@ from celery.signals import beat_init, worker_init, worker_process_init
 from kombu import Queue
 
 from entrypoints.assembly import build_runtime
+from entrypoints.queues import Queues
 from entrypoints.settings import Settings, read_settings
 from pipelines.recover import recover
 from pipelines.retention import clean
 from pipelines.run import STEPS
-from pipelines.runtime import Runtime, Work
+from pipelines.runtime import Runtime
 from pipelines.schedule import Cron, Every
 from pipelines.validate import import_gx
 from schemas.errors import WaybillError
@@ -37,10 +37,11 @@ QUEUES = (*STEPS, "recover", "clean")
 
 
 class Waybill:
-    """The runtime of this process, made at its first task: connections never cross a fork."""
+    """The queues, and the runtime of this process, made at its first task: connections never cross
+    a fork."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, queues: Queues) -> None:
+        self.settings, self.queues = settings, queues
         self._made: tuple[int, Runtime] | None = None
 
     @property
@@ -54,8 +55,8 @@ class Waybill:
 def make_app(config: Path) -> Celery:
     """The Celery app of a config.yaml, with its tasks and beat entries; connects to nothing."""
     settings = read_settings(config)
-    waybill = Waybill(settings)
     app = Celery("waybill", broker=settings.broker.url.get_secret_value(), set_as_current=True)
+    waybill = Waybill(settings, Queues(app))
     app.conf.update(_options(settings))
     app.conf.beat_schedule = beat_schedule(build_runtime(settings), app)
     for step in STEPS:
@@ -90,6 +91,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         },
         "broker_use_ssl": settings.broker.tls,
         "beat_schedule_filename": str(settings.folders.work / "beat-schedule"),
+        # Beat answers TERM between two rounds, so that a round may not be long.
+        "beat_max_loop_interval": 1,
         "enable_utc": True,
         "timezone": "UTC",
     }
@@ -153,7 +156,7 @@ def _add_step(app: Celery, waybill: Waybill, step: str) -> None:
     def run_step(target: str) -> None:
         runtime = waybill.runtime
         with _told(f"{step} of {target}"):
-            enqueue(app, runtime, STEPS[step](runtime, target))
+            waybill.queues.send(runtime, STEPS[step](runtime, target))
 
 
 def _add_recover(app: Celery, waybill: Waybill) -> None:
@@ -162,9 +165,9 @@ def _add_recover(app: Celery, waybill: Waybill) -> None:
         runtime = waybill.runtime
         with _told("recover"):
             work = recover(runtime)
-            idle = {step for step in STEPS if queued(app, step) == 0}
+            idle = {step for step in STEPS if waybill.queues.length(step) == 0}
             # A step whose queue is not empty is behind, not forgotten: its files are in the queue.
-            enqueue(app, runtime, (each for each in work if each.step in idle))
+            waybill.queues.send(runtime, (each for each in work if each.step in idle))
 
 
 def _add_clean(app: Celery, waybill: Waybill) -> None:
@@ -193,21 +196,6 @@ class _told:
             log.warning("%s: %s", self._what, error.message)
             return True
         return False
-
-
-def enqueue(app: Celery, runtime: Runtime, work: Iterable[Work]) -> None:
-    """Send work to the queues of its steps; a load waits a little for other files to join it."""
-    for step, target in work:
-        wait = runtime.limits.batch_seconds if step == "load" else None
-        app.send_task(f"waybill.{step}", args=(target,), queue=step, countdown=wait)
-
-
-def queued(app: Celery, queue: str) -> int:
-    """How many tasks wait in a queue."""
-    with app.connection_for_read() as connection:
-        channel = connection.default_channel
-        size: int = channel._size(queue)  # type: ignore[attr-defined]
-        return size
 
 
 def _look_at_once(app: Celery, **_: object) -> None:

@@ -46,11 +46,11 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
             raise LeaseLostError
 
     work: list[Work] = []
-    # What was staged by another text of the contract may not fit the table any more.
-    stale = runtime.ledger.prepare_again(feed_name, contract.version)
-    work += [Work("prepare", file_id) for file_id in stale]
     search = _Search()
     try:
+        # What was staged by another text of the contract may not fit the table any more.
+        stale = runtime.ledger.prepare_again(feed_name, contract.version)
+        work += [Work("prepare", file_id) for file_id in stale]
         with heartbeat(renew, seconds / 3) as check:
             while batch := _next(runtime, feed_name, table, search):
                 check()

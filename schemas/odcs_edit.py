@@ -11,23 +11,9 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.util import load_yaml_guess_indent
 
-from schemas.contract import Type
 from schemas.drift import ContractChange
 from schemas.errors import ContractError
-
-_LOGICAL: dict[Type, str] = {
-    Type.INT64: "integer",
-    Type.FLOAT64: "number",
-    Type.NUMERIC: "number",
-    Type.BIGNUMERIC: "number",
-    Type.BOOL: "boolean",
-    Type.STRING: "string",
-    Type.DATE: "date",
-    Type.DATETIME: "timestamp",
-    Type.TIME: "time",
-    Type.TIMESTAMP: "timestamp",
-    Type.JSON: "object",
-}
+from schemas.odcs_types import LOGICAL_OF
 
 
 def edited(text: str, change: ContractChange) -> str:
@@ -85,7 +71,7 @@ def yaml_text(yaml: YAML, tree: object) -> str:
 
 def _change(each: CommentedMap, change: ContractChange) -> None:
     if change.type is not None and _type(each) != change.type:
-        each["logicalType"] = _LOGICAL[change.type]
+        each["logicalType"] = LOGICAL_OF[change.type]
         each["physicalType"] = str(change.type)
     if change.required is not None and bool(each.get("required", False)) != change.required:
         each["required"] = change.required

@@ -32,6 +32,20 @@ _LOGICAL = {
     "object": {Type.JSON},
     "array": {Type.JSON},
 }
+LOGICAL_OF: dict[Type, str] = {
+    Type.INT64: "integer",
+    Type.FLOAT64: "number",
+    Type.NUMERIC: "number",
+    Type.BIGNUMERIC: "number",
+    Type.BOOL: "boolean",
+    Type.STRING: "string",
+    Type.DATE: "date",
+    Type.DATETIME: "timestamp",
+    Type.TIMESTAMP: "timestamp",
+    Type.TIME: "time",
+    Type.JSON: "object",
+}
+"""The logicalType that a contract of ours writes for each BigQuery type."""
 _DEFAULT = {
     "string": Type.STRING,
     "integer": Type.INT64,

@@ -88,16 +88,23 @@ def dovecot_server(authority: trustme.CA, tokens: TokenEndpoint) -> Iterator[Dov
             yield found
 
 
-@pytest.fixture(scope="session")
-def bigquery_url(server_folder: Path) -> Iterator[str]:
-    with servers.bigquery(server_folder / "bigquery") as url:
+@pytest.fixture(scope="module")
+def bigquery_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the emulator of one test file keeps its tables: with every table it gets slower."""
+    bypass_proxies()
+    return tmp_path_factory.mktemp("bigquery")
+
+
+@pytest.fixture(scope="module")
+def bigquery_url(bigquery_folder: Path) -> Iterator[str]:
+    with servers.bigquery(bigquery_folder) as url:
         yield url
 
 
-@pytest.fixture(scope="session")
-def gcs_url(server_folder: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def gcs_url(bigquery_folder: Path) -> Iterator[str]:
     """Google's object storage, where the BigQuery emulator looks for `gs://` addresses."""
-    with google_storage(server_folder / "gcs", server_folder / "bigquery" / "gcs") as url:
+    with google_storage(bigquery_folder, bigquery_folder / "gcs") as url:
         yield url
 
 

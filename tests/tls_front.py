@@ -30,8 +30,14 @@ def authority(folder: Path) -> tuple[trustme.CA, Path]:
 
 
 @contextmanager
-def tls_front(folder: Path, target: int, host: str = "localhost") -> Iterator[Front]:
-    """A TLS listener for `host` that hands everything on to a port of this machine."""
+def tls_front(
+    folder: Path, target: int, host: str = "localhost", *, postgresql: bool = False
+) -> Iterator[Front]:
+    """A TLS listener for `host` that hands everything on to a port of this machine.
+
+    A client of PostgreSQL asks in the clear whether there is TLS, and is told yes:
+    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
+    """
     ca, ca_file = authority(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert(host).configure_cert(context)
@@ -40,6 +46,13 @@ def tls_front(folder: Path, target: int, host: str = "localhost") -> Iterator[Fr
     thread.start()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if postgresql:
+            await reader.readexactly(8)
+            writer.write(b"S")
+            try:
+                await writer.start_tls(context)
+            except (OSError, ssl.SSLError):
+                return
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target)
 
         async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -54,7 +67,9 @@ def tls_front(folder: Path, target: int, host: str = "localhost") -> Iterator[Fr
         await asyncio.gather(pipe(reader, far_writer), pipe(far_reader, writer))
 
     async def listen() -> asyncio.Server:
-        return await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        return await asyncio.start_server(
+            serve, "127.0.0.1", 0, ssl=None if postgresql else context
+        )
 
     server = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
     try:

@@ -9,20 +9,18 @@ taken apart and written anew, so that it can be nothing but one condition of a S
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.client import REQUEST_SECONDS, RETRY, query_config
+from connectors.bigquery.client import each_row
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.partitions import Partitioning
 from connectors.protocols import FoundRow, LoadCounts, Tally
 from schemas.contract import LINEAGE, Contract
 from schemas.errors import DataError
 
-_PAGE = 10_000
 _LINEAGE = tuple(column.name for column in LINEAGE)
 
 
@@ -30,7 +28,7 @@ def tallies(
     client: bigquery.Client, config: BigQueryConfig, contract: Contract, table: str
 ) -> Iterator[Tally]:
     """The tallies of the table's files, by file id: one query, so all as of one moment."""
-    found = _rows(
+    found = each_row(
         client,
         config,
         _tallies_sql(config, contract, table),
@@ -114,7 +112,9 @@ def find_rows(
         "ORDER BY t.`_etl_loaded_at` DESC, t.`_etl_row` LIMIT @most"
     )
     found = []
-    for row in _rows(client, config, sql, [bigquery.ScalarQueryParameter("most", "INT64", limit)]):
+    for row in each_row(
+        client, config, sql, [bigquery.ScalarQueryParameter("most", "INT64", limit)]
+    ):
         values = dict(zip((*columns, *_LINEAGE), row, strict=True))
         file_id, place, batch_id, loaded_at = (values.pop(name) for name in _LINEAGE)
         found.append(
@@ -152,19 +152,3 @@ def condition(where: str) -> str:
 
 
 _EXAMPLE = "such as --where \"order_id = 'SO-000761'\""
-
-
-def _rows(
-    client: bigquery.Client, config: BigQueryConfig, sql: str, parameters: Sequence[Any]
-) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query, read page by page."""
-    job = client.query(
-        sql,
-        job_config=query_config(config, parameters),
-        retry=RETRY,
-        timeout=REQUEST_SECONDS,
-        job_retry=None,
-    )
-    found = job.result(page_size=_PAGE, retry=RETRY, timeout=config.job_timeout, job_retry=None)
-    for row in found:
-        yield tuple(row.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import google.auth
@@ -24,6 +24,7 @@ STOP_SECONDS = 10.0
 """How long a job that was told to stop is watched."""
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_PAGE = 10_000
 _POLL_FIRST, _POLL_LONGEST = 0.05, 1.0
 
 type Job = bigquery.LoadJob | bigquery.QueryJob
@@ -84,6 +85,16 @@ def rows(
     parameters: Sequence[Parameter] = (),
 ) -> list[tuple[Any, ...]]:
     """The rows of a query. Vendor exceptions pass through."""
+    return list(each_row(client, config, sql, parameters))
+
+
+def each_row(
+    client: bigquery.Client,
+    config: BigQueryConfig,
+    sql: str,
+    parameters: Sequence[Parameter] = (),
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query that may have many, read page by page. Vendor exceptions pass through."""
     job = client.query(
         sql,
         job_config=query_config(config, parameters),
@@ -91,8 +102,9 @@ def rows(
         timeout=REQUEST_SECONDS,
         job_retry=None,
     )
-    found = job.result(retry=RETRY, timeout=config.job_timeout, job_retry=None)
-    return [tuple(row.values()) for row in found]
+    found = job.result(page_size=_PAGE, retry=RETRY, timeout=config.job_timeout, job_retry=None)
+    for row in found:
+        yield tuple(row.values())
 
 
 def wait(client: bigquery.Client, job: Job, config: BigQueryConfig) -> None:

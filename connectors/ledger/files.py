@@ -78,6 +78,12 @@ class Files:
             )
             return unprepared + prepared
 
+    def unprepared(self, feed: str) -> bool:
+        """Whether any file of the feed is discovered or being prepared."""
+        query = select(files_table.c.file_id).where(files_table.c.feed == feed, WAITING).limit(1)
+        with self._database.read() as connection:
+            return connection.scalar(query) is not None
+
     def get(self, file_id: str) -> File:
         """The file; raises KeyError."""
         with self._database.read() as connection:

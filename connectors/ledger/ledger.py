@@ -48,6 +48,7 @@ class SqlLedger:
         files = Files(database)
         self.register = files.register
         self.waiting = files.waiting
+        self.unprepared = files.unprepared
         self.get = files.get
         self.many = files.many
         self.versions = files.versions

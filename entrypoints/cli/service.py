@@ -98,10 +98,11 @@ def up(config: Path, concurrency: int | None, log_level: str) -> None:
 @click.pass_obj
 def beat(config: Path, log_level: str) -> None:
     """The scheduler. A second one does no harm."""
+    from entrypoints.beat import Beat
     from entrypoints.celery_app import make_app
 
     _log(log_level)
-    make_app(config).Beat(loglevel=log_level, quiet=True).run()
+    Beat(app=make_app(config), loglevel=log_level, quiet=True).run()
 
 
 @click.command()

@@ -14,22 +14,10 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from pipelines.detect.found import Detected, FoundColumn
 from pipelines.detect.table import key_candidates, partition_candidate
-from schemas.contract import Type, Window
+from schemas.contract import Window
 from schemas.dialect import Dialect, Numbers
+from schemas.odcs_types import LOGICAL_OF
 
-_LOGICAL = {
-    Type.INT64: "integer",
-    Type.FLOAT64: "number",
-    Type.NUMERIC: "number",
-    Type.BIGNUMERIC: "number",
-    Type.BOOL: "boolean",
-    Type.STRING: "string",
-    Type.DATE: "date",
-    Type.DATETIME: "timestamp",
-    Type.TIMESTAMP: "timestamp",
-    Type.TIME: "time",
-    Type.JSON: "object",
-}
 _ENOUGH_ROWS = 20
 """A column is proposed as required when so many rows had it filled."""
 _MANY_DAYS = 1500
@@ -152,7 +140,7 @@ def _plain(value: Any, usual: Any = None) -> Any:
 def _column(column: FoundColumn, detected: Detected) -> CommentedMap:
     found = CommentedMap(
         name=column.name,
-        logicalType=_LOGICAL[column.type],
+        logicalType=LOGICAL_OF[column.type],
         physicalType=str(column.type),
     )
     if column.empty == 0 and column.seen >= _ENOUGH_ROWS:

@@ -47,6 +47,7 @@ class Book:
     stock: dict[str, Row] = field(default_factory=dict)
     payouts: dict[str, Row] = field(default_factory=dict)
     _number: int = 0
+    _days: int = 0
 
     def some(self, count: int) -> list[Deed]:
         """So many new files of all kinds, written into the book."""
@@ -132,7 +133,9 @@ class Book:
 
     def _stock(self) -> Deed:
         number = self._next()
-        day = date(2026, 1, 1) + timedelta(days=number)
+        # A day of its own for each count, none so long ago that it would be taken for a typo.
+        self._days += 1
+        day = date(2026, 11, 1) - timedelta(days=self._days)
         rows = [
             [day.isoformat(), "WH1", f"SKU-{index}", str(number + index), "0", "1.50", "10:00:00",
              '{"bin": 1}']

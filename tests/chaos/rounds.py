@@ -161,6 +161,25 @@ def moved_clock(world: World, book: Book) -> str:
     return ""
 
 
+def undone(world: World, book: Book) -> str:
+    """Files are unloaded and replayed while others arrive; each command is killed on its way."""
+    for deed in book.some(_FILES):
+        world.do(deed)
+    settle(world, book)
+    loaded = [deed for deed in book.deeds if deed.key and deed.loaded]
+    for deed in book.rng.sample(loaded, k=2):
+        for command in ("unload", "replay"):
+            for other in book.some(2):
+                world.do(other)
+            world.cli_killed(command, deed.name, "--yes", seconds=book.rng.uniform(1, 5))
+            again = world.cli(command, deed.name, "--yes")
+            file = next(each for each in world.runtime.ledger.files(limit=10_000)
+                        if each.item.name == deed.name)  # fmt: skip
+            if command == "unload":
+                assert file.status == "unloaded", again.stdout + again.stderr
+    return ""
+
+
 def play(name: str, breaking: Callable[[World, Book], str], world: World, book: Book) -> Outcome:
     """One round: break, bring back, wait until all is done, and look."""
     try:
@@ -183,6 +202,7 @@ def schedule(
         ("every task twice, out of order", doubled),
         ("disk full", full_disk),
         ("clocks an hour apart", moved_clock),
+        ("unload and replay, killed", undone),
     ]
     yield from named
     for _ in range(random_rounds):

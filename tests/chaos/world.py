@@ -165,10 +165,9 @@ class World:
             "WAYBILL_FOLDERS__WORK": str(work),
             "PYTHONPATH": str(ROOT),
         }
-        arguments = [*prefix, sys.executable, "-m", "entrypoints.cli", "--config", str(self.config)]
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [*arguments, command], stdout=log, stderr=log, env=environment,
+                [*prefix, *self._command(command)], stdout=log, stderr=log, env=environment,
                 start_new_session=True, cwd=work,
             )  # fmt: skip
         return Service(name, process)
@@ -198,11 +197,21 @@ class World:
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `waybill` to its end."""
-        command = [sys.executable, "-m", "entrypoints.cli", "--config", str(self.config)]
         return subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, timeout=120, cwd=ROOT,
+            self._command(*arguments), capture_output=True, text=True, timeout=120, cwd=ROOT,
             check=False,
         )  # fmt: skip
+
+    def cli_killed(self, *arguments: str, seconds: float) -> None:
+        """Run `waybill` for so many seconds at the most; then kill -9."""
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                self._command(*arguments), capture_output=True, timeout=seconds, cwd=ROOT,
+                check=False,
+            )  # fmt: skip
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "entrypoints.cli", "--config", str(self.config), *arguments]
 
     def do(self, deed: Deed) -> None:
         """Drop or mail a file. A sender tries until it works."""

@@ -188,6 +188,8 @@ def test_register_writes_each_version_once_in_the_pages_order(
     ]
     assert ledger.waiting("orders") == 1237
     assert ledger.waiting("other") == 1
+    assert ledger.unprepared("other")
+    assert not ledger.unprepared("nobody")
 
 
 def test_every_fact_comes_back_as_it_went_in(ledger: SqlLedger, clock: Clock) -> None:
@@ -713,6 +715,7 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
     ledger.claim_content(replace(file, sha256="ab" * 32))
     ledger.unfinished_of_group(file)
     ledger.waiting("orders")
+    ledger.unprepared("orders")
     ledger.due(Status.DISCOVERED, 10)
     ledger.due(Status.LOADED, 10)
     for feed in (None, "orders"):

@@ -339,6 +339,7 @@ class LedgerMachine(RuleBasedStateMachine):
         statuses = [known.status for known in self.model.values()]
         waiting = (Status.DISCOVERED, Status.PREPARING, Status.PREPARED)
         assert self.ledger.waiting(FEED) == sum(map(statuses.count, waiting))
+        assert self.ledger.unprepared(FEED) == any(map(statuses.count, waiting[:2]))
         owed = {Status.PREPARED, Status.LOADING, Status.UNLOADING} & set(statuses)
         assert self.ledger.feeds_to_load() == ([FEED] if owed else [])
 

@@ -176,3 +176,18 @@ def test_a_postgresql_without_tls_is_refused_when_it_must_be_verified(
     ledger = SqlLedger(LedgerConfig(url=SecretStr(url)))
     with pytest.raises(WaybillError, match="does not support SSL"):
         ledger.check()
+
+
+def test_a_postgresql_nobody_vouches_for_is_refused(postgres_url: str, tmp_path: Path) -> None:
+    def ledger(port: int, query: str = "", ca_file: Path | None = None) -> SqlLedger:
+        url = f"postgresql://etl@localhost:{port}/postgres?sslmode=verify-full{query}"
+        return SqlLedger(LedgerConfig(url=SecretStr(url), ca_file=ca_file))
+
+    with tls_front(tmp_path, port_of(postgres_url), postgresql=True) as front:
+        with pytest.raises(WaybillError, match="certificate verify failed"):
+            ledger(front.port, "&sslrootcert=system").check()
+        ledger(front.port, ca_file=front.ca_file).migrate()
+        ledger(front.port, ca_file=front.ca_file).check()
+    with tls_front(tmp_path, port_of(postgres_url), "db.example.com", postgresql=True) as other:
+        with pytest.raises(WaybillError, match="does not match host name"):
+            ledger(other.port, ca_file=other.ca_file).check()
