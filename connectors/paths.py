@@ -1,4 +1,4 @@
-"""Paths in the configuration: relative ones start where config.yaml is."""
+"""Files that the configuration names: relative paths start where config.yaml is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel
 
 _BASE: ContextVar[Path | None] = ContextVar("base", default=None)
 
@@ -40,3 +40,18 @@ LocalPath = Annotated[Path, AfterValidator(located)]
 """A path on this machine."""
 LocalFile = Annotated[Path, AfterValidator(_located_file)]
 """A file on this machine that is there."""
+
+
+def with_secrets_from_files(values: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """The values with each `<secret>_file` replaced by the secret that the file holds."""
+    for name, field in model.model_fields.items():
+        given = values.get(f"{name}_file")
+        if "SecretStr" not in str(field.annotation) or f"{name}_file" in model.model_fields:
+            continue
+        if given is not None:
+            try:
+                values[name] = located(Path(given)).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ValueError(f"{name}_file: {given}: {error.strerror}") from error
+            del values[f"{name}_file"]
+    return values

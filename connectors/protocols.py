@@ -5,12 +5,13 @@ All of them translate their vendor's exceptions into `schemas.errors` at their e
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
@@ -42,6 +43,15 @@ class Source(Protocol):
 
     def check(self) -> str:
         """Connect and say in a few words what answered; raises what a listing would raise."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A source that can tell when something has arrived."""
+
+    def watches(self, stop: threading.Event) -> Sequence[Iterator[None]]:
+        """Iterators that go on, each in a thread of its own, when something may have arrived; they
+        end once `stop` is set."""
 
 
 class Storage(Protocol):

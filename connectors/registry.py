@@ -16,7 +16,8 @@ CONNECTORS: Mapping[Kind, Mapping[str, tuple[str, str, str]]] = {
     "source": {
         "s3": ("connectors.s3", "S3Config", "S3Source"),
         "folder": ("connectors.folder", "FolderConfig", "FolderSource"),
-        "mailbox": ("connectors.mailbox", "MailboxConfig", "MailboxSource"),
+        "mailbox": ("connectors.mailbox.source", "MailboxConfig", "MailboxSource"),
+        "mail_bucket": ("connectors.mailbox.bucket", "MailBucketConfig", "MailBucketSource"),
     },
     "storage": {"objects": ("connectors.objects", "StorageConfig", "ObjectStorage")},
     "warehouse": {"bigquery": ("connectors.bigquery", "BigQueryConfig", "BigQueryWarehouse")},

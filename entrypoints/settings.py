@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from connectors.paths import LocalFile, LocalPath, located, starting_at
+from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
 from schemas.errors import ConfigError
 from schemas.limits import Limits, Quotas, Retention
@@ -61,7 +61,7 @@ class Part(BaseModel):
         if not isinstance(name, str):
             raise ValueError("`type` is missing: it names the connector")
         model = config_class(cls.kind, name)
-        return {"type": name, "config": model.model_validate(_from_files(rest, model))}
+        return {"type": name, "config": model.model_validate(with_secrets_from_files(rest, model))}
 
     @field_serializer("config")
     def _plain(self, config: BaseModel) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class Broker(BaseModel):
     @classmethod
     def _from_file(cls, value: Any) -> Any:
         """Read the address from `url_file`, if that is given."""
-        return _from_files(dict(value), cls) if isinstance(value, Mapping) else value
+        return with_secrets_from_files(dict(value), cls) if isinstance(value, Mapping) else value
 
 
 class Folders(BaseModel):
@@ -267,21 +267,6 @@ def _expanded(file: _ConfigFile, node: Any, keys: tuple[str | int, ...] = ()) ->
         return found
 
     return _VARIABLE.sub(value, str(node))
-
-
-def _from_files(values: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """The values with each `<secret>_file` replaced by the secret that the file holds."""
-    for name, field in model.model_fields.items():
-        given = values.get(f"{name}_file")
-        if "SecretStr" not in str(field.annotation) or f"{name}_file" in model.model_fields:
-            continue
-        if given is not None:
-            try:
-                values[name] = located(Path(given)).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise ValueError(f"{name}_file: {given}: {error.strerror}") from error
-            del values[f"{name}_file"]
-    return values
 
 
 def _refuse_plain_secrets(file: _ConfigFile, node: Any, keys: tuple[str, ...] = ()) -> None:

@@ -68,6 +68,13 @@ def tokens() -> Iterator[TokenEndpoint]:
 
 
 @pytest.fixture(scope="session")
+def secure_tokens(authority: trustme.CA) -> Iterator[TokenEndpoint]:
+    """A token endpoint by TLS."""
+    with token_endpoint(authority.issue_cert("localhost", "127.0.0.1")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
 def dovecot_server(authority: trustme.CA, tokens: TokenEndpoint) -> Iterator[Dovecot]:
     """Debian's IMAP server; tests that ask for it are skipped where it is not installed."""
     if dovecot.program() is None:

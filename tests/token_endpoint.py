@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
+
+import trustme
 
 from entrypoints.demo.process import HOST
 
@@ -39,21 +43,44 @@ class TokenEndpoint:
             user = self.given.get(form.get("token", ""))
             return 200, {"active": user is not None, "username": user}
         self.asked.append(form)
+        if form.get("grant_type", "").endswith("jwt-bearer"):
+            # Google's way for service accounts: a signed claim, whose subject is the mailbox.
+            claim = form["assertion"].split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(claim + "=" * (-len(claim) % 4)))
+            return 200, self._token(claims["sub"])
         if form.get("client_secret") != "right":
             return 401, {"error": "invalid_client"}
+        return 200, self._token(form["client_id"])
+
+    def described(self, path: str) -> dict[str, Any]:
+        """What Microsoft's authority says of a tenant (OpenID Connect Discovery)."""
+        tenant = f"{self.url}/{path.split('/')[1]}"
+        return {
+            "issuer": f"{tenant}/v2.0",
+            "authorization_endpoint": f"{tenant}/authorize",
+            "token_endpoint": f"{self.url}/token",
+        }
+
+    def _token(self, mailbox: str) -> dict[str, Any]:
         token = secrets.token_hex(16)
-        self.given[token] = form["client_id"]
-        return 200, {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
+        self.given[token] = mailbox
+        return {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
 
 
 @contextmanager
-def token_endpoint() -> Iterator[TokenEndpoint]:
-    """A token endpoint on loopback."""
+def token_endpoint(certificate: trustme.LeafCert | None = None) -> Iterator[TokenEndpoint]:
+    """A token endpoint on loopback; with a certificate, by TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             status, reply = endpoint.answer(self.path, dict(parse_qsl(body)))
+            self._reply(status, reply)
+
+        def do_GET(self) -> None:
+            self._reply(200, endpoint.described(self.path))
+
+        def _reply(self, status: int, reply: dict[str, Any]) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
@@ -63,7 +90,12 @@ def token_endpoint() -> Iterator[TokenEndpoint]:
             """Say nothing."""
 
     with ThreadingHTTPServer((HOST, 0), Handler) as server:
-        endpoint = TokenEndpoint(f"http://{HOST}:{server.server_port}")
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        scheme = "http" if certificate is None else "https"
+        endpoint = TokenEndpoint(f"{scheme}://{HOST}:{server.server_port}")
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield endpoint
         server.shutdown()

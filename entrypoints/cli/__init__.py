@@ -12,8 +12,9 @@ from schemas.errors import ConfigError, ContractError, RetryableError, WaybillEr
 
 COMMANDS = {
     "run": ("entrypoints.cli.service", "run", "One pass over the feeds, in the foreground."),
-    "up": ("entrypoints.cli.service", "up", "Worker and beat together: the service."),
+    "up": ("entrypoints.cli.service", "up", "Worker, beat and watch together: the service."),
     "worker": ("entrypoints.cli.service", "worker", "A Celery worker."),
+    "watch": ("entrypoints.cli.service", "watch", "Hear of new mail within seconds."),
     "beat": ("entrypoints.cli.service", "beat", "The scheduler; one is enough."),
     "files": ("entrypoints.cli.files", "files", "The latest files and what became of them."),
     "show": ("entrypoints.cli.files", "show", "One file: its timeline and rejected rows."),

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +88,9 @@ def worker(config: Path, concurrency: int | None, queues: str | None, log_level:
 @_log_level
 @click.pass_obj
 def up(config: Path, concurrency: int | None, log_level: str) -> None:
-    """Worker and beat in one service. For many machines: one `up`, further `worker`s."""
-    _worker(config, concurrency, None, log_level, with_beat=True)
+    """Worker, beat and watch in one service. For many machines: one `up`, further `worker`s."""
+    with _watching(config, log_level):
+        _worker(config, concurrency, None, log_level, with_beat=True)
 
 
 @click.command()
@@ -97,6 +103,33 @@ def beat(config: Path, log_level: str) -> None:
 
     _log(log_level)
     Beat(app=make_app(config), loglevel=log_level, quiet=True).run()
+
+
+@click.command()
+@_log_level
+@click.option("--parent", type=int, hidden=True, help="End with this process.")
+@click.pass_obj
+def watch(config: Path, log_level: str, parent: int | None) -> None:
+    """Wait for new mail, and look at it within seconds. Without it, beat looks on schedule."""
+    from entrypoints.watch import watch as watch_all
+
+    _log(log_level)
+    watch_all(config, parent)
+
+
+@contextmanager
+def _watching(config: Path, log_level: str) -> Iterator[None]:
+    """`waybill watch` as a process beside this one, whose forks want no threads."""
+    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "watch"]
+    process = subprocess.Popen([*command, "--log-level", log_level, "--parent", str(os.getpid())])
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _worker(

@@ -18,7 +18,9 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 from pydantic import SecretStr
 
 from connectors.mail_out import SmtpConfig, SmtpNotifier
-from connectors.mailbox import MailboxConfig, MailboxSource, OAuthConfig
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.oauth import ClientCredentials
+from connectors.mailbox.source import MailboxSource
 from dovecot import Dovecot
 from entrypoints.demo.process import HOST, free_ports
 from entrypoints.demo.servers import MailEndpoint
@@ -177,8 +179,8 @@ def test_dovecot_is_read_over_tls(dovecot_server: Dovecot, authority_file: Path,
 def test_dovecot_lets_a_token_in_and_no_other(
     dovecot_server: Dovecot, authority_file: Path, tokens: TokenEndpoint
 ) -> None:
-    oauth = OAuthConfig(
-        token_url=tokens.token_url, client_id=USER, client_secret=SecretStr("right")
+    oauth = ClientCredentials(
+        token_url=tokens.token_url, client_id=USER, client_secret=SecretStr("right"), scope="mail"
     )
     config = MailboxConfig(
         host=HOST, port=dovecot_server.imaps_port, ca_file=authority_file, user=USER, oauth=oauth,

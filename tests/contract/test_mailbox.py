@@ -6,78 +6,23 @@ import email
 import email.policy
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
 import pytest
-from imapclient import IMAPClient
 from pydantic import SecretStr
 
-from connectors.attachments import safe_name
-from connectors.mailbox import MailboxConfig, MailboxSource
-from dovecot import Dovecot
-from entrypoints.demo.process import HOST
-from entrypoints.demo.servers import MailEndpoint
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.letter import safe_name
+from connectors.mailbox.source import MailboxSource
+from mailbox_server import MailboxServer
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
 from schemas.file import Counts, Outcome
 from schemas.item import Item
 from schemas.receipt import Answer, Receipt
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """An IMAP server in which every address has a mailbox."""
-
-    host: str
-    port: int
-    password: str
-
-    @contextmanager
-    def connected(self, address: str) -> Iterator[IMAPClient]:
-        with IMAPClient(self.host, self.port, ssl=False) as client:
-            client.login(address, self.password)
-            yield client
-
-    def flags(self, address: str, folder: str) -> list[tuple[bytes, ...]]:
-        """The flags of every message in the folder."""
-        with self.connected(address) as client:
-            client.select_folder(folder, readonly=True)
-            found: dict[int, tuple[bytes, ...]] = client.get_flags(client.search())
-            return list(found.values())
-
-
-@pytest.fixture(params=["mail-devel", "dovecot"])
-def server(request: pytest.FixtureRequest) -> Server:
-    if request.param == "dovecot":
-        found: Dovecot = request.getfixturevalue("dovecot_server")
-        return Server(HOST, found.imap_port, found.password)
-    mail: MailEndpoint = request.getfixturevalue("mail_endpoint")
-    return Server(mail.host, mail.imap_port, mail.password)
-
-
-@pytest.fixture
-def address(request: pytest.FixtureRequest) -> str:
-    """A mailbox of the test's own."""
-    return f"{request.node.name.lower().replace('[', '-').rstrip(']')}@example.com"
-
-
-def source(mail: Server, address: str, **more: object) -> MailboxSource:
-    return MailboxSource(
-        MailboxConfig(
-            host=mail.host,
-            port=mail.port,
-            tls="none",
-            user=address,
-            password=SecretStr(mail.password),
-            **more,
-        )
-    )
-
-
-def post(mail: Server, address: str, files: dict[str, bytes], **headers: str) -> None:
+def post(mail: MailboxServer, address: str, files: dict[str, bytes], **headers: str) -> None:
     message = EmailMessage()
     message["From"], message["To"] = "Partner <partner@example.org>", address
     message["Subject"], message["Message-ID"] = "Report", f"<{len(files)}.{id(files)}@example.org>"
@@ -86,8 +31,7 @@ def post(mail: Server, address: str, files: dict[str, bytes], **headers: str) ->
     message.set_content("attached")
     for name, body in files.items():
         message.add_attachment(body, maintype="text", subtype="csv", filename=name)
-    with mail.connected(address) as client:
-        client.append("INBOX", message.as_bytes(policy=email.policy.SMTP))
+    mail.append(address, message.as_bytes(policy=email.policy.SMTP))
 
 
 def listed(mailbox: MailboxSource, cursor: str | None = None) -> tuple[list[Item], str | None]:
@@ -107,10 +51,12 @@ def answer(item: Item, *, last: bool = True) -> Answer:
     return Answer(receipt=receipt, text="fine", last_of_group=last)
 
 
-def test_attachments_are_listed_once_and_read_to_the_byte(server: Server, address: str) -> None:
+def test_attachments_are_listed_once_and_read_to_the_byte(
+    server: MailboxServer, address: str
+) -> None:
     body = "id;año\n1;ñ\r\n".encode() * 5000
     post(server, address, {"report_1.csv": body, "REPORT_é.csv": b"x", "logo.png": b"y"})
-    mailbox = source(server, address)
+    mailbox = server.source(address)
     items, cursor = listed(mailbox)
     assert [item.name for item in items] == ["report_1.csv", "REPORT_é.csv"]
     assert {item.sender for item in items} == {"partner@example.org"}
@@ -125,23 +71,23 @@ def test_attachments_are_listed_once_and_read_to_the_byte(server: Server, addres
     assert later != cursor
 
 
-def test_automatic_mails_and_our_own_are_passed_over(server: Server, address: str) -> None:
+def test_automatic_mails_and_our_own_are_passed_over(server: MailboxServer, address: str) -> None:
     post(server, address, {"report_a.csv": b"a"}, Auto_Submitted="auto-replied")
     post(server, address, {"report_b.csv": b"b"}, X_Waybill_Receipt="yes")
-    mailbox = source(server, address, own_address="PARTNER@example.org")
+    mailbox = server.source(address, own_address="PARTNER@example.org")
     assert listed(mailbox)[0] == []
     post(server, address, {"report_c.csv": b"c"})
     assert listed(mailbox)[0] == []
-    assert [item.name for item in listed(source(server, address))[0]] == ["report_c.csv"]
+    assert [item.name for item in listed(server.source(address))[0]] == ["report_c.csv"]
 
 
 def test_a_message_is_marked_and_moved_with_its_last_attachment(
-    server: Server, address: str
+    server: MailboxServer, address: str
 ) -> None:
     post(server, address, {"report_1.csv": b"1", "report_2.csv": b"2"})
     with server.connected(address) as client:
         client.create_folder("Processed")
-    mailbox = source(server, address, move_to="Processed")
+    mailbox = server.source(address, move_to="Processed")
     first, second = listed(mailbox)[0]
     mailbox.acknowledge(first, answer(first, last=False))
     (flags,) = server.flags(address, "INBOX")
@@ -155,10 +101,10 @@ def test_a_message_is_marked_and_moved_with_its_last_attachment(
         pass
 
 
-def test_what_is_wrong_is_told_by_type(server: Server, address: str) -> None:
+def test_what_is_wrong_is_told_by_type(server: MailboxServer, address: str) -> None:
     post(server, address, {"report.csv": b"1"})
     with pytest.raises(ConfigError, match="no folder Nowhere"):
-        listed(source(server, address, folder="Nowhere"))
+        listed(server.source(address, folders=["Nowhere"]))
     wrong = MailboxConfig(
         host=server.host, port=server.port, tls="none", user=address,
         password=SecretStr("not-it"),
@@ -167,7 +113,7 @@ def test_what_is_wrong_is_told_by_type(server: Server, address: str) -> None:
         MailboxSource(wrong).check()
     with pytest.raises(RetryableError):
         MailboxSource(wrong.model_copy(update={"port": 1})).check()
-    assert "1 messages" in source(server, address).check()
+    assert "1 messages" in server.source(address).check()
 
 
 @pytest.mark.parametrize(

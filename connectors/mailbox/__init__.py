@@ -1,0 +1,1 @@
+"""The mailbox: report attachments that partners mail."""

@@ -1,0 +1,125 @@
+"""MailBucketSource: whole messages (.eml) that a mail service stores in a bucket, as SES does."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import BinaryIO
+
+from pydantic import Field
+
+from connectors.mailbox.containers import MessageFile, unfolded_files
+from connectors.mailbox.items import FilePart, item_of
+from connectors.mailbox.letter import letter_of, read_headers
+from connectors.match import compile_match
+from connectors.s3 import S3Config, S3Source
+from schemas.errors import DataError, ItemChangedError
+from schemas.item import Item, Page
+from schemas.receipt import Answer
+
+log = logging.getLogger(__name__)
+
+_OVERLAP = timedelta(minutes=15)
+"""A message whose time of arrival is this much older than the last listing's newest may only have
+become visible since."""
+
+
+class MailBucketConfig(S3Config):
+    """A bucket's prefix below which every object is a message."""
+
+    own_address: str | None = None
+    """Mails from this address (our own) are passed over."""
+    message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+    """A larger message is passed over; mail services accept up to 40 MB."""
+
+
+class MailBucketSource:
+    """Lists, reads and marks the attachments of stored messages (protocol `Source`).
+
+    Messages are read, named and answered as those of a mailbox are. A message is held in memory
+    while it is read.
+    """
+
+    def __init__(self, config: MailBucketConfig) -> None:
+        self._config = config
+        self._objects = S3Source(config)
+
+    def list(self, match: str, cursor: str | None) -> Iterator[Page]:
+        """Pages of the attachments whose file name matches. The cursor, with the last page, is when
+        the newest message arrived: keys say nothing about the order."""
+        pattern = compile_match(match, ignore_case=True)
+        newest = datetime.fromisoformat(cursor) if cursor else None
+        since = newest - _OVERLAP if newest else None
+        for page in self._objects.list(f"{self._config.prefix}**", None):
+            for stored in page.items:
+                if since is not None and stored.sent_at < since:
+                    continue
+                newest = max(stored.sent_at, newest or stored.sent_at)
+                items = (item for item, _ in self._files(stored))
+                yield Page(items=tuple(each for each in items if pattern.match(each.name)))
+        if newest is not None:
+            yield Page(items=(), cursor=newest.isoformat())
+
+    def _files(self, stored: Item) -> Iterator[tuple[Item, MessageFile]]:
+        """The files of a message as items, each with its bytes; none of one that cannot be read."""
+        if (stored.size or 0) > self._config.message_bytes:
+            log.warning("%s is passed over: it is larger than message_bytes", stored.key)
+            return
+        with self._objects.open(stored) as stream:
+            raw = stream.read()
+        letter = letter_of(read_headers(raw))
+        if letter.automatic or letter.is_from(self._config.own_address):
+            return
+        place = {"object": stored.key, "object_version": stored.version, **stored.detail}
+        try:
+            for found in unfolded_files(raw):
+                part = FilePart(
+                    name=found.name,
+                    section=str(found.number),
+                    kind=found.kind,
+                    size=len(found.data),
+                    container=found.container,
+                    inner=found.inner,
+                )
+                yield item_of(letter, stored.sent_at, part, place), found
+        except DataError as error:
+            log.warning("%s is passed over: %s", stored.key, error.message)
+
+    @contextmanager
+    def open(self, item: Item) -> Iterator[BinaryIO]:
+        """Stream one attachment; raises ItemChangedError if the message is gone."""
+        for each, found in self._files(_stored(item)):
+            if (each.key, each.version) == (item.key, item.version):
+                yield io.BytesIO(found.data)
+                return
+        raise ItemChangedError(f"the message with {item.name} has changed")
+
+    def acknowledge(self, item: Item, answer: Answer) -> None:
+        """With the message's last attachment, move it if configured; its sender is answered by
+        mail."""
+        if answer.last_of_group:
+            self._objects.acknowledge(_stored(item), replace(answer, documents=()))
+
+    def forget(self, item: Item) -> int:
+        """Nothing: replies are in their readers' mailboxes."""
+        return 0
+
+    def check(self) -> str:
+        """Ask for one key, and name the bucket."""
+        return f"messages in {self._objects.check()}"
+
+
+def _stored(item: Item) -> Item:
+    """The object that holds the item's message."""
+    detail = {name: item.detail[name] for name in ("version_id",) if name in item.detail}
+    return Item(
+        key=item.detail["object"],
+        version=item.detail["object_version"],
+        name=item.detail["object"],
+        sent_at=item.sent_at,
+        detail=detail,
+    )

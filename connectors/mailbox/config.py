@@ -1,0 +1,45 @@
+"""Where a mailbox is, how to get in, and what to look at."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from connectors.mailbox.oauth import OAuth
+from connectors.paths import LocalFile
+
+
+class MailboxConfig(BaseModel):
+    """Some folders of one mailbox."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    port: int = 993
+    tls: Literal["tls", "starttls", "none"] = "tls"
+    ca_file: LocalFile | None = None
+    """Certificates to trust instead of the usual ones (PEM)."""
+    user: str
+    password: SecretStr | None = None
+    """A password, or an app password."""
+    oauth: OAuth | None = None
+    """With it, the login is XOAUTH2 instead of the password."""
+    folders: tuple[str, ...] = Field(default=("INBOX",), min_length=1)
+    search: list[str] = Field(default=["ALL"])
+    """IMAP SEARCH keys that messages must match as well."""
+    move_to: str | None = None
+    """A folder to which acknowledged messages move; without it they are marked as seen."""
+    own_address: str | None = None
+    """Mails from this address (our own) are passed over."""
+    attachment_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
+    """A larger attachment is not read: its sender is told."""
+    timeout: float = Field(default=60, gt=0)
+    watch: bool = True
+    """Whether the service waits for new mail (IDLE) rather than only looking on schedule."""
+
+    @model_validator(mode="after")
+    def _moves_elsewhere(self) -> Self:
+        if self.move_to in self.folders:
+            raise ValueError(f"move_to: {self.move_to} is one of the folders that are read")
+        return self

@@ -1,0 +1,97 @@
+"""Containers: attachments that hold the files themselves (winmail.dat, .msg, .eml)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from email import message_from_bytes
+from email.message import Message
+
+from connectors.mailbox.letter import file_name, read_headers
+from connectors.mailbox.outlook import outlook_files
+from schemas.errors import DataError
+
+log = logging.getLogger(__name__)
+
+_TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
+_OUTLOOK = ("application/vnd.ms-outlook",)
+_MESSAGE = "message/rfc822"
+
+
+def is_container(name: str, kind: str) -> bool:
+    """Whether an attachment of that name and content type holds files."""
+    lower = name.lower()
+    return (
+        kind in (*_TNEF, *_OUTLOOK, _MESSAGE)
+        or lower == "winmail.dat"
+        or lower.endswith((".msg", ".eml"))
+    )
+
+
+def files_within(name: str, kind: str, data: bytes) -> list[tuple[str, bytes]]:
+    """The names and bytes of the files in a container; raises DataError for a damaged one."""
+    if kind == _MESSAGE or name.lower().endswith(".eml"):
+        return [(each.name, each.data) for each in message_files(data) if each.name]
+    is_tnef = kind in _TNEF or name.lower() == "winmail.dat"
+    return outlook_files("tnef" if is_tnef else "msg", data)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFile:
+    """One file of a whole message: the part with that number, or number `inner` in `container`."""
+
+    number: int
+    name: str
+    kind: str
+    data: bytes
+    container: str = ""
+    inner: str = ""
+
+
+def unfolded_files(raw: bytes) -> Iterator[MessageFile]:
+    """The files of a whole message; those that a container holds take its place.
+
+    Raises DataError for a message that nests too deeply to be read.
+    """
+    for each in message_files(raw):
+        if not is_container(each.name, each.kind):
+            yield each
+            continue
+        try:
+            inner = files_within(each.name, each.kind, each.data)
+        except DataError as error:
+            log.warning("%s: %s", each.name, error.message)
+            yield each
+            continue
+        for number, (name, data) in enumerate(inner):
+            yield replace(each, name=name, data=data, container=each.name, inner=str(number))
+
+
+def message_files(raw: bytes) -> Iterator[MessageFile]:
+    """The named parts of a whole message, in their order. What is only linked to is none.
+
+    Raises DataError for a message that nests too deeply to be read.
+    """
+    try:
+        parts = list(message_from_bytes(raw).walk())
+    except RecursionError as error:
+        raise DataError("the message nests too deeply to be read") from error
+    for number, part in enumerate(parts):
+        kind = part.get_content_type()
+        if part.is_multipart() or kind == "message/external-body":
+            continue
+        name = file_name(_headers(part))
+        if name or kind in _TNEF + _OUTLOOK:
+            yield MessageFile(number, name, kind, _payload(part))
+
+
+def _headers(part: Message) -> Message:
+    """The part's headers with their eight-bit letters, of which the parser keeps the bytes only."""
+    lines = (f"{name}: {value}\r\n" for name, value in part.raw_items())
+    return read_headers("".join(lines).encode("ascii", "surrogateescape"))
+
+
+def _payload(part: Message) -> bytes:
+    found = part.get_payload(decode=True)
+    return found if isinstance(found, bytes) else b""

@@ -1,0 +1,62 @@
+"""Items of mail: a file of a message as the item that the ledger knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from connectors.mailbox.letter import Letter
+from schemas.item import Item
+
+_OLDEST_DATE = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilePart:
+    """One file of a message: the part it is, or that holds it as number `inner` of `container`.
+
+    `size` is the part's, as it was sent.
+    """
+
+    name: str
+    section: str
+    kind: str
+    size: int
+    encoding: str = ""
+    container: str = ""
+    inner: str = ""
+
+
+def item_of(letter: Letter, received: datetime, part: FilePart, place: Mapping[str, str]) -> Item:
+    """The item of a file; `place` is what its source needs to find the message again.
+
+    Key and version come from the message itself, so that a copy of it makes no second item.
+    """
+    at = part.section + (f".{part.inner}" if part.inner else "")
+    return Item(
+        key=f"{letter.message_id.strip('<>') or letter.digest}/{at}/{part.name}",
+        version=f"{letter.digest}:{part.size}",
+        name=part.name,
+        sent_at=_sane(letter.sent_at, received.astimezone(UTC)),
+        sender=letter.sender,
+        group=letter.digest,
+        detail={
+            "message_id": letter.message_id,
+            "references": letter.references,
+            "subject": letter.subject,
+            "section": part.section,
+            "kind": part.kind,
+            "encoding": part.encoding,
+            "container": part.container,
+            "inner": part.inner,
+            **place,
+        },
+    )
+
+
+def _sane(sent: datetime | None, received: datetime) -> datetime:
+    """When a message was sent: its Date header, unless that is in the future or long past."""
+    if sent is None or not received - _OLDEST_DATE <= sent <= received + timedelta(minutes=5):
+        return received
+    return sent

@@ -1,0 +1,140 @@
+"""Letters: who wrote a message, when, about what, and what its files are called, by its headers.
+
+Nothing here trusts a message: whatever its headers are, reading them raises nothing. The email
+package's older policy (`compat32`) is used, for the newer one raises on some malformed headers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_string
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
+
+_LONGEST_NAME = 200
+_LONGEST_HEADER = 900
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """What a message's own headers say. `sender` is who to answer, if that is one plain address;
+    an `automatic` message is not written by anyone who waits for an answer (RFC 3834)."""
+
+    message_id: str
+    references: str
+    subject: str
+    author: str | None
+    sender: str | None
+    sent_at: datetime | None
+    automatic: bool
+
+    @property
+    def digest(self) -> str:
+        """What tells the message from others, wherever a copy of it lies."""
+        told = (self.message_id, self.author or "", self.sent_at or "", self.subject)
+        return hashlib.sha256("\n".join(map(str, told)).encode()).hexdigest()[:24]
+
+    def is_from(self, address: str | None) -> bool:
+        """Whether that address (our own) has written it."""
+        return address is not None and (self.author or "").lower() == address.lower()
+
+
+def read_headers(raw: bytes) -> Message:
+    """A block of headers; eight-bit ones count as UTF-8 if they are, else as Windows-1252."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", "replace")
+    return message_from_string(text.partition("\r\n\r\n")[0] + "\r\n\r\n")
+
+
+def letter_of(headers: Message) -> Letter:
+    """Who wrote a message, when and about what."""
+    author = _address(headers, "From")
+    answer_to = _address(headers, "Reply-To")
+    # An answer goes elsewhere only within the author's own domain: anyone can write a Reply-To.
+    near = author and answer_to and _domain(author) == _domain(answer_to)
+    submitted = _line(headers, "Auto-Submitted").lower().partition(";")[0].strip()
+    return Letter(
+        message_id=_line(headers, "Message-ID"),
+        references=_line(headers, "References"),
+        subject=_line(headers, "Subject"),
+        author=author,
+        sender=answer_to if near else author,
+        sent_at=_date(_line(headers, "Date")),
+        automatic=submitted not in ("", "no")
+        or "X-Waybill-Receipt" in headers
+        or _line(headers, "Return-Path") == "<>"
+        or headers.get_content_type() == "multipart/report",
+    )
+
+
+def safe_name(name: str) -> str:
+    """The bare file name: no folders, nothing unprintable, composed (NFC), at most 200 long."""
+    bare = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    spaced = " ".join(bare.split())
+    return "".join(char for char in spaced if char.isprintable())[-_LONGEST_NAME:].strip(" .")
+
+
+def file_name(headers: Message) -> str:
+    """The safe name by RFC 2231 or RFC 2047, in Content-Disposition or else in Content-Type."""
+    for header, parameter in (("Content-Disposition", "filename"), ("Content-Type", "name")):
+        try:
+            found = headers.get_param(parameter, None, header)
+            if found:
+                return safe_name(_words(collapse_rfc2231_value(found)))
+        except (LookupError, ValueError):
+            continue
+    return ""
+
+
+def encoding_of(headers: Message) -> str:
+    """The part's transfer encoding, in small letters; empty if it has none."""
+    return (_line(headers, "Content-Transfer-Encoding").split() or [""])[0].lower()
+
+
+def _line(headers: Message, name: str) -> str:
+    """A header, decoded, on one line and not endless; empty if it is missing."""
+    text = " ".join(_words(str(headers.get(name, ""))).split())
+    return "".join(char for char in text if char.isprintable())[:_LONGEST_HEADER]
+
+
+def _words(text: str) -> str:
+    """The text with its encoded words decoded (RFC 2047); what cannot be decoded stays."""
+    try:
+        pieces = decode_header(re.sub(r"\r?\n[ \t]?", " ", text))
+        return "".join(
+            piece if isinstance(piece, str) else piece.decode(charset or "latin-1", "replace")
+            for piece, charset in pieces
+        )
+    except (HeaderParseError, LookupError, ValueError):
+        return text
+
+
+def _address(headers: Message, name: str) -> str | None:
+    """The first address of a header if it is a plain one, such as a reply can go to."""
+    try:
+        found = getaddresses([_line(headers, name)])
+    except (IndexError, ValueError):
+        return None
+    address = found[0][1] if found else ""
+    return address if _ADDRESS.fullmatch(address) else None
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,100 @@
+"""A connection to an IMAP server that has let us in, and what its refusals mean."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from imaplib import IMAP4
+
+from imapclient import IMAPClient
+from imapclient.exceptions import IMAPClientError, LoginError
+
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.oauth import access_token
+from schemas.errors import AccessDeniedError, ConfigError, RetryableError
+
+_PASSING = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG)\]|too many", re.IGNORECASE)
+"""Refusals that pass by themselves: https://www.rfc-editor.org/rfc/rfc5530#section-3"""
+
+
+@contextmanager
+def logged_in(config: MailboxConfig) -> Iterator[IMAPClient]:
+    """A connection to the mailbox, ended with the block; what goes wrong in it is told by type."""
+    try:
+        client = _connect(config)
+        try:
+            _login(client, config)
+            yield client
+        finally:
+            _goodbye(client)
+    except ssl.SSLCertVerificationError as error:
+        raise ConfigError(
+            f"mailbox {config.host}: its certificate is not trusted: {error.verify_message}",
+            hint="set ca_file to the authority that signed it",
+        ) from error
+    except (IMAPClientError, OSError) as error:
+        raise RetryableError(
+            f"mailbox {config.host}:{config.port} does not answer: {error}",
+            hint="check host, port and tls",
+        ) from error
+
+
+def select(client: IMAPClient, config: MailboxConfig, folder: str, *, readonly: bool) -> int:
+    """Open a folder; its UIDVALIDITY. Raises ConfigError for one that is not there."""
+    if not client.folder_exists(folder):
+        names = ", ".join(str(name) for _, _, name in client.list_folders())
+        raise ConfigError(
+            f"mailbox {config.user} has no folder {folder}", hint=f"its folders: {names}"
+        )
+    return int(client.select_folder(folder, readonly=readonly)[b"UIDVALIDITY"])
+
+
+def _connect(config: MailboxConfig) -> IMAPClient:
+    context = ssl.create_default_context(cafile=config.ca_file)
+    client = IMAPClient(
+        config.host,
+        config.port,
+        ssl=config.tls == "tls",
+        ssl_context=context if config.tls == "tls" else None,
+        timeout=config.timeout,
+    )
+    if config.tls == "starttls":
+        if not client.has_capability("STARTTLS"):
+            _goodbye(client)
+            raise ConfigError(
+                f"mailbox {config.host}:{config.port} offers no STARTTLS",
+                hint="set tls: tls, and the port for it (usually 993)",
+            )
+        client.starttls(context)
+    return client
+
+
+def _login(client: IMAPClient, config: MailboxConfig) -> None:
+    try:
+        if config.oauth is not None:
+            client.oauth2_login(config.user, access_token(config.oauth, config.user))
+        else:
+            secret = config.password.get_secret_value() if config.password else ""
+            client.login(config.user, secret)
+    except LoginError as error:
+        # The library raises it for a connection that breaks during the login as well.
+        broken = isinstance(error.__context__, IMAP4.abort)
+        if broken or _PASSING.search(str(error)):
+            raise RetryableError(
+                f"mailbox {config.host} does not let {config.user} in just now: {error}"
+            ) from error
+        raise AccessDeniedError(
+            f"mailbox {config.host} refused the login of {config.user}",
+            hint="check user and password; Gmail and Microsoft 365 want oauth or an app password",
+        ) from error
+
+
+def _goodbye(client: IMAPClient) -> None:
+    """Log out; a connection that is already broken has no need of it."""
+    try:
+        client.logout()
+    except (IMAPClientError, OSError):
+        with suppress(OSError):
+            client.shutdown()

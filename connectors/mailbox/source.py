@@ -1,0 +1,200 @@
+"""MailboxSource: report attachments that partners mail, read by IMAP."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from email.message import Message
+from itertools import batched
+from typing import BinaryIO, cast
+
+from imapclient import IMAPClient
+
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.containers import files_within, is_container
+from connectors.mailbox.decode import decoded
+from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, part_headers, too_large
+from connectors.mailbox.items import FilePart, item_of
+from connectors.mailbox.letter import Letter, encoding_of, file_name, letter_of, read_headers
+from connectors.mailbox.login import logged_in, select
+from connectors.mailbox.structure import Leaf, leaves
+from connectors.mailbox.watch import news
+from connectors.match import compile_match
+from schemas.errors import DataError, ItemChangedError
+from schemas.item import Item, Page
+from schemas.receipt import Answer
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 200
+_CONTAINER_BYTES = 64 * 1024 * 1024
+_SPOOL_BYTES = 8 * 1024 * 1024
+
+
+class MailboxSource:
+    """Lists, reads and marks the attachments of a mailbox's folders (protocol `Source`).
+
+    A message is told by its own headers, wherever it lies: one that is moved, delivered twice, or
+    found again because UIDVALIDITY has changed, makes no second item. Its place (folder,
+    UIDVALIDITY, UID) is kept beside that, for reading it. Nothing is ever fetched whole.
+    """
+
+    def __init__(self, config: MailboxConfig) -> None:
+        self._config = config
+
+    def list(self, match: str, cursor: str | None) -> Iterator[Page]:
+        """Pages of the attachments whose file name matches, of messages after the cursor (the last
+        UID looked at, by folder). Automatic replies and our own mails are passed over."""
+        pattern = compile_match(match, ignore_case=True)
+        places = _places(cursor)
+        with logged_in(self._config) as client:
+            for folder in self._config.folders:
+                validity = select(client, self._config, folder, readonly=True)
+                known, last = places.get(folder, (0, 0))
+                last = last if known == validity else 0
+                found = client.search(["UID", f"{last + 1}:*", *self._config.search])
+                # `n:*` always has the last message, even when its UID is below n (RFC 3501).
+                new = sorted(uid for uid in found if uid > last)
+                for uids in batched(new, _AT_ONCE, strict=False):
+                    items = self._items(client, folder, validity, uids)
+                    places[folder] = (validity, uids[-1])
+                    yield Page(
+                        items=tuple(each for each in items if pattern.match(each.name)),
+                        cursor=json.dumps(places),
+                    )
+
+    def _items(
+        self, client: IMAPClient, folder: str, validity: int, uids: Sequence[int]
+    ) -> Iterator[Item]:
+        """The files of some messages, in the order they arrived."""
+        asked = ["BODYSTRUCTURE", "INTERNALDATE", f"BODY.PEEK[HEADER]<0.{HEADER_BYTES}>"]
+        letters: dict[int, tuple[Letter, datetime]] = {}
+        parts: dict[int, list[Leaf]] = {}
+        for uid, data in fetched(client, uids, asked):
+            letter = letter_of(read_headers(data[b"BODY[HEADER]<0>"] or b""))
+            if letter.automatic or letter.is_from(self._config.own_address):
+                continue
+            try:
+                parts[uid] = leaves(data[b"BODYSTRUCTURE"])
+            except DataError as error:
+                log.warning("%s, UID %d is passed over: %s", folder, uid, error.message)
+                continue
+            letters[uid] = letter, data[b"INTERNALDATE"]
+        headers = part_headers(client, parts)
+        for uid, found in parts.items():
+            place = {"folder": folder, "uid": f"{validity}:{uid}"}
+            for leaf in found:
+                for part in self._files(
+                    client, uid, leaf, read_headers(headers[uid, leaf.headers])
+                ):
+                    yield item_of(*letters[uid], part, place)
+
+    def _files(
+        self, client: IMAPClient, uid: int, leaf: Leaf, headers: Message
+    ) -> Iterator[FilePart]:
+        """The file that a part is, or the files that it holds; none if it has no name."""
+        whole = FilePart(
+            name=file_name(headers),
+            section=leaf.section,
+            kind=leaf.kind,
+            encoding=encoding_of(headers),
+            size=leaf.size,
+        )
+        if is_container(whole.name, leaf.kind) and leaf.size <= _CONTAINER_BYTES:
+            try:
+                sent = blocks(client, uid, leaf.section, _CONTAINER_BYTES)
+                data = b"".join(decoded(sent, whole.encoding))
+                inner = files_within(whole.name, leaf.kind, data)
+            except DataError as error:
+                log.warning("UID %d: %s", uid, error.message)
+            else:
+                for number, (name, _) in enumerate(inner):
+                    yield replace(whole, name=name, container=whole.name, inner=str(number))
+                return
+        if whole.name:
+            yield whole
+
+    @contextmanager
+    def open(self, item: Item) -> Iterator[BinaryIO]:
+        """Stream one attachment. Raises ItemChangedError if the message is gone, and DataError for
+        an attachment that is cut short or larger than `attachment_bytes`."""
+        detail = item.detail
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+            with logged_in(self._config) as client:
+                uid = self._found(client, item, readonly=True)
+                if uid is None:
+                    raise ItemChangedError(f"the message with {item.name} is gone")
+                most = self._config.attachment_bytes
+                sent = blocks(client, uid, detail["section"], most)
+                for block in decoded(sent, detail["encoding"]):
+                    spool.write(block)
+                    if spool.tell() > most:
+                        raise too_large(most)
+            spool.seek(0)
+            if not detail["inner"]:
+                yield cast(BinaryIO, spool)
+                return
+            files = files_within(detail["container"], detail["kind"], spool.read())
+        yield io.BytesIO(files[int(detail["inner"])][1])
+
+    def _found(self, client: IMAPClient, item: Item, *, readonly: bool) -> int | None:
+        """Open the folder of the item's message and say its UID there; None if it is gone.
+
+        After a change of UIDVALIDITY it is looked for by its Message-ID.
+        """
+        folder, (validity, _, uid) = item.detail["folder"], item.detail["uid"].partition(":")
+        if str(select(client, self._config, folder, readonly=readonly)) == validity:
+            return int(uid) if int(uid) in client.search(["UID", uid]) else None
+        message_id = item.detail["message_id"]
+        found = client.search(["HEADER", "Message-ID", message_id]) if message_id else []
+        return int(found[-1]) if found else None
+
+    def acknowledge(self, item: Item, answer: Answer) -> None:
+        """With the message's last attachment, mark it as seen and move it if configured. Quiet if
+        the message has gone: a person, or an earlier try, has moved it."""
+        if not answer.last_of_group:
+            return
+        with logged_in(self._config) as client:
+            uid = self._found(client, item, readonly=False)
+            if uid is None:
+                return
+            client.add_flags([uid], [b"\\Seen", b"\\Answered"])
+            if self._config.move_to:
+                client.move([uid], self._config.move_to)
+
+    def forget(self, item: Item) -> int:
+        """Nothing: replies are in their readers' mailboxes."""
+        return 0
+
+    def watches(self, stop: threading.Event) -> Sequence[Iterator[None]]:
+        """For every folder, an endless iterator that goes on when mail may have arrived."""
+        config = self._config
+        return [news(config, folder, stop) for folder in config.folders] if config.watch else []
+
+    def check(self) -> str:
+        """Log in, open every folder and count the messages."""
+        config = self._config
+        with logged_in(config) as client:
+            count = 0
+            for folder in config.folders:
+                select(client, config, folder, readonly=True)
+                count += int(client.folder_status(folder, ["MESSAGES"])[b"MESSAGES"])
+        return f"{config.user} at {config.host}, {', '.join(config.folders)}: {count:,} messages"
+
+
+def _places(cursor: str | None) -> dict[str, tuple[int, int]]:
+    """UIDVALIDITY and the last UID looked at, by folder; none for a cursor that is not ours."""
+    try:
+        return {
+            folder: (int(known), int(uid))
+            for folder, (known, uid) in json.loads(cursor or "{}").items()
+        }
+    except (ValueError, TypeError, AttributeError):
+        return {}

@@ -1,0 +1,77 @@
+"""Structure: the parts of a message that may be files, from the server's BODYSTRUCTURE.
+
+https://www.rfc-editor.org/rfc/rfc3501#section-7.4.2 says how the nested lists are built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imapclient.response_types import BodyData
+
+from schemas.errors import DataError
+
+_DEEPEST, _MOST = 50, 1000
+_LINK = "message/external-body"
+"""Only says where a file is: nothing is fetched from elsewhere."""
+_TEXTS = ("text/plain", "text/html", "text/enriched", "text/calendar")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One part: its section number, the section that its MIME headers are, its kind, and its
+    size in bytes as it is encoded."""
+
+    section: str
+    headers: str
+    kind: str
+    size: int
+
+
+def leaves(body: Sequence[Any]) -> list[Leaf]:
+    """The parts that may be files, also of messages within the message.
+
+    Raises DataError for a message of more parts, or more deeply nested, than an honest one.
+    """
+    found: list[Leaf] = []
+    for leaf in _walk(body, "", "", 0):
+        found.append(leaf)
+        if len(found) > _MOST:
+            raise DataError(f"the message has more than {_MOST:,} parts")
+    return found
+
+
+def _walk(body: Sequence[Any], section: str, headers: str, depth: int) -> Iterator[Leaf]:
+    if depth > _DEEPEST:
+        raise DataError("the message nests too deeply to be read")
+    if isinstance(body[0], list):
+        for number, child in enumerate(body[0], start=1):
+            at = f"{section}.{number}" if section else str(number)
+            yield from _walk(child, at, f"{at}.MIME", depth + 1)
+        return
+    # Within a message that has but one part, that part is 1, and the message's headers are its own.
+    is_message = not section or headers.endswith(".HEADER")
+    own = (f"{section}.1" if section else "1") if is_message else section
+    kind = f"{_text(body[0])}/{_text(body[1])}"
+    if kind == "message/rfc822" and len(body) > 8 and isinstance(body[8], tuple):
+        yield from _walk(BodyData.create(body[8]), own, f"{own}.HEADER", depth + 1)
+    elif kind != _LINK and (kind not in _TEXTS or _may_be_named(body)):
+        yield Leaf(own, headers or "HEADER", kind, _size(body))
+
+
+def _may_be_named(body: Sequence[Any]) -> bool:
+    """Whether a text has, or may have, a file's name."""
+    if len(body) < 10:
+        return True
+    names = [_text(each) for each in (body[2] or ())[::2]]
+    return body[9] is not None or any(name.startswith("name") for name in names)
+
+
+def _text(value: Any) -> str:
+    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)).lower()
+
+
+def _size(body: Sequence[Any]) -> int:
+    return body[6] if len(body) > 6 and isinstance(body[6], int) else 0

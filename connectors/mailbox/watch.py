@@ -1,0 +1,59 @@
+"""Watching: hear of new mail as it arrives (IMAP IDLE, RFC 2177)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+from imapclient import IMAPClient
+
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.login import logged_in, select
+from schemas.errors import FatalError, RetryableError
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+_RENEW_SECONDS = 240.0
+"""IDLE is renewed: routers forget a silent connection after some minutes, servers after 30."""
+_LOOK_SECONDS = 1.0
+
+
+def news(config: MailboxConfig, folder: str, stop: threading.Event) -> Iterator[None]:
+    """Yields once connected, and whenever mail may have arrived; ends when `stop` is set, or with a
+    server that has no IDLE.
+
+    It connects again, after growing pauses, for as long as it takes.
+    """
+    pause = _FIRST_PAUSE
+    while not stop.is_set():
+        try:
+            with logged_in(config) as client:
+                if not client.has_capability("IDLE"):
+                    log.info("%s has no IDLE: %s is looked at on schedule", config.host, folder)
+                    return
+                select(client, config, folder, readonly=True)
+                yield
+                pause = _FIRST_PAUSE
+                while not stop.is_set():
+                    if _has_arrived(client, stop):
+                        yield
+        except (RetryableError, FatalError) as error:
+            # Whether a wrong password stops the feed is for the next listing to say.
+            pause = _LONGEST_PAUSE if isinstance(error, FatalError) else pause
+            log.warning("not watching %s for %.0f s: %s", folder, pause, error.message)
+            stop.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _has_arrived(client: IMAPClient, stop: threading.Event) -> bool:
+    """Wait for the server to say so, some minutes at most."""
+    client.idle()
+    until = time.monotonic() + _RENEW_SECONDS
+    told: list[tuple[object, ...]] = []
+    while not told and time.monotonic() < until and not stop.is_set():
+        told = [each for each in client.idle_check(timeout=_LOOK_SECONDS) if b"EXISTS" in each]
+    _, rest = client.idle_done()
+    return bool(told) or any(b"EXISTS" in each for each in rest)

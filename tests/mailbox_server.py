@@ -1,0 +1,47 @@
+"""An IMAP server as the mailbox's tests see it, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from imapclient import IMAPClient
+from pydantic import SecretStr
+
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.source import MailboxSource
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxServer:
+    """An IMAP server in which every address has a mailbox, and all have one password."""
+
+    host: str
+    port: int
+    password: str
+
+    def source(self, address: str, **more: object) -> MailboxSource:
+        """The address's mailbox as a source."""
+        fixed = {"host": self.host, "port": self.port, "tls": "none", "user": address}
+        password = SecretStr(self.password)
+        return MailboxSource(MailboxConfig.model_validate({**fixed, "password": password, **more}))
+
+    @contextmanager
+    def connected(self, address: str) -> Iterator[IMAPClient]:
+        """A person's own connection to the mailbox."""
+        with IMAPClient(self.host, self.port, ssl=False) as client:
+            client.login(address, self.password)
+            yield client
+
+    def append(self, address: str, raw: bytes, folder: str = "INBOX") -> None:
+        """Put a whole message there."""
+        with self.connected(address) as client:
+            client.append(folder, raw)
+
+    def flags(self, address: str, folder: str) -> list[tuple[bytes, ...]]:
+        """The flags of every message in the folder."""
+        with self.connected(address) as client:
+            client.select_folder(folder, readonly=True)
+            found: dict[int, tuple[bytes, ...]] = client.get_flags(client.search())
+            return list(found.values())
