@@ -1,0 +1,37 @@
+"""When loads are asked for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from celery import Celery
+
+from entrypoints.queues import Queues
+from pipelines.runtime import Runtime, Work
+
+
+def _runtime(unprepared: bool) -> Runtime:
+    ledger: Any = SimpleNamespace(unprepared=lambda feed: unprepared)
+    limits: Any = SimpleNamespace(batch_seconds=60)
+    return cast(Runtime, SimpleNamespace(ledger=ledger, limits=limits))
+
+
+def _etas(app: Celery, queue: str) -> list[str | None]:
+    """When the waiting tasks may start; None for at once."""
+    with app.connection_for_read() as connection:
+        waiting = connection.SimpleQueue(queue)
+        return [waiting.get(block=False).headers["eta"] for _ in range(waiting.qsize())]
+
+
+def test_while_files_are_prepared_one_load_waits_for_them_and_the_last_one_loads_at_once() -> None:
+    app = Celery("quiet", broker="memory://")
+    queues = Queues(app)
+    load = Work("load", "orders")
+    queues.send(_runtime(True), [load, load])
+    queues.send(_runtime(True), [load, Work("load", "stock")])
+    assert queues.length("load") == 2
+    assert None not in _etas(app, "load")
+    queues.send(_runtime(False), [load, Work("acknowledge", "f1")])
+    assert _etas(app, "load") == [None]
+    assert queues.length("acknowledge") == 1
