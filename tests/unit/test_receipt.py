@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from pipelines import Feed, receipt
+from pipelines.keys import Key
 from pipelines.parse import parsed
 from pipelines.receipt import Case, answer_of
 from pipelines.rejected import write_rejected
 from pipelines.stage import RejectsWriter
+from schemas.contract import Duplicates
 from schemas.dialect import Dialect, Format
 from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
 from schemas.file import Counts, File, Outcome, Status
@@ -77,6 +79,19 @@ def test_every_receipt_is_as_documented_and_has_no_control_characters(
     assert {"en": "Rows", "es": "Filas"}[language] in answer.text or outcome == "repeated"
     assert "in·.csv" in answer.text
     assert told["held"] is (outcome == "quarantined")
+
+
+def test_every_rule_that_a_cell_can_break_says_how_to_mend_it() -> None:
+    keys = (("a",), ("a", "b"))
+    rules = {Key(columns, policy).rule for columns in keys for policy in Duplicates}
+    for path in (ROOT / "pipelines" / "cast").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "fault":
+                rule = node.args[0]
+                assert isinstance(rule, ast.Constant), f"{path.name}:{node.lineno}"
+                rules.add(rule.value)
+    assert {"scale", "window", "zone", "replaced"} <= rules
+    assert rules - receipt._FIXES.keys() == set()
 
 
 def test_every_sentence_of_ours_is_translated() -> None:
