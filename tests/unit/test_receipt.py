@@ -89,7 +89,7 @@ def test_every_rule_that_a_cell_can_break_says_how_to_mend_it() -> None:
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "fault":
                 rule = node.args[0]
                 assert isinstance(rule, ast.Constant), f"{path.name}:{node.lineno}"
-                rules.add(rule.value)
+                rules.add(str(rule.value))
     assert {"scale", "window", "zone", "replaced"} <= rules
     assert rules - receipt._FIXES.keys() == set()
 
