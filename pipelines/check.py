@@ -14,11 +14,13 @@ from pipelines.detect import (
     detect,
     disagreements,
 )
+from pipelines.drift import HeldBackError
 from pipelines.feed import Feed
-from pipelines.header import OUR_COLUMNS, match_header
+from pipelines.header import match_header
 from pipelines.prepare import Staged, stage_file
 from pipelines.stage import read_rejects
 from schemas.contract import Column, Contract
+from schemas.drift import Finding
 from schemas.errors import DataError
 from schemas.file import Counts, Outcome
 from schemas.limits import Limits
@@ -58,20 +60,12 @@ class RejectGroup:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drift:
-    """How the file's columns are not the contract's, by name and order."""
-
-    missing: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-    reordered: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
     """What would become of a file, and why.
 
     `rejects` are grouped by rule and column, the most frequent first; `load_bytes` is the Parquet
-    that a load job would take. `reason` says why a file would be quarantined.
+    that a load job would take. `reason` says why a file would be quarantined. `drift` is what a
+    feed's first file would show: earlier files, which scales are compared with, are not known here.
     """
 
     name: str
@@ -79,7 +73,7 @@ class Checked:
     detected: Detected | None
     disagreements: tuple[Disagreement, ...]
     columns: tuple[tuple[Column, str], ...]
-    drift: Drift
+    drift: tuple[Finding, ...]
     outcome: Outcome
     reason: str | None = None
     counts: Counts = field(default_factory=Counts)
@@ -107,9 +101,13 @@ def check(
     if detected is not None:
         differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
     staged, reason = None, None
+    drift: tuple[Finding, ...] = ()
     try:
         staged = stage_file(path, "check", feed, contract, folder, limits, tick)
         reason = staged.refusal or _too_many_partitions(staged, limits)
+        drift = staged.drift
+    except HeldBackError as error:
+        reason, drift = error.said(feed.language), error.drift
     except DataError as error:
         reason = error.said(feed.language)
     seen = {} if detected is None else _by_name(detected.columns, contract)
@@ -121,7 +119,7 @@ def check(
         columns=tuple(
             (column, seen[column.name].header) for column in contract.columns if column.name in seen
         ),
-        drift=_drift(detected, contract),
+        drift=drift,
         outcome=_outcome(staged, reason),
         reason=reason,
         counts=_counts(staged, reason),
@@ -170,20 +168,6 @@ def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, Fo
     except DataError:
         return {}
     return {each.name: cells[names[each.name]] for each in contract.columns if each.name in names}
-
-
-def _drift(detected: Detected | None, contract: Contract) -> Drift:
-    """Missing, unknown and reordered columns; nothing if the columns have no names to compare."""
-    if detected is None or not detected.dialect.header or not detected.columns:
-        return Drift()
-    found = _by_name(detected.columns, contract)
-    used = {each.header for each in found.values()}
-    places = [detected.header.index(each.header) for each in found.values()]
-    return Drift(
-        missing=tuple(each.name for each in contract.file_columns if each.name not in found),
-        unknown=tuple(header for header in detected.header if header not in (*used, *OUR_COLUMNS)),
-        reordered=places != sorted(places),
-    )
 
 
 def _groups(rejected: Iterable[RejectedRow]) -> tuple[RejectGroup, ...]:

@@ -279,7 +279,9 @@ def _staged_once(
         chunks_left = watch.checked(chain([first] if first is not None else [], found.chunks))
         contract = watch.contract
         rows = out.enter_context(RowsWriter(folder / "rows.parquet", contract, file_id))
-        rejects = out.enter_context(RejectsWriter(folder / "rejects.parquet", found.names))
+        rejects = out.enter_context(
+            RejectsWriter(folder / "rejects.parquet", found.names, found.line_end)
+        )
         checker = Checker(feed, contract, watch, now.date(), whole_file)
         for chunk in chunks_left:
             check()

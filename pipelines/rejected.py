@@ -19,8 +19,8 @@ from schemas.reject import RejectedRow
 def write_rejected(
     rejects: BinaryIO, path: Path, dialect: Dialect, saw: Callable[[RejectedRow], None]
 ) -> None:
-    """Write the bad rows in the file's own dialect and columns, cells as they stood, and after
-    them `_line` and `_error`. Each row is shown to `saw` on its way.
+    """Write the bad rows in the file's own dialect, line ends and columns, cells as they stood, and
+    after them `_line` and `_error`. Each row is shown to `saw` on its way.
 
     One header line stands above the rows, whatever the original had there. Cells that a
     spreadsheet would run are disarmed. What came as a workbook, JSON Lines or Parquet goes back
@@ -28,7 +28,7 @@ def write_rejected(
     """
     kept = read_rejects(rejects)
     own = [name for name in kept.header if name not in OUR_COLUMNS]
-    write = _Writer(rejects_dialect(dialect))
+    write = _Writer(rejects_dialect(dialect), kept.line_end)
     is_correction = len(own) < len(kept.header)
     with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
         out.write(write.line([*own, *OUR_COLUMNS]))
@@ -78,9 +78,9 @@ class _Writer:
     """Writes rows as a dialect has them; the csv module knows no delimiters of several characters
     and no line ends but its own."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, line_end: str) -> None:
         self._dialect = dialect
-        self._end = dialect.line_end or "\r\n"
+        self._end = dialect.line_end or line_end or "\r\n"
         if dialect.trailing_delimiter:
             self._end = dialect.delimiter + self._end
         self.encoding = dialect.encoding

@@ -22,7 +22,7 @@ FILE, LINE = "_etl_file", "_etl_row"
 _REJECTS = pa.schema(
     [("member", pa.string()), ("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
 )
-_HEADER = b"waybill_header"
+_HEADER, _LINE_END = b"waybill_header", b"waybill_line_end"
 
 
 class RowsWriter(AbstractContextManager["RowsWriter"]):
@@ -59,14 +59,13 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
 
 
 class RejectsWriter(AbstractContextManager["RejectsWriter"]):
-    """Writes rejected rows to one Parquet file, which also keeps the original's header."""
+    """Writes rejected rows to one Parquet file, which also keeps the original's header and what its
+    lines end with."""
 
-    def __init__(self, path: Path, header: Iterable[str]) -> None:
+    def __init__(self, path: Path, header: Iterable[str], line_end: str = "") -> None:
         self.path, self.rows = path, 0
-        kept = json.dumps(list(header)).encode()
-        self._writer = pq.ParquetWriter(
-            path, _REJECTS.with_metadata({_HEADER: kept}), compression="zstd"
-        )
+        kept = {_HEADER: json.dumps(list(header)).encode(), _LINE_END: line_end.encode()}
+        self._writer = pq.ParquetWriter(path, _REJECTS.with_metadata(kept), compression="zstd")
 
     def write(self, rejected: list[RejectedRow]) -> None:
         """Add some rejected rows."""
@@ -96,17 +95,23 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
 
 @dataclass(frozen=True, slots=True)
 class Rejects:
-    """The rejected rows of one file, read back: the original's header, and the rows in turn."""
+    """The rejected rows of one file, read back: the original's header, the rows in turn, and what
+    the original's lines end with (empty if it is no text)."""
 
     header: tuple[str, ...]
     rows: Iterator[RejectedRow]
+    line_end: str = ""
 
 
 def read_rejects(path: Path | BinaryIO) -> Rejects:
     """The rejects that a RejectsWriter wrote; rows are read a batch at a time."""
     file = pq.ParquetFile(path)
     metadata = file.schema_arrow.metadata or {}
-    return Rejects(tuple(json.loads(metadata[_HEADER])), _rejected_rows(file))
+    return Rejects(
+        header=tuple(json.loads(metadata[_HEADER])),
+        rows=_rejected_rows(file),
+        line_end=metadata.get(_LINE_END, b"").decode(),
+    )
 
 
 def _rejected_rows(file: pq.ParquetFile) -> Iterator[RejectedRow]:

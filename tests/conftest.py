@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import trustme
+from hypothesis import HealthCheck, settings
 
 import dovecot
 from dovecot import Dovecot
@@ -20,6 +21,10 @@ from entrypoints.demo.process import bypass_proxies
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 from google_storage import google_storage
 from token_endpoint import TokenEndpoint, token_endpoint
+
+# How fast an example runs says how busy the machine is, and nothing of the code.
+settings.register_profile("waybill", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("waybill")
 
 
 @pytest.fixture(scope="session")

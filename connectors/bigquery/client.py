@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import google.auth
 from google.api_core.client_options import ClientOptions
+from google.api_core.exceptions import GoogleAPICallError
 from google.auth import impersonated_credentials
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.cloud import bigquery
@@ -16,6 +18,8 @@ from google.oauth2 import service_account
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import translated
 from schemas.errors import ConfigError, RetryableError
+
+log = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 20.0
 """How long one request may take. Google's own retries go on for ten minutes."""
@@ -118,7 +122,11 @@ def wait(client: bigquery.Client, job: Job, config: BigQueryConfig) -> None:
         limit = job.created.timestamp() + config.job_timeout
     if _done_by(job, limit):
         return
-    client.cancel_job(job.job_id, location=job.location, retry=RETRY, timeout=REQUEST_SECONDS)
+    try:
+        client.cancel_job(job.job_id, location=job.location, retry=RETRY, timeout=REQUEST_SECONDS)
+    except GoogleAPICallError as error:
+        # It may have ended in this very moment; whether it has, the job itself says.
+        log.info("job %s cannot be told to stop: %s", job.job_id, error)
     if not _done_by(job, time.time() + STOP_SECONDS):
         raise RetryableError(
             f"job {job.job_id} did not end within {config.job_timeout:g} s,"

@@ -73,7 +73,7 @@ def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
     if checked.reason:
         out.print(f"  why      {escape(printable(checked.reason))}")
     _print_counts(out, checked, contract)
-    _print_differences(out, checked)
+    _print_differences(out, checked, feed)
     _print_columns(out, checked)
     if checked.rejects:
         _print_rejects(out, checked)
@@ -104,7 +104,7 @@ def _print_counts(out: Console, checked: Checked, contract: Contract) -> None:
         )
 
 
-def _print_differences(out: Console, checked: Checked) -> None:
+def _print_differences(out: Console, checked: Checked, feed: Feed) -> None:
     """What was detected, where it is not what the contract pins, and drift."""
     from rich.markup import escape
 
@@ -115,13 +115,9 @@ def _print_differences(out: Console, checked: Checked) -> None:
         out.print(f"  [yellow]differs[/]  {words} ({each.confidence:.0%} sure)")
     if checked.detected is not None and not checked.disagreements:
         out.print("  file     written as the contract pins it")
-    drift = checked.drift
-    for word, names in (("lacks", drift.missing), ("has more", drift.unknown)):
-        if names:
-            listed = escape(printable(", ".join(each or "an unnamed column" for each in names)))
-            out.print(f"  [yellow]drift[/]    it {word}: {listed}")
-    if drift.reordered:
-        out.print("  drift    its columns stand in another order; they are found by their names")
+    for finding in checked.drift:
+        word = "[yellow]drift[/]" if finding.held else "drift"
+        out.print(f"  {word}    {escape(printable(finding.said(feed.language)))}")
 
 
 def _print_columns(out: Console, checked: Checked) -> None:
@@ -194,6 +190,15 @@ def _plain(checked: Checked, feed: Feed, contract: Contract) -> dict[str, Any]:
             "says": each.said(),
         }
         for each in checked.disagreements
+    ]
+    plain["drift"] = [
+        {
+            "kind": str(each.kind),
+            "column": each.column,
+            "held": each.held,
+            "says": each.said(feed.language),
+        }
+        for each in checked.drift
     ]
     plain["columns"] = [
         {"name": column.name, "type": str(column.type), "header": header}

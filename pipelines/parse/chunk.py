@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +55,16 @@ class Chunk:
         """The same rows as those of an archive's member, counted from 1; 0 for its only one."""
         ragged = tuple(replace(row, member=name) for row in self.ragged)
         return replace(self, lines=self.lines + number * MEMBER, ragged=ragged, member=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The names of a file's columns as its header has them, and its rows; `line_end` is what the
+    lines of a text end with (LF or CR LF), empty where that is nobody's choice."""
+
+    names: tuple[str, ...]
+    chunks: Iterator[Chunk]
+    line_end: str = ""
 
 
 def listed_raws(texts: Sequence[str]) -> Callable[[Sequence[int]], list[str]]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from pipelines.parse.chunk import Chunk, listed_raws
+from pipelines.parse.chunk import Chunk, Parsed, listed_raws
 from pipelines.parse.header import Layout, read_layout
 from pipelines.parse.records import Offsets, Record, offsets, records
 from pipelines.parse.text import Blocks, Disguise
@@ -33,7 +33,7 @@ _NO_TEXT = re.compile("[\udc80-\udcff]")
 
 def read_delimited(
     stream: BinaryIO, dialect: Dialect, block_bytes: int, columns: Sequence[str], language: str
-) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+) -> Parsed:
     """The header's names and the rows of a delimited text, in bounded memory.
 
     `columns` are the names for a text without a header. Raises DataError for an empty text, a
@@ -43,7 +43,7 @@ def read_delimited(
     texts = Blocks(stream, dialect, disguise, block_bytes)
     layout = read_layout(texts, dialect, disguise, columns)
     reader = _Reader(layout, dialect, disguise, language)
-    return layout.names, reader.chunks(texts)
+    return Parsed(layout.names, reader.chunks(texts), texts.line_end)
 
 
 class _Reader:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.kind import refuse_other
-from pipelines.parse.chunk import Chunk
+from pipelines.parse.chunk import Chunk, Parsed
 from pipelines.parse.delimited import read_delimited
 from pipelines.parse.jsonl import read_jsonl
 from pipelines.parse.parquet import read_parquet
@@ -19,14 +19,6 @@ from pipelines.unpack import Member, members
 from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
 from schemas.limits import Limits
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """The names of a file's columns as its header has them, and its rows."""
-
-    names: tuple[str, ...]
-    chunks: Iterator[Chunk]
 
 
 @contextmanager
@@ -47,22 +39,22 @@ def parsed(
     with closing(members(path, dialect.members, limits)) as found:
         read = _Read(path, dialect, limits, folder, columns, language)
         first = next(found)
-        names, chunks = read.member(first)
+        begun = read.member(first)
 
         def everything() -> Iterator[Chunk]:
-            yield from _placed(chunks, first)
+            yield from _placed(begun.chunks, first)
             for member in found:
-                others, more = read.member(member)
-                if sorted(others) != sorted(names):
+                more = read.member(member)
+                if sorted(more.names) != sorted(begun.names):
                     raise DataError(
                         "{member}: its header is not that of {first}",
                         hint="pack files of one kind together",
                         member=member.name,
                         first=first.name,
                     )
-                yield from _placed(more, member)
+                yield from _placed(more.chunks, member)
 
-        yield Parsed(names, everything())
+        yield replace(begun, chunks=everything())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +66,7 @@ class _Read:
     columns: Sequence[str]
     language: str
 
-    def member(self, member: Member) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+    def member(self, member: Member) -> Parsed:
         """One member by the reader of its format."""
         dialect = self.dialect
         if member.name is not None and dialect.format is Format.EXCEL:
@@ -88,15 +80,16 @@ class _Read:
             case Format.JSONL:
                 names, chunks = read_jsonl(member.stream, dialect, self.columns, self.language)
             case _:
-                names, chunks = read_delimited(
+                found = read_delimited(
                     member.stream, dialect, self.limits.block_bytes, self.columns, self.language
                 )
-        return names, tidied(chunks, names, dialect)
+                return replace(found, chunks=tidied(found.chunks, found.names, dialect))
+        return Parsed(names, tidied(chunks, names, dialect))
 
-    def _workbook(self, path: Path) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+    def _workbook(self, path: Path) -> Parsed:
         most = self.limits.workbook_bytes
         names, chunks = read_workbook(path, self.dialect, most, self.columns, self.language)
-        return names, tidied(chunks, names, self.dialect)
+        return Parsed(names, tidied(chunks, names, self.dialect))
 
     def _local(self, member: Member) -> Path:
         """The member as a file of its own: some formats are read from their end."""

@@ -87,6 +87,8 @@ class Blocks:
         self._texts = _utf8(stream, dialect, disguise, block_bytes)
         self._dialect, self._most = dialect, _BLOCKS_PER_RECORD * block_bytes
         self._rest, self._ended = b"", False
+        self.line_end = ""
+        """What the first line ends with, once a block was read: LF or CR LF."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -110,11 +112,16 @@ class Blocks:
                     )
             if end:
                 block, self._rest = self._rest[:end], self._rest[end:]
-                return block
+                return self._seen(block)
         block, self._rest = self._rest, b""
         if not block.strip(b"\r\n"):
             raise StopIteration
-        return block if block.endswith(b"\n") else block + b"\n"
+        return self._seen(block if block.endswith(b"\n") else block + b"\n")
+
+    def _seen(self, block: bytes) -> bytes:
+        if not self.line_end:
+            self.line_end = "\r\n" if block[: block.find(b"\n")].endswith(b"\r") else "\n"
+        return block
 
     def give_back(self, text: bytes) -> bool:
         """Take back the end of the last block, which is the beginning of a record; False if more

@@ -10,6 +10,7 @@ from entrypoints.cli import cli
 from pipelines.check import check
 from pipelines.feed import Feed
 from schemas.contract import Column, Contract, TimePartition, Type
+from schemas.drift import DriftKind
 from schemas.file import Outcome
 from schemas.limits import Limits
 from schemas.odcs import read_contract
@@ -65,13 +66,26 @@ def test_a_file_of_another_dialect_is_quarantined_with_the_evidence(tmp_path: Pa
     assert found.reason
     assert (found.counts.loaded, found.quotas, found.partitions) == (0, (), ())
     assert [each.what for each in found.disagreements] == ["delimiter"]
-    assert (found.drift.missing, found.drift.unknown) == (("price",), ("amount",))
 
 
 def test_drift_of_order_is_seen(tmp_path: Path) -> None:
     found = checked(tmp_path, "price,day,id\n1.5,2026-11-01,1\n2,2026-11-02,2\n")
-    assert found.drift.reordered
+    assert [each.kind for each in found.drift] == [DriftKind.ORDER]
     assert found.outcome is Outcome.ACCEPTED
+
+
+def test_drift_is_what_a_real_run_finds(tmp_path: Path) -> None:
+    rows = "".join(f"{n},2026-11-{n + 1:02},1.5\n" for n in range(20))
+    found = checked(tmp_path, f"id,day,Price EUR,colour\n{rows}".replace(".5\n", ".5,red\n"))
+    kinds = {each.kind: each for each in found.drift}
+    assert set(kinds) == {DriftKind.RENAMED, DriftKind.NEW}
+    assert (kinds[DriftKind.RENAMED].column, kinds[DriftKind.RENAMED].cell) == (
+        "price",
+        "Price EUR",
+    )
+    assert kinds[DriftKind.RENAMED].held
+    assert found.outcome is Outcome.QUARANTINED
+    assert "looks like price under another name" in str(found.reason)
 
 
 FEED_TEXT = """
@@ -118,7 +132,7 @@ def test_from_a_file_to_a_contract_to_a_dry_run(
     dry = run.invoke(cli, ["check", str(path), "--feed", "sales", "--json"])
     found = json.loads(dry.output)
     assert found["disagreements"] == []
-    assert found["drift"] == {"missing": [], "unknown": [], "reordered": False}
+    assert found["drift"] == []
     assert found["counts"]["read"] == 40
     assert set(tmp_path.rglob("*")) == before
 

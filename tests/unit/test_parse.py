@@ -19,7 +19,7 @@ CELL = st.text(
 
 def parsed(text: bytes, dialect: Dialect = Dialect(), block: int = 64):  # noqa: B008
     rows, ragged = [], []
-    _, chunks = read_delimited(io.BytesIO(text), dialect, block, (), "en")
+    chunks = read_delimited(io.BytesIO(text), dialect, block, (), "en").chunks
     for chunk in chunks:
         cells = zip(*(column.to_pylist() for column in chunk.cells.columns), strict=True)
         numbered = enumerate(zip(chunk.lines.tolist(), cells, strict=True))

@@ -13,6 +13,7 @@ import pytest
 from pipelines import Feed
 from pipelines.escape import harmless
 from pipelines.prepare import Staged, stage_file
+from pipelines.rejected import write_rejected
 from pipelines.stage import read_rejects
 from pipelines.validate import check_frame
 from schemas.contract import (
@@ -392,3 +393,15 @@ def test_lengths_are_those_of_characters(tmp_path: Path) -> None:
         3: ['the length of "áá" must be more than 2 and at most 3'],
         4: ['the length of "abcd" must be more than 2 and at most 3'],
     }
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_rejects_file_has_the_line_ends_of_its_original(tmp_path: Path, end: str) -> None:
+    (tmp_path / "raw.csv").write_bytes(f"{HEADER}a,2026-11-01,two,1\n".replace("\n", end).encode())
+    feed = Feed(name="t", source="s", match="*", contract="t", transform=total)
+    made = contract(reject_threshold=1)
+    staged = stage_file(tmp_path / "raw.csv", "f1", feed, made, tmp_path, Limits(), now=NOW)
+    with staged.rejects.open("rb") as kept:
+        write_rejected(kept, tmp_path / "bad.csv", made.dialect, lambda row: None)
+    written = (tmp_path / "bad.csv").read_bytes()
+    assert written.count(end.encode()) == written.count(b"\n") == 2

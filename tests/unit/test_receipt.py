@@ -146,7 +146,7 @@ def test_rejects_come_back_cell_by_cell_in_any_dialect(
     from pipelines.rejected import _Writer
 
     folder = tmp_path_factory.mktemp("rejects")
-    line = _Writer(dialect).line
+    line = _Writer(dialect, "").line
     end = dialect.line_end or "\r\n"
     raws = [line(cells).removesuffix(end) for cells in rows]
     bad = rejects(folder, ["n", "m"], *(row(n, raw) for n, raw in enumerate(raws, 1)))
