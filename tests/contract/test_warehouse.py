@@ -245,6 +245,9 @@ def test_apply_creates_what_plan_lacks_and_then_plan_is_empty(world: World) -> N
         f"{world.config.dataset}.daily",
         f"{world.config.meta_dataset}.files",
         f"{world.config.meta_dataset}.loads",
+        f"{world.config.meta_dataset}.feeds",
+        f"{world.config.meta_dataset}.expected",
+        f"{world.config.meta_dataset}.freshness",
     }
     assert not [
         row for row in world.client.list_datasets() if world.config.dataset in row.dataset_id
