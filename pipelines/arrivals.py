@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.sla import Calendar, ExpectedFile
 
-_CLOSED_IN_A_ROW = 400
+_CLOSED_IN_A_ROW = 70
 _MINUTE = timedelta(minutes=1)
 
 
@@ -80,7 +80,9 @@ def _expected(calendar: Calendar, start: datetime, *, reverse: bool) -> Iterator
     times = CronSim(calendar.expression, start.astimezone(zone), reverse=reverse)
     skipped = 0
     while skipped < _CLOSED_IN_A_ROW:
-        found = next(times)
+        found = next(times, None)
+        if found is None:
+            return
         if not _closed(calendar, found.date()):
             skipped = 0
             yield found.astimezone(UTC)

@@ -68,21 +68,24 @@ def _calendar(each: ServiceLevelAgreementProperty, at: Where, faults: Faults) ->
         faults.add(at, f'scheduler "{each.scheduler}" is not read; write scheduler: cron')
         return None
     words: dict[str, Any] = {}
+    places: dict[str, Where] = {}
     for number, own in enumerate(each.customProperties or []):
+        where: Where = (*at, "customProperties", number)
         if own.property in _WORDS:
-            words[str(own.property)] = own.value
+            words[own.property], places[own.property] = own.value, where
         elif not str(own.property).startswith("x-"):
-            faults.unknown((*at, "customProperties", number), str(own.property), _WORDS)
-    grace = timedelta(hours=1)
+            faults.unknown(where, str(own.property), _WORDS)
+    grace: timedelta | None = timedelta(hours=1)
     if "graceMinutes" in words:
-        grace = _positive(words["graceMinutes"], timedelta(minutes=1), at, faults) or grace
+        minute = timedelta(minutes=1)
+        grace = _positive(words["graceMinutes"], minute, places["graceMinutes"], faults)
     return _possible(
         Calendar(
             expression=str(each.schedule),
-            timezone=_zone(words.get("timezone", "UTC"), at, faults),
-            holidays=_place(words.get("holidays"), at, faults),
-            closed=_days(words.get("closed", []), at, faults),
-            grace=grace,
+            timezone=_zone(words.get("timezone", "UTC"), places.get("timezone", at), faults),
+            holidays=_place(words.get("holidays"), places.get("holidays", at), faults),
+            closed=_days(words.get("closed", []), places.get("closed", at), faults),
+            grace=grace or timedelta(hours=1),
         ),
         (*at, "schedule"),
         faults,
