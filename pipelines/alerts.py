@@ -84,11 +84,11 @@ def news_of(alerts: Sequence[Alert]) -> News:
 
 
 def _title(opened: Sequence[Alert], resolved: Sequence[Alert]) -> str:
-    """`feed orders is late: …`, or how many there are."""
+    """`late feed, orders`, or how many there are."""
     if len(opened) + len(resolved) == 1:
+        trouble = (*opened, *resolved)[0].trouble
         word = "" if opened else "resolved: "
-        says = (*opened, *resolved)[0].trouble.says
-        return f"Waybill: {word}{says if len(says) <= 120 else says[:119] + '…'}"
+        return f"Waybill: {word}{trouble.kind}, {_line(trouble.feed or trouble.subject)}"
     counts = [
         f"{len(some):,} {word}" for some, word in ((opened, "new"), (resolved, "resolved")) if some
     ]

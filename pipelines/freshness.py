@@ -43,7 +43,7 @@ def deadline(sla: Sla, arrived: Arrived, now: datetime) -> Deadline | None:
     found = []
     if sla.max_age is not None:
         due = (arrived.last_sent or since) + sla.max_age
-        says = f"the newest loaded file may be {span(sla.max_age)} old"
+        says = f"at most {span(sla.max_age)} old"
         found.append(Deadline(expected_at=due, late_at=due, says=says))
     if sla.calendar is not None:
         expected = owed(sla.calendar, arrived.last_sent, since)
@@ -52,8 +52,8 @@ def deadline(sla: Sla, arrived: Arrived, now: datetime) -> Deadline | None:
                 Deadline(
                     expected_at=expected,
                     late_at=expected + sla.calendar.grace,
-                    says=f"a file is expected at {sla.calendar.expression}"
-                    f" ({sla.calendar.timezone}), give or take {span(sla.calendar.grace)}",
+                    says=f"due at {sla.calendar.expression} {sla.calendar.timezone},"
+                    f" {span(sla.calendar.grace)} of grace",
                 )
             )
     return min(found, key=lambda each: each.late_at, default=None)

@@ -75,13 +75,17 @@ def late(found: Iterable[Freshness]) -> Iterator[Trouble]:
     """Feeds whose table is older than their contract promises."""
     for each in found:
         if each.late and each.expected_at is not None:
-            newest = f"was sent {_utc(each.last_sent)}" if each.last_sent else "has never come"
+            newest = (
+                f"the newest one loaded was sent {_utc(each.last_sent)}"
+                if each.last_sent
+                else "none was ever loaded"
+            )
             yield Trouble(
                 kind=AlertKind.LATE,
                 subject=each.feed,
                 feed=each.feed,
                 says=f"feed {each.feed} is late: a file was expected {_utc(each.expected_at)},"
-                f" the newest one that is loaded {newest} ({each.promise})",
+                f" {newest} ({each.promise})",
                 todo=f"ask its sender, or see what waits: waybill files --feed {each.feed}",
             )
 

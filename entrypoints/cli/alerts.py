@@ -111,7 +111,7 @@ def _freshness_table(found: list[Freshness]) -> Any:
     from entrypoints.cli.screen import plain_table
 
     words = {None: "[dim]no promise[/]", True: "[red]late[/]", False: "[green]fresh[/]"}
-    table = plain_table("FEED", "PARTITION", "LAST LOAD", "EXPECTED", "")
+    table = plain_table("FEED", "PARTITION", "LOADED (UTC)", "EXPECTED", "")
     table.add_column("TABLE", overflow="fold", ratio=1)
     for each in found:
         table.add_row(

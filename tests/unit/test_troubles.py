@@ -18,6 +18,7 @@ from schemas.errors import ContractError
 from schemas.limits import Quotas
 from schemas.odcs import read_contract
 from schemas.quota import Pause, Spent
+from small_service import CONTRACT
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATIENCE = timedelta(seconds=90)
@@ -98,20 +99,6 @@ def test_a_stopped_feed_says_what_to_do_and_how_to_go_on() -> None:
     assert found.todo == "ask for the role; then: waybill resume orders"
 
 
-CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: sales
-name: sales
-version: 1.0.0
-status: active
-schema:
-  - name: sales
-    physicalType: table
-    properties:
-      - {name: id, logicalType: string, physicalType: STRING}
-slaProperties:
-"""
 CALENDAR = """
   - property: frequency
     value: 1
@@ -128,7 +115,7 @@ CALENDAR = """
 
 def contract(folder: Path, text: str) -> Contract:
     path = folder / "sales.odcs.yaml"
-    path.write_text(CONTRACT + text)
+    path.write_text(CONTRACT + "slaProperties:\n" + text)
     found = read_contract(path)
     assert isinstance(found, Contract)
     return found
