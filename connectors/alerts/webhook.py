@@ -7,6 +7,7 @@ the request, which writes no addresses to the log, and no redirect is followed.
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import ssl
@@ -74,10 +75,11 @@ class WebhookDestination:
             error.close()
         except urllib.error.URLError as error:
             self._explain(error.reason)
-        except OSError as error:
-            self._explain(error)
-        except ValueError:
+        except (ValueError, http.client.InvalidURL):
+            # Their messages hold the address.
             raise ConfigError(f"the webhook's address on {self._host} cannot be used") from None
+        except (OSError, http.client.HTTPException) as error:
+            self._explain(error)
         raise self._refusal(status) from None
 
     def check(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import ssl
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -142,6 +144,30 @@ def test_what_a_webhook_answers_decides_what_happens_next(
 
 def webhook_to(found: Chat) -> WebhookDestination:
     return WebhookDestination(WebhookConfig(webhook_url=SecretStr(found.url)))
+
+
+def test_a_webhook_that_cannot_be_used_is_not_named() -> None:
+    broken = WebhookConfig(webhook_url=SecretStr(f"http://{HOST}:1/s3cr3t part"))
+    with pytest.raises(ConfigError, match="cannot be used") as error:
+        WebhookDestination(broken).send(news())
+    assert "s3cr3t" not in str(error.value)
+
+
+def test_a_server_that_speaks_no_http_may_be_tried_again() -> None:
+    with socket.create_server((HOST, 0)) as server:
+
+        def babble() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"220 ready\r\n")
+
+        thread = threading.Thread(target=babble, daemon=True)
+        thread.start()
+        url = SecretStr(f"http://{HOST}:{server.getsockname()[1]}/s3cr3t")
+        with pytest.raises(RetryableError, match="does not answer: BadStatusLine"):
+            WebhookDestination(WebhookConfig(webhook_url=url)).send(news())
+        thread.join()
 
 
 def test_an_untrusted_chat_hears_nothing(authority: trustme.CA) -> None:
