@@ -21,7 +21,7 @@ from schemas.file import Event, File, Status
 from schemas.item import Item, Page
 from schemas.quota import Charge, Pause, Spent
 from schemas.receipt import Answer, Message
-from schemas.sla import Arrived, ExpectedFile, Watched
+from schemas.sla import Arrived, ExpectedFile, FeedPromise
 
 
 class Source(Protocol):
@@ -188,7 +188,7 @@ class Warehouse(Protocol):
     def removals(self, batch_id: str) -> Sequence[Removal]:
         """The rows that a batch took out of its table, by the file that had brought them."""
 
-    def publish(self, watched: Sequence[Watched], expected: Sequence[ExpectedFile]) -> None:
+    def publish(self, promises: Sequence[FeedPromise], expected: Sequence[ExpectedFile]) -> None:
         """Replace what the view `freshness` knows of feeds and of the files they expect."""
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:

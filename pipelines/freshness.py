@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pipelines.arrivals import expected_files, owed
 from pipelines.runtime import Runtime
-from schemas.sla import Arrived, ExpectedFile, Sla, Watched
+from schemas.sla import Arrived, ExpectedFile, FeedPromise, Sla
 
 _AHEAD = timedelta(days=8)
 _MOST = 300
@@ -89,14 +89,14 @@ def publish(runtime: Runtime) -> None:
     """
     runtime.ledger.watch(runtime.feeds)
     now = runtime.now()
-    watched: list[Watched] = []
+    promises: list[FeedPromise] = []
     expected: list[ExpectedFile] = []
     for name in sorted(runtime.feeds):
         contract = runtime.contract_of(runtime.feeds[name])
         arrived = runtime.ledger.arrived(name)
         since = arrived.since or now
-        watched.append(
-            Watched(
+        promises.append(
+            FeedPromise(
                 feed=name,
                 table=runtime.warehouse.table_id(contract),
                 since=since,
@@ -105,7 +105,7 @@ def publish(runtime: Runtime) -> None:
         )
         if contract.sla.calendar is not None:
             expected += _around(name, contract.sla, arrived.last_sent or since, now)
-    runtime.warehouse.publish(watched, expected)
+    runtime.warehouse.publish(promises, expected)
 
 
 def _around(feed: str, sla: Sla, fed: datetime, now: datetime) -> list[ExpectedFile]:

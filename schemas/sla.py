@@ -56,8 +56,8 @@ class ExpectedFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watched:
-    """A feed as analysts see it: its table, since when it is watched, and how old it may get."""
+class FeedPromise:
+    """A feed, its table, since when it is watched, and how old its newest file may get."""
 
     feed: str
     table: str

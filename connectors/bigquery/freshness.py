@@ -16,7 +16,7 @@ from google.cloud import bigquery
 
 from connectors.bigquery.client import Parameter
 from connectors.bigquery.config import BigQueryConfig
-from schemas.sla import ExpectedFile, Watched
+from schemas.sla import ExpectedFile, FeedPromise
 
 
 def freshness_query(config: BigQueryConfig) -> str:
@@ -74,7 +74,7 @@ LEFT JOIN next AS d ON d.feed = w.feed"""
 
 
 def publishing(
-    config: BigQueryConfig, watched: Sequence[Watched], expected: Sequence[ExpectedFile]
+    config: BigQueryConfig, promises: Sequence[FeedPromise], expected: Sequence[ExpectedFile]
 ) -> tuple[str, list[Parameter]]:
     """The script that replaces both tables in one transaction, and its parameters."""
     meta = f"{config.project}.{config.meta_dataset}"
@@ -100,7 +100,7 @@ def publishing(
             "since": each.since.isoformat(),
             "max_age": int(each.max_age.total_seconds()) if each.max_age is not None else None,
         }
-        for each in watched
+        for each in promises
     ]
     times = [
         {

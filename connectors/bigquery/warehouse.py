@@ -28,7 +28,7 @@ from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
 from schemas.errors import ContractError, DataError, RetryableError
 from schemas.limits import PARTITIONS_PER_JOB
-from schemas.sla import ExpectedFile, Watched
+from schemas.sla import ExpectedFile, FeedPromise
 
 _REQUEST_BYTES = 8 * 1024 * 1024
 
@@ -173,10 +173,10 @@ class BigQueryWarehouse:
             done = Committer(self._client, self._config).outcome(batch_id)
         return done.removals if done is not None else ()
 
-    def publish(self, watched: Sequence[Watched], expected: Sequence[ExpectedFile]) -> None:
+    def publish(self, promises: Sequence[FeedPromise], expected: Sequence[ExpectedFile]) -> None:
         """Replace what the view `freshness` knows of feeds and of the files they expect."""
         with translated("publish what is expected"):
-            rows(self._client, self._config, *publishing(self._config, watched, expected))
+            rows(self._client, self._config, *publishing(self._config, promises, expected))
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first, rows without one last.

@@ -43,8 +43,8 @@ class Alerts:
             for kind, subject in gone:
                 same = and_(UNRESOLVED, alerts.c.kind == kind, alerts.c.subject == subject)
                 connection.execute(update(alerts).where(same).values(resolved_at=now))
-            for trouble in news:
-                _note(connection, trouble, now)
+            if news:
+                _note(connection, news, now)
 
     def alerts(self, *, resolved: bool = False, limit: int = 1000) -> Sequence[Alert]:
         """The open alerts, or all that are remembered, the newest first."""
@@ -76,21 +76,26 @@ class Alerts:
     def note_told(self, destination: str, told: Collection[Alert]) -> None:
         """Write down that a destination was told of these alerts, as they are here."""
         now = self._database.now()
+        rows = [
+            {
+                "alert_id": alert.alert_id,
+                "destination": destination,
+                "opened_at": now,
+                "resolved_at": now if alert.resolved_at is not None else None,
+            }
+            for alert in told
+        ]
+        if not rows:
+            return
         with self._database.write() as connection:
-            for alert in told:
-                over = now if alert.resolved_at is not None else None
-                connection.execute(
-                    insert_into(connection, tellings)
-                    .values(
-                        alert_id=alert.alert_id,
-                        destination=destination,
-                        opened_at=now,
-                        resolved_at=over,
-                    )
-                    .on_conflict_do_update(
-                        index_elements=["alert_id", "destination"], set_={"resolved_at": over}
-                    )
-                )
+            statement = insert_into(connection, tellings)
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["alert_id", "destination"],
+                    set_={"resolved_at": statement.excluded.resolved_at},
+                ),
+                rows,
+            )
 
     def forget_alerts(self, before: datetime) -> int:
         """Forget alerts that were resolved before that time; how many."""
@@ -111,21 +116,27 @@ def _open(connection: Connection) -> Mapping[_Key, str]:
     return {(AlertKind(kind), subject): says for kind, subject, says in rows}
 
 
-def _note(connection: Connection, trouble: Trouble, now: datetime) -> None:
+def _note(connection: Connection, news: Sequence[Trouble], now: datetime) -> None:
+    rows = [
+        {
+            "alert_id": alert_id_of(trouble, now),
+            "kind": trouble.kind,
+            "subject": trouble.subject,
+            "feed": trouble.feed,
+            "says": trouble.says,
+            "todo": trouble.todo,
+            "opened_at": now,
+        }
+        for trouble in news
+    ]
+    statement = insert_into(connection, alerts)
     connection.execute(
-        insert_into(connection, alerts)
-        .values(
-            alert_id=alert_id_of(trouble, now),
-            kind=trouble.kind,
-            subject=trouble.subject,
-            feed=trouble.feed,
-            says=trouble.says,
-            todo=trouble.todo,
-            opened_at=now,
-        )
-        .on_conflict_do_update(
-            index_elements=["kind", "subject"], index_where=UNRESOLVED, set_={"says": trouble.says}
-        )
+        statement.on_conflict_do_update(
+            index_elements=["kind", "subject"],
+            index_where=UNRESOLVED,
+            set_={"says": statement.excluded.says},
+        ),
+        rows,
     )
 
 

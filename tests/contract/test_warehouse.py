@@ -37,7 +37,7 @@ from schemas.contract import (
 from schemas.errors import AttemptSpentError, ContractError, DataError, FatalError
 from schemas.file import Counts, File, Outcome, Status
 from schemas.item import Item
-from schemas.sla import ExpectedFile, Watched
+from schemas.sla import ExpectedFile, FeedPromise
 
 
 @dataclass(frozen=True)
@@ -659,7 +659,7 @@ def test_analysts_see_which_tables_are_late(world: World) -> None:
     table = world.warehouse.table_id(ORDERS)
     ages = {"orders": 2 * hour, "never": 24 * hour}
     watched = [
-        Watched(feed=name, table=table, since=now - 10 * hour, max_age=ages.get(name))
+        FeedPromise(feed=name, table=table, since=now - 10 * hour, max_age=ages.get(name))
         for name in names
     ]
     at = now - 5 * hour
