@@ -14,7 +14,7 @@ from pipelines.governor import quota_day, used
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble, Worker
 from schemas.drift import Drift, DriftStatus
-from schemas.file import AT_REST, File, Outcome, Status
+from schemas.file import File, Outcome, Status
 from schemas.limits import Quotas
 from schemas.quota import Pause, Spent
 
@@ -24,7 +24,9 @@ _FILES: Mapping[AlertKind, str] = {
     AlertKind.FAILED: Status.FAILED,
     AlertKind.HELD: "held",
 }
-"""The kinds whose subjects are files, and the word that `Ledger.files` finds them by."""
+"""The kinds whose subjects are files, and the word that `Ledger.files` finds them by. A ledger
+without held files has no such word."""
+_JUDGED = frozenset({Status.LOADED, Status.ACKNOWLEDGING, Status.DONE})
 _TODO: Mapping[AlertKind, str] = {
     AlertKind.QUARANTINED: "waybill show {id} says why; once mended: waybill retry {id}",
     AlertKind.FAILED: "waybill show {id} says why; once mended: waybill retry {id}",
@@ -147,16 +149,14 @@ def replaced(workers: Sequence[Worker], now: datetime, patience: timedelta) -> l
 def _files(runtime: Runtime, kind: AlertKind, since: datetime) -> Iterator[Trouble]:
     word = _FILES[kind]
     if word not in (*Status, *Outcome):
-        return  # a ledger that holds no files back has none
+        return
     found = runtime.ledger.files(status=word, since=since, limit=_MOST_FILES)
-    standing = [file for file in found if kind is not AlertKind.QUARANTINED or file.status in _OVER]
-    corrected = _corrected(runtime, standing)
-    for file in standing:
+    if kind is AlertKind.QUARANTINED:
+        found = [file for file in found if file.status in _JUDGED]
+    corrected = _corrected(runtime, found)
+    for file in found:
         if file.file_id not in corrected:
             yield of_file(kind, file)
-
-
-_OVER = frozenset({Status.LOADED, Status.ACKNOWLEDGING}) | AT_REST - {Status.UNLOADED}
 
 
 def _corrected(runtime: Runtime, found: Sequence[File]) -> set[str]:

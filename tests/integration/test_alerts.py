@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from chat_server import Chat, chat
 from entrypoints.assembly import build_runtime
+from entrypoints.celery_app import make_app
 from entrypoints.cli import cli
 from entrypoints.settings import read_settings
 from entrypoints.signs import SignsOfLife
@@ -72,8 +73,10 @@ def test_a_late_feed_is_told_once_and_resolved_once(service: SmallService, room:
 
     service.drop("new.csv", csv("b"))
     service.run()
-    for _ in range(3):
-        look(service.runtime)
+    app = make_app(service.config)
+    assert app.conf.beat_schedule["alerts"]["schedule"] == 60
+    for task in ("waybill.publish", "waybill.alerts", "waybill.alerts"):
+        app.tasks[task]()
     assert len(room.texts) == 2
     assert "resolved: late feed, sales" in room.texts[1]
     assert service.sql("SELECT feed, late FROM META.freshness") == [("sales", False)]
