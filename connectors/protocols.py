@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from schemas.alert import Alert, AlertKind, News, Trouble, Worker
 from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
 from schemas.drift import Drift, DriftStatus, Finding, Profile, Profiles, Sighting
@@ -20,6 +21,7 @@ from schemas.file import Event, File, Status
 from schemas.item import Item, Page
 from schemas.quota import Charge, Pause, Spent
 from schemas.receipt import Answer, Message
+from schemas.sla import Arrived, ExpectedFile, FeedPromise
 
 
 class Source(Protocol):
@@ -185,6 +187,9 @@ class Warehouse(Protocol):
 
     def removals(self, batch_id: str) -> Sequence[Removal]:
         """The rows that a batch took out of its table, by the file that had brought them."""
+
+    def publish(self, promises: Sequence[FeedPromise], expected: Sequence[ExpectedFile]) -> None:
+        """Replace what the view `freshness` knows of feeds and of the files they expect."""
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first."""
@@ -391,6 +396,40 @@ class Ledger(Protocol):
     def forget_charges(self, before: str) -> int:
         """Forget the charges of earlier days; how many."""
 
+    def watch(self, names: Collection[str]) -> None:
+        """Begin to watch feeds that are not watched yet."""
+
+    def arrived(self, feed: str) -> Arrived:
+        """What has come of the feed and is in its table."""
+
+    def note_troubles(self, found: Collection[Trouble], over: Collection[AlertKind]) -> None:
+        """Open an alert for each new trouble; one that is open already says what is found now.
+
+        Open alerts of the kinds `over` whose trouble was not found are resolved.
+        """
+
+    def alerts(self, *, resolved: bool = False, limit: int = 1000) -> Sequence[Alert]:
+        """The open alerts, or all that are remembered, the newest first."""
+
+    def untold(self, destination: str, limit: int) -> Sequence[Alert]:
+        """Alerts that a destination has not been told of, oldest first: open ones that are new to
+        it, and resolved ones whose beginning it was told."""
+
+    def note_told(self, destination: str, told: Collection[Alert]) -> None:
+        """Write down that a destination was told of these alerts, as they are here."""
+
+    def forget_alerts(self, before: datetime) -> int:
+        """Forget alerts that were resolved before that time; how many."""
+
+    def worker_alive(self, name: str) -> None:
+        """Write down that a worker is alive; the first time, that it has started."""
+
+    def workers(self) -> Sequence[Worker]:
+        """All workers that have not been forgotten, by when they started."""
+
+    def forget_workers(self, names: Collection[str]) -> None:
+        """Forget workers: they ended in good order, or others have taken their places."""
+
     def pause_table(self, table: str, until: datetime, reason: str) -> None:
         """Let the table's loads wait until then."""
 
@@ -442,3 +481,14 @@ class Notifier(Protocol):
 
     def check(self) -> str:
         """Connect and say what answered."""
+
+
+class Destination(Protocol):
+    """Where alerts go: a mailbox, a chat, a program."""
+
+    def send(self, news: News) -> None:
+        """Hand the news over. Raises RetryableError if it may be tried again, and FatalError or
+        DataError for a destination that a person must mend."""
+
+    def check(self) -> str:
+        """Say where alerts go, without a secret; connect where that tells nobody anything."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from schemas.errors import ConfigError
 
-type Kind = Literal["source", "storage", "warehouse", "ledger", "notifier"]
+type Kind = Literal["source", "storage", "warehouse", "ledger", "notifier", "destination"]
 
 CONNECTORS: Mapping[Kind, Mapping[str, tuple[str, str, str]]] = {
     "source": {
@@ -25,6 +25,11 @@ CONNECTORS: Mapping[Kind, Mapping[str, tuple[str, str, str]]] = {
     "notifier": {
         "smtp": ("connectors.mail_out", "SmtpConfig", "SmtpNotifier"),
         "file": ("connectors.mail_out", "FileNotifierConfig", "FileNotifier"),
+    },
+    "destination": {
+        "mail": ("connectors.alerts", "MailDestinationConfig", "MailDestination"),
+        "webhook": ("connectors.alerts", "WebhookConfig", "WebhookDestination"),
+        "command": ("connectors.alerts", "CommandConfig", "CommandDestination"),
     },
 }
 """For each kind, a connector's name in config.yaml: its module, its Config and its class."""

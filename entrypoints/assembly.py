@@ -27,6 +27,7 @@ def build_runtime(settings: Settings) -> Runtime:
     contracts = Contracts(settings.folders.contracts)
     settings.folders.work.mkdir(parents=True, exist_ok=True)
     storage = _connector(settings.storage)
+    notifier = _connector(settings.mail) if settings.mail is not None else None
     return Runtime(
         feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
         contracts=contracts,
@@ -35,14 +36,19 @@ def build_runtime(settings: Settings) -> Runtime:
         storage=storage,
         ledger=_connector(settings.ledger),
         warehouse=_connector(settings.warehouse, storage),
-        notifier=_connector(settings.mail) if settings.mail is not None else None,
+        notifier=notifier,
         limits=settings.limits,
         quotas=settings.quotas,
         retention=settings.retention,
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         work_folder=Path(settings.folders.work),
         now=lambda: datetime.now(UTC),
-        alert_to=settings.alerts.mail_to,
+        destinations={
+            # Mail goes out by the one notifier that there is.
+            name: _connector(part, *([notifier] if part.type == "mail" else []))
+            for name, part in settings.alerts.to.items()
+        },
+        alert_rules=settings.alerts,
         templates=settings.folders.templates,
     )
 

@@ -17,12 +17,21 @@ from zoneinfo import ZoneInfo
 
 from celery import Celery
 from celery.schedules import crontab, schedule
-from celery.signals import beat_init, worker_init, worker_process_init
+from celery.signals import (
+    beat_init,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+    worker_shutdown,
+)
 from kombu import Queue
 
 from entrypoints.assembly import build_runtime
 from entrypoints.queues import Queues
 from entrypoints.settings import Settings, read_settings
+from entrypoints.signs import SignsOfLife
+from pipelines.alerts import look
+from pipelines.freshness import publish
 from pipelines.recover import recover
 from pipelines.retention import clean
 from pipelines.run import STEPS
@@ -33,7 +42,9 @@ from schemas.errors import WaybillError
 
 log = logging.getLogger(__name__)
 
-QUEUES = (*STEPS, "recover", "clean")
+_PUBLISH_SECONDS = 3600
+
+QUEUES = (*STEPS, "recover", "clean", "alerts")
 
 
 class Waybill:
@@ -63,6 +74,10 @@ def make_app(config: Path) -> Celery:
         _add_step(app, waybill, step)
     _add_recover(app, waybill)
     _add_clean(app, waybill)
+    _add_alerts(app, waybill)
+    signs = SignsOfLife(waybill)
+    worker_ready.connect(signs.begin, weak=False)
+    worker_shutdown.connect(signs.end, weak=False)
     worker_init.connect(_warm_up, weak=False)
     beat_init.connect(partial(_look_at_once, app), weak=False)
     worker_process_init.connect(_quiet_children, weak=False)
@@ -99,7 +114,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
-    """One entry a feed, one for recover and one for clean."""
+    """One entry a feed, and those for recover, clean, alerts and what the warehouse expects."""
     entries: dict[str, Any] = {
         f"discover {feed.name}": {
             "task": "waybill.discover",
@@ -118,6 +133,16 @@ def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
         "task": "waybill.clean",
         "schedule": runtime.retention.clean_seconds,
         "options": {"queue": "clean", "expires": 600},
+    }
+    entries["alerts"] = {
+        "task": "waybill.alerts",
+        "schedule": runtime.alert_rules.every_seconds,
+        "options": {"queue": "alerts", "expires": 300},
+    }
+    entries["publish"] = {
+        "task": "waybill.publish",
+        "schedule": _PUBLISH_SECONDS,
+        "options": {"queue": "alerts", "expires": 600},
     }
     return entries
 
@@ -180,6 +205,18 @@ def _add_clean(app: Celery, waybill: Waybill) -> None:
                     log.info("cleaned %d %s", each.count, each.kind)
             if any(each.more for each in cleaned):
                 app.send_task("waybill.clean", queue="clean", expires=600)
+
+
+def _add_alerts(app: Celery, waybill: Waybill) -> None:
+    @app.task(name="waybill.alerts")
+    def run_alerts() -> None:
+        with _told("alerts"):
+            look(waybill.runtime)
+
+    @app.task(name="waybill.publish")
+    def run_publish() -> None:
+        with _told("publish"):
+            publish(waybill.runtime)
 
 
 class _told:

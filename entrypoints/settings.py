@@ -30,7 +30,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
 from schemas.errors import ConfigError
-from schemas.limits import Limits, Quotas, Retention
+from schemas.limits import AlertRules, Limits, Quotas, Retention
 from schemas.plain_yaml import read_plain_yaml
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
@@ -152,12 +152,27 @@ class Folders(BaseModel):
     """Receipt templates of your own, which come before those of the package."""
 
 
-class Alerts(BaseModel):
-    """Who hears of stopped feeds."""
+class DestinationPart(Part):
+    """Where alerts go."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind = "destination"
 
-    mail_to: str | None = None
+
+class Alerts(AlertRules):
+    """Who hears of what is the matter, and when something is."""
+
+    to: dict[str, DestinationPart] = Field(default_factory=dict)
+    """Destinations by name: mail, webhook or command."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """Read `mail_to: ops@example.com`, short for one destination by mail."""
+        if not isinstance(value, Mapping) or "mail_to" not in value:
+            return value
+        rest = dict(value)
+        mail = {"type": "mail", "to": rest.pop("mail_to")}
+        return {**rest, "to": {"mail": mail, **(rest.get("to") or {})}}
 
 
 class Settings(BaseSettings):
@@ -214,7 +229,8 @@ def read_settings(path: Path) -> Settings:
 def masked(settings: Settings) -> dict[str, Any]:
     """The effective settings as plain values, every secret replaced by asterisks."""
     plain: dict[str, Any] = settings.model_dump(mode="json")
-    for part in [*plain["sources"].values(), *(plain[n] for n in _PARTS)]:
+    others = (*plain["alerts"]["to"].values(), *(plain[name] for name in _PARTS))
+    for part in [*plain["sources"].values(), *others]:
         if part is not None:
             part |= part.pop("config")
     return plain
@@ -275,8 +291,8 @@ def _refuse_plain_secrets(file: _ConfigFile, node: Any, keys: tuple[str, ...] = 
         if isinstance(each, Mapping):
             _refuse_plain_secrets(file, each, (*keys, key))
         elif isinstance(each, str) and "${" not in each:
-            secret = re.search(r"(password|secret|token)", str(key)) and not re.search(
-                r"(_file|_url|_scope)$", str(key)
+            secret = re.search(r"(password|secret|token|webhook)", str(key)) and not re.search(
+                r"(_file|token_url|_scope)$", str(key)
             )
             if secret or _PASSWORD_IN_URL.search(each):
                 raise ConfigError(

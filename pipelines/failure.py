@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import traceback
 from collections.abc import Callable, Iterator
@@ -10,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+from pipelines.alerts import raise_alert
 from pipelines.heartbeat import heartbeat
 from pipelines.runtime import Runtime
+from pipelines.troubles import stopped_feed
 from schemas.errors import FatalError, LeaseLostError, RetryableError, ThrottledError, WaybillError
 from schemas.file import Event, File, Status
-from schemas.receipt import Message
 
 log = logging.getLogger(__name__)
 
@@ -45,29 +45,9 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
 
 def stop_feed(runtime: Runtime, feed: str, error: FatalError) -> None:
     """Stop a feed, and alert ops the first time."""
-    if not runtime.ledger.stop_feed(feed, error.message):
-        return
-    log.error("feed %s stopped: %s", feed, error.message)
-    if runtime.notifier is None or runtime.alert_to is None:
-        return
-    text = (
-        f"The feed {feed} has stopped and its files wait.\n\nWhy: {error.message}\n"
-        + (f"What to do: {error.hint}\n" if error.hint else "")
-        + f"Then: waybill resume {feed}\n"
-    )
-    day = runtime.now().date().isoformat()
-    named = hashlib.sha256(f"{feed}\x00{error.message}\x00{day}".encode()).hexdigest()[:24]
-    try:
-        runtime.notifier.send(
-            Message(
-                message_id=f"<alert.{named}@waybill>",
-                to=runtime.alert_to,
-                subject=f"Waybill: feed {feed} has stopped",
-                text=text,
-            )
-        )
-    except WaybillError as failed:
-        log.error("the alert could not be mailed: %s", failed.message)
+    if runtime.ledger.stop_feed(feed, error.message):
+        log.error("feed %s stopped: %s", feed, error.message)
+        raise_alert(runtime, stopped_feed(feed, error.message, error.hint))
 
 
 def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:

@@ -103,6 +103,20 @@ def _spread(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room
     return Room(files=files, pause=Pause(until=spent.last_at + apart, reason=reason), scarce=True)
 
 
+def used(quotas: Quotas, spent: Spent) -> tuple[float, str]:
+    """The share of our part of the day's scarcest quota that is used, and a sentence about it."""
+    budgets = (
+        (spent.all_load_jobs, quotas.project_load_jobs, "the project's {:,} load jobs"),
+        (spent.load_jobs, quotas.table_load_jobs, "the table's {:,} load jobs"),
+        (spent.partitions, quotas.partition_changes, "the table's {:,} partition changes"),
+    )
+    shares = []
+    for count, quota, what in budgets:
+        ours = max(1, int(quota * quotas.share))
+        shares.append((count / ours, f"{count:,} of {what.format(ours)} of today are used"))
+    return max(shares)
+
+
 def room(runtime: Runtime, table: str) -> Room:
     """The room for the table's next batch, from what the ledger knows."""
     now = runtime.now()

@@ -175,6 +175,8 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
     most = keep.clean_files
     if keep.timelines_days is not None:
         before = now - timedelta(days=keep.timelines_days)
+        if not dry_run:
+            runtime.ledger.forget_alerts(before)
         count = runtime.ledger.prune(before, most, dry_run=dry_run)
         yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
     if keep.files_days is not None:

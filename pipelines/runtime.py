@@ -8,16 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from connectors.protocols import Ledger, Notifier, Source, Storage, Warehouse
+from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
 from pipelines.feed import Feed
 from schemas.contract import Contract, View
-from schemas.limits import Limits, Quotas, Retention
+from schemas.limits import AlertRules, Limits, Quotas, Retention
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
     """The parts behind their protocols. `owner` names this process in leases; `work_folder` holds
-    temporary files; `now` is the clock (aware UTC); `alert_to` is the ops' mail address;
+    temporary files; `now` is the clock (aware UTC); `destinations` are those of alerts, by name;
     `templates` a folder of the user's own receipt templates."""
 
     feeds: Mapping[str, Feed]
@@ -32,7 +32,8 @@ class Runtime:
     owner: str
     work_folder: Path
     now: Callable[[], datetime]
-    alert_to: str | None = None
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
+    alert_rules: AlertRules = field(default_factory=AlertRules)
     templates: Path | None = None
     quotas: Quotas = field(default_factory=Quotas)
     retention: Retention = field(default_factory=Retention)

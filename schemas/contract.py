@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.dialect import Booleans, Dialect, Numbers
+from schemas.sla import Sla
 
 
 class Type(StrEnum):
@@ -171,6 +172,7 @@ class Contract:
     drift: DriftPolicy = DriftPolicy.STRICT
     duplicates: Duplicates | None = None
     window: Window = Window()
+    sla: Sla = field(default_factory=Sla)
 
     @property
     def file_columns(self) -> tuple[Column, ...]:

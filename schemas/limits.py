@@ -100,7 +100,7 @@ class Retention(BaseModel):
     receipts_days: Days | None = None
     """Receipts beside the drop. What was mailed is its reader's."""
     timelines_days: Days | None = 180
-    """The steps of each file's way."""
+    """The steps of each file's way, and alerts that are over."""
     files_days: Days | None = None
     """The ledger's rows of files. A file that the source still lists keeps its own, and so do all
     of a mailbox: without it the file would be new."""
@@ -108,3 +108,20 @@ class Retention(BaseModel):
     """How often beat cleans."""
     clean_files: Count = 1000
     """How many files of each kind one step cleans."""
+
+
+class AlertRules(BaseModel):
+    """When something is a person's business."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file_days: Days = 7
+    """For how long a quarantined, failed or held file is an alert; `waybill files` lists older
+    ones."""
+    quota_share: Share = 0.8
+    """The share of a day's quota of loads from which on its use is an alert."""
+    worker_seconds: Seconds = 90
+    """A worker that gave no sign of life for this long is taken to be dead; it gives three in that
+    time."""
+    every_seconds: Seconds = 60
+    """How often beat looks."""

@@ -34,6 +34,7 @@ from schemas.odcs_dialect import read_booleans, read_dialect, read_numbers
 from schemas.odcs_file import Faults, OdcsFile, Where
 from schemas.odcs_formats import read_duplicates, read_formats, read_nulls, read_window
 from schemas.odcs_quality import column_rules, object_rules
+from schemas.odcs_sla import read_sla
 from schemas.odcs_types import parse_type
 
 SUFFIX = ".odcs.yaml"
@@ -101,6 +102,7 @@ def read_contract(path: Path) -> Contract | View:
         faults.raise_any()
         return View(dataset=dataset, name=name, query=str(query), description=description)
     contract = _contract(table, words, where, faults)
+    sla = read_sla(document.slaProperties, faults)
     faults.raise_any()
     version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return Contract(
@@ -109,6 +111,7 @@ def read_contract(path: Path) -> Contract | View:
         table=name,
         dataset=dataset,
         description=description,
+        sla=sla,
         **contract,
     )
 

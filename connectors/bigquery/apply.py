@@ -13,7 +13,7 @@ from google.cloud import bigquery
 from connectors.bigquery import names
 from connectors.bigquery.client import REQUEST_SECONDS, RETRY, rows
 from connectors.bigquery.config import BigQueryConfig
-from connectors.bigquery.meta import LOADS, LOADS_DESCRIPTION, loads_query, meta_tables
+from connectors.bigquery.meta import meta_tables, meta_views
 from connectors.bigquery.plan import compare, layout
 from connectors.bigquery.tables import table_of
 from connectors.protocols import Change
@@ -50,13 +50,7 @@ class Planner:
             yield from self._table(
                 table_of(contract, f"{config.project}.{dataset}.{contract.table}")
             )
-        loads = View(
-            dataset=config.meta_dataset,
-            name=LOADS,
-            query=loads_query(config),
-            description=LOADS_DESCRIPTION,
-        )
-        for view in (loads, *views):
+        for view in (*meta_views(config), *views):
             yield from self._view(view)
 
     def _dataset(self, name: str) -> Iterator[Step]:

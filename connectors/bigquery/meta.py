@@ -8,6 +8,8 @@ from __future__ import annotations
 from google.cloud import bigquery
 
 from connectors.bigquery.config import BigQueryConfig
+from connectors.bigquery.freshness import freshness_query
+from schemas.contract import View
 
 type _Columns = tuple[tuple[str, str, str, str], ...]
 
@@ -63,16 +65,30 @@ _REMOVALS: _Columns = (
     ("reason", "STRING", "REQUIRED", "replaced, superseded, unloaded or restored."),
     ("at", "TIMESTAMP", "REQUIRED", "When the batch was committed."),
 )
-_TABLES: tuple[tuple[str, str, _Columns, str, str], ...] = (
+_FEEDS: _Columns = (
+    ("feed", "STRING", "REQUIRED", "The feed."),
+    ("table", "STRING", "REQUIRED", "The full name of the table it is loaded into."),
+    ("since", "TIMESTAMP", "REQUIRED", "Since when it is watched."),
+    ("max_age", "INT64", "NULLABLE", "Seconds: how old its newest file may get (freshness)."),
+)
+_EXPECTED: _Columns = (
+    ("feed", "STRING", "REQUIRED", "The feed that expects a file."),
+    ("expected_at", "TIMESTAMP", "REQUIRED", "When."),
+    ("counts_from", "TIMESTAMP", "REQUIRED", "Files sent from then on answer it."),
+    ("late_at", "TIMESTAMP", "REQUIRED", "From when on it is late without one."),
+)
+_TABLES: tuple[tuple[str, str, _Columns, str | None, str], ...] = (
     ("batches", "Batches that were committed.", _BATCHES, "committed_at", "batch_id"),
     ("files", "Files by the batch that loaded them.", _FILES, "loaded_at", "file_id"),
     ("rejected_rows", "Rows not loaded, and why.", _REJECTED_ROWS, "rejected_at", "file_id"),
     ("removals", "Rows taken out of a table again.", _REMOVALS, "at", "batch_id"),
+    ("feeds", "The feeds that there are; see freshness.", _FEEDS, None, "feed"),
+    ("expected", "When files are expected; see freshness.", _EXPECTED, None, "feed"),
 )
 
 
 def meta_tables(config: BigQueryConfig) -> list[bigquery.Table]:
-    """The tables of the meta dataset, each partitioned by day."""
+    """The tables of the meta dataset; those that grow are partitioned by day."""
     tables = []
     for name, description, columns, day, cluster in _TABLES:
         fields = [
@@ -81,17 +97,33 @@ def meta_tables(config: BigQueryConfig) -> list[bigquery.Table]:
         ]
         table = bigquery.Table(f"{config.project}.{config.meta_dataset}.{name}", schema=fields)
         table.description = description
-        table.time_partitioning = bigquery.TimePartitioning(field=day)
+        if day is not None:
+            table.time_partitioning = bigquery.TimePartitioning(field=day)
         table.clustering_fields = [cluster]
         tables.append(table)
     return tables
 
 
-LOADS = "loads"
-LOADS_DESCRIPTION = "Per table: the last load, and files and rows in all."
+def meta_views(config: BigQueryConfig) -> list[View]:
+    """The views of the meta dataset."""
+    return [
+        View(
+            dataset=config.meta_dataset,
+            name="loads",
+            query=_loads_query(config),
+            description="Per table: the last load, and files and rows in all.",
+        ),
+        View(
+            dataset=config.meta_dataset,
+            name="freshness",
+            query=freshness_query(config),
+            description="Per table and feed: the latest partition, the last load, when the next"
+            " file is expected, and whether it is late.",
+        ),
+    ]
 
 
-def loads_query(config: BigQueryConfig) -> str:
+def _loads_query(config: BigQueryConfig) -> str:
     """The query of the view `loads`: per table the last load, batches, files and rows."""
     meta = f"{config.project}.{config.meta_dataset}"
     return (

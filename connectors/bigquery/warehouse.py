@@ -17,6 +17,7 @@ from connectors.bigquery.client import Parameter, connect, rows
 from connectors.bigquery.commit import Committer
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import translated
+from connectors.bigquery.freshness import publishing
 from connectors.bigquery.loader import Loader
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import files_json
@@ -27,6 +28,7 @@ from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
 from schemas.errors import ContractError, DataError, RetryableError
 from schemas.limits import PARTITIONS_PER_JOB
+from schemas.sla import ExpectedFile, FeedPromise
 
 _REQUEST_BYTES = 8 * 1024 * 1024
 
@@ -170,6 +172,11 @@ class BigQueryWarehouse:
         with translated("look up a batch"):
             done = Committer(self._client, self._config).outcome(batch_id)
         return done.removals if done is not None else ()
+
+    def publish(self, promises: Sequence[FeedPromise], expected: Sequence[ExpectedFile]) -> None:
+        """Replace what the view `freshness` knows of feeds and of the files they expect."""
+        with translated("publish what is expected"):
+            rows(self._client, self._config, *publishing(self._config, promises, expected))
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first, rows without one last.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from connectors.ledger.alerts import Alerts
+from connectors.ledger.arrivals import Arrivals
 from connectors.ledger.batches import Batches
 from connectors.ledger.budget import Budget
 from connectors.ledger.config import LedgerConfig
@@ -17,6 +19,7 @@ from connectors.ledger.history import History
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
 from connectors.ledger.schema import Schema
+from connectors.ledger.workers import Workers
 
 
 def _utc_now() -> datetime:
@@ -74,6 +77,22 @@ class SqlLedger:
         locks = Locks(database)
         self.lock_table = locks.lock_table
         self.unlock_table = locks.unlock_table
+
+        arrivals = Arrivals(database)
+        self.watch = arrivals.watch
+        self.arrived = arrivals.arrived
+
+        alerts = Alerts(database)
+        self.note_troubles = alerts.note_troubles
+        self.alerts = alerts.alerts
+        self.untold = alerts.untold
+        self.note_told = alerts.note_told
+        self.forget_alerts = alerts.forget_alerts
+
+        workers = Workers(database)
+        self.worker_alive = workers.worker_alive
+        self.workers = workers.workers
+        self.forget_workers = workers.forget_workers
 
         budget = Budget(database)
         self.charge = budget.charge

@@ -2,7 +2,8 @@
 
 No query may grow with history, so what is still owed is found through partial indexes. A database
 uses a partial index only for a query that repeats its condition: `OWED`, `PREPARED`, `WAITING`,
-`NOTED` and `OPEN` are those conditions, written out because a bound parameter would not match.
+`NOTED`, `OPEN` and the others are those conditions, written out because a bound parameter would
+not match.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ BATCHED = text("batch_id IS NOT NULL")
 SUPERSEDED = text("superseded_by IS NOT NULL")
 REPEATS = text("repeats IS NOT NULL")
 HELD = text("is_held AND is_current")
+IN_FORCE = text("in_force")
+UNRESOLVED = text("resolved_at IS NULL")
+RESOLVED = text("resolved_at IS NOT NULL")
 
 metadata = MetaData()
 
@@ -64,6 +68,7 @@ batches = Table(
         sqlite_where=OPEN,
         postgresql_where=OPEN,
     ),
+    Index("batches_finished", "feed", "finished_at"),
 )
 
 files = Table(
@@ -130,6 +135,7 @@ files = Table(
     Index("files_repeats", "repeats", sqlite_where=REPEATS, postgresql_where=REPEATS),
     Index("files_done", "done_at", "file_id", sqlite_where=DONE, postgresql_where=DONE),
     Index("files_landing", "landing_key", sqlite_where=LANDED, postgresql_where=LANDED),
+    Index("files_in_force", "feed", "sent_at", sqlite_where=IN_FORCE, postgresql_where=IN_FORCE),
 )
 
 events = Table(
@@ -168,6 +174,7 @@ feeds = Table(
     Column("stopped_at", UtcTime),
     Column("reason", AnyText),
     Column("load_requested_at", UtcTime),
+    Column("watched_since", UtcTime),
 )
 
 table_locks = Table(
@@ -239,4 +246,44 @@ cleaned = Table(
     Column("kind", String(16), primary_key=True),
     Column("done_at", UtcTime, nullable=False),
     Column("file_id", AnyText, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(12), primary_key=True),
+    Column("kind", String(24), nullable=False),
+    Column("subject", AnyText, nullable=False),
+    Column("feed", AnyText),
+    Column("says", AnyText, nullable=False),
+    Column("todo", AnyText, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("resolved_at", UtcTime),
+    Index(
+        "alerts_open",
+        "kind",
+        "subject",
+        unique=True,
+        sqlite_where=UNRESOLVED,
+        postgresql_where=UNRESOLVED,
+    ),
+    Index("alerts_newest", "opened_at"),
+    Index("alerts_resolved", "resolved_at", sqlite_where=RESOLVED, postgresql_where=RESOLVED),
+)
+
+tellings = Table(
+    "tellings",
+    metadata,
+    Column("alert_id", ForeignKey(alerts.c.alert_id), primary_key=True),
+    Column("destination", AnyText, primary_key=True),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("resolved_at", UtcTime),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", AnyText, primary_key=True),
+    Column("started_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
 )

@@ -26,6 +26,8 @@ COMMANDS = {
     "infer": ("entrypoints.cli.infer", "infer", "What a file is; proposes a contract for it."),
     "check": ("entrypoints.cli.check", "check", "What would become of a file; loads nothing."),
     "drift": ("entrypoints.cli.drift", "drift", "Files that differ from their contracts."),
+    "alerts": ("entrypoints.cli.alerts", "alerts", "What is the matter now."),
+    "freshness": ("entrypoints.cli.alerts", "freshness", "Which tables are late."),
     "verify": ("entrypoints.cli.audit", "verify", "Count every file's rows in the warehouse."),
     "explain": ("entrypoints.cli.audit", "explain", "Where a row in the warehouse comes from."),
     "clean": ("entrypoints.cli.audit", "clean", "Remove what is older than `retention` says."),

@@ -90,7 +90,11 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     if runtime.notifier is not None:
         yield "mail", runtime.notifier.check
     else:
-        yield "mail", lambda: "not configured: partners get no reply, ops no alert"
+        yield "mail", lambda: "not configured: partners get no reply"
+    for name, destination in runtime.destinations.items():
+        yield f"alerts {name}", destination.check
+    if not runtime.destinations:
+        yield "alerts", lambda: "sent nowhere; `waybill alerts` lists them"
 
 
 def _check_broker(broker: Broker) -> str:

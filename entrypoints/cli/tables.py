@@ -40,10 +40,12 @@ def apply(config: Path, as_json: bool) -> None:
     """
     from entrypoints.assembly import build_runtime
     from entrypoints.settings import read_settings
+    from pipelines.freshness import publish
 
     runtime = build_runtime(read_settings(config))
     runtime.ledger.migrate()
     changes = runtime.warehouse.apply(list(runtime.contracts.values()), runtime.views)
+    publish(runtime)
     _print(changes, as_json, done=True)
 
 

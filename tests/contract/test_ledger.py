@@ -23,6 +23,7 @@ from connectors.ledger import LedgerConfig, SqlLedger
 from connectors.ledger.schema import _config
 from connectors.ledger.tables import metadata
 from connectors.protocols import FeedState, Ledger
+from schemas.alert import AlertKind, Trouble, Worker
 from schemas.batch import Batch, BatchStatus, Committed, Removal, batch_id_of
 from schemas.contract import Type
 from schemas.drift import ContractChange, DriftKind, DriftStatus, Finding, Profile
@@ -30,6 +31,7 @@ from schemas.errors import AccessDeniedError, FatalError, LeaseLostError, Retrya
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
 from schemas.quota import Charge, Pause, Spent
+from schemas.sla import Arrived
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 TABLE = "demo.shop.orders"
@@ -142,7 +144,7 @@ def unloaded(ledger: Ledger, *file_ids: str) -> None:
 def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
     add(ledger, item("a.csv"))
     ledger.migrate()
-    assert "schema 0004" in ledger.check()
+    assert "schema 0006" in ledger.check()
     assert len(ledger.files()) == 1
     with ledger.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -648,7 +650,7 @@ def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 4
-    assert "schema 0004" in ledger.check()
+    assert "schema 0006" in ledger.check()
     ledger.database.engine.dispose()
 
 
@@ -917,3 +919,99 @@ def test_history_is_walked_in_order_and_forgotten_with_care(
     assert [opened(ledger).batch_id] == list(ledger.open_batches())
     assert ledger.prune(clock.now + timedelta(days=1), 3, dry_run=True) > 3
     assert ledger.prune(clock.now + timedelta(days=1), 3) == 3
+
+
+def trouble(kind: AlertKind, subject: str, says: str = "is late") -> Trouble:
+    return Trouble(kind=kind, subject=subject, says=says, todo="look", feed="orders")
+
+
+def test_a_trouble_is_one_alert_from_its_beginning_to_its_end(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    late, other = trouble(AlertKind.LATE, "orders"), trouble(AlertKind.DRIFT, "12345678")
+    ledger.note_troubles([late, other], tuple(AlertKind))
+    clock.pass_seconds(60)
+    ledger.note_troubles([replace(late, says="is very late", todo="")], (AlertKind.LATE,))
+    found = {each.trouble.kind: each for each in ledger.alerts()}
+    assert found[AlertKind.LATE].trouble == replace(late, says="is very late")
+    assert found[AlertKind.LATE].opened_at == START
+    assert found[AlertKind.DRIFT].trouble == other, "nobody looked for drifts the second time"
+    clock.pass_seconds(60)
+    ledger.note_troubles([], (AlertKind.LATE,))
+    ledger.note_troubles([], (AlertKind.LATE,))
+    assert [each.trouble.kind for each in ledger.alerts()] == [AlertKind.DRIFT]
+    clock.pass_seconds(60)
+    ledger.note_troubles([late], (AlertKind.LATE,))
+    assert len(ledger.alerts()) == 2
+    assert len(ledger.alerts(resolved=True)) == 3
+    assert ledger.forget_alerts(START) == 0
+    assert ledger.forget_alerts(clock.now) == 1
+    assert len(ledger.alerts(resolved=True)) == 2
+
+
+def test_each_destination_is_told_of_beginning_and_end_once(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    late, dead = trouble(AlertKind.LATE, "orders"), trouble(AlertKind.WORKER, "host:1")
+    ledger.note_troubles([late, dead], tuple(AlertKind))
+    told = ledger.untold("chat", 10)
+    assert {each.trouble.kind for each in told} == {AlertKind.LATE, AlertKind.WORKER}
+    assert len(ledger.untold("chat", 1)) == 1
+    ledger.note_told("chat", told)
+    ledger.note_told("chat", told)
+    assert ledger.untold("chat", 10) == []
+    assert len(ledger.untold("ops", 10)) == 2, "a destination that was away"
+    clock.pass_seconds(60)
+    ledger.note_troubles([dead], tuple(AlertKind))
+    (over,) = ledger.untold("chat", 10)
+    assert over.resolved_at == clock.now
+    assert over.trouble == late
+    ledger.note_told("chat", [over])
+    assert ledger.untold("chat", 10) == []
+    assert [each.trouble for each in ledger.untold("ops", 10)] == [dead], "never told, never over"
+    ledger.forget_alerts(clock.now + timedelta(seconds=1))
+    assert ledger.alerts(resolved=True)[0].trouble == dead
+
+
+def test_workers_are_remembered_until_they_are_forgotten(ledger: SqlLedger, clock: Clock) -> None:
+    ledger.worker_alive("host:1")
+    clock.pass_seconds(30)
+    ledger.worker_alive("host:1")
+    ledger.worker_alive("host:2")
+    later = START + timedelta(seconds=30)
+    assert ledger.workers() == [
+        Worker(name="host:1", started_at=START, seen_at=later),
+        Worker(name="host:2", started_at=later, seen_at=later),
+    ]
+    ledger.forget_workers(["host:1", "host:3"])
+    assert [each.name for each in ledger.workers()] == ["host:2"]
+
+
+def test_what_has_arrived_of_a_feed(ledger: SqlLedger, clock: Clock) -> None:
+    ledger.watch(["orders"])
+    clock.pass_seconds(3600)
+    ledger.watch(["orders", "stock"])
+    assert ledger.arrived("orders") == Arrived(since=START)
+    assert ledger.arrived("stock").since == clock.now
+    assert ledger.arrived("unknown") == Arrived()
+    first, bad, future = add(
+        ledger,
+        item("a.csv"),
+        item("b.csv", sent_at=START + timedelta(seconds=60)),
+        item("c.csv", sent_at=clock.now + timedelta(days=300)),
+    )
+    loaded(ledger, first, partitions=("2026-11-03", "2026-11-10", "null"))
+    clock.pass_seconds(60)
+    loaded(ledger, bad, outcome=Outcome.QUARANTINED, partitions=())
+    loaded(ledger, future, partitions=("2027-09-09",))
+    found = ledger.arrived("orders")
+    assert found.last_sent == START, "neither what was quarantined nor what claims to be from later"
+    assert found.latest_partition == "2026-11-10"
+    assert found.last_load == clock.now
+    (new,) = add(ledger, item("a.csv", version="2", sent_at=START + timedelta(seconds=90)))
+    prepared(ledger, new, partitions=("9", "100", "-5"))
+    batch = replace(opened(ledger), superseded={first: new})
+    ledger.commit_batch(batch, Committed(rows=1), [])
+    found = ledger.arrived("orders")
+    assert found.last_sent == START + timedelta(seconds=90)
+    assert found.latest_partition == "100", "whole numbers go by value"

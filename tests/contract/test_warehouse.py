@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
 from connectors.objects import ObjectStorage, StorageConfig
 from schemas.arrow import arrow_schema
-from schemas.batch import Batch, Committed, Removal, WriteMode
+from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.contract import (
     Column,
     Contract,
@@ -37,6 +37,7 @@ from schemas.contract import (
 from schemas.errors import AttemptSpentError, ContractError, DataError, FatalError
 from schemas.file import Counts, File, Outcome, Status
 from schemas.item import Item
+from schemas.sla import ExpectedFile, FeedPromise
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,9 @@ def test_apply_creates_what_plan_lacks_and_then_plan_is_empty(world: World) -> N
         f"{world.config.dataset}.daily",
         f"{world.config.meta_dataset}.files",
         f"{world.config.meta_dataset}.loads",
+        f"{world.config.meta_dataset}.feeds",
+        f"{world.config.meta_dataset}.expected",
+        f"{world.config.meta_dataset}.freshness",
     }
     assert not [
         row for row in world.client.list_datasets() if world.config.dataset in row.dataset_id
@@ -645,3 +649,59 @@ def test_a_batch_travels_through_the_staging_bucket(world: World, gcs_url: str) 
 def test_a_staging_bucket_elsewhere_than_at_google_is_refused() -> None:
     with pytest.raises(ValidationError, match="gs://"):
         BigQueryConfig(project="demo", staging_bucket=StorageConfig(url="s3://bucket"))
+
+
+def test_analysts_see_which_tables_are_late(world: World) -> None:
+    world.warehouse.apply([ORDERS, EVERY_TYPE], [])
+    now = datetime.now(UTC)
+    hour = timedelta(hours=1)
+    names = ("orders", "calendar", "never", "silent")
+    table = world.warehouse.table_id(ORDERS)
+    ages = {"orders": 2 * hour, "never": 24 * hour}
+    watched = [
+        FeedPromise(feed=name, table=table, since=now - 10 * hour, max_age=ages.get(name))
+        for name in names
+    ]
+    at = now - 5 * hour
+    expected = [
+        ExpectedFile(
+            feed="calendar",
+            expected_at=at + day * 24 * hour,
+            counts_from=at + (day * 24 - 12) * hour,
+            late_at=at + (day * 24 + 1) * hour,
+        )
+        for day in range(3)
+    ]
+    ask = (
+        "SELECT feed, `table`, latest_partition, last_load IS NOT NULL, last_sent, expected_at,"
+        " late_at, late FROM META.freshness ORDER BY feed"
+    )
+    assert world.sql(ask) == []
+    for _ in range(2):
+        world.warehouse.publish(watched, expected)
+    assert {feed: late for feed, *_, late in world.sql(ask)} == {
+        "calendar": True, "never": False, "orders": True, "silent": None,
+    }  # fmt: skip
+
+    def sent(ago: timedelta, partition: str, **facts: Any) -> File:
+        file = world.file(ORDERS, [order("a", 3, "1")], partitions=[partition], **facts)
+        return replace(file, item=replace(file.item, sent_at=now - ago))
+
+    newest, old = sent(hour, "2026-11-03"), sent(9 * hour, "2026-11-01")
+    future = sent(-100 * hour, "null")
+    world.load(ORDERS, WriteMode.APPEND, old, newest)
+    world.load(ORDERS, WriteMode.APPEND, future)
+    seen = {row[0]: row[1:] for row in world.sql(ask)}
+    due = now + hour
+    assert seen["orders"] == (table, "2026-11-03", True, now - hour, due, due, False)
+    assert seen["silent"] == (table, None, False, None, None, None, None)
+    assert seen["calendar"][4:] == (at, at + hour, True)
+    # The newest file is taken out again: the one before it is too old.
+    batch = replace(
+        world.batch(ORDERS), files=(replace(newest, status=Status.UNLOADING),),
+        kind=BatchKind.UNLOAD,
+    )  # fmt: skip
+    world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
+    seen = {row[0]: row[1:] for row in world.sql(ask)}
+    assert seen["orders"][1] == "2026-11-01"
+    assert seen["orders"][3:] == (now - 9 * hour, now - 7 * hour, now - 7 * hour, True)

@@ -98,3 +98,29 @@ def test_a_mistake_names_file_key_and_what_was_expected(
         read_settings(write(folder, GOOD.replace(old, new)))
     assert "planted" not in caught.value.message
     assert "plain-secret" not in caught.value.message
+
+
+def test_a_webhook_is_a_secret_and_mail_to_is_short(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAT", "https://chat.example.com/planted")
+    alerts = """
+alerts:
+  mail_to: ops@example.com
+  to: {chat: {type: webhook, webhook_url: "${CHAT}"}, pager: {type: command, argv: [page]}}
+"""
+    settings = read_settings(write(folder, GOOD + alerts))
+    assert {name: part.type for name, part in settings.alerts.to.items()} == {
+        "mail": "mail", "chat": "webhook", "pager": "command",
+    }  # fmt: skip
+    shown = json.dumps(masked(settings)["alerts"])
+    assert "planted" not in shown
+    assert "ops@example.com" in shown
+    with pytest.raises(ConfigError, match=r"alerts\.to\.chat\.webhook_url: a secret must not"):
+        read_settings(write(folder, GOOD + alerts.replace("${CHAT}", "https://chat.example.com/x")))
+    monkeypatch.setenv("CHAT", "http://chat.example.com/planted")
+    with pytest.raises(
+        ConfigError, match=r"alerts\.to\.chat\.webhook_url: .*not an https"
+    ) as error:
+        read_settings(write(folder, GOOD + alerts))
+    assert "planted" not in error.value.message

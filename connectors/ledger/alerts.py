@@ -1,0 +1,159 @@
+"""Alerts: what is the matter, what is over, and which destination has been told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import batched
+
+from sqlalchemy import Connection, RowMapping, and_, delete, select, update
+
+from connectors.ledger.database import Database, insert_into
+from connectors.ledger.tables import RESOLVED, UNRESOLVED, alerts, tellings
+from schemas.alert import Alert, AlertKind, Trouble, alert_id_of
+
+_AT_ONCE = 500
+_TOLD_WITHIN = timedelta(days=7)
+
+type _Key = tuple[AlertKind, str]
+
+
+class Alerts:
+    """The alerts of the ledger: at most one that is open for each kind and subject."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note_troubles(self, found: Collection[Trouble], over: Collection[AlertKind]) -> None:
+        """Open an alert for each new trouble; one that is open already says what is found now, but
+        keeps what is to be done.
+
+        Open alerts of the kinds `over` whose trouble was not found are resolved. Without a change
+        (the usual case) it only reads. Safe to repeat and to run twice at once.
+        """
+        wanted = {(each.kind, each.subject): each for each in found}
+        with self._database.read() as connection:
+            before = _open(connection)
+        news = [each for key, each in wanted.items() if before.get(key) != each.says]
+        gone = [key for key in before if key not in wanted and key[0] in over]
+        if not news and not gone:
+            return
+        now = self._database.now()
+        with self._database.write() as connection:
+            for kind, subject in gone:
+                same = and_(UNRESOLVED, alerts.c.kind == kind, alerts.c.subject == subject)
+                connection.execute(update(alerts).where(same).values(resolved_at=now))
+            if news:
+                _note(connection, news, now)
+
+    def alerts(self, *, resolved: bool = False, limit: int = 1000) -> Sequence[Alert]:
+        """The open alerts, or all that are remembered, the newest first."""
+        query = select(alerts).order_by(alerts.c.opened_at.desc(), alerts.c.alert_id).limit(limit)
+        if not resolved:
+            query = query.where(UNRESOLVED)
+        with self._database.read() as connection:
+            return [_alert_of(row) for row in connection.execute(query).mappings()]
+
+    def untold(self, destination: str, limit: int) -> Sequence[Alert]:
+        """Alerts that a destination has not been told of, oldest first: open ones that are new to
+        it, and resolved ones whose beginning it was told."""
+        told = and_(tellings.c.alert_id == alerts.c.alert_id, tellings.c.destination == destination)
+        query = select(alerts).outerjoin(tellings, told).order_by(alerts.c.opened_at).limit(limit)
+        begun = query.where(alerts.c.resolved_at.is_(None), tellings.c.alert_id.is_(None))
+        recently = self._database.now() - _TOLD_WITHIN
+        over = query.where(
+            alerts.c.resolved_at > recently,
+            tellings.c.alert_id.is_not(None),
+            tellings.c.resolved_at.is_(None),
+        )
+        with self._database.read() as connection:
+            return [
+                _alert_of(row)
+                for each in (begun, over)
+                for row in connection.execute(each).mappings()
+            ]
+
+    def note_told(self, destination: str, told: Collection[Alert]) -> None:
+        """Write down that a destination was told of these alerts, as they are here."""
+        now = self._database.now()
+        rows = [
+            {
+                "alert_id": alert.alert_id,
+                "destination": destination,
+                "opened_at": now,
+                "resolved_at": now if alert.resolved_at is not None else None,
+            }
+            for alert in told
+        ]
+        if not rows:
+            return
+        with self._database.write() as connection:
+            statement = insert_into(connection, tellings)
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["alert_id", "destination"],
+                    set_={"resolved_at": statement.excluded.resolved_at},
+                ),
+                rows,
+            )
+
+    def forget_alerts(self, before: datetime) -> int:
+        """Forget alerts that were resolved before that time; how many."""
+        old = select(alerts.c.alert_id).where(RESOLVED, alerts.c.resolved_at < before)
+        with self._database.write() as connection:
+            gone = connection.scalars(old).all()
+            for some in batched(gone, _AT_ONCE, strict=False):
+                for table in (tellings, alerts):
+                    connection.execute(delete(table).where(table.c.alert_id.in_(some)))
+        return len(gone)
+
+
+def _open(connection: Connection) -> Mapping[_Key, str]:
+    """What each open alert says."""
+    rows = connection.execute(
+        select(alerts.c.kind, alerts.c.subject, alerts.c.says).where(UNRESOLVED)
+    )
+    return {(AlertKind(kind), subject): says for kind, subject, says in rows}
+
+
+def _note(connection: Connection, news: Sequence[Trouble], now: datetime) -> None:
+    rows = [
+        {
+            "alert_id": alert_id_of(trouble, now),
+            "kind": trouble.kind,
+            "subject": trouble.subject,
+            "feed": trouble.feed,
+            "says": trouble.says,
+            "todo": trouble.todo,
+            "opened_at": now,
+        }
+        for trouble in news
+    ]
+    statement = insert_into(connection, alerts)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["kind", "subject"],
+            index_where=UNRESOLVED,
+            set_={"says": statement.excluded.says},
+        ),
+        rows,
+    )
+
+
+def _trouble_of(row: RowMapping) -> Trouble:
+    return Trouble(
+        kind=AlertKind(row["kind"]),
+        subject=row["subject"],
+        says=row["says"],
+        todo=row["todo"],
+        feed=row["feed"],
+    )
+
+
+def _alert_of(row: RowMapping) -> Alert:
+    return Alert(
+        alert_id=row["alert_id"],
+        trouble=_trouble_of(row),
+        opened_at=row["opened_at"],
+        resolved_at=row["resolved_at"],
+    )

@@ -1,0 +1,125 @@
+"""Commands about what is the matter: alerts and freshness."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.freshness import Freshness
+    from pipelines.runtime import Runtime
+    from schemas.alert import Alert
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.option("--all", "resolved", is_flag=True, help="Also what is over.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--now", "look_now", is_flag=True, help="Look first, and send what is new.")
+@_json
+@click.pass_obj
+def alerts(config: Path, resolved: bool, limit: int, look_now: bool, as_json: bool) -> None:
+    """What is the matter, the newest first. Beat looks every minute.
+
+    --now looks at once and tells the destinations: for services without beat, and for a cron job on
+    another machine that notices when all workers are dead. Exit status 1 while something is the
+    matter.
+    """
+    from entrypoints.cli.screen import console, print_json
+
+    runtime = _runtime(config)
+    if look_now:
+        from pipelines.alerts import look
+
+        look(runtime)
+    found = runtime.ledger.alerts(resolved=resolved, limit=limit)
+    if as_json:
+        print_json([_plain(each) for each in found])
+    elif not found:
+        console().print("nothing is the matter" if not resolved else "nothing was the matter")
+    else:
+        console().print(_alert_table(found))
+    if any(each.resolved_at is None for each in found):
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@_json
+@click.pass_obj
+def freshness(config: Path, as_json: bool) -> None:
+    """Per table: the latest partition, the last load, what is expected, late or not.
+
+    Exit status 1 when a table is late.
+    """
+    from entrypoints.cli.screen import console, print_json
+    from pipelines.freshness import freshness as look_at
+
+    found = look_at(_runtime(config))
+    if as_json:
+        print_json(found)
+    else:
+        console().print(_freshness_table(found))
+    if any(each.late for each in found):
+        raise click.exceptions.Exit(1)
+
+
+def _runtime(config: Path) -> Runtime:
+    from entrypoints.assembly import build_runtime
+    from entrypoints.settings import read_settings
+
+    return build_runtime(read_settings(config))
+
+
+def _plain(alert: Alert) -> dict[str, Any]:
+    """The alert as JSON shows it, all on one level."""
+    return {
+        "alert_id": alert.alert_id,
+        **asdict(alert.trouble),
+        "opened_at": alert.opened_at,
+        "resolved_at": alert.resolved_at,
+    }
+
+
+def _alert_table(found: Any) -> Any:
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import plain_table, printable
+
+    table = plain_table("SINCE (UTC)", "KIND", "OVER")
+    table.add_column("WHAT", overflow="fold", ratio=1)
+    for each in found:
+        trouble = each.trouble
+        text = escape(printable(trouble.says))
+        if each.resolved_at is None and trouble.todo:
+            text += f"\n[yellow]{escape(printable(trouble.todo))}[/]"
+        table.add_row(
+            f"{each.opened_at:%m-%d %H:%M}",
+            str(trouble.kind) if each.resolved_at else f"[red]{trouble.kind}[/]",
+            f"{each.resolved_at:%m-%d %H:%M}" if each.resolved_at else "",
+            text,
+        )
+    return table
+
+
+def _freshness_table(found: list[Freshness]) -> Any:
+    from rich.markup import escape
+
+    from entrypoints.cli.screen import plain_table
+
+    words = {None: "[dim]no promise[/]", True: "[red]late[/]", False: "[green]fresh[/]"}
+    table = plain_table("FEED", "PARTITION", "LOADED (UTC)", "EXPECTED", "")
+    table.add_column("TABLE", overflow="fold", ratio=1)
+    for each in found:
+        table.add_row(
+            escape(each.feed),
+            escape(each.latest_partition or "–"),
+            f"{each.last_load:%m-%d %H:%M}" if each.last_load else "–",
+            f"{each.expected_at:%m-%d %H:%M}" if each.expected_at else "–",
+            words[each.late],
+            escape(each.table.partition(".")[2]),
+        )
+    return table

@@ -1,0 +1,72 @@
+"""Alerts: what a person on duty should know of, once when it begins and once when it is over."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class AlertKind(StrEnum):
+    """What is the matter."""
+
+    STOPPED = "stopped feed"
+    LATE = "late feed"
+    QUARANTINED = "quarantined file"
+    FAILED = "failed file"
+    HELD = "untrusted sender"
+    DRIFT = "schema drift"
+    QUOTA = "quota nearly used"
+    WORKER = "dead worker"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trouble:
+    """Something that is the matter now. `subject` tells troubles of a kind apart: a feed, a file
+    id, a drift, a table, a worker. `says` is a sentence; `todo` what a person should do."""
+
+    kind: AlertKind
+    subject: str
+    says: str
+    todo: str = ""
+    feed: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """A trouble as the ledger keeps it, from when it was found until it was over."""
+
+    alert_id: str
+    trouble: Trouble
+    opened_at: datetime
+    resolved_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class News:
+    """What one destination has not been told yet, as one message.
+
+    `news_id` is the same for every repeat of the same message.
+    """
+
+    news_id: str
+    title: str
+    text: str
+    opened: tuple[Alert, ...] = ()
+    resolved: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worker:
+    """A worker process that has said when it started and when it was last alive."""
+
+    name: str
+    started_at: datetime
+    seen_at: datetime
+
+
+def alert_id_of(trouble: Trouble, opened_at: datetime) -> str:
+    """The alert's id: 12 hex digits that depend on kind, subject and when it began."""
+    named = "\x00".join((trouble.kind, trouble.subject, opened_at.isoformat()))
+    return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:12]
