@@ -99,7 +99,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
-    """One entry a feed, one for recover and one for clean."""
+    """One entry a feed, one for its digest if it has one, one for recover and one for clean."""
     entries: dict[str, Any] = {
         f"discover {feed.name}": {
             "task": "waybill.discover",
@@ -108,6 +108,16 @@ def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
             "options": {"queue": "discover", "expires": 600},
         }
         for feed in runtime.feeds.values()
+    }
+    entries |= {
+        f"digest {feed.name}": {
+            "task": "waybill.digest",
+            "args": (feed.name,),
+            "schedule": _celery_schedule(feed.digest, app),
+            "options": {"queue": "digest", "expires": 600},
+        }
+        for feed in runtime.feeds.values()
+        if feed.digest is not None
     }
     entries["recover"] = {
         "task": "waybill.recover",
@@ -199,8 +209,11 @@ class _told:
 
 
 def _look_at_once(app: Celery, **_: object) -> None:
-    """Run every entry once as beat starts: nobody waits a full period after a restart."""
+    """Run every entry once as beat starts: nobody waits a full period after a restart. Digests keep
+    to their schedule, or every restart would send one."""
     for entry in app.conf.beat_schedule.values():
+        if entry["task"] == "waybill.digest":
+            continue
         app.send_task(entry["task"], args=entry.get("args", ()), **entry["options"])
 
 
