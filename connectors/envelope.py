@@ -6,7 +6,7 @@ Where nobody asked for an answer, or a program would read it, none is sent: RFC 
 from __future__ import annotations
 
 import re
-from email.message import EmailMessage
+from email.message import Message
 from email.utils import getaddresses
 
 _LONGEST = 4000
@@ -19,7 +19,7 @@ _DAEMON = re.compile(
 _BULK = ("bulk", "list", "junk")
 
 
-def envelope_of(message: EmailMessage) -> dict[str, str]:
+def envelope_of(message: Message) -> dict[str, str]:
     """What to keep of a message's header, by name; nothing for what it does not have.
 
     `authentication_results`: those headers' values, a line each, the topmost first.
@@ -36,13 +36,13 @@ def envelope_of(message: EmailMessage) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def is_bounce(message: EmailMessage) -> bool:
+def is_bounce(message: Message) -> bool:
     """Whether a mail server reports on a message of ours (RFC 3464, RFC 8098): its attachments
     are our own."""
     return message.get_content_type() == "multipart/report" or "X-Failed-Recipients" in message
 
 
-def _no_reply(message: EmailMessage) -> str | None:
+def _no_reply(message: Message) -> str | None:
     paths = _values(message, "Return-Path")
     if paths and not paths[0].strip("<> "):
         return "its return path is empty, as that of a bounce"
@@ -64,7 +64,7 @@ def _no_reply(message: EmailMessage) -> str | None:
     return None
 
 
-def _doubtful(message: EmailMessage) -> str | None:
+def _doubtful(message: Message) -> str | None:
     """A person may be shown another From than the one that was authenticated."""
     values = _values(message, "From")
     if len(values) != 1:
@@ -74,7 +74,7 @@ def _doubtful(message: EmailMessage) -> str | None:
     return None
 
 
-def _values(message: EmailMessage, name: str) -> list[str]:
+def _values(message: Message, name: str) -> list[str]:
     """All values of a header, each on one line and as it was sent, but for what cannot be read."""
     wanted = name.lower()
     return [
