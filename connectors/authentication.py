@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pydantic import BaseModel, ConfigDict
+
 from schemas.errors import ConfigError, RetryableError
+from schemas.item import Item
 from schemas.trust import METHODS, Vouched
 
 _MOST_SIGNATURES = 5
@@ -16,6 +19,32 @@ _SPEAKS_FOR = {
 """The properties that name the domain of a result, the best first: RFC 8601 section 2.7."""
 
 type FindTxt = Callable[..., bytes | None]
+
+
+class Authentication(BaseModel):
+    """How a source of mail knows what speaks for a sender."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    authserv_id: str | None = None
+    """The name under which our own mail server writes Authentication-Results (RFC 8601). It must
+    remove what others wrote in its name, as the RFC asks."""
+    verify_dkim: bool = False
+    """Verify DKIM signatures here, with keys from DNS, for feeds that require `dkim`."""
+    dns: tuple[str, ...] = ()
+    """DNS servers to ask (`address` or `address:port`) instead of this machine's."""
+
+
+def vouched_for(config: Authentication, item: Item, read: Callable[[], bytes]) -> list[Vouched]:
+    """What speaks for the sender of an item: by our own server, and by signatures of the message,
+    which `read` reads whole if they are to be verified. Raises RetryableError when DNS is away."""
+    found: list[Vouched] = []
+    if config.authserv_id is not None:
+        headers = item.detail.get("authentication_results", "").splitlines()
+        found += passed(headers, config.authserv_id)
+    if config.verify_dkim:
+        found += signed(read(), txt_from(config.dns))
+    return found
 
 
 def passed(headers: Sequence[str], authserv_id: str) -> tuple[Vouched, ...]:
@@ -87,7 +116,7 @@ def txt_from(servers: Sequence[str]) -> FindTxt:
         resolver = dns.resolver.Resolver(configure=not servers)
     except dns.resolver.NoResolverConfiguration as error:
         raise ConfigError(
-            "this machine knows no DNS server", hint="name one in dns of the mailbox"
+            "this machine knows no DNS server", hint="name one in authentication.dns of the source"
         ) from error
     if servers:
         from dns.nameserver import Do53Nameserver

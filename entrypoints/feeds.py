@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from connectors.authentication import Authentication
 from pipelines.feed import Feed
 from schemas.batch import WriteMode
 from schemas.contract import Contract
@@ -75,13 +76,14 @@ def _check_mode(path: Path, feed: Feed, contract: Contract) -> None:
 
 def _check_trust(path: Path, feed: Feed, trust: Trust, source: object) -> None:
     """Refuse to require what the source never knows: every file would be held."""
-    if getattr(source, "authserv_id", None) is not None:
+    found = getattr(source, "authentication", None) or Authentication()
+    if found.authserv_id is not None:
         return
-    known = {"dkim"} if getattr(source, "verify_dkim", False) else set()
+    known = {"dkim"} if found.verify_dkim else set()
     if missing := [method for method in trust.require if method not in known]:
         raise ConfigError(
             f"{path}: trust requires {', '.join(missing)}, which the source {feed.source} does not"
             " know",
-            hint=f"set sources.{feed.source}.authserv_id to the name under which your mail server"
-            " writes Authentication-Results; or verify_dkim: true, for dkim",
+            hint=f"set authentication.authserv_id of sources.{feed.source} to the name under which"
+            " your mail server writes Authentication-Results; or set its verify_dkim, for dkim",
         )

@@ -83,7 +83,7 @@ def doubt_about_content(
         return Doubt(cause=Cause.TYPE, reason=f"its content is {kind}, whatever its name")
     if trust.files_a_day is None and trust.bytes_a_day is None:
         return None
-    sender = (file.item.sender or "").lower()
+    sender = (file.item.detail.get("author") or file.item.sender or "").lower()
     day = runtime.now().date().isoformat()
     if runtime.ledger.admit(file, sender, day, trust.files_a_day, trust.bytes_a_day):
         return None
@@ -99,12 +99,14 @@ def _doubt_about_sender(runtime: Runtime, file: File, trust: Trust) -> Doubt | N
     item = file.item
     if not trust.senders:
         return None
-    if item.sender is None:
+    # An answer may go to another address than the author's, who is the one to be trusted.
+    sender = item.detail.get("author") or item.sender
+    if sender is None:
         return Doubt(cause=Cause.SENDER, reason="it does not say who sent it")
     if reason := item.detail.get("doubtful_sender"):
         return Doubt(cause=Cause.SENDER, reason=reason)
-    if not any(is_sender(item.sender, each) for each in trust.senders):
-        return Doubt(cause=Cause.SENDER, reason=f"{item.sender} is not a sender of this feed")
+    if not any(is_sender(sender, each) for each in trust.senders):
+        return Doubt(cause=Cause.SENDER, reason=f"{sender} is not a sender of this feed")
     if not trust.require:
         return None
     try:
@@ -113,14 +115,14 @@ def _doubt_about_sender(runtime: Runtime, file: File, trust: Trust) -> Doubt | N
         if file.tries < runtime.limits.attempts:
             raise
         return Doubt(cause=Cause.AUTHENTICATION, reason=error.message)
-    passed = {each.method for each in vouched if speaks_for(each, item.sender)}
+    passed = {each.method for each in vouched if speaks_for(each, sender)}
     missing = [method for method in trust.require if method not in passed]
     if not missing:
         return None
     others = {each.domain for each in vouched if each.method in missing}
     but = f" (only for {', '.join(sorted(others))})" if others else ""
     methods = " and no ".join(each.upper() for each in missing)
-    reason = f"no {methods} result vouches for {item.sender}{but}"
+    reason = f"no {methods} result vouches for {sender}{but}"
     return Doubt(cause=Cause.AUTHENTICATION, reason=reason)
 
 

@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from imapclient import IMAPClient
 from pydantic import SecretStr
 
-from connectors.authentication import signed, txt_from
+from connectors.authentication import Authentication, signed, txt_from
 from connectors.mail_out import SmtpConfig, SmtpNotifier
-from connectors.mailbox import MailboxConfig, MailboxSource
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.source import MailboxSource
 from dns_server import dns_server
 from entrypoints.demo.servers import MailEndpoint
 from one_feed import World
@@ -50,7 +51,7 @@ class Post:
         self.partner = f"{name}@acorn.example"
         self.config = MailboxConfig(
             host=mail.host, port=mail.imap_port, tls="none", user=self.address,
-            password=SecretStr(mail.password), authserv_id=OURS,
+            password=SecretStr(mail.password), authentication=Authentication(authserv_id=OURS),
         )  # fmt: skip
         self.world = World(url, folder, WriteMode.MERGE, source=MailboxSource(self.config))
         smtp = SmtpConfig(
@@ -167,8 +168,9 @@ def test_a_signature_is_verified_with_keys_from_dns(post: Post, key: rsa.RSAPriv
     raw = message.as_bytes()
 
     def sign(domain: bytes, **how: object) -> bytes:
-        signature: bytes = dkim.sign(raw, b"s1", domain, private, **how)
-        return signature + raw
+        own = raw.replace(b"<signed@", b"<signed." + domain + b"@")
+        signature: bytes = dkim.sign(own, b"s1", domain, private, **how)
+        return signature + own
 
     records = {
         f"s1._domainkey.{domain}.": f"v=DKIM1; k=rsa; p={public}"
@@ -184,9 +186,8 @@ def test_a_signature_is_verified_with_keys_from_dns(post: Post, key: rsa.RSAPriv
         with pytest.raises(RetryableError, match="DNS does not answer"):
             signed(sign(b"broken.example"), find)
 
-        config = post.config.model_copy(
-            update={"authserv_id": None, "verify_dkim": True, "dns": (server,)}
-        )
+        here = Authentication(verify_dkim=True, dns=(server,))
+        config = post.config.model_copy(update={"authentication": here})
         runtime = replace(post.world.runtime, sources={"drop": MailboxSource(config)})
         limits = runtime.limits.model_copy(update={"attempts": 2})
         post.world.runtime = replace(runtime, limits=limits)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from connectors.authentication import passed
+from connectors.authentication import Authentication, passed
 from connectors.envelope import envelope_of, is_bounce
 from entrypoints.feeds import read_feeds
 from pipelines import Feed, Trust
@@ -151,7 +151,8 @@ def test_a_result_that_the_source_never_knows_is_refused(tmp_path: Path) -> None
     contracts = {"t": SimpleNamespace(name="t")}
 
     def read(**config: object) -> dict[str, Feed]:
-        sources = {"s": SimpleNamespace(config=SimpleNamespace(**config))}
+        known = SimpleNamespace(authentication=Authentication(**config))  # type: ignore[arg-type]
+        sources = {"s": SimpleNamespace(config=known)}
         return read_feeds(tmp_path, contracts, sources)  # type: ignore[arg-type]
 
     assert read(authserv_id=OURS)["t"].trust
