@@ -26,7 +26,8 @@ POINTS: dict[str, str] = {
     "load.committed": "the warehouse has committed, the ledger does not know",
     "load.closed": "the ledger knows, the acknowledgements are not in a queue yet",
     "acknowledge.claimed": "the file is leased, nobody has been told",
-    "acknowledge.mailed": "the reply is sent, the original is not marked",
+    "acknowledge.replying": "the reply is in the ledger, nobody has been told",
+    "acknowledge.mailed": "the reply is sent, the ledger does not know, the original is not marked",
     "acknowledge.told": "the sender is told and the original marked, the ledger does not know",
     "acknowledge.done": "the file is done, its task is not taken off the queue",
 }

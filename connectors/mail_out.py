@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate
+from html import escape
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from connectors.paths import LocalFile, LocalPath
 from schemas.errors import AccessDeniedError, ConfigError, DataError, RetryableError
-from schemas.receipt import Message
+from schemas.language import say
+from schemas.receipt import Document, Message
 
 
 class SmtpConfig(BaseModel):
@@ -32,7 +34,7 @@ class SmtpConfig(BaseModel):
     password: SecretStr | None = None
     timeout: float = 30
     attachment_bytes: int = 5 * 1024 * 1024
-    """A larger attachment is left out, and the text says so."""
+    """How much is attached to one mail; what goes beyond it is left out, and the text says so."""
 
 
 class FileNotifierConfig(BaseModel):
@@ -146,22 +148,38 @@ def compose(message: Message, sender: str, attachment_bytes: int) -> EmailMessag
     mail["Subject"] = _line(message.subject)[:200]
     mail["Date"], mail["Message-ID"] = formatdate(), _line(message.message_id)
     mail["Auto-Submitted"], mail["X-Waybill-Receipt"] = "auto-replied", "yes"
+    # Exchange heeds this and not Auto-Submitted: no out-of-office notes about our replies.
+    mail["X-Auto-Response-Suppress"] = "All"
     if message.in_reply_to:
-        mail["In-Reply-To"] = mail["References"] = _line(message.in_reply_to)
-    small = [
-        (name, each)
-        for name, each in message.attachments
-        if each.path.stat().st_size <= attachment_bytes
-    ]
-    left = [name for name, _ in message.attachments if name not in dict(small)]
-    note = f"\n(Too large to attach: {', '.join(left)})\n" if left else ""
-    mail.set_content(message.text + note)
+        mail["In-Reply-To"] = _line(message.in_reply_to)
+    if references := message.references or (message.in_reply_to or "").split():
+        mail["References"] = " ".join(map(_line, references))
+    small, left = _fitting(message, attachment_bytes)
+    note = say("Too large to attach: {names}", message.language, names=", ".join(left))
+    mail.set_content(message.text + (f"\n({note})\n" if left else ""))
+    if message.html is not None:
+        html_note = f"<p>({escape(note)})</p>\n" if left else ""
+        mail.add_alternative(message.html + html_note, subtype="html")
     for name, document in small:
         kind, _, subtype = document.content_type.partition(";")[0].partition("/")
         mail.add_attachment(
             document.path.read_bytes(), maintype=kind, subtype=subtype, filename=_line(name)
         )
     return mail
+
+
+def _fitting(message: Message, most: int) -> tuple[list[tuple[str, Document]], list[str]]:
+    """The attachments that fit into so many bytes together, the first ones first, and the names of
+    the others."""
+    small, left = [], []
+    for name, document in message.attachments:
+        size = document.path.stat().st_size
+        if size <= most:
+            small.append((name, document))
+            most -= size
+        else:
+            left.append(_line(name))
+    return small, left
 
 
 def _line(text: str) -> str:

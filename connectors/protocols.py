@@ -21,7 +21,9 @@ from schemas.file import Event, File, Status
 from schemas.item import Item, Page
 from schemas.quota import Charge, Pause, Spent
 from schemas.receipt import Answer, Message
+from schemas.reply import Reply, ReplyState
 from schemas.sla import Arrived, ExpectedFile, FeedPromise
+from schemas.trust import Cause, Hold, Vouched
 
 
 class Source(Protocol):
@@ -54,6 +56,15 @@ class Watched(Protocol):
     def watches(self, stop: threading.Event) -> Sequence[Iterator[None]]:
         """Iterators that go on, each in a thread of its own, when something may have arrived; they
         end once `stop` is set."""
+
+
+@runtime_checkable
+class Vouching(Protocol):
+    """A source that knows what speaks for the sender of an item."""
+
+    def vouched(self, item: Item) -> Sequence[Vouched]:
+        """The results of authentication that passed; raises RetryableError while they cannot be
+        had."""
 
 
 class Storage(Protocol):
@@ -298,6 +309,49 @@ class Ledger(Protocol):
 
     def forget_profiles(self, feed: str, column: str) -> None:
         """Forget what a column looked like but in the latest file: it looks otherwise from now."""
+
+    def hold(self, file: File, cause: Cause, event: Event) -> File:
+        """Put a held (leased) file aside as HELD, for that cause and the file's `reason`, until
+        somebody lets it in; raises LeaseLostError."""
+
+    def let_in(self, file_id: str, who: str) -> File:
+        """Send a HELD file on its way, and keep who did it and when; raises KeyError and
+        ValueError."""
+
+    def hold_of(self, file_id: str) -> Hold | None:
+        """The file's hold, also one that is over."""
+
+    def holds(self, feed: str | None = None, *, over: bool = False) -> Sequence[Hold]:
+        """Holds that wait for a person, with `over` also the others; the latest first."""
+
+    def admit(self, file: File, sender: str, day: str, files: int | None, size: int | None) -> bool:
+        """Count a file against its sender's quota of that day; False, and not counted, if that
+        would be more than `files` files or `size` bytes. Safe to repeat."""
+
+    def plan_reply(self, reply: Reply) -> Reply:
+        """Write down a reply before it is sent; the one of that Message-ID if there is one."""
+
+    def close_reply(self, message_id: str, state: ReplyState, note: str | None = None) -> None:
+        """Write down what became of a reply."""
+
+    def replies(self, file_id: str) -> Sequence[Reply]:
+        """The replies about a file, oldest first."""
+
+    def earlier_reply(
+        self, feed: str, to: str, name: str, message_ids: Collection[str], but: str
+    ) -> Reply | None:
+        """The latest reply to that address that has one of those Message-IDs, else the latest one
+        about a file of that name; `but` not one about that file."""
+
+    def digest_due(self, feed: str) -> Sequence[str]:
+        """The addresses for which a digest of the feed waits."""
+
+    def open_digest(self, feed: str, to: str, most: int) -> Sequence[Reply]:
+        """The replies of the digest that is to be sent now: one that was begun and not sent, else
+        a new one of at most that many that wait, under a Message-ID of its own."""
+
+    def digest_feeds(self) -> Mapping[str, bool]:
+        """Feeds for which digests wait, each with whether one was begun and not sent."""
 
     def claim_content(self, file: File) -> str:
         """The file id that owns these bytes (feed and SHA-256): this file's, or an earlier one's.

@@ -114,7 +114,8 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
-    """One entry a feed, and those for recover, clean, alerts and what the warehouse expects."""
+    """One entry a feed, one for its digest if it has one, and those for recover, clean, alerts and
+    what the warehouse expects."""
     entries: dict[str, Any] = {
         f"discover {feed.name}": {
             "task": "waybill.discover",
@@ -123,6 +124,16 @@ def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
             "options": {"queue": "discover", "expires": 600},
         }
         for feed in runtime.feeds.values()
+    }
+    entries |= {
+        f"digest {feed.name}": {
+            "task": "waybill.digest",
+            "args": (feed.name,),
+            "schedule": _celery_schedule(feed.digest, app),
+            "options": {"queue": "digest", "expires": 600},
+        }
+        for feed in runtime.feeds.values()
+        if feed.digest is not None
     }
     entries["recover"] = {
         "task": "waybill.recover",
@@ -236,8 +247,11 @@ class _told:
 
 
 def _look_at_once(app: Celery, **_: object) -> None:
-    """Run every entry once as beat starts: nobody waits a full period after a restart."""
+    """Run every entry once as beat starts: nobody waits a full period after a restart. Digests keep
+    to their schedule, or every restart would send one."""
     for entry in app.conf.beat_schedule.values():
+        if entry["task"] == "waybill.digest":
+            continue
         app.send_task(entry["task"], args=entry.get("args", ()), **entry["options"])
 
 

@@ -6,10 +6,12 @@ import importlib.util
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from connectors.authentication import Authentication
 from pipelines.feed import Feed
 from schemas.batch import WriteMode
 from schemas.contract import Contract
 from schemas.errors import ConfigError
+from schemas.trust import Trust
 
 
 def read_feeds(
@@ -34,6 +36,8 @@ def read_feeds(
                 hint=f"known contracts: {', '.join(sorted(contracts)) or 'none'}",
             )
         _check_mode(path, feed, contracts[feed.contract])
+        if feed.trust is not None and isinstance(sources, Mapping):
+            _check_trust(path, feed, feed.trust, getattr(sources[feed.source], "config", None))
         feeds[feed.name] = feed
     if not feeds:
         raise ConfigError(f"{folder} holds no feed", hint="add a file with `feed = Feed(…)`")
@@ -67,4 +71,19 @@ def _check_mode(path: Path, feed: Feed, contract: Contract) -> None:
         raise ConfigError(
             f"{path}: replace_partition needs partitions, and contract {contract.name} has none",
             hint="set partitioned: true on a date column",
+        )
+
+
+def _check_trust(path: Path, feed: Feed, trust: Trust, source: object) -> None:
+    """Refuse to require what the source never knows: every file would be held."""
+    found = getattr(source, "authentication", None) or Authentication()
+    if found.authserv_id is not None:
+        return
+    known = {"dkim"} if found.verify_dkim else set()
+    if missing := [method for method in trust.require if method not in known]:
+        raise ConfigError(
+            f"{path}: trust requires {', '.join(missing)}, which the source {feed.source} does not"
+            " know",
+            hint=f"set authentication.authserv_id of sources.{feed.source} to the name under which"
+            " your mail server writes Authentication-Results; or set its verify_dkim, for dkim",
         )

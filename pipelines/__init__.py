@@ -2,5 +2,6 @@
 
 from pipelines.feed import Feed
 from pipelines.schedule import Cron, Every, cron, every
+from schemas.trust import Trust
 
-__all__ = ["Cron", "Every", "Feed", "cron", "every"]
+__all__ = ["Cron", "Every", "Feed", "Trust", "cron", "every"]

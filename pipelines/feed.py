@@ -9,10 +9,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pipelines.kind import Kind, unknown_kinds
 from pipelines.schedule import Cron, Every
 from schemas.batch import WriteMode
 from schemas.errors import ConfigError
 from schemas.language import LANGUAGES
+from schemas.trust import Trust
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,7 +40,9 @@ class Feed:
     rows to load with their index kept; with `whole_file` it gets all rows of a file at once.
     `on_new_version` says what becomes of the rows of a file that is sent again with other content:
     `replace` (they give way to the new ones), `append` (both stay) or `refuse` (the new version is
-    quarantined). `language` (`en` or `es`) is the one in which senders are answered.
+    quarantined). `language` (`en` or `es`) is the one in which senders are answered. Files that
+    `trust` does not let in are held until somebody releases them. With `digest` a sender gets one
+    mail about all files since the last, by that schedule, instead of one for each file.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Feed:
     whole_file: bool = False
     language: str = "en"
     on_new_version: OnNewVersion | str = OnNewVersion.REPLACE
+    trust: Trust | None = None
+    digest: Every | Cron | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -65,6 +71,11 @@ class Feed:
             raise ConfigError(
                 f'feed "{self.name}": on_new_version="{self.on_new_version}" is not one of'
                 f" {', '.join(OnNewVersion)}"
+            )
+        if self.trust is not None and (odd := unknown_kinds(self.trust.types)):
+            raise ConfigError(
+                f'feed "{self.name}": trust: types="{odd[0]}" is not one of'
+                f" {', '.join(kind.name.lower() for kind in Kind)}"
             )
         if self.language not in LANGUAGES:
             raise ConfigError(

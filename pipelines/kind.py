@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     PDF = "a PDF"
     HTML = "a web page"
     IMAGE = "a picture"
+    PROGRAM = "a program"
 
 
 _MAGIC: tuple[tuple[bytes, Kind], ...] = (
@@ -42,6 +44,9 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"\x89PNG", Kind.IMAGE),
     (b"\xff\xd8\xff", Kind.IMAGE),
     (b"GIF8", Kind.IMAGE),
+    (b"\x7fELF", Kind.PROGRAM),
+    (b"\xcf\xfa\xed\xfe", Kind.PROGRAM),
+    (b"\xca\xfe\xba\xbe", Kind.PROGRAM),
 )
 _PARTS = ("[Content_Types].xml", "content.xml")
 _SUITS: dict[Format, frozenset[Kind]] = {
@@ -50,6 +55,20 @@ _SUITS: dict[Format, frozenset[Kind]] = {
     Format.EXCEL: frozenset({Kind.WORKBOOK, Kind.OLD_WORKBOOK}),
     Format.PARQUET: frozenset({Kind.PARQUET}),
 }
+
+
+PACKED = frozenset({Kind.GZIP, Kind.BZIP2, Kind.XZ, Kind.ZSTD, Kind.ZIP, Kind.TAR})
+"""The kinds that hold files of other kinds."""
+
+
+def suits(declared: Format) -> frozenset[Kind]:
+    """The kinds that a file of a declared format may be, unpacked."""
+    return _SUITS[declared]
+
+
+def unknown_kinds(names: Iterable[str]) -> list[str]:
+    """The names that are no kind's (`text`, `workbook`, …)."""
+    return [name for name in names if name.upper() not in Kind.__members__]
 
 
 def kind_of(file: Path | IO[bytes]) -> Kind:
@@ -62,6 +81,8 @@ def kind_of(file: Path | IO[bytes]) -> Kind:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
+    if head.startswith(b"MZ") and b"\x00" in head:
+        return Kind.PROGRAM
     if head[257:262] == b"ustar":
         return Kind.TAR
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()

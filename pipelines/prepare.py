@@ -25,6 +25,13 @@ from pipelines.parse import Chunk, parsed
 from pipelines.retention import keeping
 from pipelines.runtime import Runtime, Work
 from pipelines.stage import RejectsWriter, RowsWriter
+from pipelines.trust import (
+    Doubt,
+    doubt_about_content,
+    doubt_about_mail,
+    let_in_before,
+    put_aside,
+)
 from pipelines.whole import WholeFile, read_columns
 from schemas.contract import Contract
 from schemas.drift import DriftStatus, Finding, Profile
@@ -66,7 +73,12 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     with held(runtime, file, "prepare") as check:
         with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="prepare-") as folder:
             started = time.monotonic()
-            done = _prepared(runtime, file, Path(folder), check)
+            done, doubt = _prepared(runtime, file, Path(folder), check)
+            if doubt is not None:
+                check()
+                with keeping(runtime, done, Path(folder) / "raw"):
+                    put_aside(runtime, done, doubt)
+                return []
             crash_point("prepare.staged")
             event = Event(
                 file_id=file_id,
@@ -87,16 +99,26 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     return []
 
 
-def _prepared(runtime: Runtime, file: File, folder: Path, check: Callable[[], None]) -> File:
-    """The file with everything that preparing found out; nothing of it is in the ledger yet."""
+def _prepared(
+    runtime: Runtime, file: File, folder: Path, check: Callable[[], None]
+) -> tuple[File, Doubt | None]:
+    """The file with everything that preparing found out; nothing of it is in the ledger yet. With
+    a doubt it is not to be let in, and no row of it was looked at."""
     feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
     file = replace(file, status=Status.PREPARED, contract_version=contract.version)
     shown: tuple[Finding, ...] = ()
+    is_judged = feed.trust is None or let_in_before(runtime, file)
     try:
+        if not is_judged and (doubt := doubt_about_mail(runtime, file, feed)):
+            return file, doubt
         with landed(runtime, file, folder, check) as raw:
             file = replace(file, sha256=raw.sha256, size=raw.size, landing_key=raw.key)
             crash_point("prepare.landed")
+            if not is_judged and (
+                doubt := doubt_about_content(runtime, file, feed, contract, raw.path)
+            ):
+                return file, doubt
             owner = runtime.ledger.claim_content(file)
             crash_point("prepare.owned")
             if owner != file.file_id:
@@ -108,7 +130,7 @@ def _prepared(runtime: Runtime, file: File, folder: Path, check: Callable[[], No
     except DataError as error:
         file = replace(file, outcome=Outcome.QUARANTINED, reason=error.said(feed.language))
     runtime.ledger.note_drift(file, shown)
-    return file
+    return file, None
 
 
 def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> File:

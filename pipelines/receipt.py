@@ -7,31 +7,28 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 from pipelines.feed import Feed
 from pipelines.rejected import write_rejected
-from schemas.batch import WriteMode
+from pipelines.wording import receipt_bodies
 from schemas.dialect import Dialect
 from schemas.drift import DriftStatus, Sighting
 from schemas.file import File, Outcome
 from schemas.language import say
-from schemas.receipt import Answer, Document, DriftNote, Example, Receipt, RuleSummary
+from schemas.receipt import (
+    Answer,
+    Correction,
+    Document,
+    DriftNote,
+    Example,
+    Receipt,
+    RuleChange,
+    RuleSummary,
+)
 from schemas.reject import RejectedRow
 
-if TYPE_CHECKING:
-    import jinja2
-
-_HEADLINES: dict[str, str] = {
-    "accepted": "accepted, all rows are loaded",
-    "partly": "partly loaded, some rows were rejected",
-    "quarantined": "rejected, nothing was loaded",
-    "held": "held back, nothing is loaded yet",
-    "repeated": "received before, nothing to do",
-    "superseded": "superseded by a newer version, nothing was loaded",
-}
 _FIXES: dict[str, str] = {
     "required": "fill in {column} in these rows",
     "type": "write {column} as the reason says",
@@ -59,7 +56,8 @@ _FIX_ROW = "correct the rows so that the rule holds"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """What an answer is made of: the file, its feed and table, when it was answered, and the
-    drifts it shows. `examples` is how many of each broken rule are shown."""
+    drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
+    sender was told about the file that this one may correct."""
 
     file: File
     feed: Feed
@@ -67,6 +65,7 @@ class Case:
     loaded_at: datetime
     sightings: Sequence[Sighting] = ()
     examples: int = 5
+    earlier: Receipt | None = None
 
     @property
     def language(self) -> str:
@@ -96,8 +95,8 @@ def answer_of(
         write_rejected(rejects, path, dialect, summary.add)
         documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
     receipt = receipt_of(case, summary.rules(case.language))
-    text = text_of(receipt, case.feed, templates)
-    (folder / "receipt.txt").write_text(text, encoding="utf-8")
+    bodies = receipt_bodies(receipt, case.feed, templates)
+    (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
     (folder / "receipt.json").write_text(
         json.dumps(asdict(receipt), default=_plain, ensure_ascii=False, indent=2) + "\n",
         encoding="utf-8",
@@ -116,7 +115,11 @@ def answer_of(
         ),
     ]
     return Answer(
-        receipt=receipt, text=text, documents=tuple(documents), last_of_group=last_of_group
+        receipt=receipt,
+        text=bodies.text,
+        html=bodies.html,
+        documents=tuple(documents),
+        last_of_group=last_of_group,
     )
 
 
@@ -154,29 +157,36 @@ def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
         drift=notes,
         held=file.outcome is Outcome.QUARANTINED and any(note.held for note in notes),
         language=case.language,
+        correction=_correction(case, rules),
     )
 
 
-def text_of(receipt: Receipt, feed: Feed, templates: Path | None = None) -> str:
-    """The receipt as its sender reads it, in the feed's language.
-
-    The template is `receipt.es.txt.j2` (for Spanish) or `receipt.txt.j2`, the user's first.
-    """
-    headline = _HEADLINES.get("held" if receipt.held else receipt.outcome, str(receipt.outcome))
-    environment = _environment(templates)
-    names = [f"receipt.{receipt.language}.txt.j2", "receipt.txt.j2"]
-    said = partial(_say, receipt.language)
-    return environment.select_template(names).render(
-        receipt=receipt,
-        headline=said(headline),
-        say=said,
-        # The rest of the partition would go with a file of only the mended rows.
-        whole=feed.mode is WriteMode.REPLACE_PARTITION,
+def _correction(case: Case, rules: tuple[RuleSummary, ...]) -> Correction | None:
+    """What has changed since the file that this one corrects; None if it corrects none."""
+    earlier, counts = case.earlier, case.file.counts
+    if earlier is None or earlier.outcome not in (Outcome.PARTLY, Outcome.QUARANTINED):
+        return None
+    if earlier.sent_at > case.file.item.sent_at:
+        return None
+    before = {(each.rule, each.column): each.count for each in earlier.rules}
+    now = {(each.rule, each.column): each.count for each in rules}
+    return Correction(
+        file_id=earlier.file_id,
+        name=earlier.name,
+        sent_at=earlier.sent_at,
+        outcome=earlier.outcome,
+        rejected_before=earlier.counts.rejected,
+        rejected_now=counts.rejected,
+        rules=tuple(
+            RuleChange(
+                rule=rule,
+                column=column,
+                before=before.get((rule, column), 0),
+                now=now.get((rule, column), 0),
+            )
+            for rule, column in dict.fromkeys([*before, *now])
+        ),
     )
-
-
-def _say(language: str, template: str, **values: object) -> str:
-    return say(template, language, **values)
 
 
 class _Summary:
@@ -220,26 +230,3 @@ class _Summary:
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _printable(text: object) -> str:
-    """The text without control characters: names and cells come from strangers."""
-    return "".join(char if char.isprintable() else "·" for char in str(text))
-
-
-@cache
-def _environment(templates: Path | None) -> jinja2.Environment:
-    import jinja2
-    from jinja2.sandbox import SandboxedEnvironment
-
-    loaders: list[Any] = [jinja2.PackageLoader("pipelines")]
-    if templates is not None:
-        loaders.insert(0, jinja2.FileSystemLoader(templates))
-    environment = SandboxedEnvironment(
-        loader=jinja2.ChoiceLoader(loaders),
-        autoescape=False,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters["printable"] = _printable
-    return environment

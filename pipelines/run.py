@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from pipelines.acknowledge import acknowledge
+from pipelines.digest import digest
 from pipelines.discover import discover
 from pipelines.load import load
 from pipelines.prepare import prepare
@@ -16,8 +17,12 @@ STEPS: dict[str, Callable[[Runtime, str], list[Work]]] = {
     "prepare": prepare,
     "load": load,
     "acknowledge": acknowledge,
+    "digest": digest,
 }
 """The steps a task can be, by the name of its queue."""
+
+_OF_FEEDS = ("discover", "load", "digest")
+"""The steps whose target is a feed; the others' is a file."""
 
 
 def run(
@@ -25,9 +30,12 @@ def run(
     feeds: Iterable[str],
     progress: Callable[[Work, int], None] = lambda work, left: None,
 ) -> None:
-    """Discover the feeds, then do all work that is owed to them until none is left."""
+    """Discover the feeds, then do all work that is owed to them until none is left. A pass sends
+    the digests that wait after it, whatever their schedule."""
     names = tuple(feeds)
     drain(runtime, names, [Work("discover", name) for name in names], progress)
+    waiting = set(runtime.ledger.digest_feeds())
+    drain(runtime, names, [Work("digest", name) for name in names if name in waiting], progress)
 
 
 def drain(
@@ -66,5 +74,6 @@ def _owed(runtime: Runtime, feeds: Collection[str]) -> list[Work]:
     return [
         work
         for work in recover(runtime)
-        if (work.target if work.step == "load" else runtime.ledger.get(work.target).feed) in feeds
+        if (work.target if work.step in _OF_FEEDS else runtime.ledger.get(work.target).feed)
+        in feeds
     ]

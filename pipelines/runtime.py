@@ -44,7 +44,8 @@ class Runtime:
 
 
 class Work(NamedTuple):
-    """Something to do next: a step (`prepare`, `load`, `acknowledge`) and its file id or feed."""
+    """Something to do next: a step (`prepare`, `load`, `acknowledge`, `digest`) and its file id or
+    feed."""
 
     step: str
     target: str

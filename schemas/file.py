@@ -16,6 +16,7 @@ class Status(StrEnum):
 
     DISCOVERED = "discovered"
     PREPARING = "preparing"
+    HELD = "held"
     PREPARED = "prepared"
     LOADING = "loading"
     LOADED = "loaded"
@@ -43,8 +44,9 @@ BRINGING = frozenset({Outcome.ACCEPTED, Outcome.PARTLY})
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.DISCOVERED: frozenset({Status.PREPARING}),
     Status.PREPARING: frozenset(
-        {Status.PREPARING, Status.DISCOVERED, Status.PREPARED, Status.FAILED}
+        {Status.PREPARING, Status.DISCOVERED, Status.PREPARED, Status.FAILED, Status.HELD}
     ),
+    Status.HELD: frozenset({Status.DISCOVERED}),
     Status.PREPARED: frozenset({Status.LOADING, Status.DISCOVERED}),
     Status.LOADING: frozenset({Status.LOADED, Status.PREPARED, Status.DISCOVERED, Status.FAILED}),
     Status.LOADED: frozenset({Status.ACKNOWLEDGING}),

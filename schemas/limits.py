@@ -51,6 +51,8 @@ class Limits(BaseModel):
     """The most partitions one file may touch (BigQuery's own limit for one job)."""
     receipt_examples: Count = 5
     """How many examples of each broken rule a receipt shows."""
+    digest_files: Count = 100
+    """The most files in one digest mail; more go into another."""
 
 
 class Quotas(BaseModel):

@@ -44,6 +44,29 @@ class DriftNote:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RuleChange:
+    """How often a rule was broken in the earlier file, and is in this one."""
+
+    rule: str
+    column: str | None
+    before: int
+    now: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Correction:
+    """The file of the same sender that this one corrects, and what has changed since."""
+
+    file_id: str
+    name: str
+    sent_at: datetime
+    outcome: Outcome
+    rejected_before: int
+    rejected_now: int
+    rules: tuple[RuleChange, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What became of one file, told once to its sender.
 
@@ -68,6 +91,7 @@ class Receipt:
     drift: tuple[DriftNote, ...] = ()
     held: bool = False
     language: str = "en"
+    correction: Correction | None = None
 
 
 DOCUMENTS = (".receipt.json", ".receipt.txt", ".rejected.csv")
@@ -96,17 +120,25 @@ class Answer:
 
     receipt: Receipt
     text: str
+    html: str | None = None
     documents: tuple[Document, ...] = ()
     last_of_group: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """A mail to be sent. `message_id` is the same for every repeat of the same message."""
+    """A mail to be sent. `message_id` is the same for every repeat of the same message.
+
+    `references` are the ids of the messages that it follows, the oldest first. `language` is the
+    one in which the mail says which attachments were too large for it.
+    """
 
     message_id: str
     to: str
     subject: str
     text: str
+    html: str | None = None
     in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    language: str = "en"
     attachments: tuple[tuple[str, Document], ...] = ()

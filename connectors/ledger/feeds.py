@@ -29,7 +29,7 @@ class Feeds:
     def stop_feed(self, feed: str, reason: str) -> bool:
         """Stop a feed; True if it was running. The first reason stays."""
         with self._database.write() as connection:
-            _ensure(connection, feed)
+            ensure_feed(connection, feed)
             return bool(
                 connection.execute(
                     update(feeds)
@@ -52,7 +52,7 @@ class Feeds:
     def request_load(self, feed: str) -> bool:
         """Note that the feed has prepared files; True if nobody had noted it yet."""
         with self._database.write() as connection:
-            _ensure(connection, feed)
+            ensure_feed(connection, feed)
             return bool(
                 connection.execute(
                     update(feeds)
@@ -76,6 +76,6 @@ def clear_request(connection: Connection, feed: str) -> None:
     )
 
 
-def _ensure(connection: Connection, feed: str) -> None:
+def ensure_feed(connection: Connection, feed: str) -> None:
     """Make sure that the feed has a row."""
     connection.execute(insert_into(connection, feeds).values(feed=feed).on_conflict_do_nothing())

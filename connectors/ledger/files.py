@@ -187,6 +187,10 @@ class Files:
         now = self._database.now()
         with self._database.write() as connection:
             old = one_file(connection, file_id, lock=True)
+            if old.status is Status.HELD:
+                raise ValueError(
+                    f"{old.item.name} is held; to let it in: waybill release {file_id}"
+                )
             if old.status not in AT_REST:
                 raise ValueError(f"{old.item.name} is {old.status}: it is still on its way")
             start_again(connection, old, now, quiet=quiet)

@@ -12,17 +12,22 @@ from connectors.ledger.records import file_of
 from connectors.ledger.tables import (
     DONE,
     OPEN,
+    admissions,
     batches,
     cleaned,
     contents,
     events,
     files,
+    holds,
     profiles,
+    replies,
     sightings,
     table_locks,
 )
 from schemas.file import File, Status
+from schemas.reply import OWED_REPLIES
 
+_OF_FILES = (events, contents, sightings, profiles, holds, admissions, replies, files)
 _COMMITTED = (Status.LOADED, Status.ACKNOWLEDGING, Status.DONE)
 
 
@@ -120,16 +125,22 @@ class History:
 
     def forget_files(self, file_ids: Sequence[str]) -> int:
         """Forget files that are done, with their timelines and the ownership of their bytes; how
-        many. A file that another one repeats stays."""
+        many. A file that another one repeats stays, and one whose sender is still to be told."""
         if not file_ids:
             return 0
         with self._database.write() as connection:
             again = select(files.c.repeats).where(files.c.repeats.in_(file_ids))
+            owed = select(replies.c.file_id).where(
+                replies.c.file_id.in_(file_ids), replies.c.state.in_(OWED_REPLIES)
+            )
             query = select(files.c.file_id).where(
-                files.c.file_id.in_(file_ids), DONE, files.c.file_id.not_in(again)
+                files.c.file_id.in_(file_ids),
+                DONE,
+                files.c.file_id.not_in(again),
+                files.c.file_id.not_in(owed),
             )
             gone = list(connection.scalars(query.with_for_update()))
-            for table in (events, contents, sightings, profiles, files):
+            for table in _OF_FILES:
                 connection.execute(delete(table).where(table.c.file_id.in_(gone)))
             return len(gone)
 

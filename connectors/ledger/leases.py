@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from connectors.ledger.database import Database
 from connectors.ledger.records import facts_of, file_of, write_events
@@ -81,30 +81,8 @@ class Leases:
 
         Refuses a transition that `TRANSITIONS` does not have (ValueError); raises LeaseLostError.
         """
-        done_at = file.done_at
-        if file.status is Status.DONE and done_at is None:
-            done_at = self._database.now()
-        file = replace(file, done_at=done_at)
         with self._database.write() as connection:
-            was = connection.scalar(select(files.c.status).where(_held_by(file)).with_for_update())
-            if was is None:
-                raise LeaseLostError
-            if file.status in LEASED or file.status not in TRANSITIONS[Status(was)]:
-                raise ValueError(f"{file.item.name} cannot advance from {was} to {file.status}")
-            row = (
-                connection.execute(
-                    update(files)
-                    .where(_held_by(file))
-                    .values(
-                        status=file.status, owner=None, lease_until=None, tries=0, **facts_of(file)
-                    )
-                    .returning(*files.c)
-                )
-                .mappings()
-                .one()
-            )
-            write_events(connection, [event])
-        return file_of(row)
+            return advanced(connection, file, event, self._database.now())
 
     def release(self, file: File, retry_at: datetime | None, event: Event) -> None:
         """Give a held file back to be tried again at `retry_at`; raises LeaseLostError.
@@ -122,6 +100,27 @@ class Leases:
                     write_events(connection, [event])
                     return
             raise LeaseLostError
+
+
+def advanced(connection: Connection, file: File, event: Event, now: datetime) -> File:
+    """Advance a held file in the caller's transaction."""
+    if file.status is Status.DONE and file.done_at is None:
+        file = replace(file, done_at=now)
+    was = connection.scalar(select(files.c.status).where(_held_by(file)).with_for_update())
+    if was is None:
+        raise LeaseLostError
+    if file.status in LEASED or file.status not in TRANSITIONS[Status(was)]:
+        raise ValueError(f"{file.item.name} cannot advance from {was} to {file.status}")
+    facts = facts_of(file)
+    statement = (
+        update(files)
+        .where(_held_by(file))
+        .values(status=file.status, owner=None, lease_until=None, tries=0, **facts)
+        .returning(*files.c)
+    )
+    row = connection.execute(statement).mappings().one()
+    write_events(connection, [event])
+    return file_of(row)
 
 
 def _due(status: Status, now: datetime) -> ColumnElement[bool]:

@@ -16,8 +16,10 @@ from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
 from connectors.ledger.files import Files
 from connectors.ledger.history import History
+from connectors.ledger.holds import Holds
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
+from connectors.ledger.replies import Replies
 from connectors.ledger.schema import Schema
 from connectors.ledger.workers import Workers
 
@@ -113,6 +115,22 @@ class SqlLedger:
         self.forget_rejects = history.forget_rejects
         self.forget_files = history.forget_files
         self.open_batches = history.open_batches
+
+        holds = Holds(database)
+        self.hold = holds.hold
+        self.let_in = holds.let_in
+        self.hold_of = holds.hold_of
+        self.holds = holds.holds
+        self.admit = holds.admit
+
+        replies = Replies(database)
+        self.plan_reply = replies.plan_reply
+        self.close_reply = replies.close_reply
+        self.replies = replies.replies
+        self.earlier_reply = replies.earlier_reply
+        self.digest_due = replies.digest_due
+        self.open_digest = replies.open_digest
+        self.digest_feeds = replies.digest_feeds
 
         batches = Batches(database)
         self.open_batch = batches.open_batch

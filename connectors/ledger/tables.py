@@ -44,6 +44,8 @@ HELD = text("is_held AND is_current")
 IN_FORCE = text("in_force")
 UNRESOLVED = text("resolved_at IS NULL")
 RESOLVED = text("resolved_at IS NOT NULL")
+UNRELEASED = text("released_at IS NULL")
+DIGESTED = text("is_digest AND state IN ('waiting', 'planned')")
 
 metadata = MetaData()
 
@@ -286,4 +288,56 @@ workers = Table(
     Column("name", AnyText, primary_key=True),
     Column("started_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("file_id", ForeignKey(files.c.file_id), primary_key=True),
+    Column("feed", AnyText, nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("reason", AnyText, nullable=False),
+    Column("held_at", UtcTime, nullable=False),
+    Column("released_at", UtcTime),
+    Column("released_by", AnyText),
+    Index("holds_open", "held_at", sqlite_where=UNRELEASED, postgresql_where=UNRELEASED),
+)
+
+admissions = Table(
+    "admissions",
+    metadata,
+    Column("file_id", ForeignKey(files.c.file_id), primary_key=True),
+    Column("feed", AnyText, nullable=False),
+    Column("sender", AnyText, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Index("admissions_day", "feed", "sender", "day"),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("reply_id", String(24), primary_key=True),
+    Column("message_id", AnyText, nullable=False),
+    Column("file_id", ForeignKey(files.c.file_id), nullable=False),
+    Column("feed", AnyText, nullable=False),
+    Column("recipient", AnyText, nullable=False),
+    Column("name", AnyText, nullable=False),
+    Column("root", AnyText, nullable=False),
+    Column("receipt", JsonText, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("is_digest", Boolean, nullable=False),
+    Column("planned_at", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("note", AnyText),
+    Index("replies_message", "message_id"),
+    Index("replies_file", "file_id"),
+    Index("replies_name", "feed", "recipient", "root", "planned_at"),
+    Index(
+        "replies_digest",
+        "feed",
+        "recipient",
+        sqlite_where=DIGESTED,
+        postgresql_where=DIGESTED,
+    ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from pydantic import Field
 
+from connectors.authentication import Authentication, vouched_for
 from connectors.mailbox.containers import MessageFile, unfolded_files
 from connectors.mailbox.items import FilePart, item_of
 from connectors.mailbox.letter import letter_of, read_headers
@@ -20,6 +21,7 @@ from connectors.s3 import S3Config, S3Source
 from schemas.errors import DataError, ItemChangedError
 from schemas.item import Item, Page
 from schemas.receipt import Answer
+from schemas.trust import Vouched
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ class MailBucketConfig(S3Config):
     """Mails from this address (our own) are passed over."""
     message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     """A larger message is passed over; mail services accept up to 40 MB."""
+    authentication: Authentication = Authentication()
+    """What speaks for the senders, for feeds that require it."""
 
 
 class MailBucketSource:
@@ -97,6 +101,16 @@ class MailBucketSource:
                 yield io.BytesIO(found.data)
                 return
         raise ItemChangedError(f"the message with {item.name} has changed")
+
+    def vouched(self, item: Item) -> Sequence[Vouched]:
+        """What speaks for the sender of an item's message (protocol `Vouching`). Raises
+        RetryableError when DNS is away, ItemChangedError if the message is gone."""
+
+        def whole() -> bytes:
+            with self._objects.open(_stored(item)) as stream:
+                return stream.read()
+
+        return vouched_for(self._config.authentication, item, whole)
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """With the message's last attachment, move it if configured; its sender is answered by

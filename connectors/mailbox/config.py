@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from connectors.authentication import Authentication
 from connectors.mailbox.oauth import OAuth
 from connectors.paths import LocalFile
 
@@ -35,6 +36,8 @@ class MailboxConfig(BaseModel):
     attachment_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
     """A larger attachment is not read: its sender is told."""
     timeout: float = Field(default=60, gt=0)
+    authentication: Authentication = Authentication()
+    """What speaks for the senders, for feeds that require it."""
     watch: bool = True
     """Whether the service waits for new mail (IDLE) rather than only looking on schedule."""
 

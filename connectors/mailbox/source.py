@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 
 from imapclient import IMAPClient
 
+from connectors.authentication import vouched_for
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import files_within, is_container
 from connectors.mailbox.decode import decoded
@@ -30,11 +31,14 @@ from connectors.match import compile_match
 from schemas.errors import DataError, ItemChangedError
 from schemas.item import Item, Page
 from schemas.receipt import Answer
+from schemas.trust import Vouched
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
 _CONTAINER_BYTES = 64 * 1024 * 1024
+_SIGNED_BYTES = 64 * 1024 * 1024
+"""The largest message whose signatures are verified: it is held in memory for that."""
 _SPOOL_BYTES = 8 * 1024 * 1024
 
 
@@ -143,6 +147,22 @@ class MailboxSource:
                 return
             files = files_within(detail["container"], detail["kind"], spool.read())
         yield io.BytesIO(files[int(detail["inner"])][1])
+
+    def vouched(self, item: Item) -> Sequence[Vouched]:
+        """What speaks for the sender of an item's message (protocol `Vouching`). Raises
+        RetryableError when DNS is away, ItemChangedError if the message is gone."""
+        return vouched_for(self._config.authentication, item, lambda: self._whole(item))
+
+    def _whole(self, item: Item) -> bytes:
+        """An item's message, as a signature is made over it; nothing of one that is too large."""
+        with logged_in(self._config) as client:
+            uid = self._found(client, item, readonly=True)
+            if uid is None:
+                raise ItemChangedError(f"the message with {item.name} is gone")
+            try:
+                return b"".join(blocks(client, uid, "", _SIGNED_BYTES))
+            except DataError:
+                return b""
 
     def _found(self, client: IMAPClient, item: Item, *, readonly: bool) -> int | None:
         """Open the folder of the item's message and say its UID there; None if it is gone.

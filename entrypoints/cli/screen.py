@@ -23,6 +23,7 @@ _COLOURS = {
     "partly": "yellow",
     "quarantined": "red",
     "failed": "bold red",
+    "held": "magenta",
     "repeated": "dim",
     "superseded": "dim",
     "unloaded": "dim",

@@ -1,4 +1,4 @@
-"""Beat's answer to TERM."""
+"""Beat: its entries, and its answer to TERM."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from celery import Celery
 from celery.beat import Service
 
 from entrypoints.beat import Beat
+from entrypoints.celery_app import _look_at_once, beat_schedule
+from pipelines import Feed, cron, every
+from schemas.limits import Limits, Retention
 
 
 @pytest.fixture
@@ -42,3 +46,23 @@ def test_term_in_the_middle_of_a_round_lets_it_finish_with_its_schedule_open(
     service.scheduler.tick = told_to_stop
     service.start()
     assert rounds == 1
+
+
+def test_a_digest_keeps_to_its_schedule_also_after_a_restart() -> None:
+    app = Celery("quiet", broker="memory://")
+    feed = Feed(
+        name="t", source="s", match="*", contract="t", schedule=every(minutes=1),
+        digest=cron("0 18 * * *", "Europe/Madrid"),
+    )  # fmt: skip
+    runtime = SimpleNamespace(feeds={"t": feed}, limits=Limits(), retention=Retention())
+    app.conf.beat_schedule = beat_schedule(runtime, app)  # type: ignore[arg-type]
+    entry = app.conf.beat_schedule["digest t"]
+    assert (entry["task"], entry["args"], entry["options"]["queue"]) == (
+        "waybill.digest", ("t",), "digest",
+    )  # fmt: skip
+    assert str(entry["schedule"].tz) == "Europe/Madrid"
+    sent: list[str] = []
+    app.send_task = lambda name, **_: sent.append(name)
+    _look_at_once(app)
+    assert "waybill.discover" in sent
+    assert "waybill.digest" not in sent

@@ -33,7 +33,9 @@ def is_about_a_value(text: object) -> bool:
 
 def templates() -> Iterator[tuple[str, str]]:
     """Every template of the code, and where it stands."""
-    for path in sorted([*(ROOT / "pipelines").rglob("*.py"), *(ROOT / "schemas").rglob("*.py")]):
+    folders = (ROOT / "pipelines", ROOT / "schemas")
+    told = [path for folder in folders for path in folder.rglob("*.py")]
+    for path in sorted([*told, ROOT / "connectors" / "mail_out.py"]):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and is_about_a_value(node.value):
                 yield node.value, f"{path.relative_to(ROOT)}:{node.lineno}"

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from pipelines import Feed, receipt
+from pipelines import Feed, receipt, wording
 from pipelines.keys import Key
 from pipelines.parse import parsed
 from pipelines.receipt import Case, answer_of
@@ -97,9 +97,10 @@ def test_every_rule_that_a_cell_can_break_says_how_to_mend_it() -> None:
 def test_every_sentence_of_ours_is_translated() -> None:
     with (ROOT / "schemas" / "locale" / "es.po").open("rb") as file:
         known = {message.id: message.string for message in read_po(file) if message.id}
-    template = (ROOT / "pipelines" / "templates" / "receipt.txt.j2").read_text("utf-8")
-    sentences = set(re.findall(r'say\("([^"]+)"', template))
-    sentences |= {*receipt._HEADLINES.values(), *receipt._FIXES.values()}
+    sentences = set()
+    for template in (ROOT / "pipelines" / "templates").glob("*.j2"):
+        sentences |= set(re.findall(r'say\("([^"]+)"', template.read_text("utf-8")))
+    sentences |= {*wording.HEADLINES.values(), *receipt._FIXES.values()}
     for name in ("drift", "header"):
         tree = ast.parse((ROOT / "pipelines" / f"{name}.py").read_text("utf-8"))
         for node in ast.walk(tree):

@@ -1,0 +1,94 @@
+"""Trust: what a feed asks of whoever sends it files, and what becomes of the others' files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from schemas.errors import ConfigError
+
+METHODS = ("dkim", "spf", "dmarc")
+"""The ways in which a mail is authenticated: RFC 6376, RFC 7208, RFC 7489."""
+
+_SENDER = re.compile(r"(?:[^@\s]+@)?(?:\*\.)?[^@\s*]+")
+
+
+class Cause(StrEnum):
+    """Why a file is held."""
+
+    SENDER = "sender"
+    AUTHENTICATION = "authentication"
+    SUBJECT = "subject"
+    NAME = "name"
+    TYPE = "type"
+    QUOTA = "quota"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trust:
+    """What a file must be to be let in by itself; everything not given is not asked.
+
+    `senders` are addresses (`ana@acorn.example`), domains (`acorn.example`) or all hosts below one
+    (`*.acorn.example`). `require` names results that must speak for the domain in the sender's
+    address: `dkim`, `spf`, `dmarc`. `subjects` and `names` are globs, one of which must match the
+    mail's subject and the file's name, whatever their case. `types` are kinds of content (`text`,
+    `workbook`, `zip`, …); without them those that the feed's contract can be read from, and packed
+    ones.
+    `files_a_day` and `bytes_a_day` bound each sender, a day in UTC.
+    """
+
+    senders: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    files_a_day: int | None = None
+    bytes_a_day: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("senders", "require", "subjects", "names", "types"):
+            if isinstance(getattr(self, name), str):
+                raise ConfigError(
+                    f'trust: {name}="{getattr(self, name)}" must be several',
+                    hint=f'write {name}=("{getattr(self, name)}",)',
+                )
+        for sender in self.senders:
+            if not _SENDER.fullmatch(sender):
+                raise ConfigError(
+                    f'trust: "{sender}" is not a sender',
+                    hint="write ana@acorn.example, acorn.example or *.acorn.example",
+                )
+        for method in self.require:
+            if method not in METHODS:
+                raise ConfigError(f'trust: require="{method}" is not one of {", ".join(METHODS)}')
+        if self.require and not self.senders:
+            raise ConfigError(
+                "trust: a required result says that a sender is who it says, not that it may send",
+                hint='name the senders too: senders=("acorn.example",)',
+            )
+        for name in ("files_a_day", "bytes_a_day"):
+            if (most := getattr(self, name)) is not None and most < 1:
+                raise ConfigError(f"trust: {name}={most} is less than 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vouched:
+    """One result of authentication that passed, and the domain for which it speaks."""
+
+    method: str
+    domain: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """A file that was not let in by itself: why and when, and who let it in later and when."""
+
+    file_id: str
+    feed: str
+    cause: Cause
+    reason: str
+    held_at: datetime
+    released_at: datetime | None = None
+    released_by: str | None = None

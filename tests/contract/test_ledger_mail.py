@@ -1,0 +1,181 @@
+"""What every ledger promises of held files, quotas and replies, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from connectors.ledger import LedgerConfig, SqlLedger
+from schemas.errors import LeaseLostError
+from schemas.file import Counts, Event, File, Outcome, Status
+from schemas.item import Item, Page
+from schemas.receipt import Example, Receipt, RuleSummary
+from schemas.reply import Reply, ReplyState
+from schemas.trust import Cause
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLedger]:
+    if request.param == "sqlite":
+        yield from _made(f"sqlite:///{tmp_path}/ledger.db")
+        return
+    server = make_url(request.getfixturevalue("postgres_url"))
+    name = f"ledger_{uuid.uuid4().hex}"
+    admin = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield from _made(server.set(database=name).render_as_string(hide_password=False))
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _made(url: str) -> Iterator[SqlLedger]:
+    ledger = SqlLedger(LedgerConfig(url=SecretStr(url)), lambda: NOON)
+    ledger.migrate()
+    yield ledger
+    ledger.database.engine.dispose()
+
+
+def added(ledger: SqlLedger, *names: str) -> list[str]:
+    items = [
+        Item(key=name, version="1", name=name, sent_at=NOON, sender="a@b.example", group="m")
+        for name in names
+    ]
+    return list(ledger.register("t", "s", Page(items=tuple(items))))
+
+
+def claimed(ledger: SqlLedger, file_id: str) -> File:
+    file = ledger.claim(file_id, Status.DISCOVERED, "w", 60)
+    assert file is not None
+    return file
+
+
+def aside(ledger: SqlLedger, file: File, reason: str) -> File:
+    event = Event(file_id=file.file_id, at=NOON, step="trust", outcome="held", message=reason)
+    return ledger.hold(replace(file, status=Status.HELD, reason=reason), Cause.SENDER, event)
+
+
+def test_a_held_file_waits_until_somebody_lets_it_in(ledger: SqlLedger) -> None:
+    one, other = added(ledger, "a.csv", "b.csv")
+    stale = claimed(ledger, one)
+    assert aside(ledger, stale, "who?").status is Status.HELD
+    with pytest.raises(LeaseLostError):
+        aside(ledger, stale, "again")
+    assert list(ledger.due(Status.DISCOVERED, 9)) == [other]
+    assert ledger.claim(one, Status.DISCOVERED, "w", 60) is None
+    with pytest.raises(ValueError, match=f"waybill release {one}"):
+        ledger.retry(one)
+    with pytest.raises(ValueError, match="not held"):
+        ledger.let_in(other, "eve")
+    # The message it came with is not done, so that nobody moves it away.
+    assert ledger.unfinished_of_group(ledger.get(other)) == 1
+    (hold,) = ledger.holds("t")
+    assert (hold.file_id, hold.cause, hold.reason, hold.held_at) == (
+        one, Cause.SENDER, "who?", NOON,
+    )  # fmt: skip
+    assert ledger.files(status="held")[0].reason == "who?"
+    assert ledger.holds("other") == []
+
+    assert ledger.let_in(one, "ana\x00\udc80").status is Status.DISCOVERED
+    assert one in ledger.due(Status.DISCOVERED, 9)
+    assert ledger.holds() == []
+    (hold,) = ledger.holds(over=True)
+    assert (hold.released_by, hold.released_at) == ("ana\x00\udc80", NOON)
+    assert ledger.hold_of(one) == hold
+    assert ledger.hold_of(other) is None
+    assert [each.outcome for each in ledger.events(one)] == ["discovered", "held", "released"]
+
+
+def test_a_quota_counts_each_file_once_and_holds_under_a_rush(ledger: SqlLedger) -> None:
+    files = [replace(ledger.get(each), size=100) for each in added(ledger, *map(str, range(6)))]
+
+    def admit(file: File) -> bool:
+        return ledger.admit(file, "a@b.example", "2026-11-03", 3, None)
+
+    with ThreadPoolExecutor(6) as pool:
+        let_in = list(pool.map(admit, files))
+    assert sum(let_in) == 3
+    assert list(map(admit, files)) == let_in
+    left = files[let_in.index(False)]
+    assert not ledger.admit(left, "a@b.example", "2026-11-03", None, 399)
+    assert ledger.admit(left, "a@b.example", "2026-11-03", None, 400)
+    others = [file for file, is_in in zip(files, let_in, strict=True) if not is_in and file != left]
+    assert ledger.admit(others[0], "a@b.example", "2026-11-04", 1, 100)
+    assert ledger.admit(others[1], "c@b.example", "2026-11-03", 1, 100)
+
+
+def reply(ledger: SqlLedger, file_id: str, name: str, **facts: object) -> Reply:
+    item = ledger.get(file_id).item
+    receipt = Receipt(
+        file_id=file_id, feed="t", table="p.d.t", name=name, key=item.key,
+        outcome=Outcome.PARTLY, counts=Counts(read=3, loaded=2, rejected=1), sent_at=NOON,
+        loaded_at=NOON, rules=(
+            RuleSummary(rule="type", column="n", count=1, fix="é", examples=(
+                Example(line=2, column="n", value="x\udc80", message="no"),)),
+        ),
+    )  # fmt: skip
+    values: dict[str, object] = {"is_digest": False, "state": ReplyState.PLANNED, **facts}
+    return Reply(
+        reply_id=f"{file_id}r", message_id=f"<receipt.{file_id}r@waybill>", file_id=file_id,
+        feed="t", to="a@b.example", name=name, receipt=receipt, planned_at=NOON,
+        **values,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_a_reply_is_planned_once_and_closed(ledger: SqlLedger) -> None:
+    (one,) = added(ledger, "a.csv")
+    planned = ledger.plan_reply(reply(ledger, one, "a.csv"))
+    assert planned == reply(ledger, one, "a.csv")
+    ledger.close_reply(planned.message_id, ReplyState.SENT)
+    ledger.close_reply(planned.message_id, ReplyState.REFUSED, "too late")
+    again = ledger.plan_reply(reply(ledger, one, "a.csv"))
+    assert (again.state, again.closed_at, again.note) == (ReplyState.SENT, NOON, None)
+    assert ledger.replies(one) == [again]
+
+
+def test_the_earlier_reply_is_found_by_thread_and_by_name(ledger: SqlLedger) -> None:
+    ids = added(ledger, "1", "2", "3", "4")
+    names = ("march.csv", "april.csv", "april.csv")
+    for at, (file_id, name) in enumerate(zip(ids, names, strict=False)):
+        made = reply(ledger, file_id, name)
+        ledger.plan_reply(replace(made, planned_at=NOON + timedelta(hours=at)))
+
+    def earlier(name: str, *message_ids: str, to: str = "a@b.example") -> str | None:
+        found = ledger.earlier_reply("t", to, name, message_ids, ids[3])
+        return found and found.file_id
+
+    assert earlier("APRIL.csv") == ids[2]
+    assert earlier("april.csv.rejected.csv") == ids[2]
+    assert earlier("new.csv", "<x@y>", f"<receipt.{ids[0]}r@waybill>") == ids[0]
+    assert earlier("new.csv") is None
+    assert earlier("april.csv", to="c@b.example") is None
+    assert ledger.earlier_reply("t", "a@b.example", "april.csv", (), ids[2]) is not None
+
+
+def test_a_digest_that_broke_off_comes_again_with_the_same_files(ledger: SqlLedger) -> None:
+    ids = added(ledger, "1", "2", "3", "4")
+    for file_id in ids[:3]:
+        ledger.plan_reply(reply(ledger, file_id, file_id, is_digest=True, state=ReplyState.WAITING))
+    assert ledger.digest_feeds() == {"t": False}
+    assert ledger.digest_due("t") == ["a@b.example"]
+    begun = ledger.open_digest("t", "a@b.example", 2)
+    assert len(begun) == 2
+    assert len({each.message_id for each in begun}) == 1
+    assert ledger.digest_feeds() == {"t": True}
+    ledger.plan_reply(reply(ledger, ids[3], "late", is_digest=True, state=ReplyState.WAITING))
+    assert ledger.open_digest("t", "a@b.example", 9) == begun
+    ledger.close_reply(begun[0].message_id, ReplyState.SENT)
+    rest = ledger.open_digest("t", "a@b.example", 9)
+    assert {each.file_id for each in rest} == set(ids) - {each.file_id for each in begun}
+    ledger.close_reply(rest[0].message_id, ReplyState.SENT)
+    assert (ledger.open_digest("t", "a@b.example", 9), ledger.digest_feeds()) == ([], {})

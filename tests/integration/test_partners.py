@@ -1,0 +1,311 @@
+"""Partners by mail: what is trusted is loaded and answered, what is not is held and told nobody.
+
+Everything is real: IMAP and SMTP, DNS with the partners' keys, ledger, storage and warehouse.
+"""
+
+from __future__ import annotations
+
+import base64
+import email
+import email.policy
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import EmailMessage
+from pathlib import Path
+
+import dkim
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from imapclient import IMAPClient
+from pydantic import SecretStr
+
+from connectors.authentication import Authentication, signed, txt_from
+from connectors.mail_out import SmtpConfig, SmtpNotifier
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.source import MailboxSource
+from dns_server import dns_server
+from entrypoints.demo.servers import MailEndpoint
+from one_feed import World
+from pipelines import Trust, every
+from pipelines.run import run
+from schemas.batch import WriteMode
+from schemas.errors import RetryableError
+from schemas.file import File, Status
+from schemas.receipt import Message
+from schemas.reply import ReplyState
+from schemas.trust import Cause
+
+OURS = "mx.example.com"
+PASS = f"{OURS}; dkim=pass header.d=acorn.example"
+GOOD = b"k,day,n\na,2026-11-01,1\n"
+BAD = b"k,day,n\na,2026-11-01,1\nb,2026-11-01,<b>x</b>\nc,2026-11-01,=1+1\n"
+
+
+class Post:
+    """A world whose feed reads a mailbox and answers by SMTP."""
+
+    def __init__(self, url: str, folder: Path, mail: MailEndpoint, name: str) -> None:
+        self.mail, self.address, self.count = mail, f"{name}@example.com", 0
+        self.partner = f"{name}@acorn.example"
+        self.config = MailboxConfig(
+            host=mail.host, port=mail.imap_port, tls="none", user=self.address,
+            password=SecretStr(mail.password), authentication=Authentication(authserv_id=OURS),
+        )  # fmt: skip
+        self.world = World(url, folder, WriteMode.MERGE, source=MailboxSource(self.config))
+        smtp = SmtpConfig(
+            host=mail.host, port=mail.smtp_port, tls="none", sender="reports@example.com"
+        )
+        self.notifier = SmtpNotifier(smtp)
+        self.use(self.notifier)
+
+    def use(self, notifier: object = None, **feed: object) -> None:
+        """Change the feed, or how mail goes out."""
+        feeds = {"stock": replace(self.world.runtime.feeds["stock"], **feed)}  # type: ignore[arg-type]
+        runtime = replace(self.world.runtime, feeds=feeds)
+        self.world.runtime = replace(runtime, notifier=notifier) if notifier else runtime  # type: ignore[arg-type]
+
+    def send(self, body: bytes, name: str = "stock.csv", **headers: str) -> str:
+        """Put a mail into the mailbox, as our mail server would; its Message-ID."""
+        self.count += 1
+        known = f"<{self.count}.{self.address}>"
+        message = EmailMessage(policy=email.policy.SMTP)
+        values = {"From": self.partner, "Subject": "Stock", "Message-ID": known, **headers}
+        for header, value in values.items():
+            message[header.replace("_", "-")] = value
+        message.set_content("attached")
+        message.add_attachment(body, maintype="text", subtype="csv", filename=name)
+        self.append(message.as_bytes())
+        return known
+
+    def append(self, raw: bytes) -> None:
+        with IMAPClient(self.mail.host, self.mail.imap_port, ssl=False) as client:
+            client.login(self.address, self.mail.password)
+            client.append("INBOX", raw)
+
+    def run(self) -> list[File]:
+        run(self.world.runtime, ["stock"])
+        return sorted(self.world.ledger.files(), key=File.order)
+
+    def replies(self) -> list[EmailMessage]:
+        """What has come to the partner."""
+        with IMAPClient(self.mail.host, self.mail.imap_port, ssl=False) as client:
+            client.login(self.partner, self.mail.password)
+            client.select_folder("INBOX")
+            found = client.fetch(client.search(), ["RFC822"]) if client.search() else {}
+        return [
+            email.message_from_bytes(data[b"RFC822"], policy=email.policy.default)
+            for _, data in sorted(found.items())
+        ]  # type: ignore[misc]
+
+
+@pytest.fixture
+def post(bigquery_url: str, mail_endpoint: MailEndpoint, tmp_path: Path) -> Iterator[Post]:
+    made = Post(bigquery_url, tmp_path, mail_endpoint, f"p{uuid.uuid4().hex[:8]}")
+    yield made
+    made.world.close()
+
+
+def test_what_is_not_trusted_is_held_and_told_nobody(post: Post) -> None:
+    post.use(
+        trust=Trust(
+            senders=("acorn.example",), require=("dkim",), subjects=("stock*",),
+            names=("stock*",), files_a_day=1,
+        )
+    )  # fmt: skip
+    post.send(GOOD, Authentication_Results=PASS)
+    post.send(b"k,day,n\nz,2026-11-01,1\n", From="eve@evil.example", Authentication_Results=PASS)
+    post.send(b"k,day,n\nz,2026-11-01,2\n", Authentication_Results=f"mx.evil.example; {PASS}")
+    post.send(b"k,day,n\nz,2026-11-01,3\n", Authentication_Results=PASS, Subject="Lunch")
+    post.send(b"k,day,n\nz,2026-11-01,4\n", "other.csv", Authentication_Results=PASS)
+    post.send(b"MZ\x90\x00\x03\x00\x00", Authentication_Results=PASS)
+    post.send(b"k,day,n\nz,2026-11-01,5\n", Authentication_Results=PASS)
+    files = {file.file_id: file for file in post.run()}
+    assert sorted(str(file.status) for file in files.values()) == ["done"] + ["held"] * 6
+    holds = post.world.ledger.holds()
+    assert sorted(each.cause for each in holds) == sorted(Cause)
+    assert [k for k, *_ in post.world.table()] == ["a"]
+    assert len(post.replies()) == 1
+    post.run()
+    assert len(post.world.ledger.holds()) == 6
+    # Nothing of what the header speaks against has been taken into storage.
+    landed = [files[each.file_id].landing_key for each in holds]
+    assert sum(key is not None for key in landed) == 2
+
+    (lunch,) = [each for each in holds if each.cause is Cause.SUBJECT]
+    post.world.ledger.let_in(lunch.file_id, "ana")
+    post.run()
+    assert post.world.ledger.get(lunch.file_id).status is Status.DONE
+    assert {k: n for k, _, n, *_ in post.world.table()} == {"a": 1, "z": 3}
+    assert len(post.replies()) == 2
+    # It was let in for good.
+    post.world.ledger.retry(lunch.file_id, quiet=True)
+    post.run()
+    assert post.world.ledger.get(lunch.file_id).status is Status.DONE
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def test_a_signature_is_verified_with_keys_from_dns(post: Post, key: rsa.RSAPrivateKey) -> None:
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )  # fmt: skip
+    public = base64.b64encode(
+        key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    ).decode()
+    message = EmailMessage(policy=email.policy.SMTP)
+    message["From"], message["Subject"] = post.partner, "Stock"
+    message["Message-ID"] = "<signed@acorn.example>"
+    message.set_content("attached")
+    message.add_attachment(GOOD, maintype="text", subtype="csv", filename="stock.csv")
+    raw = message.as_bytes()
+
+    def sign(domain: bytes, **how: object) -> bytes:
+        own = raw.replace(b"<signed@", b"<signed." + domain + b"@")
+        signature: bytes = dkim.sign(own, b"s1", domain, private, **how)
+        return signature + own
+
+    records = {
+        f"s1._domainkey.{domain}.": f"v=DKIM1; k=rsa; p={public}"
+        for domain in ("acorn.example", "evil.example")
+    }
+    with dns_server(records) as server:
+        find = txt_from([server])
+        assert [each.domain for each in signed(sign(b"acorn.example"), find)] == ["acorn.example"]
+        assert signed(sign(b"acorn.example").replace(b"Stock", b"stocK"), find) == ()
+        assert signed(sign(b"acorn.example", length=True), find) == ()
+        assert signed(sign(b"nowhere.example"), find) == ()
+        assert signed(raw, find) == ()
+        with pytest.raises(RetryableError, match="DNS does not answer"):
+            signed(sign(b"broken.example"), find)
+
+        here = Authentication(verify_dkim=True, dns=(server,))
+        config = post.config.model_copy(update={"authentication": here})
+        runtime = replace(post.world.runtime, sources={"drop": MailboxSource(config)})
+        limits = runtime.limits.model_copy(update={"attempts": 2})
+        post.world.runtime = replace(runtime, limits=limits)
+        post.use(trust=Trust(senders=("acorn.example",), require=("dkim",)))
+        for each in (b"acorn.example", b"evil.example", b"broken.example"):
+            post.append(sign(each))
+        for _ in range(4):
+            files = post.run()
+            if all(file.status in (Status.DONE, Status.HELD) for file in files):
+                break
+    assert sorted(str(file.status) for file in files) == ["done", "held", "held"]
+    reasons = {each.reason for each in post.world.ledger.holds()}
+    assert any("only for evil.example" in each for each in reasons)
+    assert any("DNS does not answer" in each for each in reasons)
+
+
+def test_a_reply_says_what_to_mend_and_then_what_has_changed(post: Post) -> None:
+    post.use(language="es")
+    asked = post.send(BAD, References="<first@acorn.example>", Subject="Existencias")
+    (file,) = post.run()
+    (reply,) = post.replies()
+    assert reply["In-Reply-To"] == asked
+    assert reply["References"].split() == ["<first@acorn.example>", asked]
+    assert (reply["Auto-Submitted"], reply["Subject"]) == ("auto-replied", "Re: Existencias")
+    text, html = (reply.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert "Filas rechazadas" in text
+    assert "Filas rechazadas" in html
+    assert "&lt;b&gt;x&lt;/b&gt;" in html
+    assert "<b>x</b>" not in html
+    (rejects,) = reply.iter_attachments()
+    assert rejects.get_filename() == "stock.csv.rejected.csv"
+    mended = rejects.get_content()
+    assert "'=1+1" in (mended if isinstance(mended, str) else mended.decode())
+    (known,) = post.world.ledger.replies(file.file_id)
+    assert (known.state, known.message_id) == (ReplyState.SENT, reply["Message-ID"])
+
+    post.send(
+        b"k,day,n,_line,_error\nb,2026-11-01,2,3,x\nc,2026-11-01,y,4,x\n", "mended.csv",
+        In_Reply_To=str(reply["Message-ID"]),
+    )  # fmt: skip
+    post.run()
+    _, second = post.replies()
+    text = second.get_body(("plain",)).get_content()
+    assert "En comparación con stock.csv" in text
+    assert "2 antes, 1 ahora" in text
+    post.send(
+        b"k,day,n,_line,_error\nc,2026-11-01,3,2,x\n", "mended.csv.rejected.csv",
+    )  # fmt: skip
+    post.run()
+    *_, third = post.replies()
+    assert "corregido" in third.get_body(("plain",)).get_content()
+
+
+def test_a_reply_whose_answer_was_lost_is_the_same_message(post: Post) -> None:
+    class Deaf:
+        """The server takes the mail, and its answer gets lost."""
+
+        def __init__(self, real: SmtpNotifier) -> None:
+            self.real = real
+
+        def send(self, message: Message) -> None:
+            self.real.send(message)
+            raise RetryableError("the connection broke")
+
+        def check(self) -> str:
+            return self.real.check()
+
+    post.send(GOOD)
+    post.use(Deaf(post.notifier))
+    (file,) = post.run()
+    (reply,) = post.world.ledger.replies(file.file_id)
+    assert reply.state is ReplyState.PLANNED
+    post.use(post.notifier)
+    while post.run()[0].status is not Status.DONE:
+        pass
+    ids = {each["Message-ID"] for each in post.replies()}
+    assert ids == {reply.message_id}
+    (reply,) = post.world.ledger.replies(file.file_id)
+    assert reply.state is ReplyState.SENT
+
+
+def test_a_list_is_loaded_and_not_answered(post: Post) -> None:
+    post.send(GOOD, List_Id="<reports.acorn.example>")
+    (file,) = post.run()
+    assert file.status is Status.DONE
+    assert post.replies() == []
+    assert "mailing list" in (post.world.ledger.events(file.file_id)[-1].message or "")
+    assert post.world.ledger.replies(file.file_id) == []
+
+
+def test_a_digest_tells_of_many_files_at_once(post: Post) -> None:
+    post.use(digest=every(hours=1))
+    for at in range(3):
+        post.send(GOOD.replace(b"a,", b"%d," % at), f"good_{at}.csv")
+    post.send(BAD, "bad.csv")
+    files = post.run()
+    (mail,) = post.replies()
+    assert "4 files" in mail["Subject"]
+    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert all(file.item.name in text and file.item.name in html for file in files)
+    assert "3 accepted" in text
+    assert "<hr>" in html
+    assert "&lt;b&gt;" in html
+    assert [each.get_filename() for each in mail.iter_attachments()] == ["bad.csv.rejected.csv"]
+    assert len(mail["References"].split()) == 4
+    states = {each.state for file in files for each in post.world.ledger.replies(file.file_id)}
+    assert states == {ReplyState.SENT}
+    post.run()
+    assert len(post.replies()) == 1
+
+
+def test_templates_of_the_user_come_first(post: Post, tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "receipt.html.j2").write_text("<p>Acme: {{ receipt.name }}</p>")
+    post.world.runtime = replace(post.world.runtime, templates=folder)
+    post.send(GOOD, "stock<i>.csv")
+    post.run()
+    (reply,) = post.replies()
+    assert "Acme: stock&lt;i&gt;.csv" in reply.get_body(("html",)).get_content()
+    assert "Rows loaded" in reply.get_body(("plain",)).get_content()

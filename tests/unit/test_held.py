@@ -1,0 +1,82 @@
+"""`waybill held` and `waybill release`, over a ledger with held files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from pydantic import SecretStr
+
+from connectors.ledger import LedgerConfig, SqlLedger
+from entrypoints.cli import cli
+from schemas.file import Event, Status
+from schemas.item import Item, Page
+from schemas.trust import Cause
+
+ROOT = Path(__file__).resolve().parents[2]
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+NAME = f"payouts_{'long_' * 20}\x1b[31m.csv"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
+    made = SqlLedger(LedgerConfig(url=SecretStr(f"sqlite:///{tmp_path}/ledger.db")))
+    made.migrate()
+    yield made
+    made.database.engine.dispose()
+
+
+def hold(ledger: SqlLedger, name: str) -> str:
+    item = Item(
+        key=name, version="1", name=name, sent_at=NOON, sender="eve@evil.example",
+        detail={"subject": "Payouts"},
+    )  # fmt: skip
+    (file_id,) = ledger.register("payouts", "partners", Page(items=(item,)))
+    file = ledger.claim(file_id, Status.DISCOVERED, "w", 60)
+    assert file is not None
+    event = Event(file_id=file_id, at=NOON, step="trust", outcome="held")
+    reason = "eve@evil.example is not a sender of this feed"
+    ledger.hold(replace(file, status=Status.HELD, reason=reason), Cause.SENDER, event)
+    return file_id
+
+
+def waybill(tmp_path: Path, *arguments: str) -> Result:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"ledger: {{type: sql, url: 'sqlite:///{tmp_path}/ledger.db'}}\n"
+        f"storage: {{type: objects, url: {tmp_path}/storage}}\n"
+        "warehouse: {type: bigquery, project: my-project}\n"
+        "sources:\n"
+        f"  drop: {{type: folder, path: {tmp_path}}}\n"
+        "  partners: {type: mailbox, host: localhost, user: u}\n"
+        f"folders: {{contracts: {ROOT}/schemas, feeds: {ROOT}/dags, work: {tmp_path}/work}}\n"
+    )
+    return CliRunner().invoke(cli, ["--config", str(config), *arguments])
+
+
+def test_held_files_are_listed_and_let_in(ledger: SqlLedger, tmp_path: Path) -> None:
+    assert "no files are held" in waybill(tmp_path, "held").output
+    one, other = hold(ledger, NAME), hold(ledger, "b.csv")
+    listed = waybill(tmp_path, "held")
+    assert all(len(line) <= 80 and line.isprintable() for line in listed.output.splitlines())
+    assert one in listed.output
+    assert "sender: eve@evil.example is not a sender" in " ".join(listed.output.split())
+    (first, _) = json.loads(waybill(tmp_path, "held", "--json").output)
+    assert (first["cause"], first["subject"], first["status"]) == ("sender", "Payouts", "held")
+
+    told = waybill(tmp_path, "release", one[:10], "--by", "ana")
+    assert (told.exit_code, "let in by ana" in told.output) == (0, True)
+    assert waybill(tmp_path, "release", one).exit_code == 1
+    assert waybill(tmp_path, "release", "nothing").exit_code == 1
+    assert ledger.get(one).status is Status.DISCOVERED
+    assert [each.file_id for each in ledger.holds()] == [other]
+    everything = waybill(tmp_path, "held", "--all").output
+    assert "let in" in everything
+    assert "by ana" in everything
+    refused = waybill(tmp_path, "retry", other)
+    assert (refused.exit_code, f"waybill release {other}" in refused.output) == (1, True)
