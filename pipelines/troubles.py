@@ -22,10 +22,9 @@ _MOST_FILES = 10_000
 _FILES: Mapping[AlertKind, str] = {
     AlertKind.QUARANTINED: Outcome.QUARANTINED,
     AlertKind.FAILED: Status.FAILED,
-    AlertKind.HELD: "held",
+    AlertKind.HELD: Status.HELD,
 }
-"""The kinds whose subjects are files, and the word that `Ledger.files` finds them by. A ledger
-without held files has no such word."""
+"""The kinds whose subjects are files, and the word that `Ledger.files` finds them by."""
 _JUDGED = frozenset({Status.LOADED, Status.ACKNOWLEDGING, Status.DONE})
 _TODO: Mapping[AlertKind, str] = {
     AlertKind.QUARANTINED: "waybill show {id} says why; once mended: waybill retry {id}",
@@ -147,10 +146,7 @@ def replaced(workers: Sequence[Worker], now: datetime, patience: timedelta) -> l
 
 
 def _files(runtime: Runtime, kind: AlertKind, since: datetime) -> Iterator[Trouble]:
-    word = _FILES[kind]
-    if word not in (*Status, *Outcome):
-        return
-    found = runtime.ledger.files(status=word, since=since, limit=_MOST_FILES)
+    found = runtime.ledger.files(status=_FILES[kind], since=since, limit=_MOST_FILES)
     if kind is AlertKind.QUARANTINED:
         found = [file for file in found if file.status in _JUDGED]
     corrected = _corrected(runtime, found)
