@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -23,6 +23,7 @@ _REJECTS = pa.schema(
     [("member", pa.string()), ("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
 )
 _HEADER, _LINE_END = b"waybill_header", b"waybill_line_end"
+_PROBLEM = [each.name for each in fields(Problem)]
 
 
 class RowsWriter(AbstractContextManager["RowsWriter"]):
@@ -71,7 +72,7 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         """Add some rejected rows."""
         if not rejected:
             return
-        problems = [json.dumps([asdict(each) for each in row.problems]) for row in rejected]
+        problems = [json.dumps(list(map(_as_dict, row.problems))) for row in rejected]
         columns: list[list[object]] = [
             [row.member for row in rejected],
             [row.line for row in rejected],
@@ -91,6 +92,10 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         trace: TracebackType | None,
     ) -> None:
         self._writer.close()
+
+
+def _as_dict(problem: Problem) -> dict[str, object]:
+    return {name: getattr(problem, name) for name in _PROBLEM}
 
 
 @dataclass(frozen=True, slots=True)
