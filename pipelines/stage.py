@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas.arrow import arrow_schema
+from schemas.arrow import PARQUET, arrow_schema
 from schemas.contract import Contract, RangePartition, TimePartition, Type
 from schemas.reject import Problem, RejectedRow
 
@@ -35,7 +35,7 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
         self._partitions: set[str] = set()
         schema = arrow_schema(contract.columns)
         self._schema = schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path, self._schema, **PARQUET)
 
     @property
     def partitions(self) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
 
     def write(self, rows: pa.Table) -> None:
         """Add the contract's columns and `_etl_row` of some rows."""
-        names = pa.array([self._file_id] * rows.num_rows, pa.string())
+        names = pa.repeat(pa.scalar(self._file_id, pa.string()), rows.num_rows)
         table = rows.append_column(FILE, names).select(self._schema.names)
         self._writer.write_table(table.cast(self._schema))
         self.rows += rows.num_rows
@@ -66,7 +66,7 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
     def __init__(self, path: Path, header: Iterable[str], line_end: str = "") -> None:
         self.path, self.rows = path, 0
         kept = {_HEADER: json.dumps(list(header)).encode(), _LINE_END: line_end.encode()}
-        self._writer = pq.ParquetWriter(path, _REJECTS.with_metadata(kept), compression="zstd")
+        self._writer = pq.ParquetWriter(path, _REJECTS.with_metadata(kept), **PARQUET)
 
     def write(self, rejected: list[RejectedRow]) -> None:
         """Add some rejected rows."""

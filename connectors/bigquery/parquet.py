@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.protocols import Storage
+from schemas.arrow import PARQUET
 from schemas.errors import DataError, FatalError
 
 _ROWS = 64 * 1024
@@ -38,7 +39,7 @@ def concatenate(storage: Storage, parts: Sequence[Part], schema: pa.Schema, targ
             if file.schema_arrow.equals(schema):
                 return int(file.metadata.num_rows)
     rows = 0
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(target, schema, **PARQUET) as writer:
         for group in _groups(_tables(storage, parts, schema, target.with_suffix(".part"))):
             table = pa.concat_tables(group)
             writer.write_table(table)
