@@ -43,8 +43,7 @@ class Checker:
         typed = cast.cast_chunk(chunk, self._names, self._contract, language, self._today)
         self._watch.saw(chunk, typed)
         reasons = Reasons(typed, chunk, self._names, language)
-        frame = to_frame(typed.rows, pa.array(chunk.lines))
-        for broken in validate.check_frame(frame, self._before):
+        for broken in validate.check_rows(typed.rows, self._before):
             reasons.add(broken)
         reasons.judge(self._whole)
         self._remember(reasons)
@@ -69,8 +68,7 @@ class Checker:
             for each in outside_partition(values, column, contract, self._today):
                 reasons.blame(column.name, each)
         if self._after:
-            frame = to_frame(table.drop_columns(LINE), table.column(LINE).combine_chunks())
-            for broken in validate.check_frame(frame, self._after):
+            for broken in validate.check_rows(table.drop_columns(LINE), self._after):
                 reasons.add(broken)
         self._remember(reasons)
         rejects.write(reasons.rejected_rows(chunks))

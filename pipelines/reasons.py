@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,12 @@ from pipelines.cast import Typed
 from pipelines.cast.chunk import quoted
 from pipelines.cast.fault import Fault
 from pipelines.parse import Chunk
-from pipelines.sentences import sentence
+from pipelines.sentences import sentence, telling
 from pipelines.validate import Broken, columns_of
 from pipelines.whole import WholeFile
 from schemas.contract import Expectation
 from schemas.language import say
-from schemas.place import Place
+from schemas.place import MEMBER, Place
 from schemas.reject import Problem, RejectedRow
 
 _SHOWN = 200
@@ -41,9 +41,10 @@ class Reasons:
         self._lines = chunk.lines if chunk is not None else None
         self._problems: dict[int, list[Problem]] = defaultdict(list)
         if chunk is not None and typed.problems:
-            position = {Place.of(int(row)).line: index for index, row in enumerate(chunk.lines)}
-            for problem in typed.problems:
-                self._problems[position[problem.line]].append(problem)
+            found = [problem.line for problem in typed.problems]
+            positions = np.searchsorted(chunk.lines % MEMBER, found)
+            for position, problem in zip(positions.tolist(), typed.problems, strict=True):
+                self._problems[position].append(problem)
 
     @classmethod
     def after_transform(cls, rows: pa.Table, language: str = "en") -> Reasons:
@@ -60,11 +61,15 @@ class Reasons:
         if rule.severity != "error":
             self._warn(broken)
             return
-        for position in broken.positions:
-            known = {problem.column for problem in self._problems.get(position, ())}
-            if not known.intersection(columns):
-                value = self._shown(position, columns)
-                self._add(position, columns, rule.type, sentence(rule, self._language, value))
+        fresh = [
+            position
+            for position in broken.positions
+            if position not in self._problems
+            or not {each.column for each in self._problems[position]}.intersection(columns)
+        ]
+        tell = telling(rule, self._language)
+        for position, values in zip(fresh, self._values(columns, fresh), strict=True):
+            self._add(position, columns, rule.type, tell(_shown(values)), values)
 
     def _warn(self, broken: Broken) -> None:
         assert self._lines is not None
@@ -77,25 +82,33 @@ class Reasons:
         """Blame the rows in which a column is null."""
         message = say("{column} is empty and must not be", self._language, column=name)
         for position in np.flatnonzero(self._rows.column(name).is_null().to_numpy()):
-            self._add(int(position), (name,), "required", message)
+            self._add(int(position), (name,), "required", message, (None,))
 
     def blame(self, name: str, each: Fault) -> None:
         """Blame the rows whose value in a column has a fault."""
-        for position in each.at.tolist():
-            value = self._shown(position, (name,))
-            message = say(each.template, self._language, column=name, value=value, **each.values)
-            self._add(position, (name,), each.rule, message)
+        positions = each.at.tolist()
+        for position, values in zip(positions, self._values((name,), positions), strict=True):
+            shown = _shown(values)
+            message = say(each.template, self._language, column=name, value=shown, **each.values)
+            self._add(position, (name,), each.rule, message, values)
 
     def judge(self, whole: WholeFile) -> None:
         """Blame the rows that are rejected because of other rows of their file."""
         assert self._lines is not None
         for position, verdict in whole.among(self._lines).items():
-            message = verdict.said(self._shown(position, verdict.columns), self._language)
-            self._add(position, verdict.columns, verdict.rule, message)
+            (values,) = self._values(verdict.columns, [position])
+            message = verdict.said(_shown(values), self._language)
+            self._add(position, verdict.columns, verdict.rule, message, values)
 
-    def _add(self, position: int, columns: tuple[str, ...], rule: str, message: str) -> None:
+    def _add(
+        self,
+        position: int,
+        columns: tuple[str, ...],
+        rule: str,
+        message: str,
+        values: Sequence[str | None],
+    ) -> None:
         self.bad[position] = True
-        values = [self._value(name, position) for name in columns]
         value = values[0] if len(values) == 1 else " / ".join(str(each) for each in values)
         assert self._lines is not None
         self._problems[position].append(
@@ -108,15 +121,19 @@ class Reasons:
             )
         )
 
-    def _shown(self, position: int, columns: tuple[str, ...]) -> str:
-        return " / ".join(quoted(self._value(name, position)) for name in columns)
+    def _values(
+        self, columns: Sequence[str], positions: Sequence[int]
+    ) -> Iterator[tuple[str | None, ...]]:
+        """What stands in some columns, row by row: the cells of the file if they are its own."""
+        some = pa.array(positions, pa.int64())
+        taken = [self._column(name).take(some).to_pylist() for name in columns]
+        texts = [[None if each is None else str(each) for each in column] for column in taken]
+        return zip(*texts, strict=True) if texts else iter([()] * len(positions))
 
-    def _value(self, name: str, position: int) -> str | None:
+    def _column(self, name: str) -> pa.ChunkedArray:
         if self._chunk is not None and name in self._names:
-            value = self._chunk.cells.column(self._names[name])[position].as_py()
-            return None if value is None else str(value)
-        value = self._rows.column(name)[position].as_py()
-        return None if value is None else str(value)
+            return self._chunk.cells.column(self._names[name])
+        return self._rows.column(name)
 
     def rejected(self, chunk: Chunk) -> list[RejectedRow]:
         """The chunk's rejected rows, ragged ones included, by line."""
@@ -150,6 +167,10 @@ class Reasons:
                 )
             )
         return rejected
+
+
+def _shown(values: Sequence[str | None]) -> str:
+    return " / ".join(map(quoted, values))
 
 
 def _origin(chunks: Sequence[Chunk], row: int) -> tuple[Chunk, int]:

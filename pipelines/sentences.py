@@ -6,9 +6,10 @@ where the rule itself is told. The rest of its fields come from the expectation'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from schemas.contract import Expectation
@@ -132,16 +133,20 @@ def sentence(expectation: Expectation, language: str, value: str | None = None) 
 
     The contract's own description comes first.
     """
-    if expectation.description:
-        if value is None:
-            return expectation.description
-        return say(OTHERS[3], language, value=value, rule=expectation.description)
+    return telling(expectation, language)(value)
+
+
+def telling(expectation: Expectation, language: str) -> Callable[[str | None], str]:
+    """What says the rule's `sentence` about one value after the other."""
+    if rule := expectation.description:
+        about = partial(say, OTHERS[3], language, rule=rule)
+        return lambda value: rule if value is None else about(value=value)
     template = SENTENCES[expectation.type]
     if expectation.kwargs.get("unit") == "percent":
         template = SHARES[expectation.type]
     fields = _fields(expectation, language)
-    fields["value"] = fields["column"] if value is None else value
-    return say(template, language, **fields)
+    about = partial(say, template, language, **fields)
+    return lambda value: about(value=fields["column"] if value is None else value)
 
 
 def with_found(rule: str, found: str | None, language: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas.arrow import arrow_schema
+from schemas.arrow import PARQUET, arrow_schema
 from schemas.contract import Contract, RangePartition, TimePartition, Type
 from schemas.reject import Problem, RejectedRow
 
@@ -23,6 +23,7 @@ _REJECTS = pa.schema(
     [("member", pa.string()), ("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
 )
 _HEADER, _LINE_END = b"waybill_header", b"waybill_line_end"
+_PROBLEM = [each.name for each in fields(Problem)]
 
 
 class RowsWriter(AbstractContextManager["RowsWriter"]):
@@ -34,7 +35,7 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
         self._partitions: set[str] = set()
         schema = arrow_schema(contract.columns)
         self._schema = schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path, self._schema, **PARQUET)
 
     @property
     def partitions(self) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
 
     def write(self, rows: pa.Table) -> None:
         """Add the contract's columns and `_etl_row` of some rows."""
-        names = pa.array([self._file_id] * rows.num_rows, pa.string())
+        names = pa.repeat(pa.scalar(self._file_id, pa.string()), rows.num_rows)
         table = rows.append_column(FILE, names).select(self._schema.names)
         self._writer.write_table(table.cast(self._schema))
         self.rows += rows.num_rows
@@ -65,13 +66,13 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
     def __init__(self, path: Path, header: Iterable[str], line_end: str = "") -> None:
         self.path, self.rows = path, 0
         kept = {_HEADER: json.dumps(list(header)).encode(), _LINE_END: line_end.encode()}
-        self._writer = pq.ParquetWriter(path, _REJECTS.with_metadata(kept), compression="zstd")
+        self._writer = pq.ParquetWriter(path, _REJECTS.with_metadata(kept), **PARQUET)
 
     def write(self, rejected: list[RejectedRow]) -> None:
         """Add some rejected rows."""
         if not rejected:
             return
-        problems = [json.dumps([asdict(each) for each in row.problems]) for row in rejected]
+        problems = [json.dumps(list(map(_as_dict, row.problems))) for row in rejected]
         columns: list[list[object]] = [
             [row.member for row in rejected],
             [row.line for row in rejected],
@@ -91,6 +92,10 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         trace: TracebackType | None,
     ) -> None:
         self._writer.close()
+
+
+def _as_dict(problem: Problem) -> dict[str, object]:
+    return {name: getattr(problem, name) for name in _PROBLEM}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.protocols import Storage
+from schemas.arrow import PARQUET
 from schemas.errors import DataError, FatalError
 
 _ROWS = 64 * 1024
@@ -28,11 +30,16 @@ class Part:
 def concatenate(storage: Storage, parts: Sequence[Part], schema: pa.Schema, target: Path) -> int:
     """Write the rows of all parts, in order, to `target` in that schema; how many they were.
 
-    A column `_etl_file` that a part lacks is filled with its file id, any other with nulls. Raises
-    DataError when a part is gone or damaged, and FatalError when it does not fit the contract.
+    A column `_etl_file` that a part lacks is filled with its file id, any other with nulls. A part
+    that is alone and has that schema already stays as it is. Raises DataError when a part is gone
+    or damaged, and FatalError when it does not fit the contract.
     """
+    if len(parts) == 1:
+        with _fetched(storage, parts[0], target) as file:
+            if file.schema_arrow.equals(schema):
+                return int(file.metadata.num_rows)
     rows = 0
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(target, schema, **PARQUET) as writer:
         for group in _groups(_tables(storage, parts, schema, target.with_suffix(".part"))):
             table = pa.concat_tables(group)
             writer.write_table(table)
@@ -59,23 +66,30 @@ def _tables(
 ) -> Iterator[pa.Table]:
     for part in parts:
         try:
-            # Parquet is read from its end, and a stored object can only be streamed.
-            with storage.open(part.key) as stream, scratch.open("wb") as local:
-                shutil.copyfileobj(stream, local, 1024 * 1024)
-            with pq.ParquetFile(scratch) as file:
+            with _fetched(storage, part, scratch) as file:
                 for batch in file.iter_batches(batch_size=_ROWS):
                     yield _fitted(pa.Table.from_batches([batch]), part, schema)
-        except FileNotFoundError as error:
-            raise DataError(
-                f"the staged file {part.key} is gone", hint=f"waybill retry {part.file_id}"
-            ) from error
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(
-                f"the staged file {part.key} is damaged: {error}",
-                hint=f"waybill retry {part.file_id}",
-            ) from error
         finally:
             scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def _fetched(storage: Storage, part: Part, path: Path) -> Iterator[pq.ParquetFile]:
+    """The part as a local file: Parquet is read from its end, and a stored object is streamed."""
+    try:
+        with storage.open(part.key) as stream, path.open("wb") as local:
+            shutil.copyfileobj(stream, local, 1024 * 1024)
+        with pq.ParquetFile(path) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise DataError(
+            f"the staged file {part.key} is gone", hint=f"waybill retry {part.file_id}"
+        ) from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(
+            f"the staged file {part.key} is damaged: {error}",
+            hint=f"waybill retry {part.file_id}",
+        ) from error
 
 
 def _fitted(table: pa.Table, part: Part, schema: pa.Schema) -> pa.Table:

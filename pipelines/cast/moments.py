@@ -24,6 +24,7 @@ from pipelines.cast.clock import (
 from pipelines.cast.far_zones import UNSURE, local_of, utc_of
 from pipelines.cast.fault import Cast, Fault, Mask, fault
 from pipelines.cast.form import ISO_DATE, ISO_TIME, ISO_ZONE, Form, form_of
+from pipelines.cast.plain import apart, usual_moment
 from schemas.arrow import arrow_type
 from schemas.contract import Column, Type
 
@@ -50,6 +51,17 @@ def cast_moments(cells: pa.Array, column: Column, *, native: bool) -> Cast:
     """
     if not column.formats and (values := _at_once(cells, column)) is not None:
         return values, []
+
+    def one_by_one(some: pa.Array) -> Cast:
+        return _one_by_one(some, column, native)
+
+    if column.formats or column.type is Type.TIME:
+        return one_by_one(cells)
+    return apart(cells, usual_moment(column.type), lambda some: _at_once(some, column), one_by_one)
+
+
+def _one_by_one(cells: pa.Array, column: Column, native: bool) -> Cast:
+    """The cells by the column's forms, each distinct one looked at once."""
     encoded = cells.dictionary_encode()
     distinct = encoded.dictionary
     reading = Reading.nothing(len(distinct))

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pipelines.cast.cells import bytes_at, bytes_of, made_of, without
 from pipelines.cast.fault import Cast, Mask, fault, flags
 from pipelines.cast.grammar import grammar_of, plain_text
+from pipelines.cast.plain import apart, usual_number
 from schemas.arrow import arrow_type
 from schemas.contract import Column, Type
 from schemas.dialect import Numbers
@@ -34,9 +35,17 @@ def cast_numbers(cells: pa.Array, column: Column, numbers: Numbers, *, native: b
     values = _at_once(cells, column, numbers)
     if values is not None:
         return values, []
-    encoded = cells.dictionary_encode()
-    values, faults = _by_grammar(encoded.dictionary, column, numbers, native)
-    return values.take(encoded.indices), [each.spread(encoded) for each in faults]
+
+    def one_by_one(some: pa.Array) -> Cast:
+        encoded = some.dictionary_encode()
+        values, faults = _by_grammar(encoded.dictionary, column, numbers, native)
+        return values.take(encoded.indices), [each.spread(encoded) for each in faults]
+
+    if numbers.decimal != ".":
+        return one_by_one(cells)
+    return apart(
+        cells, usual_number(column), lambda some: _at_once(some, column, numbers), one_by_one
+    )
 
 
 def _at_once(cells: pa.Array, column: Column, numbers: Numbers) -> pa.Array | None:

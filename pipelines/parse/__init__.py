@@ -2,7 +2,6 @@
 
 from pipelines.parse.chunk import Chunk, Parsed
 from pipelines.parse.file import parsed
-from pipelines.parse.records import split
-from pipelines.parse.text import last_record_end
+from pipelines.parse.records import last_record_end, split
 
 __all__ = ["Chunk", "Parsed", "last_record_end", "parsed", "split"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import BinaryIO
 
 import numpy as np
@@ -19,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from pipelines.parse.chunk import Chunk, Parsed, listed_raws
 from pipelines.parse.header import Layout, read_layout
-from pipelines.parse.records import Offsets, Record, offsets, records
+from pipelines.parse.records import Offsets, Record, count_of, offsets, records, well_formed
 from pipelines.parse.text import Blocks, Disguise
 from schemas.dialect import Dialect
 from schemas.errors import DataError
@@ -27,6 +28,7 @@ from schemas.language import say
 from schemas.place import MEMBER
 from schemas.reject import Problem, RejectedRow
 
+_LF, _CR = 10, 13
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 """What bytes become that are no text in the file's encoding."""
 
@@ -62,7 +64,7 @@ class _Reader:
             chunk, read = self._fast(block, line), len(block)
             if chunk is None:
                 chunk, read = self._slow(block, line, texts)
-            line += block.count(b"\n", 0, read)
+            line += count_of(block[:read], _LF)
             if line >= MEMBER:
                 raise DataError("the file has more lines than can be counted")
             yield self._revealed(chunk)
@@ -73,22 +75,30 @@ class _Reader:
         if b"\x00" in block or (comment and comment in block) or self._dialect.escape == "\x00":
             return None
         # Arrow takes a CR of its own for a line end.
-        if block.count(b"\r") != block.count(b"\r\n"):
+        if b"\r" in block and count_of(block, _CR) != block.count(b"\r\n"):
             return None
         escape = self._dialect.escape.encode()
         if escape and (escape + b"\r" in block or escape + b"\n" in block):
             return None
-        where = offsets(block, self._dialect, self._delimiter)
-        if where is not None and not len(where.starts):
-            return Chunk(self._table([]), where.lines, (), listed_raws([]))
-        if where is None:
+        if not well_formed(block, self._dialect, self._delimiter):
             return None
+        located = cache(lambda: offsets(block, self._dialect))
+
+        def raws(indexes: Sequence[int]) -> list[str]:
+            return located().texts(block, indexes)
+
         uneven: list[int] = []
         table = self._arrow(block, None)
         # Arrow cannot say which of several bad rows are no text.
         if table is None and _is_text(block):
+            if not len(located().starts):
+                return Chunk(self._table([]), located().lines, (), listed_raws([]))
             table = self._arrow(block, uneven)
-        if table is None or table.num_rows + len(uneven) != len(where.starts):
+        if table is None:
+            return None
+        # As many rows as lines: each line is a record, none is blank.
+        is_plain = table.num_rows == count_of(block, _LF)
+        if not is_plain and table.num_rows + len(uneven) != len(located().starts):
             return None
         if self._dialect.trailing_delimiter:
             last = table.column(self._width - 1)
@@ -96,12 +106,9 @@ class _Reader:
                 return None
             table = table.select(range(self._width - 1))
         if uneven:
-            return self._with_uneven(table, block, where, uneven, line)
-
-        def raws(indexes: Sequence[int]) -> list[str]:
-            return where.texts(block, indexes)
-
-        return Chunk(table, where.lines + line, (), raws)
+            return self._with_uneven(table, block, located(), uneven, line)
+        lines = np.arange(table.num_rows) if is_plain else located().lines
+        return Chunk(table, lines + line, (), raws)
 
     def _with_uneven(
         self, table: pa.Table, block: bytes, where: Offsets, uneven: Sequence[int], line: int

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import numpy as np
-
-from pipelines.parse.records import masked, record_ends
+from pipelines.parse.records import last_record_end
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 
@@ -130,17 +128,6 @@ class Blocks:
             return False
         self._rest = text + self._rest
         return True
-
-
-def last_record_end(text: bytes, dialect: Dialect) -> int:
-    """The length of the longest prefix of whole records; 0 if there is none.
-
-    The text must start where a record does.
-    """
-    if not dialect.quote:
-        return text.rfind(b"\n") + 1
-    ends = record_ends(np.frombuffer(masked(text, dialect), np.uint8), dialect.quote)
-    return int(ends[-1]) + 1 if len(ends) else 0
 
 
 def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> Iterator[bytes]:

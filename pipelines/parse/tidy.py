@@ -25,9 +25,10 @@ def _kept(chunk: Chunk, names: Sequence[str], dialect: Dialect) -> Chunk:
     if not chunk.cells.num_rows or not names:
         return chunk
     first = pc.fill_null(chunk.cells.column(0), "")
-    drop = _all_equal(chunk, first, [""] * len(names))
+    trimmed = pc.utf8_trim_whitespace(first)
+    drop = _all_equal(chunk, trimmed, [""] * len(names))
     if dialect.header == 1:
-        drop |= _all_equal(chunk, first, names)
+        drop |= _all_equal(chunk, trimmed, names)
     if dialect.totals:
         drop |= _flags(pc.match_substring_regex(first, dialect.totals))
     return chunk.keep(~drop)
@@ -36,8 +37,8 @@ def _kept(chunk: Chunk, names: Sequence[str], dialect: Dialect) -> Chunk:
 def _all_equal(
     chunk: Chunk, first: pa.ChunkedArray, wanted: Sequence[str]
 ) -> npt.NDArray[np.bool_]:
-    """Which rows have just these cells; the first column decides mostly."""
-    same = _flags(pc.equal(pc.utf8_trim_whitespace(first), wanted[0]))
+    """Which rows have just these cells; the first column (trimmed) decides mostly."""
+    same = _flags(pc.equal(first, wanted[0]))
     for index, cell in enumerate(wanted[1:], start=1):
         if not same.any():
             break
