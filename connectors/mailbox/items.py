@@ -50,6 +50,8 @@ def item_of(letter: Letter, received: datetime, part: FilePart, place: Mapping[s
             "encoding": part.encoding,
             "container": part.container,
             "inner": part.inner,
+            "author": letter.author or "",
+            **letter.envelope,
             **place,
         },
     )

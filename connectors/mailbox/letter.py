@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_string
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
+
+from connectors.envelope import envelope_of
 
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 900
@@ -25,7 +28,8 @@ _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
     """What a message's own headers say. `sender` is who to answer, if that is one plain address;
-    an `automatic` message is not written by anyone who waits for an answer (RFC 3834)."""
+    an `automatic` message is not written by anyone who waits for an answer (RFC 3834). `envelope`
+    is what its headers say of trust and answers, by name."""
 
     message_id: str
     references: str
@@ -34,6 +38,7 @@ class Letter:
     sender: str | None
     sent_at: datetime | None
     automatic: bool
+    envelope: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -73,6 +78,7 @@ def letter_of(headers: Message) -> Letter:
         or "X-Waybill-Receipt" in headers
         or _line(headers, "Return-Path") == "<>"
         or headers.get_content_type() == "multipart/report",
+        envelope=envelope_of(headers),
     )
 
 

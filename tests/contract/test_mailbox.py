@@ -164,3 +164,21 @@ def test_a_login_that_fails_for_a_while_stops_no_feed(answer: bytes, kind: type[
         with pytest.raises(kind):
             MailboxSource(config).check()
         thread.join(5)
+
+
+def test_what_trust_and_replies_ask_of_a_message_is_kept(
+    server: MailboxServer, address: str
+) -> None:
+    results = "mx.example.com; dkim=pass header.d=example.org"
+    post(
+        server, address, {"report.csv": b"1"}, Reply_To="desk@example.org", List_Id="<all.example>",
+        Authentication_Results=results, References="<0@example.org>",
+    )  # fmt: skip
+    ([item], _) = listed(server.source(address))
+    assert item.sender == "desk@example.org"
+    kept = {name: item.detail[name] for name in ("author", "subject", "references")}
+    assert kept == {
+        "author": "partner@example.org", "subject": "Report", "references": "<0@example.org>"
+    }  # fmt: skip
+    assert item.detail["authentication_results"] == results
+    assert "mailing list" in item.detail["no_reply"]

@@ -1,0 +1,84 @@
+"""The envelope of a message: what its header says of who sent it, and whether it may be answered.
+
+Where nobody asked for an answer, or a program would read it, none is sent: RFC 3834, section 2.
+"""
+
+from __future__ import annotations
+
+import re
+from email.message import Message
+from email.utils import getaddresses
+
+_LONGEST = 4000
+_DAEMON = re.compile(
+    r"(mailer-daemon|postmaster|listserv|majordomo|no-?reply|do-?not-?reply)([+.-].*)?"
+    r"|owner-.*|.*-(request|owner|bounces?)",
+    re.IGNORECASE,
+)
+"""Local parts behind which no person reads."""
+_BULK = ("bulk", "list", "junk")
+
+
+def envelope_of(message: Message) -> dict[str, str]:
+    """What to keep of a message's header, by name; nothing for what it does not have.
+
+    `authentication_results`: those headers' values, a line each, the topmost first.
+    `references`: the ids of the messages before this one. `no_reply`: why it must not be answered.
+    `doubtful_sender`: why its From does not say who sent it.
+    """
+    facts = {
+        "authentication_results": "\n".join(_values(message, "Authentication-Results")),
+        "references": " ".join(_values(message, "References"))[-_LONGEST:],
+        "in_reply_to": " ".join(_values(message, "In-Reply-To"))[:_LONGEST],
+        "no_reply": _no_reply(message) or "",
+        "doubtful_sender": _doubtful(message) or "",
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def is_bounce(message: Message) -> bool:
+    """Whether a mail server reports on a message of ours (RFC 3464, RFC 8098): its attachments
+    are our own."""
+    return message.get_content_type() == "multipart/report" or "X-Failed-Recipients" in message
+
+
+def _no_reply(message: Message) -> str | None:
+    paths = _values(message, "Return-Path")
+    if paths and not paths[0].strip("<> "):
+        return "its return path is empty, as that of a bounce"
+    automatic = _values(message, "Auto-Submitted")
+    if automatic and automatic[0].lower() != "no":
+        return f"it is automatic (Auto-Submitted: {automatic[0][:60]})"
+    lists = [name for name in message.keys() if name.lower().startswith("list-")]  # noqa: SIM118
+    if lists or "Mailing-List" in message:
+        return f"it came by a mailing list ({lists[0] if lists else 'Mailing-List'})"
+    for value in _values(message, "Precedence"):
+        if value.lower() in _BULK:
+            return f"it is sent to many (Precedence: {value.lower()})"
+    suppressed = " ".join(_values(message, "X-Auto-Response-Suppress")).lower()
+    if re.search(r"\b(all|autoreply)\b", suppressed):
+        return "its sender wants no automatic replies (X-Auto-Response-Suppress)"
+    for _, address in getaddresses(_values(message, "From")):
+        if _DAEMON.fullmatch(address.rpartition("@")[0]):
+            return f"nobody reads mail to {address}"
+    return None
+
+
+def _doubtful(message: Message) -> str | None:
+    """A person may be shown another From than the one that was authenticated."""
+    values = _values(message, "From")
+    if len(values) != 1:
+        return f"the message has {len(values)} From lines"
+    if len(addresses := getaddresses(values)) != 1:
+        return f"its From names {len(addresses)} addresses"
+    return None
+
+
+def _values(message: Message, name: str) -> list[str]:
+    """All values of a header, each on one line and as it was sent, but for what cannot be read."""
+    wanted = name.lower()
+    return [
+        " ".join(str(value).split())
+        for header, value in message.raw_items()
+        if header.lower() == wanted
+    ]
