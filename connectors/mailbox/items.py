@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from connectors.mailbox.containers import MessageFile
 from connectors.mailbox.letter import Letter
 from schemas.item import Item
 
@@ -26,6 +27,18 @@ class FilePart:
     encoding: str = ""
     container: str = ""
     inner: str = ""
+
+
+def part_of(found: MessageFile) -> FilePart:
+    """A file of a message that was read whole; its section is the part's number in the message."""
+    return FilePart(
+        name=found.name,
+        section=str(found.number),
+        kind=found.kind,
+        size=len(found.data),
+        container=found.container,
+        inner=found.inner,
+    )
 
 
 def item_of(letter: Letter, received: datetime, part: FilePart, place: Mapping[str, str]) -> Item:

@@ -18,13 +18,13 @@ from typing import BinaryIO, cast
 from imapclient import IMAPClient
 
 from connectors.mailbox.config import MailboxConfig
-from connectors.mailbox.containers import files_within, is_container
+from connectors.mailbox.containers import MessageFile, files_within, is_container, unfolded_files
 from connectors.mailbox.decode import decoded
 from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, part_headers, too_large
-from connectors.mailbox.items import FilePart, item_of
+from connectors.mailbox.items import FilePart, item_of, part_of
 from connectors.mailbox.letter import Letter, encoding_of, file_name, letter_of, read_headers
 from connectors.mailbox.login import logged_in, select
-from connectors.mailbox.structure import Leaf, leaves
+from connectors.mailbox.structure import BrokenStructureError, Leaf, leaves
 from connectors.mailbox.watch import news
 from connectors.match import compile_match
 from schemas.errors import DataError, ItemChangedError
@@ -34,6 +34,7 @@ from schemas.receipt import Answer
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
+_ABOUT = ("INTERNALDATE", f"BODY.PEEK[HEADER]<0.{HEADER_BYTES}>")
 _CONTAINER_BYTES = 64 * 1024 * 1024
 _SPOOL_BYTES = 8 * 1024 * 1024
 
@@ -74,27 +75,43 @@ class MailboxSource:
         self, client: IMAPClient, folder: str, validity: int, uids: Sequence[int]
     ) -> Iterator[Item]:
         """The files of some messages, in the order they arrived."""
-        asked = ["BODYSTRUCTURE", "INTERNALDATE", f"BODY.PEEK[HEADER]<0.{HEADER_BYTES}>"]
-        letters: dict[int, tuple[Letter, datetime]] = {}
         parts: dict[int, list[Leaf]] = {}
-        for uid, data in fetched(client, uids, asked):
-            letter = letter_of(read_headers(data[b"BODY[HEADER]<0>"] or b""))
+        letters: dict[int, tuple[Letter, datetime]] = {}
+        whole: list[int] = []
+        for uid, data in fetched(client, uids, ["BODYSTRUCTURE", *_ABOUT]):
+            told = data or dict(fetched(client, [uid], _ABOUT)).get(uid)
+            if told is None:
+                log.warning("%s, UID %d is passed over: it cannot be read", folder, uid)
+                continue
+            letter = letter_of(read_headers(told[b"BODY[HEADER]<0>"] or b""))
             if letter.automatic or letter.is_from(self._config.own_address):
                 continue
+            letters[uid] = letter, told[b"INTERNALDATE"]
             try:
-                parts[uid] = leaves(data[b"BODYSTRUCTURE"])
+                parts[uid] = leaves(data[b"BODYSTRUCTURE"] if data else ())
+            except BrokenStructureError:
+                whole.append(uid)
             except DataError as error:
                 log.warning("%s, UID %d is passed over: %s", folder, uid, error.message)
-                continue
-            letters[uid] = letter, data[b"INTERNALDATE"]
         headers = part_headers(client, parts)
-        for uid, found in parts.items():
+        for uid, letter_and_date in letters.items():
             place = {"folder": folder, "uid": f"{validity}:{uid}"}
-            for leaf in found:
-                for part in self._files(
-                    client, uid, leaf, read_headers(headers[uid, leaf.headers])
-                ):
-                    yield item_of(*letters[uid], part, place)
+            for leaf in parts.get(uid, ()):
+                named = read_headers(headers[uid, leaf.headers])
+                for part in self._files(client, uid, leaf, named):
+                    yield item_of(*letter_and_date, part, place)
+            if uid in whole:
+                for found in self._whole_files(client, uid):
+                    yield item_of(*letter_and_date, part_of(found), {**place, "whole": "yes"})
+
+    def _whole_files(self, client: IMAPClient, uid: int) -> Sequence[MessageFile]:
+        """The files of a message of which the server tells no structure; none of one too large."""
+        try:
+            raw = b"".join(blocks(client, uid, "", _CONTAINER_BYTES))
+            return tuple(unfolded_files(raw))
+        except DataError as error:
+            log.warning("UID %d is passed over: %s", uid, error.message)
+            return ()
 
     def _files(
         self, client: IMAPClient, uid: int, leaf: Leaf, headers: Message
@@ -131,6 +148,9 @@ class MailboxSource:
                 uid = self._found(client, item, readonly=True)
                 if uid is None:
                     raise ItemChangedError(f"the message with {item.name} is gone")
+                if "whole" in detail:
+                    yield io.BytesIO(self._whole_file(client, uid, item))
+                    return
                 most = self._config.attachment_bytes
                 sent = blocks(client, uid, detail["section"], most)
                 for block in decoded(sent, detail["encoding"]):
@@ -143,6 +163,13 @@ class MailboxSource:
                 return
             files = files_within(detail["container"], detail["kind"], spool.read())
         yield io.BytesIO(files[int(detail["inner"])][1])
+
+    def _whole_file(self, client: IMAPClient, uid: int, item: Item) -> bytes:
+        at = (item.detail["section"], item.detail["inner"])
+        for found in self._whole_files(client, uid):
+            if (str(found.number), found.inner) == at:
+                return found.data
+        raise ItemChangedError(f"the message with {item.name} has changed")
 
     def _found(self, client: IMAPClient, item: Item, *, readonly: bool) -> int | None:
         """Open the folder of the item's message and say its UID there; None if it is gone.
