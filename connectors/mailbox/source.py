@@ -21,13 +21,14 @@ from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import MessageFile, files_within, is_container, unfolded_files
 from connectors.mailbox.decode import decoded
 from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, part_headers, too_large
+from connectors.mailbox.folders import chosen, is_glob, move, select
 from connectors.mailbox.items import FilePart, item_of, part_of
 from connectors.mailbox.letter import Letter, encoding_of, file_name, letter_of, read_headers
-from connectors.mailbox.login import logged_in, select
+from connectors.mailbox.login import logged_in
 from connectors.mailbox.structure import BrokenStructureError, Leaf, leaves
 from connectors.mailbox.watch import news
 from connectors.match import compile_match
-from schemas.errors import DataError, ItemChangedError
+from schemas.errors import DataError, FatalError, ItemChangedError, RetryableError
 from schemas.item import Item, Page
 from schemas.receipt import Answer
 
@@ -56,7 +57,7 @@ class MailboxSource:
         pattern = compile_match(match, ignore_case=True)
         places = _places(cursor)
         with logged_in(self._config) as client:
-            for folder in self._config.folders:
+            for folder in chosen(client, self._config):
                 validity = select(client, self._config, folder, readonly=True)
                 known, last = places.get(folder, (0, 0))
                 last = last if known == validity else 0
@@ -194,26 +195,38 @@ class MailboxSource:
                 return
             client.add_flags([uid], [b"\\Seen", b"\\Answered"])
             if self._config.move_to:
-                client.move([uid], self._config.move_to)
+                move(client, uid, self._config.move_to)
 
     def forget(self, item: Item) -> int:
         """Nothing: replies are in their readers' mailboxes."""
         return 0
 
     def watches(self, stop: threading.Event) -> Sequence[Iterator[None]]:
-        """For every folder, an endless iterator that goes on when mail may have arrived."""
+        """For every folder that is there now, an endless iterator that goes on when mail may have
+        arrived. Folders that come to match a glob later are looked at on schedule."""
         config = self._config
-        return [news(config, folder, stop) for folder in config.folders] if config.watch else []
+        if not config.watch:
+            return []
+        folders = [folder for folder in config.folders if not is_glob(folder)]
+        if len(folders) < len(config.folders):
+            try:
+                with logged_in(config) as client:
+                    folders = chosen(client, config)
+            except (RetryableError, FatalError) as error:
+                log.warning("only %s watched: %s", ", ".join(folders) or "nothing", error.message)
+        return [news(config, folder, stop) for folder in folders]
 
     def check(self) -> str:
         """Log in, open every folder and count the messages."""
         config = self._config
         with logged_in(config) as client:
             count = 0
-            for folder in config.folders:
+            folders = chosen(client, config)
+            for folder in folders:
                 select(client, config, folder, readonly=True)
                 count += int(client.folder_status(folder, ["MESSAGES"])[b"MESSAGES"])
-        return f"{config.user} at {config.host}, {', '.join(config.folders)}: {count:,} messages"
+        named = ", ".join(folders) or "no folder"
+        return f"{config.user} at {config.host}, {named}: {count:,} messages"
 
 
 def _places(cursor: str | None) -> dict[str, tuple[int, int]]:

@@ -52,9 +52,10 @@ def read(source: MailboxSource, item: Item) -> bytes:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_mails_that_others_wrote(dovecot_mailboxes: MailboxServer, address: str, name: str) -> None:
     raw = (CORPUS / name).read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    if name.endswith(".tnef"):
+    container = {".tnef": "application/ms-tnef", ".msg": "application/x; name=saved.msg"}
+    if kind := container.get(Path(name).suffix):
         encoded = base64.encodebytes((CORPUS / name).read_bytes()).decode()
-        headers = "Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64"
+        headers = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64"
         raw = message(part("Content-Type: text/plain", "see"), part(headers, encoded))
     dovecot_mailboxes.append(address, raw)
     source = dovecot_mailboxes.source(address)
