@@ -41,8 +41,11 @@ def part_of(found: MessageFile) -> FilePart:
     )
 
 
-def item_of(letter: Letter, received: datetime, part: FilePart, place: Mapping[str, str]) -> Item:
-    """The item of a file; `place` is what its source needs to find the message again.
+def item_of(
+    letter: Letter, received: datetime, part: FilePart, place: Mapping[str, str], number: int = 0
+) -> Item:
+    """The item of a file; `place` is what its source needs to find the message again, and `number`
+    rises with every message that arrives.
 
     Key and version come from the message itself, so that a copy of it makes no second item.
     """
@@ -51,7 +54,10 @@ def item_of(letter: Letter, received: datetime, part: FilePart, place: Mapping[s
         key=f"{letter.message_id.strip('<>') or letter.digest}/{at}/{part.name}",
         version=f"{letter.digest}:{part.size}",
         name=part.name,
-        sent_at=_sane(letter.sent_at, received.astimezone(UTC)),
+        # Mails know the second; of those of one second, that which arrived later is the later one.
+        sent_at=_sane(letter.sent_at, received.astimezone(UTC)).replace(
+            microsecond=number % 1_000_000
+        ),
         sender=letter.sender,
         group=letter.digest,
         detail={

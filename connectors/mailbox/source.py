@@ -100,10 +100,10 @@ class MailboxSource:
             for leaf in parts.get(uid, ()):
                 named = read_headers(headers[uid, leaf.headers])
                 for part in self._files(client, uid, leaf, named):
-                    yield item_of(*letter_and_date, part, place)
+                    yield item_of(*letter_and_date, part, place, uid)
             if uid in whole:
                 for found in self._whole_files(client, uid):
-                    yield item_of(*letter_and_date, part_of(found), {**place, "whole": "yes"})
+                    yield item_of(*letter_and_date, part_of(found), {**place, "whole": "yes"}, uid)
 
     def _whole_files(self, client: IMAPClient, uid: int) -> Sequence[MessageFile]:
         """The files of a message of which the server tells no structure; none of one too large."""
