@@ -197,6 +197,12 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
 
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _limits_from_files(cls, value: Any) -> Any:
+        """Read the archives' passwords from `archive_passwords_file`, if that is given."""
+        return with_secrets_from_files(dict(value), Limits) if isinstance(value, Mapping) else value
+
     @classmethod
     def settings_customise_sources(
         cls,

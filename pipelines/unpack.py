@@ -12,7 +12,7 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,8 @@ _BROKEN = (
     tarfile.TarError, NotImplementedError,
 )  # fmt: skip
 _HEAD = 4096
+_AES = 99
+"""The compression method of members under AES: https://www.winzip.com/en/support/aes-encryption/"""
 _RATIO_FROM = 64 * 1024 * 1024
 _NOISE = ("__MACOSX/", ".")
 
@@ -52,9 +54,7 @@ class Member:
     name: str | None = None
 
 
-def members(
-    path: Path, pattern: str, limits: Limits, passwords: tuple[bytes, ...] = ()
-) -> Generator[Member]:
+def members(path: Path, pattern: str, limits: Limits) -> Generator[Member]:
     """The readable files inside a file, in their order: of archives those whose names match.
 
     Raises DataError for a damaged or encrypted archive, for one inside another, for one without a
@@ -64,7 +64,7 @@ def members(
     kind = kind_of(path)
     bounds = _Bounds(limits, path.stat().st_size)
     if kind is Kind.ZIP:
-        yield from _zip_members(path, pattern, bounds, passwords)
+        yield from _zip_members(path, pattern, bounds)
     elif kind is Kind.TAR:
         yield from _tar_members(lambda: path.open("rb"), pattern, bounds)
     elif kind in _OPENERS:
@@ -104,10 +104,8 @@ class _Bounds:
             )
 
 
-def _zip_members(
-    path: Path, pattern: str, bounds: _Bounds, passwords: tuple[bytes, ...]
-) -> Iterator[Member]:
-    with _told(), zipfile.ZipFile(path) as archive:
+def _zip_members(path: Path, pattern: str, bounds: _Bounds) -> Iterator[Member]:
+    with _told(), _zip(path) as (archive, broken):
         chosen = [
             each
             for each in archive.infolist()
@@ -115,24 +113,40 @@ def _zip_members(
         ]
         _check_count(len(chosen), pattern, bounds)
         for number, each in enumerate(chosen, start=1):
-            opened = _decrypted(archive, each, passwords)
-            with _bounded(opened, bounds) as stream:
+            opened = _decrypted(archive, each, bounds.limits.passwords)
+            with _bounded(opened, bounds, broken) as stream:
                 yield _member(stream, number if len(chosen) > 1 else 0, each.filename)
 
 
-def _decrypted(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, passwords: tuple[bytes, ...]
-) -> Any:
+@contextmanager
+def _zip(path: Path) -> Iterator[tuple[zipfile.ZipFile, tuple[type[Exception], ...]]]:
+    """The open archive, by the reader that knows its encryption, and what that raises."""
+    with zipfile.ZipFile(path) as archive:
+        if all(each.compress_type != _AES for each in archive.infolist()):
+            yield archive, _BROKEN
+            return
+    # Loads a library of ciphers: only where it is needed.
+    import pyzipper
+
+    try:
+        with pyzipper.AESZipFile(path) as archive:
+            yield archive, (*_BROKEN, pyzipper.BadZipFile)
+    except pyzipper.BadZipFile as error:
+        raise _damaged(error) from error
+
+
+def _decrypted(archive: zipfile.ZipFile, member: zipfile.ZipInfo, passwords: Sequence[str]) -> Any:
     """The open member, by the first password that fits."""
     if not member.flag_bits & 1:
         return archive.open(member)
     for password in passwords:
         try:
-            opened = archive.open(member, pwd=password)
-            opened.read(1)
-        except RuntimeError:
+            with archive.open(member, pwd=password.encode()) as opened:
+                # The older encryption takes one wrong password in 256 for the right one.
+                opened.read(_HEAD)
+        except (RuntimeError, *_BROKEN):
             continue
-        return archive.open(member, pwd=password)
+        return archive.open(member, pwd=password.encode())
     raise DataError(
         "{member} in the archive is encrypted, and no known password opens it",
         hint="send it without a password, or with the one agreed on",
@@ -198,8 +212,10 @@ def _check_count(count: int, pattern: str, bounds: _Bounds) -> None:
 
 
 @contextmanager
-def _bounded(stream: Any, bounds: _Bounds) -> Iterator[Any]:
-    with stream, io.BufferedReader(_Bounded(stream, bounds), 1024 * 1024) as reader:
+def _bounded(
+    stream: Any, bounds: _Bounds, broken: tuple[type[Exception], ...] = _BROKEN
+) -> Iterator[Any]:
+    with stream, io.BufferedReader(_Bounded(stream, bounds, broken), 1024 * 1024) as reader:
         yield reader
 
 
@@ -223,8 +239,8 @@ def _damaged(error: Exception) -> DataError:
 class _Bounded(io.RawIOBase):
     """A stream whose bytes are counted and whose faults are ours."""
 
-    def __init__(self, stream: Any, bounds: _Bounds) -> None:
-        self._stream, self._bounds = stream, bounds
+    def __init__(self, stream: Any, bounds: _Bounds, broken: tuple[type[Exception], ...]) -> None:
+        self._stream, self._bounds, self._broken = stream, bounds, broken
 
     def readable(self) -> bool:
         return True
@@ -232,7 +248,7 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         try:
             block = self._stream.read(len(buffer))
-        except _BROKEN as error:
+        except self._broken as error:
             raise _damaged(error) from error
         self._bounds.count(len(block))
         buffer[: len(block)] = block

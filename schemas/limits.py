@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -29,6 +29,8 @@ class Limits(BaseModel):
     """A compressed file that unpacks to more than this many times its size is refused."""
     members: Count = 1000
     """The most files in one archive."""
+    archive_passwords: SecretStr | None = None
+    """Passwords agreed on for zips, one a line; they are tried in turn."""
     workbook_bytes: Count = 512 * 1024**2
     """The most that a workbook may unpack to: a sheet is held in memory."""
     batch_files: Count = 1000
@@ -53,6 +55,12 @@ class Limits(BaseModel):
     """How many examples of each broken rule a receipt shows."""
     digest_files: Count = 100
     """The most files in one digest mail; more go into another."""
+
+    @property
+    def passwords(self) -> tuple[str, ...]:
+        """The archive passwords; none if there are none."""
+        secret = self.archive_passwords.get_secret_value() if self.archive_passwords else ""
+        return tuple(line for line in secret.splitlines() if line)
 
 
 class Quotas(BaseModel):

@@ -6,7 +6,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import batched
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    exists,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from connectors.ledger.database import Database
 from connectors.ledger.feeds import clear_request
@@ -225,11 +235,12 @@ def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -
     """The oldest prepared files, up to the first that does not fit: at least one.
 
     None is passed over, neither for its size nor for its contract version, so that a newer version
-    of a key is never loaded before an older one.
+    of a key is never loaded before an older one. What one sender mailed under one name is in
+    versions too, each with a key of its own: a newer one waits until the older ones are prepared.
     """
     query = (
         select(files)
-        .where(files.c.feed == feed, PREPARED)
+        .where(files.c.feed == feed, PREPARED, ~_waits_for_older())
         .order_by(*_IN_ORDER)
         .limit(max_files)
         .with_for_update()
@@ -246,6 +257,20 @@ def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -
             break
         chosen.append(file)
     return chosen
+
+
+def _waits_for_older() -> ColumnElement[bool]:
+    """Whether a mailed file has an older namesake of its sender's that is not prepared yet."""
+    older = files.alias("older")
+    namesake = (
+        older.c.feed == files.c.feed,
+        older.c.name == files.c.name,
+        older.c.sender == files.c.sender,
+        older.c.sent_at < files.c.sent_at,
+        # Written out, for an index that has only these.
+        older.c.status.in_([literal_column("'discovered'"), literal_column("'preparing'")]),
+    )
+    return and_(files.c.item_group.is_not(None), exists().where(*namesake))
 
 
 def _write(connection: Connection, batch: Batch, chosen: list[File]) -> None:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from connectors.authentication import Authentication, vouched_for
 from connectors.mailbox.containers import MessageFile, unfolded_files
-from connectors.mailbox.items import FilePart, item_of
+from connectors.mailbox.items import item_of, part_of
 from connectors.mailbox.letter import letter_of, read_headers
 from connectors.match import compile_match
 from connectors.s3 import S3Config, S3Source
@@ -81,15 +81,7 @@ class MailBucketSource:
         place = {"object": stored.key, "object_version": stored.version, **stored.detail}
         try:
             for found in unfolded_files(raw):
-                part = FilePart(
-                    name=found.name,
-                    section=str(found.number),
-                    kind=found.kind,
-                    size=len(found.data),
-                    container=found.container,
-                    inner=found.inner,
-                )
-                yield item_of(letter, stored.sent_at, part, place), found
+                yield item_of(letter, stored.sent_at, part_of(found), place), found
         except DataError as error:
             log.warning("%s is passed over: %s", stored.key, error.message)
 

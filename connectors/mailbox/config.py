@@ -27,6 +27,7 @@ class MailboxConfig(BaseModel):
     oauth: OAuth | None = None
     """With it, the login is XOAUTH2 instead of the password."""
     folders: tuple[str, ...] = Field(default=("INBOX",), min_length=1)
+    """Names, and globs such as `Reports/*` (`**` also goes into the folders below)."""
     search: list[str] = Field(default=["ALL"])
     """IMAP SEARCH keys that messages must match as well."""
     move_to: str | None = None

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.message import Message
 
-from connectors.mailbox.letter import file_name, read_headers
+from connectors.mailbox.decode import ENCODED, decoded
+from connectors.mailbox.letter import encoding_of, file_name, read_headers
 from connectors.mailbox.outlook import outlook_files
 from schemas.errors import DataError
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _OUTLOOK = ("application/vnd.ms-outlook",)
 _MESSAGE = "message/rfc822"
+_DEEPEST = 4
 
 
 def is_container(name: str, kind: str) -> bool:
@@ -29,12 +31,27 @@ def is_container(name: str, kind: str) -> bool:
     )
 
 
-def files_within(name: str, kind: str, data: bytes) -> list[tuple[str, bytes]]:
-    """The names and bytes of the files in a container; raises DataError for a damaged one."""
+def files_within(name: str, kind: str, data: bytes, depth: int = 0) -> list[tuple[str, bytes]]:
+    """The names and bytes of the files in a container, and of those in containers within it.
+
+    Raises DataError for a damaged one; a damaged or very deep one within it is a file itself.
+    """
     if kind == _MESSAGE or name.lower().endswith(".eml"):
-        return [(each.name, each.data) for each in message_files(data) if each.name]
-    is_tnef = kind in _TNEF or name.lower() == "winmail.dat"
-    return outlook_files("tnef" if is_tnef else "msg", data)
+        inner = [(each.name, each.kind, each.data) for each in message_files(data)]
+    else:
+        is_tnef = kind in _TNEF or name.lower() == "winmail.dat"
+        found = outlook_files("tnef" if is_tnef else "msg", data)
+        inner = [(inside, "", more) for inside, more in found]
+    return [file for each in inner for file in _unfolded(*each, depth)]
+
+
+def _unfolded(name: str, kind: str, data: bytes, depth: int) -> list[tuple[str, bytes]]:
+    if is_container(name, kind) and depth < _DEEPEST:
+        try:
+            return files_within(name, kind, data, depth + 1)
+        except DataError as error:
+            log.warning("%s: %s", name, error.message)
+    return [(name, data)] if name else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +96,14 @@ def message_files(raw: bytes) -> Iterator[MessageFile]:
         raise DataError("the message nests too deeply to be read") from error
     for number, part in enumerate(parts):
         kind = part.get_content_type()
-        if part.is_multipart() or kind == "message/external-body":
+        if kind == _MESSAGE and encoding_of(part) in ENCODED:
+            # Against RFC 2046, but done: to the parser the letters of the encoding are its text.
+            letters = (each.as_bytes() for each in part.get_payload() if isinstance(each, Message))
+            data = b"".join(decoded(letters, encoding_of(part)))
+            yield MessageFile(number, file_name(_headers(part)), kind, data)
+        elif part.is_multipart() or kind == "message/external-body":
             continue
-        name = file_name(_headers(part))
-        if name or kind in _TNEF + _OUTLOOK:
+        elif (name := file_name(_headers(part))) or kind in _TNEF + _OUTLOOK:
             yield MessageFile(number, name, kind, _payload(part))
 
 

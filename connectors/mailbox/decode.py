@@ -9,6 +9,8 @@ from email import message_from_bytes
 
 from schemas.errors import DataError
 
+ENCODED = ("base64", "quoted-printable")
+"""The encodings of bytes that are not mail's own."""
 _BASE64 = f"{string.ascii_letters}{string.digits}+/=".encode()
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 

@@ -22,14 +22,14 @@ _BLOCK_BYTES = 1024 * 1024
 
 def fetched(
     client: IMAPClient, uids: Sequence[int], asked: Sequence[str]
-) -> Iterator[tuple[int, dict[bytes, Any]]]:
-    """What was asked of each message; a message whose answer cannot be read is passed over."""
+) -> Iterator[tuple[int, dict[bytes, Any] | None]]:
+    """What was asked of each message that is there; None for an answer that cannot be read."""
     try:
         found = client.fetch(uids, asked)
     except (ProtocolError, RecursionError, ValueError, TypeError, IndexError):
         # What the library raises for an answer it cannot parse.
         if len(uids) == 1:
-            log.warning("UID %d is passed over: its structure cannot be read", uids[0])
+            yield uids[0], None
             return
         for uid in uids:
             yield from fetched(client, [uid], asked)
@@ -52,6 +52,9 @@ def part_headers(
     for sections, uids in alike.items():
         asked = [f"BODY.PEEK[{section}]<0.{HEADER_BYTES}>" for section in sections]
         for uid, data in fetched(client, uids, asked):
+            if data is None:
+                log.warning("UID %d: the headers of its parts cannot be read", uid)
+                continue
             for section in sections:
                 headers[uid, section] = data.get(f"BODY[{section}]<0>".encode()) or b""
     return headers

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from connectors.mailbox.containers import MessageFile
 from connectors.mailbox.letter import Letter
 from schemas.item import Item
 
@@ -28,8 +29,23 @@ class FilePart:
     inner: str = ""
 
 
-def item_of(letter: Letter, received: datetime, part: FilePart, place: Mapping[str, str]) -> Item:
-    """The item of a file; `place` is what its source needs to find the message again.
+def part_of(found: MessageFile) -> FilePart:
+    """A file of a message that was read whole; its section is the part's number in the message."""
+    return FilePart(
+        name=found.name,
+        section=str(found.number),
+        kind=found.kind,
+        size=len(found.data),
+        container=found.container,
+        inner=found.inner,
+    )
+
+
+def item_of(
+    letter: Letter, received: datetime, part: FilePart, place: Mapping[str, str], number: int = 0
+) -> Item:
+    """The item of a file; `place` is what its source needs to find the message again, and `number`
+    rises with every message that arrives.
 
     Key and version come from the message itself, so that a copy of it makes no second item.
     """
@@ -38,7 +54,10 @@ def item_of(letter: Letter, received: datetime, part: FilePart, place: Mapping[s
         key=f"{letter.message_id.strip('<>') or letter.digest}/{at}/{part.name}",
         version=f"{letter.digest}:{part.size}",
         name=part.name,
-        sent_at=_sane(letter.sent_at, received.astimezone(UTC)),
+        # Mails know the second; of those of one second, that which arrived later is the later one.
+        sent_at=_sane(letter.sent_at, received.astimezone(UTC)).replace(
+            microsecond=number % 1_000_000
+        ),
         sender=letter.sender,
         group=letter.digest,
         detail={

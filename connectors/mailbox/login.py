@@ -12,7 +12,7 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 
 from connectors.mailbox.config import MailboxConfig
-from connectors.mailbox.oauth import access_token
+from connectors.mailbox.oauth import OAuth, access_token
 from schemas.errors import AccessDeniedError, ConfigError, RetryableError
 
 _PASSING = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG)\]|too many", re.IGNORECASE)
@@ -41,16 +41,6 @@ def logged_in(config: MailboxConfig) -> Iterator[IMAPClient]:
         ) from error
 
 
-def select(client: IMAPClient, config: MailboxConfig, folder: str, *, readonly: bool) -> int:
-    """Open a folder; its UIDVALIDITY. Raises ConfigError for one that is not there."""
-    if not client.folder_exists(folder):
-        names = ", ".join(str(name) for _, _, name in client.list_folders())
-        raise ConfigError(
-            f"mailbox {config.user} has no folder {folder}", hint=f"its folders: {names}"
-        )
-    return int(client.select_folder(folder, readonly=readonly)[b"UIDVALIDITY"])
-
-
 def _connect(config: MailboxConfig) -> IMAPClient:
     context = ssl.create_default_context(cafile=config.ca_file)
     client = IMAPClient(
@@ -74,7 +64,7 @@ def _connect(config: MailboxConfig) -> IMAPClient:
 def _login(client: IMAPClient, config: MailboxConfig) -> None:
     try:
         if config.oauth is not None:
-            client.oauth2_login(config.user, access_token(config.oauth, config.user))
+            _login_with_token(client, config.oauth, config.user)
         else:
             secret = config.password.get_secret_value() if config.password else ""
             client.login(config.user, secret)
@@ -89,6 +79,17 @@ def _login(client: IMAPClient, config: MailboxConfig) -> None:
             f"mailbox {config.host} refused the login of {config.user}",
             hint="check user and password; Gmail and Microsoft 365 want oauth or an app password",
         ) from error
+
+
+def _login_with_token(client: IMAPClient, oauth: OAuth, user: str) -> None:
+    """Log in with the token that is at hand and, should it be revoked, with a fresh one."""
+    try:
+        client.oauth2_login(user, access_token(oauth, user))
+        return
+    except LoginError as error:
+        if isinstance(error.__context__, IMAP4.abort):
+            raise
+    client.oauth2_login(user, access_token(oauth, user, fresh=True))
 
 
 def _goodbye(client: IMAPClient) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -71,18 +74,41 @@ _MICROSOFT_SCOPE = "https://outlook.office365.com/.default"
 _GOOGLE_SCOPE = "https://mail.google.com/"
 
 
-def access_token(oauth: ClientCredentials | Microsoft | Google, user: str) -> str:
-    """A token for the user's mailbox; raises AccessDeniedError or RetryableError."""
-    match oauth:
-        case Microsoft():
-            return _from_microsoft(oauth)
-        case Google():
-            return _from_google(oauth, user)
-        case _:
-            return _from_server(oauth)
+_MARGIN_SECONDS = 300
+"""A token is not used in the last minutes of its life: a login takes a while."""
 
 
-def _from_microsoft(oauth: Microsoft) -> str:
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    until: float
+
+
+_KNOWN: dict[tuple[ClientCredentials | Microsoft | Google, str], _Token] = {}
+
+
+def access_token(
+    oauth: ClientCredentials | Microsoft | Google, user: str, *, fresh: bool = False
+) -> str:
+    """A token for the user's mailbox; raises AccessDeniedError or RetryableError.
+
+    This process keeps it until it expires; `fresh` asks for another all the same.
+    """
+    known = _KNOWN.get((oauth, user))
+    if fresh or known is None or known.until < time.monotonic():
+        match oauth:
+            case Microsoft():
+                text, seconds = _from_microsoft(oauth)
+            case Google():
+                text, seconds = _from_google(oauth, user)
+            case _:
+                text, seconds = _from_server(oauth)
+        known = _Token(text, time.monotonic() + seconds - _MARGIN_SECONDS)
+        _KNOWN[oauth, user] = known
+    return known.text
+
+
+def _from_microsoft(oauth: Microsoft) -> tuple[str, float]:
     import msal
     import requests
 
@@ -118,7 +144,7 @@ def _http(ca_file: Path | None) -> Any:
     return session
 
 
-def _from_google(oauth: Google, user: str) -> str:
+def _from_google(oauth: Google, user: str) -> tuple[str, float]:
     import google.auth.transport.requests
     from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
     from google.oauth2 import credentials, service_account
@@ -150,10 +176,12 @@ def _from_google(oauth: Google, user: str) -> str:
             f"Google gives no token for {user}: {error.args[0] if error.args else error}",
             hint="check oauth, and that the service account may act for the domain",
         ) from error
-    return str(made.token)
+    # The library's moments are in UTC, but do not say so.
+    left = made.expiry.replace(tzinfo=UTC) - datetime.now(UTC) if made.expiry else timedelta()
+    return str(made.token), left.total_seconds()
 
 
-def _from_server(oauth: ClientCredentials) -> str:
+def _from_server(oauth: ClientCredentials) -> tuple[str, float]:
     import urllib3
 
     try:
@@ -176,10 +204,14 @@ def _from_server(oauth: ClientCredentials) -> str:
     return _token(answer, oauth.client_id)
 
 
-def _token(answer: dict[str, Any], client_id: str) -> str:
+def _token(answer: dict[str, Any], client_id: str) -> tuple[str, float]:
+    """The token of an answer, and how many seconds it is good for."""
     if "access_token" not in answer:
         raise AccessDeniedError(
             f"no access token for {client_id}: {answer.get('error', 'refused')}",
             hint="check client_id, client_secret and scope",
         )
-    return str(answer["access_token"])
+    try:
+        return str(answer["access_token"]), float(answer.get("expires_in", 0))
+    except (TypeError, ValueError):
+        return str(answer["access_token"]), 0

@@ -19,16 +19,17 @@ from imapclient import IMAPClient
 
 from connectors.authentication import vouched_for
 from connectors.mailbox.config import MailboxConfig
-from connectors.mailbox.containers import files_within, is_container
+from connectors.mailbox.containers import MessageFile, files_within, is_container, unfolded_files
 from connectors.mailbox.decode import decoded
 from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, part_headers, too_large
-from connectors.mailbox.items import FilePart, item_of
+from connectors.mailbox.folders import chosen, is_glob, move, select
+from connectors.mailbox.items import FilePart, item_of, part_of
 from connectors.mailbox.letter import Letter, encoding_of, file_name, letter_of, read_headers
-from connectors.mailbox.login import logged_in, select
-from connectors.mailbox.structure import Leaf, leaves
+from connectors.mailbox.login import logged_in
+from connectors.mailbox.structure import BrokenStructureError, Leaf, leaves
 from connectors.mailbox.watch import news
 from connectors.match import compile_match
-from schemas.errors import DataError, ItemChangedError
+from schemas.errors import DataError, FatalError, ItemChangedError, RetryableError
 from schemas.item import Item, Page
 from schemas.receipt import Answer
 from schemas.trust import Vouched
@@ -36,6 +37,7 @@ from schemas.trust import Vouched
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
+_ABOUT = ("INTERNALDATE", f"BODY.PEEK[HEADER]<0.{HEADER_BYTES}>")
 _CONTAINER_BYTES = 64 * 1024 * 1024
 _SIGNED_BYTES = 64 * 1024 * 1024
 """The largest message whose signatures are verified: it is held in memory for that."""
@@ -59,7 +61,7 @@ class MailboxSource:
         pattern = compile_match(match, ignore_case=True)
         places = _places(cursor)
         with logged_in(self._config) as client:
-            for folder in self._config.folders:
+            for folder in chosen(client, self._config):
                 validity = select(client, self._config, folder, readonly=True)
                 known, last = places.get(folder, (0, 0))
                 last = last if known == validity else 0
@@ -78,27 +80,43 @@ class MailboxSource:
         self, client: IMAPClient, folder: str, validity: int, uids: Sequence[int]
     ) -> Iterator[Item]:
         """The files of some messages, in the order they arrived."""
-        asked = ["BODYSTRUCTURE", "INTERNALDATE", f"BODY.PEEK[HEADER]<0.{HEADER_BYTES}>"]
-        letters: dict[int, tuple[Letter, datetime]] = {}
         parts: dict[int, list[Leaf]] = {}
-        for uid, data in fetched(client, uids, asked):
-            letter = letter_of(read_headers(data[b"BODY[HEADER]<0>"] or b""))
+        letters: dict[int, tuple[Letter, datetime]] = {}
+        whole: list[int] = []
+        for uid, data in fetched(client, uids, ["BODYSTRUCTURE", *_ABOUT]):
+            told = data or dict(fetched(client, [uid], _ABOUT)).get(uid)
+            if told is None:
+                log.warning("%s, UID %d is passed over: it cannot be read", folder, uid)
+                continue
+            letter = letter_of(read_headers(told[b"BODY[HEADER]<0>"] or b""))
             if letter.automatic or letter.is_from(self._config.own_address):
                 continue
+            letters[uid] = letter, told[b"INTERNALDATE"]
             try:
-                parts[uid] = leaves(data[b"BODYSTRUCTURE"])
+                parts[uid] = leaves(data[b"BODYSTRUCTURE"] if data else ())
+            except BrokenStructureError:
+                whole.append(uid)
             except DataError as error:
                 log.warning("%s, UID %d is passed over: %s", folder, uid, error.message)
-                continue
-            letters[uid] = letter, data[b"INTERNALDATE"]
         headers = part_headers(client, parts)
-        for uid, found in parts.items():
+        for uid, letter_and_date in letters.items():
             place = {"folder": folder, "uid": f"{validity}:{uid}"}
-            for leaf in found:
-                for part in self._files(
-                    client, uid, leaf, read_headers(headers[uid, leaf.headers])
-                ):
-                    yield item_of(*letters[uid], part, place)
+            for leaf in parts.get(uid, ()):
+                named = read_headers(headers[uid, leaf.headers])
+                for part in self._files(client, uid, leaf, named):
+                    yield item_of(*letter_and_date, part, place, uid)
+            if uid in whole:
+                for found in self._whole_files(client, uid):
+                    yield item_of(*letter_and_date, part_of(found), {**place, "whole": "yes"}, uid)
+
+    def _whole_files(self, client: IMAPClient, uid: int) -> Sequence[MessageFile]:
+        """The files of a message of which the server tells no structure; none of one too large."""
+        try:
+            raw = b"".join(blocks(client, uid, "", _CONTAINER_BYTES))
+            return tuple(unfolded_files(raw))
+        except DataError as error:
+            log.warning("UID %d is passed over: %s", uid, error.message)
+            return ()
 
     def _files(
         self, client: IMAPClient, uid: int, leaf: Leaf, headers: Message
@@ -135,6 +153,9 @@ class MailboxSource:
                 uid = self._found(client, item, readonly=True)
                 if uid is None:
                     raise ItemChangedError(f"the message with {item.name} is gone")
+                if "whole" in detail:
+                    yield io.BytesIO(self._whole_file(client, uid, item))
+                    return
                 most = self._config.attachment_bytes
                 sent = blocks(client, uid, detail["section"], most)
                 for block in decoded(sent, detail["encoding"]):
@@ -164,6 +185,13 @@ class MailboxSource:
             except DataError:
                 return b""
 
+    def _whole_file(self, client: IMAPClient, uid: int, item: Item) -> bytes:
+        at = (item.detail["section"], item.detail["inner"])
+        for found in self._whole_files(client, uid):
+            if (str(found.number), found.inner) == at:
+                return found.data
+        raise ItemChangedError(f"the message with {item.name} has changed")
+
     def _found(self, client: IMAPClient, item: Item, *, readonly: bool) -> int | None:
         """Open the folder of the item's message and say its UID there; None if it is gone.
 
@@ -187,26 +215,38 @@ class MailboxSource:
                 return
             client.add_flags([uid], [b"\\Seen", b"\\Answered"])
             if self._config.move_to:
-                client.move([uid], self._config.move_to)
+                move(client, uid, self._config.move_to)
 
     def forget(self, item: Item) -> int:
         """Nothing: replies are in their readers' mailboxes."""
         return 0
 
     def watches(self, stop: threading.Event) -> Sequence[Iterator[None]]:
-        """For every folder, an endless iterator that goes on when mail may have arrived."""
+        """For every folder that is there now, an endless iterator that goes on when mail may have
+        arrived. Folders that come to match a glob later are looked at on schedule."""
         config = self._config
-        return [news(config, folder, stop) for folder in config.folders] if config.watch else []
+        if not config.watch:
+            return []
+        folders = [folder for folder in config.folders if not is_glob(folder)]
+        if len(folders) < len(config.folders):
+            try:
+                with logged_in(config) as client:
+                    folders = chosen(client, config)
+            except (RetryableError, FatalError) as error:
+                log.warning("only %s watched: %s", ", ".join(folders) or "nothing", error.message)
+        return [news(config, folder, stop) for folder in folders]
 
     def check(self) -> str:
         """Log in, open every folder and count the messages."""
         config = self._config
         with logged_in(config) as client:
             count = 0
-            for folder in config.folders:
+            folders = chosen(client, config)
+            for folder in folders:
                 select(client, config, folder, readonly=True)
                 count += int(client.folder_status(folder, ["MESSAGES"])[b"MESSAGES"])
-        return f"{config.user} at {config.host}, {', '.join(config.folders)}: {count:,} messages"
+        named = ", ".join(folders) or "no folder"
+        return f"{config.user} at {config.host}, {named}: {count:,} messages"
 
 
 def _places(cursor: str | None) -> dict[str, tuple[int, int]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from imapclient.response_types import BodyData
 
+from connectors.mailbox.decode import ENCODED
 from schemas.errors import DataError
 
 _DEEPEST, _MOST = 50, 1000
@@ -30,16 +31,24 @@ class Leaf:
     size: int
 
 
+class BrokenStructureError(DataError):
+    """The server's account of a message cannot be read."""
+
+
 def leaves(body: Sequence[Any]) -> list[Leaf]:
     """The parts that may be files, also of messages within the message.
 
-    Raises DataError for a message of more parts, or more deeply nested, than an honest one.
+    Raises DataError for a message of more parts, or more deeply nested, than an honest one, and
+    BrokenStructureError for what is no structure: the message itself may be fine.
     """
     found: list[Leaf] = []
-    for leaf in _walk(body, "", "", 0):
-        found.append(leaf)
-        if len(found) > _MOST:
-            raise DataError(f"the message has more than {_MOST:,} parts")
+    try:
+        for leaf in _walk(body, "", "", 0):
+            found.append(leaf)
+            if len(found) > _MOST:
+                raise DataError(f"the message has more than {_MOST:,} parts")
+    except (TypeError, IndexError, AttributeError) as error:
+        raise BrokenStructureError("the server tells no structure of the message") from error
     return found
 
 
@@ -55,7 +64,9 @@ def _walk(body: Sequence[Any], section: str, headers: str, depth: int) -> Iterat
     is_message = not section or headers.endswith(".HEADER")
     own = (f"{section}.1" if section else "1") if is_message else section
     kind = f"{_text(body[0])}/{_text(body[1])}"
-    if kind == "message/rfc822" and len(body) > 8 and isinstance(body[8], tuple):
+    # A message that is encoded (against RFC 2046, but done) is taken apart once it is decoded.
+    is_open = len(body) > 8 and isinstance(body[8], tuple) and _text(body[5]) not in ENCODED
+    if kind == "message/rfc822" and is_open:
         yield from _walk(BodyData.create(body[8]), own, f"{own}.HEADER", depth + 1)
     elif kind != _LINK and (kind not in _TEXTS or _may_be_named(body)):
         yield Leaf(own, headers or "HEADER", kind, _size(body))

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from imapclient import IMAPClient
 
 from connectors.mailbox.config import MailboxConfig
-from connectors.mailbox.login import logged_in, select
+from connectors.mailbox.folders import select
+from connectors.mailbox.login import logged_in
 from schemas.errors import FatalError, RetryableError
 
 log = logging.getLogger(__name__)

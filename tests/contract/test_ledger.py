@@ -460,6 +460,29 @@ def test_batches_keep_the_order_and_never_pass_a_file_over(ledger: SqlLedger) ->
     assert ledger.feeds_to_load() == []
 
 
+def test_a_mailed_version_waits_for_the_older_ones(ledger: SqlLedger) -> None:
+    def mailed(key: str, seconds: int, **facts: object) -> Item:
+        values: dict[str, object] = {"name": "report.csv", "sender": "ana@x", "group": key, **facts}
+        return item(key, sent_at=START + timedelta(seconds=seconds), **values)
+
+    old, new, last, other, own = add(
+        ledger, mailed("z", 0), mailed("y", 1), mailed("x", 2), mailed("w", 3, sender="bo@x"),
+        mailed("v", 4, name="else.csv"),
+    )  # fmt: skip
+    for each in (new, other, own):
+        prepared(ledger, each)
+    batch = opened(ledger)
+    assert [file.file_id for file in batch.files] == [other, own]
+    ledger.commit_batch(batch, Committed(rows=0), [])
+    assert ledger.open_batch("orders", TABLE, 9, BIG) is None
+    prepared(ledger, old)
+    batch = opened(ledger)
+    assert [file.file_id for file in batch.files] == [old, new]
+    ledger.commit_batch(batch, Committed(rows=0), [])
+    prepared(ledger, last)
+    assert [file.file_id for file in opened(ledger).files] == [last]
+
+
 def test_batch_limits(ledger: SqlLedger) -> None:
     for file_id in add(ledger, *(item(f"{n}.csv") for n in range(5))):
         prepared(ledger, file_id, size=10)

@@ -7,10 +7,12 @@ import hashlib
 import json
 import time
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from altering_front import altering_front
 from connectors.mailbox.source import MailboxSource
 from dovecot import Dovecot
 from mailbox_server import MailboxServer
@@ -50,9 +52,10 @@ def read(source: MailboxSource, item: Item) -> bytes:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_mails_that_others_wrote(dovecot_mailboxes: MailboxServer, address: str, name: str) -> None:
     raw = (CORPUS / name).read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    if name.endswith(".tnef"):
+    container = {".tnef": "application/ms-tnef", ".msg": "application/x; name=saved.msg"}
+    if kind := container.get(Path(name).suffix):
         encoded = base64.encodebytes((CORPUS / name).read_bytes()).decode()
-        headers = "Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64"
+        headers = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64"
         raw = message(part("Content-Type: text/plain", "see"), part(headers, encoded))
     dovecot_mailboxes.append(address, raw)
     source = dovecot_mailboxes.source(address)
@@ -102,6 +105,7 @@ def test_a_forwarded_message_is_looked_into(dovecot_mailboxes: MailboxServer, ad
         part("Content-Type: text/plain", "see"),
         attached,
         part("Content-Type: message/rfc822", lone),
+        part("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64", saved),
         part("Content-Type: application/octet-stream; name=saved.eml\r\n"
              "Content-Transfer-Encoding: base64", saved),
         part("Content-Type: message/external-body; access-type=URL; URL=\"http://127.0.0.1:9/\";"
@@ -112,9 +116,52 @@ def test_a_forwarded_message_is_looked_into(dovecot_mailboxes: MailboxServer, ad
     items, _ = listed(source)
     found = [(item.name, read(source, item).strip()) for item in items]
     twice = [("inner.csv", b"1"), ("second.csv", b"2")]
-    assert found == [*twice, ("lone.csv", b"3"), *twice]
+    assert found == [*twice, ("lone.csv", b"3"), *twice, *twice]
     assert {item.sender for item in items} == {"partner@example.org"}
     assert len({item.key for item in items}) == len(items)
+
+
+@pytest.mark.parametrize("broken", [b"BODYSTRUCTURE NIL X (", b"BODYSTRUCTURE ))("])
+def test_a_message_whose_structure_is_told_wrong_is_read_all_the_same(
+    dovecot_mailboxes: MailboxServer, address: str, broken: bytes
+) -> None:
+    csv = 'Content-Type: text/csv; name="{}"'
+    inner = message(part(csv.format("inner.csv"), "2"))
+    for name in ("inner.eml", "outer.eml"):
+        inner = message(f"Content-Type: message/rfc822; name={name}\r\n\r\n{inner.decode()}")
+    saved = base64.encodebytes(inner).decode()
+    raw = message(
+        part(csv.format("first.csv"), "1"),
+        part("Content-Type: message/rfc822; name=saved.eml\r\n"
+             "Content-Transfer-Encoding: base64", saved),
+        part(csv.format("last.csv"), "3" * 3_000_000),
+    )  # fmt: skip
+    dovecot_mailboxes.append(address, raw)
+    with altering_front(dovecot_mailboxes.port, b"BODYSTRUCTURE (", broken) as (port, _):
+        source = replace(dovecot_mailboxes, port=port).source(address)
+        items, cursor = listed(source)
+        found = [(item.name, read(source, item).strip()) for item in items]
+        assert listed(source, cursor)[0] == []
+    assert found == [("first.csv", b"1"), ("inner.csv", b"2"), ("last.csv", b"3" * 3_000_000)]
+
+
+def test_a_container_within_a_saved_mail_is_opened_too(
+    dovecot_mailboxes: MailboxServer, address: str
+) -> None:
+    tnef = base64.encodebytes((CORPUS / "tnefparse_two-files.tnef").read_bytes()).decode()
+    winmail = part("Content-Type: application/octet-stream; name=winmail.dat\r\n"
+                   "Content-Transfer-Encoding: base64", tnef)  # fmt: skip
+    broken = part("Content-Type: application/ms-tnef; name=broken.dat", "no TNEF")
+    saved = base64.encodebytes(message(winmail, broken)).decode()
+    dovecot_mailboxes.append(address, message(part(
+        "Content-Type: application/octet-stream; name=saved.eml\r\n"
+        "Content-Transfer-Encoding: base64", saved)))  # fmt: skip
+    source = dovecot_mailboxes.source(address)
+    found = [
+        [item.name, hashlib.sha256(read(source, item)).hexdigest()] for item in listed(source)[0]
+    ]
+    assert found[:-1] == EXPECTED["tnefparse_two-files.tnef"]
+    assert found[-1][0] == "broken.dat"
 
 
 def test_a_large_attachment_passes_in_bounded_memory(

@@ -187,6 +187,12 @@ def test_dovecot_lets_a_token_in_and_no_other(
         timeout=10,
     )  # fmt: skip
     assert USER in MailboxSource(config).check()
+    asked = len(tokens.asked)
+    assert USER in MailboxSource(config).check()
+    assert len(tokens.asked) == asked
+    tokens.given.clear()
+    assert USER in MailboxSource(config).check()
+    assert len(tokens.asked) == asked + 1
     elsewhere = config.model_copy(update={"user": "somebody-else@example.com"})
     with pytest.raises(AccessDeniedError, match="refused the login of somebody-else"):
         MailboxSource(elsewhere).check()

@@ -182,3 +182,14 @@ def test_what_trust_and_replies_ask_of_a_message_is_kept(
     }  # fmt: skip
     assert item.detail["authentication_results"] == results
     assert "mailing list" in item.detail["no_reply"]
+
+
+def test_mails_of_one_second_are_in_the_order_in_which_they_arrived(
+    server: MailboxServer, address: str
+) -> None:
+    date = "Mon, 23 Nov 2026 10:00:00 +0000"
+    names = ["report_b.csv", "report_c.csv", "report_a.csv"]
+    for name in names:
+        post(server, address, {name: b"1"}, Date=date)
+    items = sorted(listed(server.source(address))[0], key=lambda each: each.sent_at)
+    assert [item.name for item in items] == names

@@ -1,0 +1,62 @@
+"""Folders of a mailbox: which are read, and opening one."""
+
+from __future__ import annotations
+
+from imapclient import IMAPClient
+
+from connectors.mailbox.config import MailboxConfig
+from connectors.match import compile_match
+from schemas.errors import ConfigError
+
+_CLOSED = (b"\\noselect", b"\\nonexistent")
+"""Flags of folders that only hold folders: https://www.rfc-editor.org/rfc/rfc9051#section-7.3.1"""
+
+
+def is_glob(folder: str) -> bool:
+    """Whether a folder that the configuration names stands for several."""
+    return "*" in folder or "?" in folder
+
+
+def chosen(client: IMAPClient, config: MailboxConfig) -> list[str]:
+    """The folders to read, each once: those named, and those that match a glob now, in their order.
+
+    In globs the folders are parted by `/`, however the server does it; `move_to` matches none.
+    """
+    found: dict[str, None] = {}
+    for folder in config.folders:
+        if not is_glob(folder):
+            found[folder] = None
+            continue
+        # A bracket is part of a name here: Gmail has a folder [Gmail].
+        pattern = compile_match(folder.replace("[", "[[]"))
+        for flags, delimiter, name in sorted(client.list_folders(), key=lambda each: str(each[2])):
+            parted = str(name).replace((delimiter or b"/").decode(), "/")
+            is_open = not any(flag.lower() in _CLOSED for flag in flags)
+            if is_open and name != config.move_to and pattern.match(parted):
+                found[str(name)] = None
+    return list(found)
+
+
+def select(client: IMAPClient, config: MailboxConfig, folder: str, *, readonly: bool) -> int:
+    """Open a folder; its UIDVALIDITY. Raises ConfigError for one that is not there."""
+    if not client.folder_exists(folder):
+        names = ", ".join(str(name) for _, _, name in client.list_folders())
+        raise ConfigError(
+            f"mailbox {config.user} has no folder {folder}", hint=f"its folders: {names}"
+        )
+    return int(client.select_folder(folder, readonly=readonly)[b"UIDVALIDITY"])
+
+
+def move(client: IMAPClient, uid: int, folder: str) -> None:
+    """Move a message of the open folder, also at a server without MOVE (RFC 6851).
+
+    What others have marked as deleted there is left alone: without UIDPLUS the message stays too,
+    marked as deleted.
+    """
+    if client.has_capability("MOVE"):
+        client.move([uid], folder)
+        return
+    client.copy([uid], folder)
+    client.delete_messages([uid])
+    if client.has_capability("UIDPLUS"):
+        client.uid_expunge([uid])
