@@ -25,6 +25,7 @@ sources:
     password_file: PASSWORD
 limits:
   batch_files: 7
+  archive_passwords_file: PASSWORD
 """
 
 
@@ -50,6 +51,7 @@ def test_variables_secret_files_and_overrides(
     password = settings.sources["partners"].config.password
     assert password.get_secret_value() == "planted-in-a-file"
     assert settings.limits.batch_files == 50
+    assert settings.limits.passwords == ("planted-in-a-file",)
     assert settings.folders.contracts == folder / "schemas"
     shown = json.dumps(masked(settings))
     assert "planted" not in shown
