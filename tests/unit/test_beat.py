@@ -15,7 +15,7 @@ from celery.beat import Service
 from entrypoints.beat import Beat
 from entrypoints.celery_app import _look_at_once, beat_schedule
 from pipelines import Feed, cron, every
-from schemas.limits import Limits, Retention
+from schemas.limits import AlertRules, Limits, Retention
 
 
 @pytest.fixture
@@ -54,7 +54,9 @@ def test_a_digest_keeps_to_its_schedule_also_after_a_restart() -> None:
         name="t", source="s", match="*", contract="t", schedule=every(minutes=1),
         digest=cron("0 18 * * *", "Europe/Madrid"),
     )  # fmt: skip
-    runtime = SimpleNamespace(feeds={"t": feed}, limits=Limits(), retention=Retention())
+    runtime = SimpleNamespace(
+        feeds={"t": feed}, limits=Limits(), retention=Retention(), alert_rules=AlertRules()
+    )
     app.conf.beat_schedule = beat_schedule(runtime, app)  # type: ignore[arg-type]
     entry = app.conf.beat_schedule["digest t"]
     assert (entry["task"], entry["args"], entry["options"]["queue"]) == (
