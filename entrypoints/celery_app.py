@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from celery import Celery
-from celery.schedules import crontab, schedule
 from celery.signals import (
     beat_init,
     worker_init,
@@ -28,6 +25,7 @@ from kombu import Queue
 
 from entrypoints.assembly import build_runtime
 from entrypoints.queues import Queues
+from entrypoints.schedule import beat_schedule, look_at_once
 from entrypoints.settings import Settings, read_settings
 from entrypoints.signs import SignsOfLife
 from pipelines.alerts import look
@@ -36,13 +34,10 @@ from pipelines.recover import recover
 from pipelines.retention import clean
 from pipelines.run import STEPS
 from pipelines.runtime import Runtime
-from pipelines.schedule import Cron, Every
 from pipelines.validate import import_gx
 from schemas.errors import WaybillError
 
 log = logging.getLogger(__name__)
-
-_PUBLISH_SECONDS = 3600
 
 QUEUES = (*STEPS, "recover", "clean", "alerts")
 
@@ -79,7 +74,7 @@ def make_app(config: Path) -> Celery:
     worker_ready.connect(signs.begin, weak=False)
     worker_shutdown.connect(signs.end, weak=False)
     worker_init.connect(_warm_up, weak=False)
-    beat_init.connect(partial(_look_at_once, app), weak=False)
+    beat_init.connect(partial(look_at_once, app), weak=False)
     worker_process_init.connect(_quiet_children, weak=False)
     return app
 
@@ -111,80 +106,6 @@ def _options(settings: Settings) -> dict[str, Any]:
         "enable_utc": True,
         "timezone": "UTC",
     }
-
-
-def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
-    """One entry a feed, one for its digest if it has one, and those for recover, clean, alerts and
-    what the warehouse expects."""
-    entries: dict[str, Any] = {
-        f"discover {feed.name}": {
-            "task": "waybill.discover",
-            "args": (feed.name,),
-            "schedule": _celery_schedule(feed.schedule, app),
-            "options": {"queue": "discover", "expires": 600},
-        }
-        for feed in runtime.feeds.values()
-    }
-    entries |= {
-        f"digest {feed.name}": {
-            "task": "waybill.digest",
-            "args": (feed.name,),
-            "schedule": _celery_schedule(feed.digest, app),
-            "options": {"queue": "digest", "expires": 600},
-        }
-        for feed in runtime.feeds.values()
-        if feed.digest is not None
-    }
-    entries["recover"] = {
-        "task": "waybill.recover",
-        "schedule": runtime.limits.recover_seconds,
-        "options": {"queue": "recover", "expires": 60},
-    }
-    entries["clean"] = {
-        "task": "waybill.clean",
-        "schedule": runtime.retention.clean_seconds,
-        "options": {"queue": "clean", "expires": 600},
-    }
-    entries["alerts"] = {
-        "task": "waybill.alerts",
-        "schedule": runtime.alert_rules.every_seconds,
-        "options": {"queue": "alerts", "expires": 300},
-    }
-    entries["publish"] = {
-        "task": "waybill.publish",
-        "schedule": _PUBLISH_SECONDS,
-        "options": {"queue": "alerts", "expires": 600},
-    }
-    return entries
-
-
-class ZonedCrontab(crontab):
-    """A crontab in a time zone of its own, not the app's."""
-
-    def __init__(self, *fields: str, zone: str = "UTC", **options: Any) -> None:
-        super().__init__(*fields, **options)
-        self._orig_kwargs = {**options, "zone": zone}
-        self._zone = ZoneInfo(zone)
-
-    def __reduce__(self) -> Any:
-        fields = super().__reduce__()[1]
-        return (_zoned, (fields, self._zone.key))
-
-    @property
-    def tz(self) -> tzinfo:  # type: ignore[override]
-        """The zone in which the fields are read."""
-        return self._zone
-
-
-def _zoned(fields: tuple[str, ...], zone: str) -> ZonedCrontab:
-    return ZonedCrontab(*fields, zone=zone)
-
-
-def _celery_schedule(when: Every | Cron, app: Celery) -> schedule | crontab:
-    if isinstance(when, Every):
-        return schedule(when.period, app=app)
-    minute, hour, day, month, weekday = when.expression.split()
-    return ZonedCrontab(minute, hour, weekday, day, month, zone=when.timezone, app=app)
 
 
 def _add_step(app: Celery, waybill: Waybill, step: str) -> None:
@@ -244,15 +165,6 @@ class _told:
             log.warning("%s: %s", self._what, error.message)
             return True
         return False
-
-
-def _look_at_once(app: Celery, **_: object) -> None:
-    """Run every entry once as beat starts: nobody waits a full period after a restart. Digests keep
-    to their schedule, or every restart would send one."""
-    for entry in app.conf.beat_schedule.values():
-        if entry["task"] == "waybill.digest":
-            continue
-        app.send_task(entry["task"], args=entry.get("args", ()), **entry["options"])
 
 
 def _warm_up(**_: object) -> None:

@@ -13,7 +13,7 @@ from celery import Celery
 from celery.beat import Service
 
 from entrypoints.beat import Beat
-from entrypoints.celery_app import _look_at_once, beat_schedule
+from entrypoints.schedule import beat_schedule, look_at_once
 from pipelines import Feed, cron, every
 from schemas.limits import AlertRules, Limits, Retention
 
@@ -65,6 +65,6 @@ def test_a_digest_keeps_to_its_schedule_also_after_a_restart() -> None:
     assert str(entry["schedule"].tz) == "Europe/Madrid"
     sent: list[str] = []
     app.send_task = lambda name, **_: sent.append(name)
-    _look_at_once(app)
+    look_at_once(app)
     assert "waybill.discover" in sent
     assert "waybill.digest" not in sent

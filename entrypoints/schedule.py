@@ -1,0 +1,98 @@
+"""Beat's schedule: when each task is due, from the feeds and the configuration."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celery import Celery
+from celery.schedules import crontab, schedule
+
+from pipelines.runtime import Runtime
+from pipelines.schedule import Cron, Every
+
+_PUBLISH_SECONDS = 3600
+
+
+def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
+    """One entry a feed, one for its digest if it has one, and those for recover, clean, alerts and
+    what the warehouse expects."""
+    entries: dict[str, Any] = {
+        f"discover {feed.name}": {
+            "task": "waybill.discover",
+            "args": (feed.name,),
+            "schedule": _celery_schedule(feed.schedule, app),
+            "options": {"queue": "discover", "expires": 600},
+        }
+        for feed in runtime.feeds.values()
+    }
+    entries |= {
+        f"digest {feed.name}": {
+            "task": "waybill.digest",
+            "args": (feed.name,),
+            "schedule": _celery_schedule(feed.digest, app),
+            "options": {"queue": "digest", "expires": 600},
+        }
+        for feed in runtime.feeds.values()
+        if feed.digest is not None
+    }
+    entries["recover"] = {
+        "task": "waybill.recover",
+        "schedule": runtime.limits.recover_seconds,
+        "options": {"queue": "recover", "expires": 60},
+    }
+    entries["clean"] = {
+        "task": "waybill.clean",
+        "schedule": runtime.retention.clean_seconds,
+        "options": {"queue": "clean", "expires": 600},
+    }
+    entries["alerts"] = {
+        "task": "waybill.alerts",
+        "schedule": runtime.alert_rules.every_seconds,
+        "options": {"queue": "alerts", "expires": 300},
+    }
+    entries["publish"] = {
+        "task": "waybill.publish",
+        "schedule": _PUBLISH_SECONDS,
+        "options": {"queue": "alerts", "expires": 600},
+    }
+    return entries
+
+
+class ZonedCrontab(crontab):
+    """A crontab in a time zone of its own, not the app's."""
+
+    def __init__(self, *fields: str, zone: str = "UTC", **options: Any) -> None:
+        super().__init__(*fields, **options)
+        self._orig_kwargs = {**options, "zone": zone}
+        self._zone = ZoneInfo(zone)
+
+    def __reduce__(self) -> Any:
+        fields = super().__reduce__()[1]
+        return (_zoned, (fields, self._zone.key))
+
+    @property
+    def tz(self) -> tzinfo:  # type: ignore[override]
+        """The zone in which the fields are read."""
+        return self._zone
+
+
+def _zoned(fields: tuple[str, ...], zone: str) -> ZonedCrontab:
+    return ZonedCrontab(*fields, zone=zone)
+
+
+def _celery_schedule(when: Every | Cron, app: Celery) -> schedule | crontab:
+    if isinstance(when, Every):
+        return schedule(when.period, app=app)
+    minute, hour, day, month, weekday = when.expression.split()
+    return ZonedCrontab(minute, hour, weekday, day, month, zone=when.timezone, app=app)
+
+
+def look_at_once(app: Celery, **_: object) -> None:
+    """Run every entry once as beat starts: nobody waits a full period after a restart. Digests keep
+    to their schedule, or every restart would send one."""
+    for entry in app.conf.beat_schedule.values():
+        if entry["task"] == "waybill.digest":
+            continue
+        app.send_task(entry["task"], args=entry.get("args", ()), **entry["options"])
