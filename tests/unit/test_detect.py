@@ -3,13 +3,15 @@
 import csv
 import io
 import random
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipelines.cast import cast_chunk
 from pipelines.detect import detect, evidence
 from pipelines.detect.columns import column_names, find_columns
 from pipelines.detect.contract import propose
@@ -292,3 +294,63 @@ def test_hostile_cells_and_names_stay_inside_the_contract(tmp_path: Path) -> Non
     contract = read_contract(made)
     assert isinstance(contract, Contract)
     assert len(contract.columns) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "expected"),
+    [
+        ("OrderDate", "46329 46330 46331", (Type.DATE, ("excel",), "2026-11-03")),
+        ("Fecha de envío", "46329,5 46330 46331", (Type.DATETIME, ("excel",), "2026-11-03")),
+        ("Bestelldatum", "46329 46330 46331", (Type.DATE, ("excel",), "2026-11-03")),
+        ("created", "1793716200 1793802720", (Type.TIMESTAMP, ("epoch",), "2026-11-03")),
+        ("time_ms", "1793716200123", (Type.TIMESTAMP, ("epoch_ms",), "2026-11-03")),
+        ("updated_by", "46329 46330 46331", (Type.INT64, (), "")),
+        ("price", "46329 46330 46331", (Type.INT64, (), "")),
+        ("lead time", "46329 46330 46331", (Type.INT64, (), "")),
+        ("day", "46329 46330 99999", (Type.INT64, (), "")),
+        ("date", "12345 12346", (Type.INT64, (), "")),
+        ("phone", "5551234567 5551234568", (Type.INT64, (), "")),
+        ("created", "793716200 1793802720000", (Type.INT64, (), "")),
+    ],
+)
+def test_counts_are_dates_only_if_name_and_numbers_say_so(
+    header: str, cells: str, expected: tuple[object, ...]
+) -> None:
+    (column,) = find_columns([header], [[cell] for cell in cells.split()], ";")
+    assert (column.type, column.formats, column.first) == expected
+    assert column.type is Type.INT64 or "2026-11-0" in column.evidence
+
+
+def test_a_proposal_of_counts_reads_the_file_it_is_from(tmp_path: Path) -> None:
+    rows = [f"{at},{46329 + at},{1793716200 + 60 * at},{1793716200123 + at}" for at in range(30)]
+    path = tmp_path / "f.csv"
+    path.write_text("id,order_date,created,sent_at\n" + "\n".join(rows) + "\n")
+    found = detect(path)
+    assert [each.confidence for each in found.columns[1:]] == [0.85, 0.6, 0.6]
+    (tmp_path / "f.odcs.yaml").write_text(propose(found, "f", "f.csv", TODAY))
+    contract = read_contract(tmp_path / "f.odcs.yaml")
+    with parsed(path, contract.dialect, Limits(), tmp_path) as read:
+        (chunk,) = read.chunks
+    typed = cast_chunk(chunk, {name: name for name in read.names}, contract)
+    assert not typed.problems
+    (last,) = typed.rows.slice(29).to_pylist()
+    assert last["order_date"] == date(2026, 12, 2)
+    assert last["created"] == datetime(2026, 11, 3, 14, 59, tzinfo=UTC)
+    assert last["sent_at"] == datetime(2026, 11, 3, 14, 30, 0, 152_000, tzinfo=UTC)
+
+
+def test_seconds_without_a_telling_name_are_only_pointed_out() -> None:
+    rows = [[str(1793716200 + 86400 * at)] for at in range(5)]
+    (column,) = find_columns(["reading"], rows, ",")
+    assert column.type is Type.INT64
+    assert "as seconds since 1970 they would run from 2026-11-03 to 2026-11-07" in column.evidence
+
+
+def test_serials_where_the_contract_has_written_dates_are_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("id,day\n" + "".join(f"{at},{46329 + at}\n" for at in range(20)))
+    day = Column(name="day", type=Type.DATE, formats=("%d/%m/%Y",))
+    contract = replace(CONTRACT, columns=(*CONTRACT.columns[:1], day))
+    assert evidence(path, contract) == (
+        "day looks like Excel's serial numbers where the contract says dd/MM/yyyy"
+    )
