@@ -219,6 +219,7 @@ CONTRACT = Contract(
         (b"1,2026-01-02,1.5\n2,2026-01-03,2.5\n", "it seems to have no header"),
         (b"id,day,price\n1,2026-01-02,1.5\n2,2026-01-03,2.5\n", None),
         (b"%PDF-1.7 nothing", None),
+        (b"id   day         price\n" + b" 1   2026-01-02   1.50\n" * 5, "3 columns of fixed width"),
     ],
 )
 def test_the_evidence_of_a_file_that_disagrees(
@@ -354,3 +355,50 @@ def test_serials_where_the_contract_has_written_dates_are_evidence(tmp_path: Pat
     assert evidence(path, contract) == (
         "day looks like Excel's serial numbers where the contract says dd/MM/yyyy"
     )
+
+
+FIXED = """SALES BY CUSTOMER                         page 1
+ID     NAME                 CITY        AMOUNT
+------ -------------------- ----------- --------
+000001 Smith, John          London         12.50
+000002 Doe, Jane            Paris           7.00
+000003 García, Ana          Madrid       1120.10
+000004 Lee, Bo              Rome            0.99
+000005 Müller, Eva          Berlin         33.00
+000006 O'Hara, Kim          New York       33.00
+000007 Ek, Bo
+000008 Berg, Ida            Oslo           12.00
+"""
+ALIGNED = "id   , name  , price\n" + "".join(f"{at:5}, x{at:5}, {at:5}.5\n" for at in range(40))
+MENU = " id | name  | price\n----+-------+------\n" + "".join(
+    f"{at:3} | {'ab'[: at % 3]:5} | {at:4}.5\n" for at in range(40)
+)
+SENTENCES = "note\n" + "".join(
+    f"The {word}  was  seen on day {at} near the {word[::-1]} of the town\n"
+    for at, word in enumerate(["dog", "horse", "cat", "elephant", "mouse", "ox", "sparrow", "frog"])
+)
+CODES = "code\n" + "".join(f"AB-{at:04}-X\n" for at in range(20))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_text_of_fixed_width_is_refused(end: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    path.write_bytes(FIXED.replace("\n", end).encode(encoding))
+    with pytest.raises(DataError, match=r"4 columns .* characters 1, 8, 29, 41") as raised:
+        detect(path)
+    assert raised.value.hint == "export it as CSV and send that"
+
+
+def test_a_decimal_comma_makes_no_delimiter(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    path.write_text("ID   NAME    AMOUNT\n" + "001  Ann       1,50\n002  Bob      12,75\n" * 4)
+    with pytest.raises(DataError, match="3 columns of fixed width"):
+        detect(path)
+
+
+@pytest.mark.parametrize("text", [ALIGNED, MENU, SENTENCES, CODES, SPANISH, "a b c\n1 2 3\n" * 9])
+def test_text_that_is_only_tidy_is_not_of_fixed_width(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    path.write_text(text)
+    assert detect(path).columns
