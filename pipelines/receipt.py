@@ -46,6 +46,7 @@ _FIXES: dict[str, str] = {
     "unreadable": "mend the quotes of these lines, or save the file again as the agreed format",
     "encoding": "save the file in the agreed encoding",
     "nul": "export the file again; these lines are damaged",
+    "cell_error": "mend the formulas of {column}, or clear these cells, and save it again",
     "partition": "look for a typo in {column}",
     "values_to_be_unique": "keep one row for each value of {column}",
 }

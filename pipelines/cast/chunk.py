@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipelines.cast.booleans import cast_booleans
 from pipelines.cast.cells import null_mask, trimmed, without
+from pipelines.cast.errors import error_mask
 from pipelines.cast.fault import Cast, Fault, Mask, fault
 from pipelines.cast.moments import cast_moments
 from pipelines.cast.numbers import cast_numbers
@@ -70,7 +71,10 @@ def cast_column(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
     if column.type is not Type.STRING:
         cells = trimmed(cells)
     missing = null_mask(cells, dialect.nulls if column.nulls is None else column.nulls)
-    values, faults = _converted(without(cells, missing), column, dialect)
+    cells = without(cells, missing)
+    failed = error_mask(cells) if dialect.format is Format.EXCEL else np.zeros(len(cells), np.bool_)
+    values, faults = _converted(without(cells, failed), column, dialect)
+    faults += fault("cell_error", "{value} is the error of a formula, and no value", failed)
     if column.required:
         faults += fault("required", "{column} is empty and must not be", missing)
     return values, faults

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from pipelines.detect.counts import find_counts, moments_unnamed
 from pipelines.detect.dates import find_dates, shown_format, span
 from pipelines.detect.found import FoundColumn
 from pipelines.detect.numbers import NumberStyle, find_numbers
@@ -64,9 +65,8 @@ def find_columns(
         for each in first
         if each.numbers is not None and each.scale and not each.ambiguous
     )
-    orders = Counter(
-        _is_day_first(each.formats[0]) for each in first if each.formats and not each.ambiguous
-    )
+    told = [_is_day_first(each.formats[0]) for each in first if each.formats and not each.ambiguous]
+    orders = Counter(order for order in told if order is not None)
     if decimals:
         decimal = decimals.most_common(1)[0][0]
     day_first = max(orders, key=lambda key: orders[key]) if len(orders) == 1 else None
@@ -132,6 +132,7 @@ def _column(
     found = (
         _as_boolean(column, cells)
         or _as_date(column, cells, day_first)
+        or _as_counts(column, cells)
         or _as_number(column, cells, decimal)
         or _as_json(column, cells)
         or _as_text(column, cells, values)
@@ -231,6 +232,24 @@ def _as_date(column: FoundColumn, cells: _Cells, day_first: bool | None) -> Foun
     )
 
 
+def _as_counts(column: FoundColumn, cells: _Cells) -> FoundColumn | None:
+    counts, read = find_counts(column.header, cells.filled)
+    if counts is None or _share(read, cells) < _MOST:
+        return None
+    bad = _first_bad(read, cells, lambda some: find_counts(column.header, some))
+    said = _words(read, cells, "numbers", bad)
+    return replace(
+        column,
+        first=counts.first,
+        last=counts.last,
+        days=counts.days,
+        type=counts.type,
+        formats=(counts.form,),
+        confidence=round(counts.confidence * _share(read, cells), 2),
+        evidence=f"{said}; {counts.why}",
+    )
+
+
 def _as_number(column: FoundColumn, cells: _Cells, decimal: str) -> FoundColumn | None:
     zeros = [cell for cell in cells.filled if re.fullmatch(r"[+-]?0[0-9]+", cell)]
     long = [cell for cell in cells.filled if cell.isdecimal() and int(cell[:30]) > _LARGEST_INT]
@@ -256,6 +275,7 @@ def _as_number(column: FoundColumn, cells: _Cells, decimal: str) -> FoundColumn 
     said = _words(read, cells, what, _first_bad(read, cells, find_numbers)) + _written(style)
     if style.ambiguous:
         said += "; decimals or thousands? ASK THE SENDER"
+    said += moments_unnamed(cells.filled)
     sure = 0.5 if style.ambiguous else 0.97 * _share(read, cells)
     return replace(
         column,

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipelines.detect.dates import shown_format
 from pipelines.detect.dialect import shown
 from pipelines.detect.file import detect
+from pipelines.detect.fixed import FixedWidthError
 from pipelines.detect.found import Detected, FoundColumn
 from schemas.contract import Column, Contract, Type
 from schemas.errors import DataError
@@ -42,6 +43,8 @@ def evidence(path: Path, contract: Contract, language: str = "en") -> str | None
     nothing is clearly different, or the file cannot be looked at."""
     try:
         detected = detect(path)
+    except FixedWidthError as error:
+        return error.said(language)
     except DataError:
         return None
     found = disagreements(detected, contract) + column_disagreements(detected, contract)

@@ -246,9 +246,18 @@ _JAVA = {
     "%I": "hh", "%M": "mm", "%S": "ss", "%f": "SSSSSS", "%p": "a", "%z": "XX",
 }  # fmt: skip
 
+COUNTS = {
+    "excel": "Excel's serial numbers",
+    "epoch": "seconds since 1970",
+    "epoch_ms": "milliseconds since 1970",
+}
+"""How the formats that are numbers are called."""
+
 
 def shown_format(form: str) -> str:
-    """A strptime format as people write it, such as dd/MM/yyyy."""
+    """A contract's format as people write it, such as dd/MM/yyyy."""
+    if form in COUNTS:
+        return COUNTS[form]
     for directive, letters in _JAVA.items():
         form = form.replace(directive, letters)
     return form

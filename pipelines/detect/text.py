@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pipelines.detect.dialect import Record, find_dialect, records
 from pipelines.detect.encoding import find_encoding
+from pipelines.detect.fixed import refuse_fixed
 from pipelines.detect.found import Detected, Finding
 from pipelines.detect.layout import Layout, find_layout
 from pipelines.detect.sample import Sample
@@ -23,11 +24,15 @@ ROWS = 10_000
 
 
 def detect_text(sample: Sample) -> Detected:
-    """What a delimited text is, as far as a sample shows it."""
+    """What a delimited text is, as far as a sample shows it.
+
+    Raises DataError for what is no text, and for text in columns of fixed width.
+    """
     encoding = find_encoding(sample.head)
     text = _decoded(sample.head, encoding.value)
     _refuse_bytes(text)
     dialect, findings = find_dialect(text)
+    refuse_fixed(_whole(text, dialect, sample.complete), dialect, findings)
     dialect = replace(dialect, encoding=encoding.value)
     found = list(records(_whole(text, dialect, sample.complete), dialect))
     widest = max((len(each.cells) for each in found), default=0)

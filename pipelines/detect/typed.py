@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
+from pipelines.cast.errors import is_error
 from pipelines.detect.dialect import Record
 from pipelines.detect.found import Detected, Finding
 from pipelines.detect.layout import find_layout
@@ -59,9 +60,28 @@ def detect_workbook(path: Path, limits: Limits) -> Detected:
     ]
     layout = find_layout(records, at_end=len(rows) < ROWS, delimited=False)
     header, dialect, more = with_header(layout, dialect)
-    cells = [each.cells for each in layout.rows if len(each.cells) == layout.width]
-    findings += [*layout.findings, *more]
+    fit = [each for each in layout.rows if len(each.cells) == layout.width]
+    findings += [*layout.findings, *more, *_errors(fit, left)]
+    cells = [["" if is_error(cell) else cell for cell in each.cells] for each in fit]
     return described(dialect, findings, header, cells, complete=len(rows) < ROWS)
+
+
+def _errors(rows: Sequence[Record], left: int) -> list[Finding]:
+    """A finding about cells with an error, if there are any."""
+    found = [
+        (each.line, at, cell)
+        for each in rows
+        for at, cell in enumerate(each.cells)
+        if is_error(cell)
+    ]
+    if not found:
+        return []
+    line, at, cell = found[0]
+    words = (
+        f"the first is {cell} in {_letters(left + at)}{line}; its row is rejected, unless `nulls`"
+        " names the error"
+    )
+    return [Finding(what="error cells", value=f"{len(found):,}", confidence=1.0, evidence=words)]
 
 
 def _sheet(path: Path, name: str, most: int) -> list[tuple[int, list[str]]]:

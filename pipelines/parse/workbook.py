@@ -29,8 +29,9 @@ def read_workbook(
     """The header's names and the rows of one sheet; a row's line is the sheet's own row number.
 
     Typed cells come as text: whole numbers without a point, other numbers with the dialect's
-    decimal sign, moments in ISO 8601. A cell with an error is empty. Raises DataError for a file
-    that is no workbook, a sheet that is not there, and one that would not fit into memory.
+    decimal sign, moments in ISO 8601. A cell with an error holds its name, such as #N/A; in xls and
+    xlsb, of whose errors calamine says nothing, it is empty. Raises DataError for a file that is no
+    workbook, a sheet that is not there, and one that would not fit into memory.
     """
     rows = sheet_rows(path, dialect, most_bytes)
     if dialect.header:

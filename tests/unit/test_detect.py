@@ -3,13 +3,15 @@
 import csv
 import io
 import random
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipelines.cast import cast_chunk
 from pipelines.detect import detect, evidence
 from pipelines.detect.columns import column_names, find_columns
 from pipelines.detect.contract import propose
@@ -217,6 +219,7 @@ CONTRACT = Contract(
         (b"1,2026-01-02,1.5\n2,2026-01-03,2.5\n", "it seems to have no header"),
         (b"id,day,price\n1,2026-01-02,1.5\n2,2026-01-03,2.5\n", None),
         (b"%PDF-1.7 nothing", None),
+        (b"id   day         price\n" + b" 1   2026-01-02   1.50\n" * 5, "3 columns of fixed width"),
     ],
 )
 def test_the_evidence_of_a_file_that_disagrees(
@@ -292,3 +295,110 @@ def test_hostile_cells_and_names_stay_inside_the_contract(tmp_path: Path) -> Non
     contract = read_contract(made)
     assert isinstance(contract, Contract)
     assert len(contract.columns) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "expected"),
+    [
+        ("OrderDate", "46329 46330 46331", (Type.DATE, ("excel",), "2026-11-03")),
+        ("Fecha de envío", "46329,5 46330 46331", (Type.DATETIME, ("excel",), "2026-11-03")),
+        ("Bestelldatum", "46329 46330 46331", (Type.DATE, ("excel",), "2026-11-03")),
+        ("created", "1793716200 1793802720", (Type.TIMESTAMP, ("epoch",), "2026-11-03")),
+        ("time_ms", "1793716200123", (Type.TIMESTAMP, ("epoch_ms",), "2026-11-03")),
+        ("updated_by", "46329 46330 46331", (Type.INT64, (), "")),
+        ("price", "46329 46330 46331", (Type.INT64, (), "")),
+        ("lead time", "46329 46330 46331", (Type.INT64, (), "")),
+        ("day", "46329 46330 99999", (Type.INT64, (), "")),
+        ("date", "12345 12346", (Type.INT64, (), "")),
+        ("phone", "5551234567 5551234568", (Type.INT64, (), "")),
+        ("created", "793716200 1793802720000", (Type.INT64, (), "")),
+    ],
+)
+def test_counts_are_dates_only_if_name_and_numbers_say_so(
+    header: str, cells: str, expected: tuple[object, ...]
+) -> None:
+    (column,) = find_columns([header], [[cell] for cell in cells.split()], ";")
+    assert (column.type, column.formats, column.first) == expected
+    assert column.type is Type.INT64 or "2026-11-0" in column.evidence
+
+
+def test_a_proposal_of_counts_reads_the_file_it_is_from(tmp_path: Path) -> None:
+    rows = [f"{at},{46329 + at},{1793716200 + 60 * at},{1793716200123 + at}" for at in range(30)]
+    path = tmp_path / "f.csv"
+    path.write_text("id,order_date,created,sent_at\n" + "\n".join(rows) + "\n")
+    found = detect(path)
+    assert [each.confidence for each in found.columns[1:]] == [0.85, 0.6, 0.6]
+    (tmp_path / "f.odcs.yaml").write_text(propose(found, "f", "f.csv", TODAY))
+    contract = read_contract(tmp_path / "f.odcs.yaml")
+    with parsed(path, contract.dialect, Limits(), tmp_path) as read:
+        (chunk,) = read.chunks
+    typed = cast_chunk(chunk, {name: name for name in read.names}, contract)
+    assert not typed.problems
+    (last,) = typed.rows.slice(29).to_pylist()
+    assert last["order_date"] == date(2026, 12, 2)
+    assert last["created"] == datetime(2026, 11, 3, 14, 59, tzinfo=UTC)
+    assert last["sent_at"] == datetime(2026, 11, 3, 14, 30, 0, 152_000, tzinfo=UTC)
+
+
+def test_seconds_without_a_telling_name_are_only_pointed_out() -> None:
+    rows = [[str(1793716200 + 86400 * at)] for at in range(5)]
+    (column,) = find_columns(["reading"], rows, ",")
+    assert column.type is Type.INT64
+    assert "as seconds since 1970 they would run from 2026-11-03 to 2026-11-07" in column.evidence
+
+
+def test_serials_where_the_contract_has_written_dates_are_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("id,day\n" + "".join(f"{at},{46329 + at}\n" for at in range(20)))
+    day = Column(name="day", type=Type.DATE, formats=("%d/%m/%Y",))
+    contract = replace(CONTRACT, columns=(*CONTRACT.columns[:1], day))
+    assert evidence(path, contract) == (
+        "day looks like Excel's serial numbers where the contract says dd/MM/yyyy"
+    )
+
+
+FIXED = """SALES BY CUSTOMER                         page 1
+ID     NAME                 CITY        AMOUNT
+------ -------------------- ----------- --------
+000001 Smith, John          London         12.50
+000002 Doe, Jane            Paris           7.00
+000003 García, Ana          Madrid       1120.10
+000004 Lee, Bo              Rome            0.99
+000005 Müller, Eva          Berlin         33.00
+000006 O'Hara, Kim          New York       33.00
+000007 Ek, Bo
+000008 Berg, Ida            Oslo           12.00
+"""
+ALIGNED = "id   , name  , price\n" + "".join(f"{at:5}, x{at:5}, {at:5}.5\n" for at in range(40))
+MENU = " id | name  | price\n----+-------+------\n" + "".join(
+    f"{at:3} | {'ab'[: at % 3]:5} | {at:4}.5\n" for at in range(40)
+)
+SENTENCES = "note\n" + "".join(
+    f"The {word}  was  seen on day {at} near the {word[::-1]} of the town\n"
+    for at, word in enumerate(["dog", "horse", "cat", "elephant", "mouse", "ox", "sparrow", "frog"])
+)
+CODES = "code\n" + "".join(f"AB-{at:04}-X\n" for at in range(20))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_text_of_fixed_width_is_refused(end: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    path.write_bytes(FIXED.replace("\n", end).encode(encoding))
+    with pytest.raises(DataError, match=r"4 columns .* characters 1, 8, 29, 41") as raised:
+        detect(path)
+    assert raised.value.hint == "export it as CSV and send that"
+
+
+def test_a_decimal_comma_makes_no_delimiter(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    path.write_text("ID   NAME    AMOUNT\n" + "001  Ann       1,50\n002  Bob      12,75\n" * 4)
+    with pytest.raises(DataError, match="3 columns of fixed width"):
+        detect(path)
+
+
+@pytest.mark.parametrize("text", [ALIGNED, MENU, SENTENCES, CODES, SPANISH, "a b c\n1 2 3\n" * 9])
+def test_text_that_is_only_tidy_is_not_of_fixed_width(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    path.write_text(text)
+    assert detect(path).columns
