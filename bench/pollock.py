@@ -14,6 +14,7 @@ import json
 import tarfile
 import tempfile
 from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,10 +72,11 @@ def _print_scores(folder: Path, kinds: bool) -> None:
     weights = json.loads((folder / "pollock_weights.json").read_text(encoding="utf-8"))
     files = sorted((folder / "polluted_files" / "csv").iterdir())
     lines = list(PUBLISHED)
-    for mode, find in (("declared", _declared), ("auto", _detected)):
-        found = {file.name: find(file) for file in files}
-        for name, lenient in (("strict", False), ("lenient", True)):
-            scores = {file.name: _scored(file, found[file.name], lenient) for file in files}
+    with ProcessPoolExecutor() as processes:
+        figures = dict(zip(files, processes.map(_scores, files, chunksize=50), strict=True))
+    for mode in ("declared", "auto"):
+        for name in ("strict", "lenient"):
+            scores = {file.name: figures[file][mode, name] for file in files}
             simple = sum(scores.values()) / len(scores)
             lines.append((f"Waybill ({mode}, {name})", simple, weighted(scores, weights)))
             if kinds:
@@ -82,6 +84,16 @@ def _print_scores(folder: Path, kinds: bool) -> None:
                 _print_kinds(scores)
     for name, simple, heavy in sorted(lines, key=lambda each: -each[1]):
         print(f"{name:28} {simple:7.3f} {heavy:7.3f}")
+
+
+def _scores(file: Path) -> dict[tuple[str, str], float]:
+    """The scores of a file by how its dialect is found and how it is read."""
+    scores = {}
+    for mode, find in (("declared", _declared), ("auto", _detected)):
+        known = find(file)
+        for name, lenient in (("strict", False), ("lenient", True)):
+            scores[mode, name] = _scored(file, known, lenient)
+    return scores
 
 
 @dataclass(frozen=True, slots=True)

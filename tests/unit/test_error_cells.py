@@ -46,9 +46,9 @@ def workbook(folder: Path, *rows: tuple[object, ...]) -> Path:
     return folder / "t.xlsx"
 
 
-def changed(path: Path, part: str, old: str, new: str) -> Path:
-    """A workbook with other text in one of its parts."""
-    other = path.with_name(f"changed{path.suffix}")
+def changed(path: Path, folder: Path, part: str, old: str, new: str) -> Path:
+    """A copy of a workbook in the folder, with other text in one of its parts."""
+    other = folder / f"changed{path.suffix}"
     with zipfile.ZipFile(path) as book, zipfile.ZipFile(other, "w") as copy:
         for each in book.namelist():
             data = book.read(each)
@@ -89,7 +89,7 @@ def test_an_error_that_the_contract_names_is_a_null(tmp_path: Path) -> None:
 def test_an_error_that_calamine_does_not_know_refuses_no_sheet(tmp_path: Path) -> None:
     path = workbook(tmp_path, (1, "#N/A", "ok"), (2, 5, "ok"))
     part = "xl/worksheets/sheet1.xml"
-    spilt = changed(path, part, "#N/A", "#SPILL!")
+    spilt = changed(path, tmp_path, part, "#N/A", "#SPILL!")
     assert problems(spilt, CONTRACT, tmp_path) == [(2, "price", "#SPILL!", "cell_error")]
 
 
@@ -101,7 +101,9 @@ def test_error_cells_of_ods(tmp_path: Path) -> None:
         'office:value-type="float" office:value="0"',
     ):
         error = f'table:formula="of:=1/0" {value} calcext:value-type="error">'
-        path = changed(ODS, "content.xml", kind + name, f"{error}<text:p>#DIV/0!</text:p>")
+        path = changed(
+            ODS, tmp_path, "content.xml", kind + name, f"{error}<text:p>#DIV/0!</text:p>"
+        )
         rows = [cells for _, cells in sheet_rows(path, EXCEL, 1 << 24)]
         assert rows == [["id", "name"], ["1", "#DIV/0!"], ["2", "中国人"]]
 
