@@ -23,7 +23,8 @@ from ruamel.yaml import YAML
 
 from connectors.bigquery import names
 from connectors.mail_out import compose
-from connectors.mailbox import MailboxConfig, MailboxSource
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.source import MailboxSource
 from connectors.objects import ObjectStorage, StorageConfig
 from connectors.s3 import S3Source
 from connectors.s3_client import S3Config

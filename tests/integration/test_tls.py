@@ -21,7 +21,8 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.ledger import LedgerConfig, SqlLedger
 from connectors.mail_out import SmtpConfig, SmtpNotifier
-from connectors.mailbox import MailboxConfig, MailboxSource
+from connectors.mailbox.config import MailboxConfig
+from connectors.mailbox.source import MailboxSource
 from connectors.s3 import S3Source
 from connectors.s3_client import S3Config
 from entrypoints.celery_app import _options
