@@ -171,8 +171,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.ledger.advance(then, self.event(file, "late"))
             return
         back = next(due for due, held in STEPS.items() if held == file.status)
-        ahead = Status.PREPARED if back is Status.DISCOVERED else Status.DONE
-        if status not in (back, ahead, Status.FAILED):
+        ahead = {Status.PREPARED, Status.HELD} if back is Status.DISCOVERED else {Status.DONE}
+        if status not in {back, Status.FAILED, *ahead}:
             with pytest.raises(ValueError, match="cannot advance"):
                 self.ledger.advance(then, self.event(file, "refused"))
             return
@@ -201,13 +201,25 @@ class LedgerMachine(RuleBasedStateMachine):
         file_id = picked(list(self.model), pick)
         known = self.model[file_id]
         if known.status not in (Status.DONE, Status.FAILED, Status.UNLOADED):
-            with pytest.raises(ValueError, match="still on its way"):
+            with pytest.raises(ValueError, match=r"still on its way|is held"):
                 self.ledger.retry(file_id)
             return
         self.ledger.retry(file_id)
         known.status, known.tries = Status.DISCOVERED, 0
         known.outcome = known.batch_id = known.retry_at = known.superseded_by = None
         known.events.append("requested")
+
+    @rule(pick=PICK)
+    def let_in(self, pick: int) -> None:
+        file_id = picked(list(self.model), pick)
+        known = self.model[file_id]
+        if known.status is not Status.HELD:
+            with pytest.raises(ValueError, match="is not held"):
+                self.ledger.let_in(file_id, "ana")
+            return
+        self.ledger.let_in(file_id, "ana")
+        known.status, known.tries, known.retry_at = Status.DISCOVERED, 0, None
+        known.events.append("released")
 
     @rule(picks=st.lists(PICK, min_size=1, max_size=2))
     def open_unload(self, picks: list[int]) -> None:
