@@ -13,6 +13,7 @@ from pipelines.runtime import Runtime
 from pipelines.troubles import replaced, troubles
 from schemas.alert import Alert, AlertKind, News, Trouble
 from schemas.errors import WaybillError
+from schemas.language import printable
 
 log = logging.getLogger(__name__)
 
@@ -115,5 +116,4 @@ def _section(word: str, alerts: Sequence[Alert]) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    """The text on one line, without control characters: names come from strangers."""
-    return "".join(char if char.isprintable() else "·" for char in " ".join(text.split()))
+    return printable(" ".join(text.split()))

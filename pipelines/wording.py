@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.feed import Feed
 from schemas.batch import WriteMode
-from schemas.language import say
+from schemas.language import printable, say
 from schemas.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -96,11 +96,6 @@ def _say(language: str, template: str, **values: object) -> str:
     return say(template, language, **values)
 
 
-def _printable(text: object) -> str:
-    """The text without control characters: names and cells come from strangers."""
-    return "".join(char if char.isprintable() else "·" for char in str(text))
-
-
 @cache
 def _environment(templates: Path | None) -> jinja2.Environment:
     import jinja2
@@ -115,5 +110,5 @@ def _environment(templates: Path | None) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters["printable"] = _printable
+    environment.filters["printable"] = lambda value: printable(str(value))
     return environment

@@ -28,6 +28,11 @@ def say(template: str, language: str = "en", /, **values: object) -> str:
     )
 
 
+def printable(text: str) -> str:
+    """The text without control characters, on one line: names and cells come from strangers."""
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
 class _Speech(Formatter):
     """Fills in fields; `{number:,}` as the language groups digits."""
 

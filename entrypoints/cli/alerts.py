@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from schemas.language import printable
+
 if TYPE_CHECKING:
     from pipelines.freshness import Freshness
     from pipelines.runtime import Runtime
@@ -87,7 +89,7 @@ def _plain(alert: Alert) -> dict[str, Any]:
 def _alert_table(found: Any) -> Any:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import plain_table, printable
+    from entrypoints.cli.screen import plain_table
 
     table = plain_table("SINCE (UTC)", "KIND", "OVER")
     table.add_column("WHAT", overflow="fold", ratio=1)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schemas.language import printable
+
 if TYPE_CHECKING:
     from pipelines.explain import Explained
     from pipelines.runtime import Runtime
@@ -24,7 +26,7 @@ def verify(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     Rows read = loaded + rejected + dropped, and the table holds what was loaded less what was
     replaced. Every difference is named, and the exit status is 1 if there is one.
     """
-    from entrypoints.cli.screen import console, plain_table, print_json, printable, progress
+    from entrypoints.cli.screen import console, plain_table, print_json, progress
     from pipelines.verify import Difference
     from pipelines.verify import verify as differences_of
     from schemas.errors import ConfigError
@@ -146,7 +148,7 @@ def clean(config: Path, dry_run: bool, as_json: bool) -> None:
 def _print(row: Explained) -> None:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import console, event_table, printable, when
+    from entrypoints.cli.screen import console, event_table, when
 
     def said(text: object) -> str:
         return escape(printable(str(text)))

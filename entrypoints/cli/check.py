@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from schemas.language import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -63,7 +65,7 @@ def _rules(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
 def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import console, printable
+    from entrypoints.cli.screen import console
 
     out = console()
     name = escape(printable(checked.name))
@@ -108,8 +110,6 @@ def _print_differences(out: Console, checked: Checked, feed: Feed) -> None:
     """What was detected, where it is not what the contract pins, and drift."""
     from rich.markup import escape
 
-    from entrypoints.cli.screen import printable
-
     for each in checked.disagreements:
         words = escape(printable(each.said()))
         out.print(f"  [yellow]differs[/]  {words} ({each.confidence:.0%} sure)")
@@ -123,7 +123,7 @@ def _print_differences(out: Console, checked: Checked, feed: Feed) -> None:
 def _print_columns(out: Console, checked: Checked) -> None:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import plain_table, printable
+    from entrypoints.cli.screen import plain_table
 
     if not checked.columns or checked.detected is None:
         return
@@ -144,7 +144,7 @@ def _print_columns(out: Console, checked: Checked) -> None:
 def _print_rejects(out: Console, checked: Checked) -> None:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import plain_table, printable
+    from entrypoints.cli.screen import plain_table
 
     table = plain_table("ROWS", "COLUMN", "RULE", numbers=("ROWS",))
     table.add_column("SUCH AS", overflow="fold", ratio=1)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from schemas.language import printable
+
 if TYPE_CHECKING:
     from entrypoints.decisions import Decision
     from pipelines.runtime import Runtime
@@ -55,7 +57,7 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
     """One drift: what was seen, in which files, and the change that would settle it."""
     from rich.markup import escape
 
-    from entrypoints.cli.screen import console, print_json, printable, when
+    from entrypoints.cli.screen import console, print_json, when
     from schemas.odcs_edit import fragment
 
     runtime = _runtime(config)
@@ -150,7 +152,7 @@ def _plain(found: Drift) -> dict[str, Any]:
 def _table(found: Any) -> Any:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import plain_table, printable
+    from entrypoints.cli.screen import plain_table
 
     table = plain_table("ID", "FEED", "STATUS", "FILES", "HELD", numbers=("FILES", "HELD"))
     table.add_column("WHAT", overflow="fold", ratio=1)
@@ -168,7 +170,6 @@ def _table(found: Any) -> Any:
 
 def printable_lines(text: str) -> str:
     """Several lines without control characters."""
-    from entrypoints.cli.screen import printable
 
     return "\n".join(map(printable, text.splitlines()))
 

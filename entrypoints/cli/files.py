@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schemas.language import printable
+
 if TYPE_CHECKING:
     from pipelines.runtime import Runtime
     from schemas.file import File
@@ -90,7 +92,6 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         event_table,
         fact_table,
         print_json,
-        printable,
         reject_table,
     )
     from schemas.file import Status

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entrypoints.cli.files import one_file, open_runtime
+from schemas.language import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def held(config: Path, feed: str | None, over: bool, as_json: bool) -> None:
 @click.pass_obj
 def release(config: Path, held_files: tuple[str, ...], by: str | None, as_json: bool) -> None:
     """Let held files in (by id, the start of it, name or key); it is kept who did it and when."""
-    from entrypoints.cli.screen import print_json, printable
+    from entrypoints.cli.screen import print_json
 
     runtime = open_runtime(config)
     who = by or _user()
@@ -100,7 +101,7 @@ def _plain(hold: Hold, file: File) -> dict[str, object]:
 def _table(holds: Sequence[Hold], files: dict[str, File]) -> Table:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import plain_table, printable
+    from entrypoints.cli.screen import plain_table
 
     table = plain_table("ID", "HELD (UTC)", "FEED")
     table.add_column("WHAT, FROM WHOM, WHY", overflow="fold", ratio=1)

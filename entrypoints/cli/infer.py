@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schemas.language import printable
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -95,7 +97,7 @@ def _checked(text: str, name: str) -> None:
 def _print(file: Path, detected: Detected) -> None:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import console, printable
+    from entrypoints.cli.screen import console
 
     screen = console()
     part = "all of them" if detected.complete else "of its beginning, middle and end"
@@ -109,7 +111,7 @@ def finding_table(detected: Detected) -> Table:
     """What was found, how sure that is, and why."""
     from rich.markup import escape
 
-    from entrypoints.cli.screen import plain_table, printable
+    from entrypoints.cli.screen import plain_table
 
     table = plain_table("WHAT", "FOUND", "SURE", numbers=("SURE",))
     table.add_column("WHY", overflow="fold", ratio=1)
@@ -128,7 +130,7 @@ def column_table(detected: Detected) -> Table:
     """The columns: their types, how sure those are, and why."""
     from rich.markup import escape
 
-    from entrypoints.cli.screen import plain_table, printable
+    from entrypoints.cli.screen import plain_table
 
     table = plain_table("COLUMN", "TYPE", "SURE", numbers=("SURE",))
     table.add_column("WHY", overflow="fold", ratio=1)

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from pipelines.runtime import Runtime
 from schemas.file import Event, File, Status
+from schemas.language import printable
 from schemas.reject import RejectedRow
 
 _COLOURS = {
@@ -161,11 +162,6 @@ def reject_table(rows: Sequence[RejectedRow]) -> Table:
                 escape(printable(problem.message)),
             )
     return table
-
-
-def printable(text: str) -> str:
-    """The text without control characters: names and cells come from strangers."""
-    return "".join(char if char.isprintable() else "·" for char in text)
 
 
 def when(moment: datetime | None) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entrypoints.cli.files import one_file, open_runtime, since
+from schemas.language import printable
 
 if TYPE_CHECKING:
     from pipelines.runtime import Runtime, Work
@@ -185,7 +186,6 @@ def _files(runtime: Runtime, text: str) -> Sequence[File]:
 
 def _named(files: Sequence[File]) -> str:
     """The files in a few words."""
-    from entrypoints.cli.screen import printable
 
     if len(files) == 1:
         return printable(files[0].item.name)

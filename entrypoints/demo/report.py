@@ -13,10 +13,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from entrypoints.cli.screen import file_table, plain_table, printable
+from entrypoints.cli.screen import file_table, plain_table
 from entrypoints.demo.servers import MailEndpoint
 from pipelines.runtime import Runtime
 from schemas.file import File
+from schemas.language import printable
 
 
 def print_report(

@@ -14,7 +14,7 @@ from pipelines.detect.fixed import FixedWidthError
 from pipelines.detect.found import Detected, FoundColumn
 from schemas.contract import Column, Contract, Type
 from schemas.errors import DataError
-from schemas.language import say
+from schemas.language import printable, say
 
 _SURE = 0.6
 _SAME_LETTERS = frozenset({"cp1252", "iso8859-1", "iso8859-15"})
@@ -207,5 +207,5 @@ def _of_numbers(
 
 
 def _short(text: str) -> str:
-    line = "".join(char if char.isprintable() else "·" for char in text)
+    line = printable(text)
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

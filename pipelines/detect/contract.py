@@ -16,6 +16,7 @@ from pipelines.detect.found import Detected, FoundColumn
 from pipelines.detect.table import key_candidates, partition_candidate
 from schemas.contract import Window
 from schemas.dialect import Dialect, Numbers
+from schemas.language import printable
 from schemas.odcs_types import LOGICAL_OF
 
 _ENOUGH_ROWS = 20
@@ -78,7 +79,7 @@ def _dialect_property(detected: Detected) -> CommentedMap:
         key = _KEYS.get(each.what)
         if key in value:
             value.yaml_add_eol_comment(
-                _printable(f"{each.confidence:.0%} sure: {each.evidence}"), key, column=0
+                printable(f"{each.confidence:.0%} sure: {each.evidence}"), key, column=0
             )
     ragged = next((each for each in detected.findings if each.what == "ragged rows"), None)
     if ragged is not None:
@@ -201,11 +202,6 @@ def _dumped(document: CommentedMap) -> str:
     return out.getvalue()
 
 
-def _printable(text: str) -> str:
-    """The text in one line without control characters: cells come from strangers."""
-    return "".join(char if char.isprintable() else "·" for char in text)
-
-
 def _wrapped(text: str) -> str:
     """Printable text in lines that fit a screen."""
-    return "\n".join(textwrap.wrap(_printable(text), 86))
+    return "\n".join(textwrap.wrap(printable(text), 86))
