@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipelines.feed import Feed
-from schemas.arrow import arrow_schema
+from schemas.arrow import arrow_schema, to_pandas
 from schemas.contract import Contract
 from schemas.drift import added_by
 from schemas.errors import ContractError, TransformError
@@ -22,7 +22,7 @@ def to_frame(rows: pa.Table, lines: pa.Array) -> pd.DataFrame:
     """The rows as a pandas frame of Arrow-backed columns, indexed by line (`_etl_row`)."""
     import pandas as pd
 
-    frame: pd.DataFrame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    frame = to_pandas(rows)
     frame.index = pd.Index(lines.to_numpy(), name=LINE)
     return frame
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pipelines.measure import is_measured, measured
 from pipelines.sentences import sentence, shown, with_found
 from pipelines.vouch import vouched
+from schemas.arrow import to_pandas
 from schemas.contract import Contract, Expectation, FromNow, Type
 from schemas.errors import ContractError
 
@@ -168,21 +169,14 @@ def check_rows(rows: pa.Table, expectations: Sequence[Expectation]) -> list[Brok
         elif not kept.all():
             unsure.append(each)
             doubtful |= ~kept
-    broken = check_frame(_frame(rows), left) if left else []
+    broken = check_frame(to_pandas(rows), left) if left else []
     if unsure:
         at = np.flatnonzero(doubtful)
         broken += [
             replace(each, positions=tuple(at[list(each.positions)].tolist()))
-            for each in check_frame(_frame(rows.take(at)), unsure)
+            for each in check_frame(to_pandas(rows.take(at)), unsure)
         ]
     return sorted(broken, key=lambda each: expectations.index(each.expectation))
-
-
-def _frame(rows: pa.Table) -> pd.DataFrame:
-    import pandas as pd
-
-    frame: pd.DataFrame = rows.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
 
 
 def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Broken]:

@@ -18,6 +18,7 @@ from pipelines import validate
 from pipelines.feed import Feed
 from pipelines.keys import LINE, TEMPLATES, Key, keys_of, repeats
 from pipelines.sentences import sentence
+from schemas.arrow import to_pandas
 from schemas.contract import Contract, Duplicates, Expectation
 from schemas.language import say
 from schemas.place import Place
@@ -134,9 +135,8 @@ def warning(rule: Expectation, rows: int, place: int, language: str) -> str:
 
 def read_columns(rows: Path, names: Sequence[str]) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
     """Some columns of a staged file as a frame, and the places of its rows."""
-    import pandas as pd
     import pyarrow.parquet as pq
 
     table = pq.read_table(rows, columns=[*names, LINE])
     places = table.column(LINE).to_numpy()
-    return table.drop_columns(LINE).to_pandas(types_mapper=pd.ArrowDtype), places
+    return to_pandas(table.drop_columns(LINE)), places

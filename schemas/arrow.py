@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from schemas.contract import Column, Type
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NUMERIC_DIGITS = (38, 9)
 """Digits in all and after the point of a NUMERIC without its own (BigQuery's own limits)."""
@@ -45,6 +48,14 @@ def arrow_type(column: Column) -> pa.DataType:
 def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
     """The Arrow schema of the columns, in their order; every field may hold nulls."""
     return pa.schema([pa.field(column.name, arrow_type(column)) for column in columns])
+
+
+def to_pandas(rows: pa.Table) -> pd.DataFrame:
+    """The rows as a frame whose columns stay in Arrow's memory and types."""
+    import pandas as pd
+
+    frame: pd.DataFrame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
 
 
 def _digits(column: Column, widest: tuple[int, int]) -> tuple[int, int]:
