@@ -18,25 +18,16 @@ _PUBLISH_SECONDS = 3600
 def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
     """One entry a feed, one for its digest if it has one, and those for recover, clean, alerts and
     what the warehouse expects."""
-    entries: dict[str, Any] = {
-        f"discover {feed.name}": {
-            "task": "waybill.discover",
-            "args": (feed.name,),
-            "schedule": _celery_schedule(feed.schedule, app),
-            "options": {"queue": "discover", "expires": 600},
-        }
-        for feed in runtime.feeds.values()
-    }
-    entries |= {
-        f"digest {feed.name}": {
-            "task": "waybill.digest",
-            "args": (feed.name,),
-            "schedule": _celery_schedule(feed.digest, app),
-            "options": {"queue": "digest", "expires": 600},
-        }
-        for feed in runtime.feeds.values()
-        if feed.digest is not None
-    }
+    entries: dict[str, Any] = {}
+    for feed in runtime.feeds.values():
+        for step, when in (("discover", feed.schedule), ("digest", feed.digest)):
+            if when is not None:
+                entries[f"{step} {feed.name}"] = {
+                    "task": f"waybill.{step}",
+                    "args": (feed.name,),
+                    "schedule": _celery_schedule(when, app),
+                    "options": {"queue": step, "expires": 600},
+                }
     entries["recover"] = {
         "task": "waybill.recover",
         "schedule": runtime.limits.recover_seconds,
