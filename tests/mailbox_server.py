@@ -5,12 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from imapclient import IMAPClient
 from pydantic import SecretStr
 
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
+from connectors.protocols import Source
+from schemas.file import Counts, Outcome
+from schemas.item import Item
+from schemas.receipt import Answer, Receipt
+
+
+def matching(
+    match: str, source: Source, cursor: str | None = None
+) -> tuple[list[Item], str | None]:
+    """All items of a source after the cursor whose names match, and the cursor after them."""
+    items: list[Item] = []
+    for page in source.list(match, cursor):
+        items += page.items
+        cursor = page.cursor or cursor
+    return items, cursor
+
+
+def answer(item: Item, *, last: bool = True) -> Answer:
+    """An answer about an item that is accepted."""
+    now = datetime.now(UTC)
+    receipt = Receipt(
+        file_id="f", feed="x", table="t", name=item.name, key=item.key, outcome=Outcome.ACCEPTED,
+        counts=Counts(), sent_at=now, loaded_at=now,
+    )  # fmt: skip
+    return Answer(receipt=receipt, text="fine", last_of_group=last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import psycopg
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import make_url
 
 from connectors.ledger import LedgerConfig, SqlLedger
 from schemas.errors import LeaseLostError
@@ -25,21 +21,8 @@ from schemas.trust import Cause
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLedger]:
-    if request.param == "sqlite":
-        yield from _made(f"sqlite:///{tmp_path}/ledger.db")
-        return
-    server = make_url(request.getfixturevalue("postgres_url"))
-    name = f"ledger_{uuid.uuid4().hex}"
-    admin = server.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield from _made(server.set(database=name).render_as_string(hide_password=False))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-def _made(url: str) -> Iterator[SqlLedger]:
+@pytest.fixture
+def ledger(url: str) -> Iterator[SqlLedger]:
     ledger = SqlLedger(LedgerConfig(url=SecretStr(url)), lambda: NOON)
     ledger.migrate()
     yield ledger

@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,8 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.mailbox.bucket import MailBucketConfig, MailBucketSource
+from mailbox_server import answer, matching
 from schemas.errors import ItemChangedError
-from schemas.file import Counts, Outcome
-from schemas.item import Item
-from schemas.receipt import Answer, Receipt
 
 CORPUS = Path(__file__).parents[1] / "data" / "mail"
 EXPECTED = json.loads((CORPUS / "expected.json").read_text("utf-8"))
@@ -71,21 +70,7 @@ def box(moto_url: str) -> Box:
     return Box(moto_url)
 
 
-def listed(source: MailBucketSource, cursor: str | None = None) -> tuple[list[Item], str | None]:
-    items: list[Item] = []
-    for page in source.list("**.csv", cursor):
-        items += page.items
-        cursor = page.cursor or cursor
-    return items, cursor
-
-
-def answer(item: Item, *, last: bool) -> Answer:
-    now = datetime.now(UTC)
-    receipt = Receipt(
-        file_id="f", feed="x", table="t", name=item.name, key=item.key, outcome=Outcome.ACCEPTED,
-        counts=Counts(), sent_at=now, loaded_at=now,
-    )  # fmt: skip
-    return Answer(receipt=receipt, text="fine", last_of_group=last)
+listed = partial(matching, "**.csv")
 
 
 def test_stored_messages_are_listed_read_and_moved(box: Box) -> None:

@@ -6,15 +6,11 @@ import json
 import os
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import partial
 
 from altering_front import altering_front
-from connectors.mailbox.source import MailboxSource
 from dovecot import Dovecot
-from mailbox_server import MailboxServer
-from schemas.file import Counts, Outcome
-from schemas.item import Item
-from schemas.receipt import Answer, Receipt
+from mailbox_server import MailboxServer, answer, matching
 
 MAIL = b"From: a@example.org\r\nMessage-ID: <%d@x>\r\nContent-Type: text/csv; name=%d.csv\r\n\r\n%d"
 MANY = 20_000
@@ -24,21 +20,7 @@ def mail(number: int) -> bytes:
     return MAIL % (number, number, number)
 
 
-def listed(source: MailboxSource, cursor: str | None = None) -> tuple[list[Item], str | None]:
-    items: list[Item] = []
-    for page in source.list("*.csv", cursor):
-        items += page.items
-        cursor = page.cursor
-    return items, cursor
-
-
-def answer(item: Item) -> Answer:
-    now = datetime.now(UTC)
-    receipt = Receipt(
-        file_id="f", feed="x", table="t", name=item.name, key=item.key, outcome=Outcome.ACCEPTED,
-        counts=Counts(), sent_at=now, loaded_at=now,
-    )  # fmt: skip
-    return Answer(receipt=receipt, text="fine", last_of_group=True)
+listed = partial(matching, "*.csv")
 
 
 def test_folders_that_match_a_glob_are_read_each_from_where_it_was_left(

@@ -8,6 +8,7 @@ import json
 import time
 import tracemalloc
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from altering_front import altering_front
 from connectors.mailbox.source import MailboxSource
 from dovecot import Dovecot
-from mailbox_server import MailboxServer
+from mailbox_server import MailboxServer, matching
 from schemas.errors import DataError
 from schemas.file import file_id_of
 from schemas.item import Item
@@ -36,12 +37,7 @@ def part(headers: str, body: str = "a,b") -> str:
     return f"{headers}\r\n\r\n{body}"
 
 
-def listed(source: MailboxSource, cursor: str | None = None) -> tuple[list[Item], str | None]:
-    items: list[Item] = []
-    for page in source.list("**", cursor):
-        items += page.items
-        cursor = page.cursor
-    return items, cursor
+listed = partial(matching, "**")
 
 
 def read(source: MailboxSource, item: Item) -> bytes:

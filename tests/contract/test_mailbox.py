@@ -6,8 +6,8 @@ import email
 import email.policy
 import socket
 import threading
-from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import partial
 
 import pytest
 from pydantic import SecretStr
@@ -15,11 +15,8 @@ from pydantic import SecretStr
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.letter import safe_name
 from connectors.mailbox.source import MailboxSource
-from mailbox_server import MailboxServer
+from mailbox_server import MailboxServer, answer, matching
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
-from schemas.file import Counts, Outcome
-from schemas.item import Item
-from schemas.receipt import Answer, Receipt
 
 
 def post(mail: MailboxServer, address: str, files: dict[str, bytes], **headers: str) -> None:
@@ -34,21 +31,7 @@ def post(mail: MailboxServer, address: str, files: dict[str, bytes], **headers: 
     mail.append(address, message.as_bytes(policy=email.policy.SMTP))
 
 
-def listed(mailbox: MailboxSource, cursor: str | None = None) -> tuple[list[Item], str | None]:
-    items: list[Item] = []
-    for page in mailbox.list("report*.csv", cursor):
-        items += page.items
-        cursor = page.cursor
-    return items, cursor
-
-
-def answer(item: Item, *, last: bool = True) -> Answer:
-    now = datetime.now(UTC)
-    receipt = Receipt(
-        file_id="f", feed="x", table="t", name=item.name, key=item.key, outcome=Outcome.ACCEPTED,
-        counts=Counts(), sent_at=now, loaded_at=now,
-    )  # fmt: skip
-    return Answer(receipt=receipt, text="fine", last_of_group=last)
+listed = partial(matching, "report*.csv")
 
 
 def test_attachments_are_listed_once_and_read_to_the_byte(
