@@ -18,7 +18,7 @@ from email.header import decode_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
 
-from connectors.envelope import envelope_of
+from connectors.envelope import envelope_of, is_bounce
 
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 900
@@ -77,7 +77,7 @@ def letter_of(headers: Message) -> Letter:
         automatic=submitted not in ("", "no")
         or "X-Waybill-Receipt" in headers
         or _line(headers, "Return-Path") == "<>"
-        or headers.get_content_type() == "multipart/report",
+        or is_bounce(headers),
         envelope=envelope_of(headers),
     )
 
