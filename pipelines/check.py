@@ -14,6 +14,7 @@ from pipelines.detect import (
     detect,
     disagreements,
 )
+from pipelines.detect.fixed import FixedWidthError
 from pipelines.drift import HeldBackError
 from pipelines.feed import Feed
 from pipelines.header import match_header
@@ -96,7 +97,7 @@ def check(
     `tick` is called as the file is worked through. Raises what is nobody's fault but the feed's:
     TransformError and ContractError.
     """
-    detected = _detected(path, limits)
+    detected, refused = _detected(path, limits, feed.language)
     differs: list[Disagreement] = []
     if detected is not None:
         differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
@@ -110,6 +111,8 @@ def check(
         reason, drift = error.said(feed.language), error.drift
     except DataError as error:
         reason = error.said(feed.language)
+    if reason and refused:
+        reason = f"{reason}; {refused}"
     seen = {} if detected is None else _by_name(detected.columns, contract)
     return Checked(
         name=path.name,
@@ -130,12 +133,15 @@ def check(
     )
 
 
-def _detected(path: Path, limits: Limits) -> Detected | None:
-    """What detection sees; nothing in a file that cannot even be unpacked."""
+def _detected(path: Path, limits: Limits, language: str) -> tuple[Detected | None, str]:
+    """What detection sees, and a sentence where it knows why that is nothing; nothing of a file
+    that cannot even be unpacked."""
     try:
-        return detect(path, limits)
+        return detect(path, limits), ""
+    except FixedWidthError as error:
+        return None, error.said(language)
     except DataError:
-        return None
+        return None, ""
 
 
 def _outcome(staged: Staged | None, reason: str | None) -> Outcome:

@@ -68,6 +68,13 @@ def test_a_file_of_another_dialect_is_quarantined_with_the_evidence(tmp_path: Pa
     assert [each.what for each in found.disagreements] == ["delimiter"]
 
 
+def test_text_of_fixed_width_is_called_that(tmp_path: Path) -> None:
+    lines = [f"{n:<8}2026-11-{n:02}   {n}.50     \n" for n in range(1, 9)]
+    found = checked(tmp_path, "".join(["id      day          price    \n", *lines]))
+    assert found.outcome is Outcome.QUARANTINED
+    assert "3 columns of fixed width" in str(found.reason)
+
+
 def test_drift_of_order_is_seen(tmp_path: Path) -> None:
     found = checked(tmp_path, "price,day,id\n1.5,2026-11-01,1\n2,2026-11-02,2\n")
     assert [each.kind for each in found.drift] == [DriftKind.ORDER]
