@@ -53,8 +53,13 @@ def _has_arrived(client: IMAPClient, stop: threading.Event) -> bool:
     """Wait for the server to say so, some minutes at most."""
     client.idle()
     until = time.monotonic() + _RENEW_SECONDS
-    told: list[tuple[object, ...]] = []
+    told = False
     while not told and time.monotonic() < until and not stop.is_set():
-        told = [each for each in client.idle_check(timeout=_LOOK_SECONDS) if b"EXISTS" in each]
+        asked = time.monotonic()
+        lines = client.idle_check(timeout=_LOOK_SECONDS)
+        told = any(b"EXISTS" in each for each in lines)
+        if not lines and time.monotonic() - asked < _LOOK_SECONDS:
+            # Nothing, and before its time: so the library tells that the connection has ended.
+            break
     _, rest = client.idle_done()
-    return bool(told) or any(b"EXISTS" in each for each in rest)
+    return told or any(b"EXISTS" in each for each in rest)
