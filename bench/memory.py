@@ -72,7 +72,7 @@ def _parts(made: Made) -> tuple[bytes, bytes]:
 def main(folder: Path, contract_name: str, packed: Path) -> None:
     """The measured process: stage the stream's rows, and say how many they were."""
     from pipelines.feed import Feed
-    from pipelines.prepare import stage_file
+    from pipelines.staging import Terms, stage_file
     from pipelines.validate import import_gx
     from schemas.limits import Limits
     from schemas.odcs import read_contracts
@@ -82,7 +82,8 @@ def main(folder: Path, contract_name: str, packed: Path) -> None:
     import_gx()
     print("ready", flush=True)
     sys.stdin.readline()
-    staged = stage_file(packed, "0" * 16, feed, contracts[contract_name], folder, Limits())
+    terms = Terms.of("0" * 16, feed, contracts[contract_name], Limits())
+    staged = stage_file(packed, terms, folder)
     print(json.dumps({"rows": staged.counts.loaded}), flush=True)
     sys.stdin.readline()
 

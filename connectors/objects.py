@@ -19,6 +19,7 @@ from connectors.objects_store import StorageConfig, new_store, refuse_fork, tran
 from schemas.errors import RetryableError
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ObjectStore
 
 __all__ = ["ObjectStorage", "StorageConfig"]
@@ -69,11 +70,13 @@ class ObjectStorage:
         return True
 
     @contextmanager
-    def open(self, key: str) -> Iterator[BinaryIO]:
-        """Stream an object; raises FileNotFoundError."""
+    def open(self, key: str, span: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
+        """Stream an object, or the bytes of it from one to another; raises FileNotFoundError."""
         location = _checked(key)
+        wanted: GetOptions = {} if span is None else {"range": span}
         with translating(self._config.url, key):
-            chunks = obstore.get(self._store, location).stream(min_chunk_size=_CHUNK_BYTES)
+            found = obstore.get(self._store, location, options=wanted)
+            chunks = found.stream(min_chunk_size=_CHUNK_BYTES)
         with io.BufferedReader(_Chunks(chunks, self._config.url, key), _CHUNK_BYTES) as stream:
             yield stream
 

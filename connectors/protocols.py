@@ -73,8 +73,10 @@ class Storage(Protocol):
     def put(self, key: str, path: Path) -> bool:
         """Store a local file under a new key; False, and nothing written, if the key exists."""
 
-    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
-        """Stream an object; raises FileNotFoundError."""
+    def open(
+        self, key: str, span: tuple[int, int] | None = None
+    ) -> AbstractContextManager[BinaryIO]:
+        """Stream an object, or the bytes of it from one to another; raises FileNotFoundError."""
 
     def exists(self, key: str) -> bool:
         """Whether an object has that key."""

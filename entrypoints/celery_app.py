@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ class Waybill:
     def runtime(self) -> Runtime:
         """This process's runtime."""
         if self._made is None or self._made[0] != os.getpid():
-            self._made = (os.getpid(), build_runtime(self.settings))
+            runtime = replace(build_runtime(self.settings), ask=self.queues.ask)
+            self._made = (os.getpid(), runtime)
         return self._made[1]
 
 

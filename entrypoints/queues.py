@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from pipelines.runtime import Runtime, Work
+
+log = logging.getLogger(__name__)
 
 
 class Queues:
@@ -25,6 +29,14 @@ class Queues:
                 self._send(work, None)
             elif self._load_is_due(work.target, runtime.limits.batch_seconds):
                 self._send(work, runtime.limits.batch_seconds)
+
+    def ask(self, works: Iterable[Work]) -> None:
+        """Ask whoever has time for help; a broker that is away has none to give."""
+        try:
+            for work in works:
+                self._send(work, None)
+        except OperationalError as error:
+            log.warning("nobody can be asked to help: %s", error)
 
     def length(self, step: str) -> int:
         """How many tasks wait in the step's queue."""

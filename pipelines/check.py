@@ -18,8 +18,8 @@ from pipelines.detect.fixed import FixedWidthError
 from pipelines.drift import HeldBackError
 from pipelines.feed import Feed
 from pipelines.header import match_header
-from pipelines.prepare import Staged, stage_file
 from pipelines.stage import read_rejects
+from pipelines.staging import Staged, Terms, stage_file
 from schemas.contract import Column, Contract
 from schemas.drift import Finding
 from schemas.errors import DataError
@@ -104,7 +104,7 @@ def check(
     staged, reason = None, None
     drift: tuple[Finding, ...] = ()
     try:
-        staged = stage_file(path, "check", feed, contract, folder, limits, tick)
+        staged = stage_file(path, Terms.of("check", feed, contract, limits, check=tick), folder)
         reason = staged.refusal or _too_many_partitions(staged, limits)
         drift = staged.drift
     except HeldBackError as error:
@@ -128,7 +128,7 @@ def check(
         counts=_counts(staged, reason),
         rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows),
         partitions=() if staged is None or reason else staged.partitions,
-        load_bytes=0 if staged is None or reason else staged.rows.stat().st_size,
+        load_bytes=0 if staged is None or reason else staged.size,
         quotas=() if staged is None or reason else _quotas(staged, contract),
     )
 
@@ -195,7 +195,7 @@ def _quotas(staged: Staged, contract: Contract) -> tuple[Quota, ...]:
     """What one load job of this file alone would use; files that load together share it."""
     quotas = [
         Quota("load jobs of the table a day", 1 if staged.counts.loaded else 0, LOAD_JOBS_A_DAY),
-        Quota("bytes of a load job", staged.rows.stat().st_size, BYTES_A_JOB),
+        Quota("bytes of a load job", staged.size, BYTES_A_JOB),
     ]
     if contract.partition is not None:
         touched = len(staged.partitions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import pyarrow as pa
@@ -80,6 +80,22 @@ class Checker:
             warning(rule, rows, place, self._feed.language)
             for rows, place, rule in self._warned.values()
         )
+
+    def facts(self) -> list[tuple[str, int, int, int]]:
+        """What is to be warned of, as JSON can say it: the words, how many rows, the place of the
+        first, and which of the contract's rules."""
+        rules = self._contract.expectations
+        return [
+            (told, rows, place, rules.index(rule))
+            for told, (rows, place, rule) in self._warned.items()
+        ]
+
+    def absorb(self, facts: Iterable[tuple[str, int, int, int]]) -> None:
+        """Take over what was warned of in the file's next part."""
+        for told, rows, place, index in facts:
+            rule = self._contract.expectations[index]
+            before, first, _ = self._warned.get(told, (0, place, rule))
+            self._warned[told] = (before + rows, first, rule)
 
     def _remember(self, reasons: Reasons) -> None:
         for told, (rows, place, rule) in reasons.warnings.items():

@@ -6,7 +6,6 @@ is known of it, as the contract's policy says.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,7 +15,8 @@ from pipelines import likeness
 from pipelines.cast import Typed
 from pipelines.header import Header, column_name, fold, match_header, shown
 from pipelines.parse import Chunk
-from schemas.contract import Column, Contract, DriftPolicy, Type, can_be_named
+from pipelines.tally import Tally
+from schemas.contract import Contract, DriftPolicy, Type, can_be_named
 from schemas.dialect import Format
 from schemas.drift import (
     ContractChange,
@@ -31,7 +31,6 @@ from schemas.language import say
 
 _SAMPLE = 1000
 _MOST_NEW = 100
-_MOST_BAD, _FEW_BAD = 200, 3
 
 
 class HeldBackError(DataError):
@@ -113,7 +112,7 @@ class DriftWatch:
         self._readings = {cell: likeness.Reading(contract.dialect) for cell in unknown[:_MOST_NEW]}
         self._unknown = unknown
         self.contract, self.header = self._extended(names, matched)
-        self._tally = _Tally(self.contract)
+        self._tally = Tally(self.contract)
 
     def checked(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """The chunks, unless the file is held back: then they are read for what its new columns
@@ -142,6 +141,19 @@ class DriftWatch:
     def profiles(self) -> dict[str, Profile]:
         """What the columns looked like, once all rows have been seen."""
         return self._tally.profiles()
+
+    @property
+    def follows_contract(self) -> bool:
+        """Whether the header names each of the contract's columns and no other."""
+        return not (self.header.missing or self._unknown or self.header.correction)
+
+    def facts(self) -> dict[str, Any]:
+        """What the rows were like, as JSON can say it, for the watch of the whole file."""
+        return self._tally.facts()
+
+    def absorb(self, facts: Mapping[str, Any]) -> None:
+        """Take over what was seen of the file's next part."""
+        self._tally.absorb(facts)
 
     def _read(self, chunk: Chunk) -> None:
         for cell, reading in self._readings.items():
@@ -264,69 +276,6 @@ class DriftWatch:
         return contract, replace(matched, names=matched.names | new, unknown=())
 
 
-class _Tally:
-    """Counts the cells that do not fit their columns, and samples those that do."""
-
-    def __init__(self, contract: Contract) -> None:
-        self._contract = contract
-        self._watched = {
-            column.name: likeness.Watch(column)
-            for column in contract.file_columns
-            if column.name not in contract.primary_key
-        }
-        self._full: Counter[str] = Counter()
-        self._bad: Counter[str] = Counter()
-        self._cells: defaultdict[str, list[str]] = defaultdict(list)
-
-    def add(self, chunk: Chunk, typed: Typed, names: dict[str, str]) -> None:
-        for problem in typed.problems:
-            if problem.rule == "type" and problem.column is not None:
-                self._bad[problem.column] += 1
-                if len(self._cells[problem.column]) < _MOST_BAD and problem.value:
-                    self._cells[problem.column].append(problem.value)
-        for name, cell in names.items():
-            values = typed.rows.column(name)
-            self._full[name] += len(values) - values.null_count
-            if name in self._watched:
-                self._watched[name].add(values, chunk.cells.column(cell))
-
-    def types(self) -> list[Finding]:
-        findings = []
-        for name, bad in self._bad.items():
-            count = self._full[name] + bad
-            if bad < _FEW_BAD or bad * 2 < count:
-                continue
-            column = self._contract.column(name)
-            other = likeness.other_reading(self._cells[name], column, self._contract.dialect)
-            findings.append(_type_finding(column, other, bad, count))
-        return findings
-
-    def scales(self, now: Mapping[str, Profile], before: Profiles) -> list[Finding]:
-        findings = []
-        for name, profile in now.items():
-            factor = likeness.changed_scale(profile, before.get(name, ()))
-            if factor is None:
-                continue
-            findings.append(
-                Finding(
-                    kind=DriftKind.SCALE,
-                    column=name,
-                    template="the values of {column} are about {factor} times those of earlier"
-                    " files; has the unit changed?",
-                    values={
-                        "column": name,
-                        "factor": f"{factor:,.3g}",
-                        "median": profile.median,
-                    },
-                )
-            )
-        return findings
-
-    def profiles(self) -> dict[str, Profile]:
-        made = {name: watch.profile() for name, watch in self._watched.items()}
-        return {name: profile for name, profile in made.items() if profile.count}
-
-
 def _same_order(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether the columns that both name come in the same order."""
     first, second = one.get("order", ()), other.get("order", ())
@@ -336,29 +285,3 @@ def _same_order(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _addition(name: str, cell: str, found: Type) -> ContractChange:
     headers = (cell,) if fold(cell) != fold(name) else ()
     return ContractChange(column=name, type=found, headers=headers)
-
-
-def _type_finding(column: Column, other: Column | None, bad: int, count: int) -> Finding:
-    values = {"bad": bad, "count": count, "column": column.name, "type": str(column.type)}
-    if other is None:
-        return Finding(
-            kind=DriftKind.TYPE,
-            column=column.name,
-            template="{bad:,} of {count:,} values of {column} do not read as {type}",
-            values=values,
-            held=True,
-        )
-    added = tuple(each for each in other.formats if each not in column.formats)
-    if added:
-        change = ContractChange(column=column.name, formats=added)
-    else:
-        change = ContractChange(column=column.name, type=other.type)
-    return Finding(
-        kind=DriftKind.TYPE,
-        column=column.name,
-        template="{bad:,} of {count:,} values of {column} do not read as {type}"
-        " but all as {reading}",
-        values=values | {"reading": added[-1] if added else str(other.type)},
-        change=change,
-        held=True,
-    )

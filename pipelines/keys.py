@@ -6,7 +6,7 @@ in three hundred thousand. A row costs sixteen bytes while a key is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def _is_key(expectation: Expectation) -> bool:
     return expectation.type in KEYS and expectation.kwargs.get("mostly", 1) == 1
 
 
-def repeats(key: Key, rows: Path, skip: npt.NDArray[np.int64]) -> Repeats:
+def repeats(key: Key, rows: Sequence[Path], skip: npt.NDArray[np.int64]) -> Repeats:
     """The rows of a staged file that the key's policy does not keep, those at `skip` left out."""
     hashes, places = _hashed(key, rows)
     if len(skip):
@@ -109,7 +109,7 @@ def repeats(key: Key, rows: Path, skip: npt.NDArray[np.int64]) -> Repeats:
     return Repeats(places[bad][by_place], others[bad][by_place])
 
 
-def _hashed(key: Key, rows: Path) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+def _hashed(key: Key, rows: Sequence[Path]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
     """The hashes of the key's values and the rows' places. A row that lacks one of them has no key,
     as in SQL."""
     hashes, places = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
@@ -125,8 +125,9 @@ def _hashed(key: Key, rows: Path) -> tuple[npt.NDArray[np.uint64], npt.NDArray[n
     return np.concatenate(hashes), np.concatenate(places)
 
 
-def _batches(rows: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
-    yield from pq.ParquetFile(rows).iter_batches(batch_size=256 * 1024, columns=names)
+def _batches(rows: Sequence[Path], names: list[str]) -> Iterator[pa.RecordBatch]:
+    for part in rows:
+        yield from pq.ParquetFile(part).iter_batches(batch_size=256 * 1024, columns=names)
 
 
 def _hash(column: pa.Array) -> npt.NDArray[np.uint64]:

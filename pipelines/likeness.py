@@ -6,9 +6,10 @@ import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -127,6 +128,18 @@ class Watch:
             self._values += pc.cast(taken, pa.float64(), safe=False).to_pylist()
         if len(self._texts) < _MOST_TEXTS:
             self._texts += [text for text in cells.take(some).to_pylist() if text]
+
+    def facts(self) -> dict[str, Any]:
+        """What was sampled, as JSON can say it."""
+        return {"count": self._count, "values": self._values, "texts": self._texts}
+
+    def absorb(self, facts: Mapping[str, Any]) -> None:
+        """Go on with what was sampled after it."""
+        self._count += facts["count"]
+        if len(self._values) < _MOST_VALUES:
+            self._values += facts["values"]
+        if len(self._texts) < _MOST_TEXTS:
+            self._texts += facts["texts"]
 
     def profile(self) -> Profile:
         """What was seen."""

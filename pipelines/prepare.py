@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import chain
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from connectors.crash import crash_point
-from pipelines import validate
-from pipelines.checker import Checker
-from pipelines.correction import dialect_of
-from pipelines.drift import NOTHING_KNOWN, DriftWatch, HeldBackError, Memory
+from pipelines.drift import HeldBackError, Memory
 from pipelines.failure import held
 from pipelines.feed import Feed
 from pipelines.land import Landed, landed
-from pipelines.parse import Chunk, parsed
+from pipelines.parts import stage_parts
 from pipelines.retention import keeping
 from pipelines.runtime import Runtime, Work
-from pipelines.stage import RejectsWriter, RowsWriter
+from pipelines.staging import Terms, stage_file
 from pipelines.trust import (
     Doubt,
     doubt_about_content,
@@ -32,33 +24,11 @@ from pipelines.trust import (
     let_in_before,
     put_aside,
 )
-from pipelines.whole import WholeFile, read_columns
 from schemas.contract import Contract
-from schemas.drift import DriftStatus, Finding, Profile
+from schemas.drift import DriftStatus, Finding
 from schemas.errors import DataError, ItemChangedError
-from schemas.file import Counts, Event, File, Outcome, Status
+from schemas.file import Event, File, Outcome, Status
 from schemas.language import say
-from schemas.limits import Limits
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Staged:
-    """What preparing a file made: local Parquet files, counts, partitions and the verdict.
-
-    `contract` is the one it was staged by, which drift may have extended; `drift` is what differs,
-    `profiles` what the columns look like.
-    """
-
-    rows: Path
-    rejects: Path
-    counts: Counts
-    rejects_rows: int
-    partitions: tuple[str, ...]
-    contract: Contract
-    refusal: str | None = None
-    warnings: tuple[str, ...] = ()
-    drift: tuple[Finding, ...] = ()
-    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
 
 def prepare(runtime: Runtime, file_id: str) -> list[Work]:
@@ -166,16 +136,17 @@ def _staged(
 ) -> tuple[File, tuple[Finding, ...]]:
     """Stage the landed file's rows in storage; also what differs from the contract."""
     try:
-        staged = stage_file(
-            raw.path,
+        terms = Terms.of(
             file.file_id,
             feed,
             contract,
-            folder,
             runtime.limits,
-            check,
-            _memory(runtime, file),
             runtime.now(),
+            memory=_memory(runtime, file),
+            check=check,
+        )
+        staged = stage_parts(runtime, file, raw, terms, folder) or stage_file(
+            raw.path, terms, folder
         )
     except DataError as error:
         reason = error.said(feed.language)
@@ -190,10 +161,9 @@ def _staged(
             most=runtime.limits.partitions,
             column=_partition_name(contract),
         )
-    prefix = f"staged/{file.feed}/{file.file_id}/{file.attempt}"
     rejects_key = None
-    if staged.rejects_rows:
-        rejects_key = f"{prefix}/rejects.parquet"
+    if staged.counts.rejected:
+        rejects_key = f"{file.staged_prefix}/rejects.parquet"
         runtime.storage.put(rejects_key, staged.rejects)
     file = replace(file, rejects_key=rejects_key, contract_version=staged.contract.version)
     if staged.refusal is not None:
@@ -204,10 +174,10 @@ def _staged(
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift
     runtime.ledger.save_profiles(file, staged.profiles)
-    keys: tuple[str, ...] = ()
-    if staged.counts.loaded:
-        keys = (f"{prefix}/rows.parquet",)
-        runtime.storage.put(keys[0], staged.rows)
+    keys = staged.keys
+    if staged.counts.loaded and not keys:
+        keys = (f"{file.staged_prefix}/rows.parquet",)
+        runtime.storage.put(keys[0], staged.rows[0])
     file = replace(
         file,
         outcome=Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED,
@@ -242,137 +212,6 @@ def _evidence(path: Path, feed: Feed, contract: Contract) -> str:
 
 def _joined(reason: str, seen: str) -> str:
     return f"{reason}; {seen}" if seen else reason
-
-
-def stage_file(
-    path: Path,
-    file_id: str,
-    feed: Feed,
-    contract: Contract,
-    folder: Path,
-    limits: Limits,
-    check: Callable[[], None] = lambda: None,
-    memory: Memory = NOTHING_KNOWN,
-    now: datetime | None = None,
-) -> Staged:
-    """Parse, cast, validate and transform a raw file into Parquet files inside `folder`.
-
-    `now` is the moment that windows and moving bounds are counted from. Raises DataError when the
-    file as a whole cannot be read under the contract, HeldBackError when its columns are not the
-    contract's and its drift policy does not allow for it.
-    """
-    now = now or datetime.now(UTC)
-    contract = validate.at(contract, now)
-    whole = WholeFile(contract, feed)
-
-    def once() -> Staged:
-        return _staged_once(
-            path, file_id, feed, contract, folder, limits, check, memory, now, whole
-        )
-
-    staged = once()
-    while whole.look(staged.rows):
-        # Few files need this: rows of theirs are to be rejected because of others.
-        staged = once()
-    refusal, warnings = _verdict(staged, staged.contract, whole.replaced, feed.language)
-    return replace(staged, refusal=refusal, warnings=(*staged.warnings, *whole.warnings, *warnings))
-
-
-def _staged_once(
-    path: Path,
-    file_id: str,
-    feed: Feed,
-    contract: Contract,
-    folder: Path,
-    limits: Limits,
-    check: Callable[[], None],
-    memory: Memory,
-    now: datetime,
-    whole_file: WholeFile,
-) -> Staged:
-    """Stage the file's rows but those that the whole file speaks against."""
-    read = 0
-    whole: list[tuple[pa.Table, Chunk]] = []
-    columns = [column.name for column in contract.file_columns]
-    dialect = dialect_of(path, contract.dialect)
-    with parsed(path, dialect, limits, folder, columns, feed.language) as found, ExitStack() as out:
-        first = next(found.chunks, None)
-        watch = DriftWatch(found.names, first, contract, memory)
-        chunks_left = watch.checked(chain([first] if first is not None else [], found.chunks))
-        contract = watch.contract
-        rows = out.enter_context(RowsWriter(folder / "rows.parquet", contract, file_id))
-        rejects = out.enter_context(
-            RejectsWriter(folder / "rejects.parquet", found.names, found.line_end)
-        )
-        checker = Checker(feed, contract, watch, now.date(), whole_file)
-        for chunk in chunks_left:
-            check()
-            read += chunk.rows
-            good, reasons = checker.check(chunk)
-            rejects.write(reasons.rejected(chunk))
-            if feed.whole_file:
-                whole.append((good, chunk))
-            else:
-                rows.write(checker.transformed(good, [chunk], rejects))
-        if whole:
-            tables, chunks = zip(*whole, strict=True)
-            rows.write(checker.transformed(pa.concat_tables(tables), chunks, rejects))
-    counts = Counts(
-        read=read, loaded=rows.rows, rejected=rejects.rows, dropped=read - rows.rows - rejects.rows
-    )
-    return Staged(
-        rows=rows.path,
-        rejects=rejects.path,
-        counts=counts,
-        rejects_rows=rejects.rows,
-        partitions=rows.partitions,
-        contract=contract,
-        warnings=checker.warnings(),
-        drift=watch.findings(),
-        profiles=watch.profiles,
-    )
-
-
-def _verdict(
-    staged: Staged, contract: Contract, replaced: int, language: str
-) -> tuple[str | None, list[str]]:
-    """Why the file as a whole must not be loaded, if so, and what its sender should look at.
-
-    Rows that a later row of the file replaces are not counted as bad.
-    """
-    counts = staged.counts
-    bad = counts.rejected - replaced
-    if counts.read and bad / counts.read > contract.reject_threshold:
-        refusal = say(
-            "{bad:,} of {read:,} rows are bad, more than the {most:.0%} that the contract"
-            " tolerates",
-            language,
-            bad=bad,
-            read=counts.read,
-            most=contract.reject_threshold,
-        )
-        return refusal, []
-    broken = list(_table_rules(staged.rows, contract))
-    faults = [each.said(language) for each in broken if each.expectation.severity == "error"]
-    warnings = [each.said(language) for each in broken if each.expectation.severity != "error"]
-    return "; ".join(faults) or None, warnings
-
-
-def _table_rules(rows: Path, contract: Contract) -> list[validate.Broken]:
-    """The broken rules about the file as a whole; only the columns they name are read."""
-    rules = validate.table_expectations(contract)
-    if not rules:
-        return []
-    wanted = {name for rule in rules for name in validate.columns_of(rule)}
-    if any(rule.type.startswith("expect_table_column") for rule in rules):
-        wanted = set(contract_names(contract))
-    frame, _ = read_columns(rows, [name for name in contract_names(contract) if name in wanted])
-    return validate.check_frame(frame, rules)
-
-
-def contract_names(contract: Contract) -> list[str]:
-    """The contract's column names, in order."""
-    return [column.name for column in contract.columns]
 
 
 def _partition_name(contract: Contract) -> str:

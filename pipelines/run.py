@@ -8,6 +8,7 @@ from pipelines.acknowledge import acknowledge
 from pipelines.digest import digest
 from pipelines.discover import discover
 from pipelines.load import load
+from pipelines.parts import part
 from pipelines.prepare import prepare
 from pipelines.recover import recover
 from pipelines.runtime import Runtime, Work
@@ -15,6 +16,7 @@ from pipelines.runtime import Runtime, Work
 STEPS: dict[str, Callable[[Runtime, str], list[Work]]] = {
     "discover": discover,
     "prepare": prepare,
+    "part": part,
     "load": load,
     "acknowledge": acknowledge,
     "digest": digest,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,8 @@ from schemas.limits import AlertRules, Limits, Quotas, Retention
 class Runtime:
     """The parts behind their protocols. `owner` names this process in leases; `work_folder` holds
     temporary files; `now` is the clock (aware UTC); `destinations` are those of alerts, by name;
-    `templates` a folder of the user's own receipt templates."""
+    `templates` a folder of the user's own receipt templates; `ask`
+    asks other workers for help at once, where there may be any."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
@@ -37,6 +38,7 @@ class Runtime:
     templates: Path | None = None
     quotas: Quotas = field(default_factory=Quotas)
     retention: Retention = field(default_factory=Retention)
+    ask: Callable[[Iterable[Work]], None] | None = None
 
     def contract_of(self, feed: Feed) -> Contract:
         """The feed's contract."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -92,6 +92,14 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         trace: TracebackType | None,
     ) -> None:
         self._writer.close()
+
+
+def join_rejects(parts: Sequence[Path], target: Path) -> None:
+    """Write the rejected rows of a file's parts into one file, in their order."""
+    with pq.ParquetWriter(target, pq.read_schema(parts[0]), **PARQUET) as writer:
+        for part in parts:
+            for batch in pq.ParquetFile(part).iter_batches(batch_size=10_000):
+                writer.write_batch(batch)
 
 
 def _as_dict(problem: Problem) -> dict[str, object]:

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.feed import Feed, OnNewVersion
-from pipelines.prepare import stage_file
 from pipelines.runtime import Runtime
+from pipelines.staging import Terms, stage_file
 from schemas.batch import Batch, BatchKind, WriteMode
 from schemas.errors import DataError
 from schemas.file import BRINGING, Counts, File, Outcome
@@ -166,13 +166,13 @@ def _restaged(runtime: Runtime, file: File) -> File:
             while block := stream.read(1024 * 1024):
                 copy.write(block)
         try:
-            staged = stage_file(
-                folder / "raw", file.file_id, feed, contract, folder, runtime.limits
-            )
+            terms = Terms.of(file.file_id, feed, contract, runtime.limits)
+            staged = stage_file(folder / "raw", terms, folder)
         except DataError:
             return nothing
         if staged.refusal is not None or not staged.counts.loaded:
             return nothing
         key = f"staged/{file.feed}/{file.file_id}/again-{contract.version}/rows.parquet"
-        runtime.storage.put(key, staged.rows)
+        [rows] = staged.rows
+        runtime.storage.put(key, rows)
     return replace(file, staged_keys=(key,), partitions=staged.partitions, counts=staged.counts)

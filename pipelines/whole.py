@@ -57,7 +57,7 @@ class WholeFile:
     replaced: int = 0
     _judged: set[int] = field(default_factory=set)
 
-    def look(self, rows: Path) -> bool:
+    def look(self, rows: Sequence[Path]) -> bool:
         """Judge the staged rows; whether some must be rejected, and the file staged anew."""
         before = len(self.verdicts)
         self.warnings.clear()
@@ -65,6 +65,12 @@ class WholeFile:
         for key in keys_of(self.contract, self.feed.mode):
             self._look_at_key(key, rows)
         return len(self.verdicts) > before
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there is anything to judge the rows by."""
+        rules = validate.expectations_of_all_rows(self.contract)
+        return bool(rules or keys_of(self.contract, self.feed.mode))
 
     def among(self, lines: npt.NDArray[np.int64]) -> Mapping[int, Verdict]:
         """The verdicts on some rows, by their position."""
@@ -76,7 +82,7 @@ class WholeFile:
     def _places(self) -> npt.NDArray[np.int64]:
         return np.fromiter(self.verdicts, np.int64, len(self.verdicts))
 
-    def _look_at_rules(self, rows: Path) -> None:
+    def _look_at_rules(self, rows: Sequence[Path]) -> None:
         """Rules about a share of the rows, or about their distribution, each judged once."""
         rules = validate.expectations_of_all_rows(self.contract)
         left = [each for index, each in enumerate(rules) if index not in self._judged]
@@ -97,7 +103,7 @@ class WholeFile:
     def _warn(self, rule: Expectation, places: Sequence[int] | npt.NDArray[np.int64]) -> None:
         self.warnings.append(warning(rule, len(places), int(places[0]), self.feed.language))
 
-    def _look_at_key(self, key: Key, rows: Path) -> None:
+    def _look_at_key(self, key: Key, rows: Sequence[Path]) -> None:
         found = repeats(key, rows, self._places())
         if not len(found.places):
             return
@@ -133,10 +139,13 @@ def warning(rule: Expectation, rows: int, place: int, language: str) -> str:
     )
 
 
-def read_columns(rows: Path, names: Sequence[str]) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
-    """Some columns of a staged file as a frame, and the places of its rows."""
+def read_columns(
+    rows: Sequence[Path], names: Sequence[str]
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    """Some columns of a staged file, which may lie in parts, as a frame, and its rows' places."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(rows, columns=[*names, LINE])
+    table = pa.concat_tables([pq.read_table(part, columns=[*names, LINE]) for part in rows])
     places = table.column(LINE).to_numpy()
     return to_pandas(table.drop_columns(LINE)), places

@@ -128,6 +128,11 @@ class File:
     placed_at: datetime | None = None
     quiet: bool = False
 
+    @property
+    def staged_prefix(self) -> str:
+        """Where in storage this attempt keeps what it stages."""
+        return f"staged/{self.feed}/{self.file_id}/{self.attempt}"
+
     def order(self) -> tuple[datetime, str, datetime, str]:
         """Files sort by when they were sent; versions sent at once, by when they were found."""
         found = self.discovered_at or self.item.sent_at

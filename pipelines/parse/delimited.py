@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pipelines.parse.chunk import Chunk, Parsed, listed_raws
-from pipelines.parse.header import Layout, read_layout
+from pipelines.parse.header import Layout, read_layout, totals_of
 from pipelines.parse.records import Offsets, Record, count_of, offsets, records, well_formed
 from pipelines.parse.text import Blocks, Disguise
+from pipelines.parse.tidy import tidied
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.language import say
@@ -46,6 +47,23 @@ def read_delimited(
     layout = read_layout(texts, dialect, disguise, columns)
     reader = _Reader(layout, dialect, disguise, language)
     return Parsed(layout.names, reader.chunks(texts), texts.line_end)
+
+
+def read_part(
+    stream: BinaryIO,
+    dialect: Dialect,
+    block_bytes: int,
+    names: tuple[str, ...],
+    line: int,
+    language: str,
+) -> Parsed:
+    """The rows of a part of a delimited text (`pipelines.parse.cut`) which begins on that line,
+    below the header that has those names."""
+    disguise = Disguise.of(dialect)
+    texts = Blocks(stream, dialect, disguise, block_bytes)
+    layout = Layout(names, b"", line, totals_of(dialect))
+    chunks = _Reader(layout, dialect, disguise, language).chunks(texts)
+    return Parsed(names, tidied(chunks, names, dialect))
 
 
 class _Reader:

@@ -39,7 +39,7 @@ def read_layout(
 
     Raises DataError for a text without a header line, and for a header that names a column twice.
     """
-    totals = re.compile(dialect.totals) if dialect.totals else None
+    totals = totals_of(dialect)
     block = next(texts, b"")
     if dialect.header and not block:
         raise DataError("the file is empty", hint="send it with its header line and its rows")
@@ -58,6 +58,11 @@ def read_layout(
     if not dialect.header:
         return Layout(tuple(dialect.columns or columns), b"", used + 1, totals)
     raise DataError("the file has no header line", hint="send it with its header line and its rows")
+
+
+def totals_of(dialect: Dialect) -> re.Pattern[str] | None:
+    """What the first cell of a row of totals is like, if the dialect has such rows."""
+    return re.compile(dialect.totals) if dialect.totals else None
 
 
 def _below_preamble(text: bytes, count: int) -> tuple[int, bytes]:

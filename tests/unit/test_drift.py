@@ -9,7 +9,7 @@ import pytest
 
 from pipelines import Feed
 from pipelines.drift import NOTHING_KNOWN, HeldBackError, Memory
-from pipelines.prepare import Staged, stage_file
+from pipelines.staging import Staged, Terms, stage_file
 from schemas.contract import Column, Contract, DriftPolicy, Type
 from schemas.dialect import Dialect, Format
 from schemas.drift import ContractChange, DriftKind, Finding, Profile, added_by, base_of, extended
@@ -41,7 +41,7 @@ def stage(folder: Path, text: str, made: Contract, memory: Memory = NOTHING_KNOW
     raw.write_text(text)
     feed = Feed(name="t", source="s", match="*", contract="t")
     limits = Limits(block_bytes=256 if len(text) < 1 << 14 else 1 << 16)
-    return stage_file(raw, "f", feed, made, folder, limits, memory=memory)
+    return stage_file(raw, Terms.of("f", feed, made, limits, memory=memory), folder)
 
 
 def held(folder: Path, text: str, made: Contract, memory: Memory = NOTHING_KNOWN) -> HeldBackError:

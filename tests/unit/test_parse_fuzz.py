@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import Feed
-from pipelines.prepare import stage_file
 from pipelines.stage import read_rejects
+from pipelines.staging import Terms, stage_file
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Extra, Format, Ragged
 from schemas.errors import DataError
@@ -41,12 +41,12 @@ def answer(data: bytes, dialect: Dialect, limits: Limits = SMALL) -> str:
         path = Path(name) / "file.bin"
         path.write_bytes(data)
         try:
-            staged = stage_file(path, "f", FEED, contract, Path(name), limits)
+            staged = stage_file(path, Terms.of("f", FEED, contract, limits), Path(name))
         except DataError as error:
             return error.said("en")
         counts = staged.counts
         assert counts.read == counts.loaded + counts.rejected
-        assert pq.read_metadata(staged.rows).num_rows == counts.loaded
+        assert pq.read_metadata(staged.rows[0]).num_rows == counts.loaded
         rejects = list(read_rejects(staged.rejects).rows)
         assert len(rejects) == counts.rejected
         assert all(row.line > 0 and row.problems for row in rejects)

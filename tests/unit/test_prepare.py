@@ -12,9 +12,9 @@ import pytest
 
 from pipelines import Feed
 from pipelines.escape import harmless
-from pipelines.prepare import Staged, stage_file
 from pipelines.rejected import write_rejected
 from pipelines.stage import read_rejects
+from pipelines.staging import Staged, Terms, stage_file
 from pipelines.validate import check_frame
 from schemas.contract import (
     Column,
@@ -65,7 +65,7 @@ def stage(
     raw = folder / "raw.csv"
     raw.write_text(text)
     feed = Feed(name="t", source="s", match="*", contract="t", transform=transform, **more)
-    return stage_file(raw, "f1", feed, made, folder, Limits(block_bytes=block), now=NOW)
+    return stage_file(raw, Terms.of("f1", feed, made, Limits(block_bytes=block), NOW), folder)
 
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -92,7 +92,7 @@ def test_every_reason_of_every_bad_row_is_named_and_counts_add_up(tmp_path: Path
         4: [],
         5: [("id", "values_to_be_unique")],
     }
-    rows = pq.read_table(staged.rows).to_pylist()
+    rows = pq.read_table(staged.rows[0]).to_pylist()
     assert [(row["_etl_file"], row["_etl_row"], str(row["total"])) for row in rows] == [
         ("f1", 2, "3.00")
     ]
@@ -180,7 +180,7 @@ def test_formula_cells_are_disarmed(cell: str, safe: str) -> None:
 
 
 def rows_of(staged: Staged) -> list[tuple[str, int]]:
-    return [(row["id"], row["_etl_row"]) for row in pq.read_table(staged.rows).to_pylist()]
+    return [(row["id"], row["_etl_row"]) for row in pq.read_table(staged.rows[0]).to_pylist()]
 
 
 def reasons_of(staged: Staged) -> dict[int, list[str]]:
@@ -400,7 +400,7 @@ def test_a_rejects_file_has_the_line_ends_of_its_original(tmp_path: Path, end: s
     (tmp_path / "raw.csv").write_bytes(f"{HEADER}a,2026-11-01,two,1\n".replace("\n", end).encode())
     feed = Feed(name="t", source="s", match="*", contract="t", transform=total)
     made = contract(reject_threshold=1)
-    staged = stage_file(tmp_path / "raw.csv", "f1", feed, made, tmp_path, Limits(), now=NOW)
+    staged = stage_file(tmp_path / "raw.csv", Terms.of("f1", feed, made, Limits(), NOW), tmp_path)
     with staged.rejects.open("rb") as kept:
         write_rejected(kept, tmp_path / "bad.csv", made.dialect, lambda row: None)
     written = (tmp_path / "bad.csv").read_bytes()
