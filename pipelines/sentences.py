@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from schemas.contract import Expectation
 from schemas.language import say
 
 _MOST_WORDS = 12
+_VALUE = "\0value\0"
+"""Where a value is to stand: what no argument of a rule holds."""
 
 SENTENCES: Mapping[str, str] = {
     # of rows
@@ -139,14 +140,20 @@ def sentence(expectation: Expectation, language: str, value: str | None = None) 
 def telling(expectation: Expectation, language: str) -> Callable[[str | None], str]:
     """What says the rule's `sentence` about one value after the other."""
     if rule := expectation.description:
-        about = partial(say, OTHERS[3], language, rule=rule)
-        return lambda value: rule if value is None else about(value=value)
+        tell = about(OTHERS[3], language, rule=rule)
+        return lambda value: rule if value is None else tell(value)
     template = SENTENCES[expectation.type]
     if expectation.kwargs.get("unit") == "percent":
         template = SHARES[expectation.type]
     fields = _fields(expectation, language)
-    about = partial(say, template, language, **fields)
-    return lambda value: about(value=fields["column"] if value is None else value)
+    tell, column = about(template, language, **fields), str(fields["column"])
+    return lambda value: tell(column if value is None else value)
+
+
+def about(template: str, language: str, /, **values: object) -> Callable[[str], str]:
+    """What says a sentence about one `{value}` after the other; all else is filled in once."""
+    pieces = say(template, language, value=_VALUE, **values).split(_VALUE)
+    return lambda value: value.join(pieces)
 
 
 def with_found(rule: str, found: str | None, language: str) -> str:

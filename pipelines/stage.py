@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.blame import Blame, Ints
+from pipelines.parse import Chunk
 from schemas.arrow import PARQUET, arrow_schema
 from schemas.contract import Contract, RangePartition, TimePartition, Type
+from schemas.place import MEMBER
 from schemas.reject import Problem, RejectedRow
 
 FILE, LINE = "_etl_file", "_etl_row"
@@ -23,7 +27,8 @@ _REJECTS = pa.schema(
     [("member", pa.string()), ("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
 )
 _HEADER, _LINE_END = b"waybill_header", b"waybill_line_end"
-_PROBLEM = [each.name for each in fields(Problem)]
+_START = '{"line": '
+"""How the JSON of a problem begins; what follows its line is the same for many rows."""
 
 
 class RowsWriter(AbstractContextManager["RowsWriter"]):
@@ -68,22 +73,11 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         kept = {_HEADER: json.dumps(list(header)).encode(), _LINE_END: line_end.encode()}
         self._writer = pq.ParquetWriter(path, _REJECTS.with_metadata(kept), **PARQUET)
 
-    def write(self, rejected: list[RejectedRow]) -> None:
-        """Add some rejected rows."""
-        if not rejected:
-            return
-        problems = [json.dumps(list(map(_as_dict, row.problems))) for row in rejected]
-        columns: list[list[object]] = [
-            [row.member for row in rejected],
-            [row.line for row in rejected],
-            [row.raw for row in rejected],
-            [*problems],
-        ]
-        arrays = [
-            pa.array(column, field.type) for column, field in zip(columns, _REJECTS, strict=True)
-        ]
-        self._writer.write_table(pa.table(arrays, schema=_REJECTS))
-        self.rows += len(rejected)
+    def write(self, rejected: pa.Table) -> None:
+        """Add some rejected rows, as `rejected_table` or `rejected_of` makes them."""
+        if rejected.num_rows:
+            self._writer.write_table(rejected)
+            self.rows += rejected.num_rows
 
     def __exit__(
         self,
@@ -102,8 +96,55 @@ def join_rejects(parts: Sequence[Path], target: Path) -> None:
                 writer.write_batch(batch)
 
 
-def _as_dict(problem: Problem) -> dict[str, object]:
-    return {name: getattr(problem, name) for name in _PROBLEM}
+def rejected_table(rows: Sequence[RejectedRow]) -> pa.Table:
+    """Rejected rows as a RejectsWriter takes them."""
+    columns = (
+        [row.member for row in rows],
+        [row.line for row in rows],
+        [row.raw for row in rows],
+        [f"[{', '.join(map(_as_json, row.problems))}]" for row in rows],
+    )
+    return pa.table(list(map(pa.array, columns, _REJECTS.types)), schema=_REJECTS)
+
+
+def rejected_of(chunk: Chunk, at: Ints, problems: pa.Array) -> pa.Table:
+    """The same of a chunk's rows at some positions, given what `problems_of` says of each."""
+    members = pa.repeat(pa.scalar(chunk.member, pa.string()), len(at))
+    raws = pa.array(chunk.raws(at.tolist()) if len(at) else [], pa.string())
+    return pa.table([members, pa.array(chunk.lines[at] % MEMBER), raws, problems], schema=_REJECTS)
+
+
+def problems_of(blames: Sequence[Blame], lines: Ints) -> tuple[Ints, pa.Array]:
+    """The positions of the rows that are blamed, rising, and the problems of each as JSON, in the
+    order of the blames. `lines` are the places of all rows."""
+    if not blames:
+        return np.zeros(0, np.int64), pa.array([], pa.string())
+    at = np.concatenate([each.at for each in blames])
+    order = np.argsort(at, kind="stable")
+    texts = pa.concat_arrays([_ends_of(each) for each in blames]).take(pa.array(order))
+    at = at[order]
+    numbers = pc.cast(pa.array(lines[at] % MEMBER), pa.string())
+    each = pc.binary_join_element_wise(_START, numbers, texts, "")
+    rows, firsts = np.unique(at, return_index=True)
+    by_row = pa.ListArray.from_arrays(pa.array(np.append(firsts, len(at)), pa.int32()), each)
+    return rows, pc.binary_join_element_wise("[", pc.binary_join(by_row, ", "), "]", "")
+
+
+def _ends_of(blame: Blame) -> pa.Array:
+    """The problems that a blame tells as JSON, without their beginning, in which the line is."""
+    said = zip(blame.values, blame.messages, strict=True)
+    ends = [_end(blame.column, value, blame.rule, message) for value, message in said]
+    return pa.array(ends, pa.string()).take(pa.array(blame.which))
+
+
+def _as_json(problem: Problem) -> str:
+    end = _end(problem.column, problem.value, problem.rule, problem.message)
+    return f"{_START}{problem.line}{end}"
+
+
+def _end(column: str | None, value: str | None, rule: str, message: str) -> str:
+    column, value, rule, message = map(json.dumps, (column, value, rule, message))
+    return f', "column": {column}, "value": {value}, "rule": {rule}, "message": {message}}}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.blame import Blame, Ints, blame
 from pipelines.cast.booleans import cast_booleans
 from pipelines.cast.cells import null_mask, trimmed, without
 from pipelines.cast.errors import error_mask
@@ -18,24 +19,26 @@ from pipelines.cast.numbers import cast_numbers
 from pipelines.cast.partition import outside_partition
 from pipelines.cast.texts import cast_json, cast_texts
 from pipelines.parse import Chunk
+from pipelines.sentences import about
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Format
-from schemas.language import say
-from schemas.place import Place
 from schemas.reject import Problem
-
-_KEPT = 200
-_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
     """A chunk in the contract's types. Rows at `bad` have at least one problem; their bad cells
-    are null in `rows`."""
+    are null in `rows`. `lines` are the rows' places."""
 
     rows: pa.Table
     bad: Mask
-    problems: tuple[Problem, ...]
+    blames: tuple[Blame, ...]
+    lines: Ints
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every bad cell, column by column."""
+        return tuple(chain.from_iterable(each.problems(self.lines) for each in self.blames))
 
 
 def cast_chunk(
@@ -53,7 +56,7 @@ def cast_chunk(
     today = today or datetime.now(UTC).date()
     bad = np.zeros(chunk.cells.num_rows, dtype=np.bool_)
     arrays: list[pa.Array] = []
-    problems: list[Problem] = []
+    blames: list[Blame] = []
     for column in contract.file_columns:
         cells = chunk.cells.column(names[column.name]).combine_chunks()
         values, faults = cast_column(cells, column, contract.dialect)
@@ -61,9 +64,9 @@ def cast_chunk(
         arrays.append(values)
         for each in faults:
             bad[each.at] = True
-            problems += _problems(each, cells, chunk.lines, column, language)
+            blames.append(_blamed(each, cells, column, language))
     names_out = [column.name for column in contract.file_columns]
-    return Typed(pa.table(arrays, names=names_out), bad, tuple(problems))
+    return Typed(pa.table(arrays, names=names_out), bad, tuple(blames), chunk.lines)
 
 
 def cast_column(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
@@ -95,26 +98,7 @@ def _converted(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
             return cast_numbers(cells, column, column.numbers or dialect.numbers, native=native)
 
 
-def _problems(
-    each: Fault, cells: pa.Array, lines: npt.NDArray[np.int64], column: Column, language: str
-) -> list[Problem]:
-    """One problem for each of the fault's cells."""
-    texts = cells.take(pa.array(each.at)).to_pylist()
-    return [
-        Problem(
-            line=Place.of(int(lines[index])).line,
-            column=column.name,
-            value=text and text[:_KEPT],
-            rule=each.rule,
-            message=say(
-                each.template, language, column=column.name, value=quoted(text), **each.values
-            ),
-        )
-        for index, text in zip(each.at.tolist(), texts, strict=True)
-    ]
-
-
-def quoted(value: str | None) -> str:
-    """A value as a sentence shows it: short and in quotes."""
-    value = value or ""
-    return f'"{value}"' if len(value) <= _SHOWN else f'"{value[: _SHOWN - 3]}…"'
+def _blamed(each: Fault, cells: pa.Array, column: Column, language: str) -> Blame:
+    """The rows of a fault's cells, blamed for them."""
+    tell = about(each.template, language, column=column.name, **each.values)
+    return blame(each.rule, (column.name,), each.at, [cells.take(pa.array(each.at))], tell)

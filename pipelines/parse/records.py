@@ -32,10 +32,9 @@ class Offsets:
 
     def texts(self, block: bytes, indexes: Sequence[int]) -> list[str]:
         """The text of some records."""
-        return [
-            block[self.starts[index] : self.ends[index]].decode("utf-8", "replace")
-            for index in indexes
-        ]
+        at = np.array(indexes, np.int64)
+        spans = zip(self.starts[at].tolist(), self.ends[at].tolist(), strict=True)
+        return [block[start:end].decode("utf-8", "replace") for start, end in spans]
 
 
 def masked(text: bytes, dialect: Dialect) -> bytes:

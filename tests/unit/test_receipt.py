@@ -22,7 +22,7 @@ from pipelines.keys import Key
 from pipelines.parse import parsed
 from pipelines.receipt import Case, answer_of
 from pipelines.rejected import write_rejected
-from pipelines.stage import RejectsWriter
+from pipelines.stage import RejectsWriter, rejected_table
 from schemas.contract import Duplicates
 from schemas.dialect import Dialect, Format
 from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
@@ -53,7 +53,7 @@ def row(line: int, raw: str, column: str | None = "n", member: str | None = None
 
 def rejects(folder: Path, header: list[str], *rows: RejectedRow) -> io.BytesIO:
     with RejectsWriter(folder / "rejects.parquet", header) as writer:
-        writer.write(list(rows))
+        writer.write(rejected_table(rows))
     return io.BytesIO((folder / "rejects.parquet").read_bytes())
 
 
