@@ -11,6 +11,7 @@ from pipelines import cast, validate
 from pipelines.cast.partition import outside_partition
 from pipelines.drift import DriftWatch
 from pipelines.feed import Feed
+from pipelines.judge import Judge
 from pipelines.parse import Chunk
 from pipelines.reasons import Reasons
 from pipelines.stage import RejectsWriter
@@ -32,8 +33,8 @@ class Checker:
         self._feed, self._contract, self._watch = feed, contract, watch
         self._names = watch.header.columns
         self._today, self._whole = today, whole
-        self._before = validate.expectations_for(contract, derived=False)
-        self._after = validate.expectations_for(contract, derived=True)
+        self._before = Judge(validate.expectations_for(contract, derived=False))
+        self._after = Judge(validate.expectations_for(contract, derived=True))
         self._warned: dict[str, tuple[int, int, Expectation]] = {}
 
     def check(self, chunk: Chunk) -> tuple[pa.Table, Reasons]:
@@ -43,7 +44,7 @@ class Checker:
         typed = cast.cast_chunk(chunk, self._names, self._contract, language, self._today)
         self._watch.saw(chunk, typed)
         reasons = Reasons(typed, chunk, self._names, language)
-        for broken in validate.check_rows(typed.rows, self._before):
+        for broken in self._before.broken(typed.rows):
             reasons.add(broken)
         reasons.judge(self._whole)
         self._remember(reasons)
@@ -67,9 +68,8 @@ class Checker:
             values = table.column(column.name).combine_chunks()
             for each in outside_partition(values, column, contract, self._today):
                 reasons.blame(column.name, each)
-        if self._after:
-            for broken in validate.check_rows(table.drop_columns(LINE), self._after):
-                reasons.add(broken)
+        for broken in self._after.broken(table.drop_columns(LINE)):
+            reasons.add(broken)
         self._remember(reasons)
         rejects.write(reasons.rejected_rows(chunks))
         return table.filter(pa.array(~reasons.bad))

@@ -1,7 +1,6 @@
 """Validate: the contract's expectations, checked by Great Expectations on a frame at a time.
 
 The lower GX API is used: `batch.validate()` hashes the whole frame for a fingerprint on each call.
-Even that costs tens of milliseconds a call, so GX gets only what Arrow cannot vouch for.
 """
 
 from __future__ import annotations
@@ -12,13 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-
 from pipelines.measure import is_measured, measured
 from pipelines.sentences import sentence, shown, with_found
-from pipelines.vouch import vouched
-from schemas.arrow import to_pandas
 from schemas.contract import Contract, Expectation, FromNow, Type
 from schemas.errors import ContractError
 
@@ -152,31 +146,6 @@ def import_gx() -> None:
     """Import Great Expectations, which takes seconds, before it is needed (and before a fork)."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations.validator.validator  # noqa: F401
-
-
-def check_rows(rows: pa.Table, expectations: Sequence[Expectation]) -> list[Broken]:
-    """The rules of single rows that the table's rows break, in the order of the expectations.
-
-    Raises ContractError for an expectation that cannot be evaluated.
-    """
-    unsure: list[Expectation] = []
-    left: list[Expectation] = []
-    doubtful = np.zeros(rows.num_rows, np.bool_)
-    for each in expectations:
-        kept = vouched(rows, each)
-        if kept is None:
-            left.append(each)
-        elif not kept.all():
-            unsure.append(each)
-            doubtful |= ~kept
-    broken = check_frame(to_pandas(rows), left) if left else []
-    if unsure:
-        at = np.flatnonzero(doubtful)
-        broken += [
-            replace(each, positions=tuple(at[list(each.positions)].tolist()))
-            for each in check_frame(to_pandas(rows.take(at)), unsure)
-        ]
-    return sorted(broken, key=lambda each: expectations.index(each.expectation))
 
 
 def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Broken]:

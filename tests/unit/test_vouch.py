@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.validate import check_frame, check_rows
+from pipelines.judge import Judge
+from pipelines.validate import check_frame
 from pipelines.vouch import vouched
 from schemas.contract import Expectation
 from schemas.errors import ContractError
@@ -102,13 +103,13 @@ def test_rows_are_named_by_their_place_in_the_table() -> None:
         _rule("expect_column_values_to_not_match_regex", regex="^c$"),
     ]
     rows = pa.table({"c": pa.chunked_array([["a", "b"], ["c", None, "a"]])})
-    assert [each.positions for each in check_rows(rows, rules)] == [(1, 2), (2,), (2,)]
+    assert [each.positions for each in Judge(rules).broken(rows)] == [(1, 2), (2,), (2,)]
 
 
 def test_a_rule_about_a_column_that_is_not_there_is_an_error() -> None:
     rule = _rule("expect_column_values_to_not_be_null")
     with pytest.raises(ContractError):
-        check_rows(pa.table({"d": ["a"]}), [rule])
+        Judge([rule]).broken(pa.table({"d": ["a"]}))
 
 
 def _rule(name: str, **kwargs: Any) -> Expectation:
@@ -124,7 +125,9 @@ def _compare(values: list[Any], rules: list[Expectation], kind: pa.DataType | No
     except ContractError:
         assert all(vouched(rows, rule) is None for rule in rules)
         return
-    assert {id(each.expectation): each.positions for each in check_rows(rows, rules)} == by_gx
+    judge = Judge(rules)
+    for _ in ("first asked", "then remembered"):
+        assert {id(each.expectation): each.positions for each in judge.broken(rows)} == by_gx
     for rule in rules:
         kept = vouched(rows, rule)
         if kept is not None:
