@@ -70,4 +70,6 @@ class _Verdicts:
             frame = to_pandas(pa.table({name: pa.array(new, cells.type.value_type)}))
             wrong = {index for each in check_frame(frame, [self.rule]) for index in each.positions}
             self.known.update((each, index in wrong) for index, each in enumerate(new))
-        return np.array([self.known[each] for each in values])[cells.indices.to_numpy()]
+        wrong_values = np.array([self.known[each] for each in values], np.bool_)
+        found: Mask = wrong_values[cells.indices.to_numpy()]
+        return found
