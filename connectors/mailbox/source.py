@@ -21,10 +21,17 @@ from connectors.authentication import vouched_for
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import MessageFile, files_within, is_container, unfolded_files
 from connectors.mailbox.decode import decoded
-from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, part_headers, too_large
+from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, named_parts, too_large
 from connectors.mailbox.folders import chosen, is_glob, move, select
 from connectors.mailbox.items import FilePart, item_of, part_of
-from connectors.mailbox.letter import Letter, encoding_of, file_name, letter_of, read_headers
+from connectors.mailbox.letter import (
+    Letter,
+    encoding_of,
+    file_name,
+    letter_of,
+    read_headers,
+    tell_passed_over,
+)
 from connectors.mailbox.login import logged_in
 from connectors.mailbox.structure import BrokenStructureError, Leaf, leaves
 from connectors.mailbox.watch import news
@@ -88,9 +95,8 @@ class MailboxSource:
             if told is None:
                 log.warning("%s, UID %d is passed over: it cannot be read", folder, uid)
                 continue
-            letter = letter_of(read_headers(told[b"BODY[HEADER]<0>"] or b""))
-            if letter.automatic or letter.is_from(self._config.own_address):
-                continue
+            headed = read_headers(told[b"BODY[HEADER]<0>"] or b"")
+            letter = letter_of(headed, self._config.own_address)
             letters[uid] = letter, told[b"INTERNALDATE"]
             try:
                 parts[uid] = leaves(data[b"BODYSTRUCTURE"] if data else ())
@@ -98,12 +104,16 @@ class MailboxSource:
                 whole.append(uid)
             except DataError as error:
                 log.warning("%s, UID %d is passed over: %s", folder, uid, error.message)
-        headers = part_headers(client, parts)
+        named = named_parts(client, parts)
         for uid, letter_and_date in letters.items():
             place = {"folder": folder, "uid": f"{validity}:{uid}"}
-            for leaf in parts.get(uid, ()):
-                named = read_headers(headers[uid, leaf.headers])
-                for part in self._files(client, uid, leaf, named):
+            if letter_and_date[0].passed_over:
+                names = [name for _, headers in named.get(uid, ()) if (name := file_name(headers))]
+                if names or uid in whole:
+                    tell_passed_over(f"{folder}, UID {uid}", letter_and_date[0], names)
+                continue
+            for leaf, headers in named.get(uid, ()):
+                for part in self._files(client, uid, leaf, headers):
                     yield item_of(*letter_and_date, part, place, uid)
             if uid in whole:
                 for found in self._whole_files(client, uid):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from altering_front import altering_front
+from connectors.mailbox.containers import unfolded_files
 from connectors.mailbox.source import MailboxSource
 from dovecot import Dovecot
 from mailbox_server import MailboxServer, matching
@@ -25,11 +26,13 @@ CORPUS = Path(__file__).parents[1] / "data" / "mail"
 EXPECTED = json.loads((CORPUS / "expected.json").read_text("utf-8"))
 
 
-def message(*parts: str, kind: str = "multipart/mixed", more: str = "") -> bytes:
-    body = "".join(f"--b\r\n{part}\r\n" for part in parts)
+def message(
+    *parts: str, kind: str = "multipart/mixed", more: str = "", boundary: str = "b"
+) -> bytes:
+    body = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts) + f"--{boundary}--"
     return (
         f"From: Partner <partner@example.org>\r\nMessage-ID: <1@example.org>\r\n{more}"
-        f'MIME-Version: 1.0\r\nContent-Type: {kind}; boundary="b"\r\n\r\n{body}--b--\r\n'
+        f'MIME-Version: 1.0\r\nContent-Type: {kind}; boundary="{boundary}"\r\n\r\n{body}\r\n'
     ).encode()
 
 
@@ -115,6 +118,41 @@ def test_a_forwarded_message_is_looked_into(dovecot_mailboxes: MailboxServer, ad
     assert found == [*twice, ("lone.csv", b"3"), *twice, *twice]
     assert {item.sender for item in items} == {"partner@example.org"}
     assert len({item.key for item in items}) == len(items)
+
+
+def test_a_receipt_of_ours_within_a_message_brings_nothing(
+    server: MailboxServer, address: str
+) -> None:
+    receipt = message(
+        part("Content-Type: text/csv; name=a.csv.rejected.csv"),
+        more="X-Waybill-Receipt: yes\r\n", boundary="receipt",
+    )  # fmt: skip
+    forwarded = message(
+        part(f"Content-Type: message/rfc822\r\n\r\n{receipt.decode()}"), boundary="forwarded"
+    )
+    saved = base64.encodebytes(forwarded).decode()
+    raw = message(
+        part("Content-Type: text/plain", "mended"),
+        f"Content-Type: message/rfc822\r\n\r\n{forwarded.decode()}",
+        part("Content-Type: application/octet-stream; name=saved.eml\r\n"
+             "Content-Transfer-Encoding: base64", saved),
+        part("Content-Type: text/csv; name=a.csv", "1"),
+    )  # fmt: skip
+    server.append(address, raw)
+    source = server.source(address)
+    items, _ = listed(source)
+    assert [(item.name, read(source, item).strip()) for item in items] == [("a.csv", b"1")]
+    assert [(each.name, each.data) for each in unfolded_files(raw)] == [("a.csv", b"1")]
+
+
+def test_a_message_of_very_many_parts_is_listed(
+    dovecot_mailboxes: MailboxServer, address: str
+) -> None:
+    body = message(*(part(f"Content-Type: text/csv; name={n}.csv") for n in range(990)))
+    for depth in range(23):
+        body = message(f"Content-Type: message/rfc822\r\n\r\n{body.decode()}", boundary=f"b{depth}")
+    dovecot_mailboxes.append(address, body)
+    assert len(listed(dovecot_mailboxes.source(address))[0]) == 990
 
 
 @pytest.mark.parametrize("broken", [b"BODYSTRUCTURE NIL X (", b"BODYSTRUCTURE ))("])
