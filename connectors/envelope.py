@@ -36,6 +36,13 @@ def envelope_of(message: Message) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
+def trust_of(message: Message) -> str:
+    """All that a message's header says of whom to trust: a copy that somebody forges under its
+    Message-ID cannot say the same. Empty if it says nothing."""
+    told = [*_values(message, "DKIM-Signature"), *_values(message, "Authentication-Results")]
+    return "\n".join([*told, *filter(None, [_doubtful(message)])])
+
+
 def is_bounce(message: Message) -> bool:
     """Whether a mail server reports on a message of ours (RFC 3464, RFC 8098): its attachments
     are our own."""

@@ -19,7 +19,7 @@ from email.header import decode_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
 
-from connectors.envelope import envelope_of, why_passed_over
+from connectors.envelope import envelope_of, trust_of, why_passed_over
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
     """What a message's own headers say. `sender` is who to answer, if that is one plain address;
-    `passed_over` is why its files are not read, if they are not. `envelope` is what its headers
-    say of trust and answers, by name."""
+    `passed_over` is why its files are not read, if they are not. `trust` is what tells it from a
+    forged copy. `envelope` is what its headers say of trust and answers, by name."""
 
     message_id: str
     references: str
@@ -41,12 +41,16 @@ class Letter:
     sender: str | None
     sent_at: datetime | None
     passed_over: str | None
+    trust: str = ""
     envelope: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """What tells the message from others, wherever a copy of it lies."""
-        told = (self.message_id, self.author or "", self.sent_at or "", self.subject)
+        """What tells the message from others, wherever a copy of it lies: of two that claim to be
+        the same, but are not as trustworthy, neither may hide the other."""
+        told = [self.message_id, self.author or "", self.sent_at or "", self.subject]
+        if self.trust:
+            told.append(self.trust)
         return hashlib.sha256("\n".join(map(str, told)).encode()).hexdigest()[:24]
 
 
@@ -74,6 +78,7 @@ def letter_of(headers: Message, own_address: str | None = None) -> Letter:
         sender=answer_to if near else author,
         sent_at=_date(_line(headers, "Date")),
         passed_over="it comes from our own address" if is_own else why_passed_over(headers),
+        trust=trust_of(headers),
         envelope=envelope_of(headers),
     )
 

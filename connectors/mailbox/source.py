@@ -205,14 +205,18 @@ class MailboxSource:
     def _found(self, client: IMAPClient, item: Item, *, readonly: bool) -> int | None:
         """Open the folder of the item's message and say its UID there; None if it is gone.
 
-        After a change of UIDVALIDITY it is looked for by its Message-ID.
+        After a change of UIDVALIDITY it is looked for by its Message-ID, which others can write.
         """
         folder, (validity, _, uid) = item.detail["folder"], item.detail["uid"].partition(":")
         if str(select(client, self._config, folder, readonly=readonly)) == validity:
             return int(uid) if int(uid) in client.search(["UID", uid]) else None
         message_id = item.detail["message_id"]
         found = client.search(["HEADER", "Message-ID", message_id]) if message_id else []
-        return int(found[-1]) if found else None
+        for number, told in fetched(client, list(found)[::-1], _ABOUT[1:]):
+            headers = read_headers((told or {}).get(b"BODY[HEADER]<0>") or b"")
+            if letter_of(headers).digest == item.group:
+                return number
+        return None
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """With the message's last attachment, mark it as seen and move it if configured. Quiet if

@@ -237,6 +237,33 @@ def test_a_message_is_one_item_wherever_it_lies(server: MailboxServer, address: 
     assert [item.detail["folder"] for item in listed(source, later)[0]] == ["INBOX"]
 
 
+def test_a_forged_copy_hides_nothing(server: MailboxServer, address: str) -> None:
+    results = "Authentication-Results: mx.example.com; dkim={}\r\n"
+    signature = "DKIM-Signature: v=1; d=example.org; b={}\r\n"
+    csv = "Content-Type: text/csv; name=a.csv"
+    forged = [
+        message(part(csv, "bad"), more=results.format("fail") + signature.format("abc")),
+        message(part(csv, "bad"), more=results.format("pass") + signature.format("xyz")),
+        message(part(csv, "bad")),
+    ]
+    genuine = message(part(csv, "new"), more=results.format("pass") + signature.format("abc"))
+    with server.connected(address) as client:
+        client.create_folder("Second")
+    for raw in (*forged, genuine):
+        server.append(address, raw)
+    server.append(address, genuine, "Second")
+    source = server.source(address, folders=["INBOX", "Second"])
+    items = listed(source)[0]
+    assert len({(item.key, item.version) for item in items}) == 4
+    assert items[3].version == items[4].version
+    assert read(source, items[3]).strip() == b"new"
+    # Found by its Message-ID, as after a change of UIDVALIDITY, it is still the same one.
+    for raw in forged:
+        server.append(address, raw)
+    elsewhere = [replace(item, detail={**item.detail, "uid": "1:1"}) for item in items[:4]]
+    assert [read(source, item).strip() for item in elsewhere] == [b"bad"] * 3 + [b"new"]
+
+
 def test_a_rebuilt_folder_brings_nothing_twice(
     dovecot_server: Dovecot, dovecot_mailboxes: MailboxServer, address: str
 ) -> None:
