@@ -22,7 +22,7 @@ from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import MessageFile, files_within, is_container, unfolded_files
 from connectors.mailbox.decode import decoded
 from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, named_parts, too_large
-from connectors.mailbox.folders import chosen, is_glob, move, select
+from connectors.mailbox.folders import chosen, move, select
 from connectors.mailbox.items import FilePart, item_of, part_of
 from connectors.mailbox.letter import (
     Letter,
@@ -34,9 +34,9 @@ from connectors.mailbox.letter import (
 )
 from connectors.mailbox.login import logged_in
 from connectors.mailbox.structure import BrokenStructureError, Leaf, leaves
-from connectors.mailbox.watch import news
+from connectors.mailbox.watch import watches
 from connectors.match import compile_match
-from schemas.errors import DataError, FatalError, ItemChangedError, RetryableError
+from schemas.errors import DataError, ItemChangedError
 from schemas.item import Item, Page
 from schemas.receipt import Answer
 from schemas.trust import Vouched
@@ -235,20 +235,10 @@ class MailboxSource:
         """Nothing: replies are in their readers' mailboxes."""
         return 0
 
-    def watches(self, stop: threading.Event) -> Sequence[Iterator[None]]:
-        """For every folder that is there now, an endless iterator that goes on when mail may have
-        arrived. Folders that come to match a glob later are looked at on schedule."""
-        config = self._config
-        if not config.watch:
-            return []
-        folders = [folder for folder in config.folders if not is_glob(folder)]
-        if len(folders) < len(config.folders):
-            try:
-                with logged_in(config) as client:
-                    folders = chosen(client, config)
-            except (RetryableError, FatalError) as error:
-                log.warning("only %s watched: %s", ", ".join(folders) or "nothing", error.message)
-        return [news(config, folder, stop) for folder in folders]
+    def watches(self, stop: threading.Event) -> Iterator[Iterator[None]]:
+        """For every folder that is read, also for those that come to match a glob later, an
+        iterator that goes on when mail may have arrived."""
+        return watches(self._config, stop)
 
     def check(self) -> str:
         """Log in, open every folder and count the messages."""
