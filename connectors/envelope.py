@@ -36,15 +36,44 @@ def envelope_of(message: Message) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
+def trust_of(message: Message) -> str:
+    """All that a message's header says of whom to trust: a copy that somebody forges under its
+    Message-ID cannot say the same. Empty if it says nothing."""
+    told = [*_values(message, "DKIM-Signature"), *_values(message, "Authentication-Results")]
+    return "\n".join([*told, *filter(None, [_doubtful(message)])])
+
+
 def is_bounce(message: Message) -> bool:
     """Whether a mail server reports on a message of ours (RFC 3464, RFC 8098): its attachments
     are our own."""
     return message.get_content_type() == "multipart/report" or "X-Failed-Recipients" in message
 
 
+def is_receipt(message: Message) -> bool:
+    """Whether the message is one of our receipts: its attachments are our own."""
+    return "X-Waybill-Receipt" in message
+
+
+def why_passed_over(message: Message) -> str | None:
+    """Why the message brings no file of anybody's; None for one whose files are read.
+
+    A program's own mail (`auto-generated`) brings reports as a person's does, and often has an
+    empty return path; what answers a mail, or reports on one, brings none.
+    """
+    if is_receipt(message):
+        return "it is a receipt of ours"
+    if is_bounce(message):
+        return "a mail server reports on a mail of ours"
+    automatic = _keyword(message, "Auto-Submitted")
+    if automatic == "auto-replied":
+        return "it is an automatic reply"
+    if automatic != "auto-generated" and _is_returned(message):
+        return "its return path is empty, as that of a bounce"
+    return None
+
+
 def _no_reply(message: Message) -> str | None:
-    paths = _values(message, "Return-Path")
-    if paths and not paths[0].strip("<> "):
+    if _is_returned(message):
         return "its return path is empty, as that of a bounce"
     automatic = _values(message, "Auto-Submitted")
     if automatic and automatic[0].lower() != "no":
@@ -62,6 +91,17 @@ def _no_reply(message: Message) -> str | None:
         if _DAEMON.fullmatch(address.rpartition("@")[0]):
             return f"nobody reads mail to {address}"
     return None
+
+
+def _is_returned(message: Message) -> bool:
+    paths = _values(message, "Return-Path")
+    return bool(paths) and not paths[0].strip("<> ")
+
+
+def _keyword(message: Message, name: str) -> str:
+    """A header's keyword without its parameters and comments, in small letters."""
+    values = _values(message, name) or [""]
+    return re.split(r"[;\s(]", values[0], maxsplit=1)[0].lower()
 
 
 def _doubtful(message: Message) -> str | None:

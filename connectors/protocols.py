@@ -53,9 +53,9 @@ class Source(Protocol):
 class Watched(Protocol):
     """A source that can tell when something has arrived."""
 
-    def watches(self, stop: threading.Event) -> Sequence[Iterator[None]]:
-        """Iterators that go on, each in a thread of its own, when something may have arrived; they
-        end once `stop` is set."""
+    def watches(self, stop: threading.Event) -> Iterator[Iterator[None]]:
+        """Iterators that go on, each in a thread of its own, when something may have arrived; more
+        may come later. All end once `stop` is set."""
 
 
 @runtime_checkable

@@ -35,7 +35,7 @@ def watch(config: Path, parent: int | None) -> None:
                 app.send_task("waybill.discover", (feed.name,), queue="discover", expires=600)
 
     threads = watchers(runtime, look, stop)
-    log.info("mail folders watched: %d", len(threads))
+    log.info("sources watched: %d", len(threads))
     while not stop.wait(_BRIEFLY):
         if parent is not None and os.getppid() != parent:
             break
@@ -47,8 +47,9 @@ def watch(config: Path, parent: int | None) -> None:
 def watchers(
     runtime: Runtime, look: Callable[[str], None], stop: threading.Event
 ) -> list[threading.Thread]:
-    """A thread for everything that can be watched, of sources that feeds use. They call `look` with
-    the source's name, and rest briefly after it, so that many mails make one look."""
+    """A thread for every source that feeds use and that can be watched; it starts one more for each
+    thing to watch, and ends after them. They call `look` with the source's name, and rest briefly
+    after it, so that many mails make one look."""
 
     def follow(name: str, news: Iterator[None]) -> None:
         for _ in news:
@@ -59,13 +60,20 @@ def watchers(
                 log.warning("%s has news, which cannot be passed on: %s", name, error)
             stop.wait(_BRIEFLY)
 
+    def attend(name: str, source: Watched) -> None:
+        followed = [_started(f"watch {name}", follow, name, news) for news in source.watches(stop)]
+        for thread in followed:
+            thread.join()
+
     used = {feed.source for feed in runtime.feeds.values()}
-    threads = [
-        threading.Thread(target=follow, args=(name, news), daemon=True, name=f"watch {name}")
+    return [
+        _started(f"watch {name}", attend, name, source)
         for name in sorted(used)
         if isinstance(source := runtime.sources[name], Watched)
-        for news in source.watches(stop)
     ]
-    for thread in threads:
-        thread.start()
-    return threads
+
+
+def _started(name: str, target: Callable[..., None], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=target, args=args, daemon=True, name=name)
+    thread.start()
+    return thread

@@ -102,7 +102,8 @@ def read_contract(path: Path) -> Contract | View:
         faults.raise_any()
         return View(dataset=dataset, name=name, query=str(query), description=description)
     contract = _contract(table, words, where, faults)
-    sla = read_sla(document.slaProperties, faults)
+    measured = _measured(table, dataset, name, contract["partition"])
+    sla = read_sla(document.slaProperties, document.slaDefaultElement, measured, faults)
     faults.raise_any()
     version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return Contract(
@@ -220,6 +221,21 @@ def _place(table: SchemaObject, where: Where, faults: Faults) -> tuple[str | Non
                 f'"{part}" may hold letters, digits and underscores; write table or dataset.table',
             )
     return dataset or None, name
+
+
+def _measured(
+    table: SchemaObject, dataset: str | None, name: str, partition: Any
+) -> tuple[str, ...]:
+    """What a service level can be about, the plainest first: the table, or its partitions."""
+    tables = [str(table.name), name, *([f"{dataset}.{name}"] if dataset else [])]
+    columns = [
+        column
+        for each in table.properties or []
+        if partition is not None and _name_of(each) == partition.column
+        for column in (each.name, each.physicalName)
+        if column
+    ]
+    return (*tables, *(f"{of}.{column}" for of in tables for column in columns))
 
 
 def _partition(

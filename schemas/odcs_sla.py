@@ -2,7 +2,8 @@
 
 `freshness` is how old the newest loaded file may get. `frequency` with a cron `schedule` is when
 files are expected; what ODCS has no word for (time zone, holidays, closed days, grace) stands in
-its customProperties. Other properties are for people.
+its customProperties. Other properties are for people. Both count by when files were sent, so that
+an `element` can be the table or its partition column, and no other.
 """
 
 from __future__ import annotations
@@ -26,8 +27,14 @@ _LONGEST = timedelta(days=3660)
 _WORDS = frozenset({"timezone", "holidays", "closed", "graceMinutes"})
 
 
-def read_sla(given: Sequence[ServiceLevelAgreementProperty] | None, faults: Faults) -> Sla:
-    """The promises of a contract; the faults say what is wrong with them."""
+def read_sla(
+    given: Sequence[ServiceLevelAgreementProperty] | None,
+    default: str | None,
+    measured: Sequence[str],
+    faults: Faults,
+) -> Sla:
+    """The promises of a contract, which can be about the elements `measured`; `default` is that of
+    promises without one (`slaDefaultElement`). The faults say what is wrong with them."""
     max_age: timedelta | None = None
     calendar: Calendar | None = None
     for index, each in enumerate(given or []):
@@ -36,11 +43,30 @@ def read_sla(given: Sequence[ServiceLevelAgreementProperty] | None, faults: Faul
             if max_age is not None:
                 faults.add(at, "freshness comes twice; one is kept")
             max_age = _age(each, at, faults)
+            _check_element(each.element, default, measured, at, faults)
         elif each.property == "frequency" and each.schedule is not None:
             if calendar is not None:
                 faults.add(at, "a second schedule; one contract has one")
             calendar = _calendar(each, at, faults)
+            _check_element(each.element, default, measured, at, faults)
     return Sla(max_age=max_age, calendar=calendar)
+
+
+def _check_element(
+    element: str | None, default: str | None, measured: Sequence[str], at: Where, faults: Faults
+) -> None:
+    """Note what the promise is about and cannot be; several elements are parted by commas."""
+    where: Where = ("slaDefaultElement",) if element is None else (*at, "element")
+    known = {each.casefold() for each in measured}
+    for name in filter(None, (each.strip() for each in (element or default or "").split(","))):
+        if name.casefold() not in known:
+            columns = [each for each in measured if each.startswith(f"{measured[0]}.")]
+            can_be = " or ".join(dict.fromkeys([measured[0], *columns[:1]]))
+            faults.add(
+                where,
+                f'"{name}" is not what is measured: when the newest file of {measured[0]} was sent,'
+                f" not the values of a column; write {can_be}, or leave element out",
+            )
 
 
 def _age(each: ServiceLevelAgreementProperty, at: Where, faults: Faults) -> timedelta | None:

@@ -13,9 +13,9 @@ from typing import BinaryIO
 from pydantic import Field
 
 from connectors.authentication import Authentication, vouched_for
-from connectors.mailbox.containers import MessageFile, unfolded_files
+from connectors.mailbox.containers import MessageFile, file_names, unfolded_files
 from connectors.mailbox.items import item_of, part_of
-from connectors.mailbox.letter import letter_of, read_headers
+from connectors.mailbox.letter import letter_of, read_headers, tell_passed_over
 from connectors.match import compile_match
 from connectors.s3 import S3Config, S3Source
 from schemas.errors import DataError, ItemChangedError
@@ -75,11 +75,13 @@ class MailBucketSource:
             return
         with self._objects.open(stored) as stream:
             raw = stream.read()
-        letter = letter_of(read_headers(raw))
-        if letter.automatic or letter.is_from(self._config.own_address):
-            return
+        letter = letter_of(read_headers(raw), self._config.own_address)
         place = {"object": stored.key, "object_version": stored.version, **stored.detail}
         try:
+            if letter.passed_over:
+                if names := file_names(raw):
+                    tell_passed_over(stored.key, letter, names)
+                return
             for found in unfolded_files(raw):
                 yield item_of(letter, stored.sent_at, part_of(found), place), found
         except DataError as error:
@@ -89,7 +91,8 @@ class MailBucketSource:
     def open(self, item: Item) -> Iterator[BinaryIO]:
         """Stream one attachment; raises ItemChangedError if the message is gone."""
         for each, found in self._files(_stored(item)):
-            if (each.key, each.version) == (item.key, item.version):
+            # The object is that of the item; which part of it is not for its headers to say.
+            if all(each.detail[name] == item.detail[name] for name in ("section", "inner")):
                 yield io.BytesIO(found.data)
                 return
         raise ItemChangedError(f"the message with {item.name} has changed")

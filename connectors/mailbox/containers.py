@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.message import Message
 
+from connectors.envelope import is_receipt
 from connectors.mailbox.decode import ENCODED, decoded
 from connectors.mailbox.letter import encoding_of, file_name, read_headers
 from connectors.mailbox.outlook import outlook_files
@@ -86,15 +87,17 @@ def unfolded_files(raw: bytes) -> Iterator[MessageFile]:
 
 
 def message_files(raw: bytes) -> Iterator[MessageFile]:
-    """The named parts of a whole message, in their order. What is only linked to is none.
+    """The named parts of a whole message, in their order. What is only linked to is none, nor is
+    what a receipt of ours holds, which somebody has forwarded or a server returned.
 
     Raises DataError for a message that nests too deeply to be read.
     """
-    try:
-        parts = list(message_from_bytes(raw).walk())
-    except RecursionError as error:
-        raise DataError("the message nests too deeply to be read") from error
-    for number, part in enumerate(parts):
+    of_receipt = 0
+    for number, part in enumerate(_parts(raw)):
+        if number >= of_receipt and is_receipt(part):
+            of_receipt = number + sum(1 for _ in part.walk())
+        if number < of_receipt:
+            continue
         kind = part.get_content_type()
         if kind == _MESSAGE and encoding_of(part) in ENCODED:
             # Against RFC 2046, but done: to the parser the letters of the encoding are its text.
@@ -105,6 +108,21 @@ def message_files(raw: bytes) -> Iterator[MessageFile]:
             continue
         elif (name := file_name(_headers(part))) or kind in _TNEF + _OUTLOOK:
             yield MessageFile(number, name, kind, _payload(part))
+
+
+def file_names(raw: bytes) -> list[str]:
+    """What the named parts of a whole message are called, whoever has written it.
+
+    Raises DataError for a message that nests too deeply to be read.
+    """
+    return [name for part in _parts(raw) if (name := file_name(_headers(part)))]
+
+
+def _parts(raw: bytes) -> list[Message]:
+    try:
+        return list(message_from_bytes(raw).walk())
+    except RecursionError as error:
+        raise DataError("the message nests too deeply to be read") from error
 
 
 def _headers(part: Message) -> Message:

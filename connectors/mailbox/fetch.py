@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from email.message import Message
+from itertools import batched
 from typing import Any
 
 from imapclient import IMAPClient
 from imapclient.exceptions import ProtocolError
 
+from connectors.envelope import is_receipt
+from connectors.mailbox.letter import read_headers
 from connectors.mailbox.structure import Leaf
 from schemas.errors import DataError, ItemChangedError
 
@@ -17,6 +21,8 @@ log = logging.getLogger(__name__)
 
 HEADER_BYTES = 64 * 1024
 """As much of a block of headers is read."""
+_SECTIONS_AT_ONCE = 100
+"""Servers bound the length of a command: Dovecot's default is 64 KB."""
 _BLOCK_BYTES = 1024 * 1024
 
 
@@ -39,24 +45,44 @@ def fetched(
             yield uid, found[uid]
 
 
-def part_headers(
+def named_parts(
+    client: IMAPClient, parts: Mapping[int, Sequence[Leaf]]
+) -> Mapping[int, Sequence[tuple[Leaf, Message]]]:
+    """The parts of messages with their MIME headers, by UID, without those of receipts of ours that
+    lie in a message: somebody has forwarded them, or a server returned them."""
+    headers = _part_headers(client, parts)
+    found: dict[int, list[tuple[Leaf, Message]]] = {}
+    for uid, leaves in parts.items():
+        messages = {each for leaf in leaves for each in leaf.forwarded}
+        receipts = {each for each in messages if is_receipt(read_headers(headers[uid, each]))}
+        found[uid] = [
+            (leaf, read_headers(headers[uid, leaf.headers]))
+            for leaf in leaves
+            if receipts.isdisjoint(leaf.forwarded)
+        ]
+    return found
+
+
+def _part_headers(
     client: IMAPClient, parts: Mapping[int, Sequence[Leaf]]
 ) -> Mapping[tuple[int, str], bytes]:
-    """The MIME headers of all those parts, by UID and section; those of messages that look alike
-    are asked for together."""
+    """The MIME headers of all those parts, and the headers of the messages they are forwarded in,
+    by UID and section; those of messages that look alike are asked for together."""
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for uid, found in parts.items():
         if found:
-            alike[tuple(dict.fromkeys(leaf.headers for leaf in found))].append(uid)
+            needed = (each for leaf in found for each in (*leaf.forwarded, leaf.headers))
+            alike[tuple(dict.fromkeys(needed))].append(uid)
     headers: dict[tuple[int, str], bytes] = defaultdict(bytes)
-    for sections, uids in alike.items():
-        asked = [f"BODY.PEEK[{section}]<0.{HEADER_BYTES}>" for section in sections]
-        for uid, data in fetched(client, uids, asked):
-            if data is None:
-                log.warning("UID %d: the headers of its parts cannot be read", uid)
-                continue
-            for section in sections:
-                headers[uid, section] = data.get(f"BODY[{section}]<0>".encode()) or b""
+    for wanted, uids in alike.items():
+        for sections in batched(wanted, _SECTIONS_AT_ONCE, strict=False):
+            asked = [f"BODY.PEEK[{section}]<0.{HEADER_BYTES}>" for section in sections]
+            for uid, data in fetched(client, uids, asked):
+                if data is None:
+                    log.warning("UID %d: the headers of its parts cannot be read", uid)
+                    continue
+                for section in sections:
+                    headers[uid, section] = data.get(f"BODY[{section}]<0>".encode()) or b""
     return headers
 
 

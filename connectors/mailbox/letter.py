@@ -7,9 +7,10 @@ package's older policy (`compat32`) is used, for the newer one raises on some ma
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_string
@@ -18,7 +19,9 @@ from email.header import decode_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
 
-from connectors.envelope import envelope_of, is_bounce
+from connectors.envelope import envelope_of, trust_of, why_passed_over
+
+log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 900
@@ -28,8 +31,8 @@ _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
     """What a message's own headers say. `sender` is who to answer, if that is one plain address;
-    an `automatic` message is not written by anyone who waits for an answer (RFC 3834). `envelope`
-    is what its headers say of trust and answers, by name."""
+    `passed_over` is why its files are not read, if they are not. `trust` is what tells it from a
+    forged copy. `envelope` is what its headers say of trust and answers, by name."""
 
     message_id: str
     references: str
@@ -37,18 +40,18 @@ class Letter:
     author: str | None
     sender: str | None
     sent_at: datetime | None
-    automatic: bool
+    passed_over: str | None
+    trust: str = ""
     envelope: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """What tells the message from others, wherever a copy of it lies."""
-        told = (self.message_id, self.author or "", self.sent_at or "", self.subject)
+        """What tells the message from others, wherever a copy of it lies: of two that claim to be
+        the same, but are not as trustworthy, neither may hide the other."""
+        told = [self.message_id, self.author or "", self.sent_at or "", self.subject]
+        if self.trust:
+            told.append(self.trust)
         return hashlib.sha256("\n".join(map(str, told)).encode()).hexdigest()[:24]
-
-    def is_from(self, address: str | None) -> bool:
-        """Whether that address (our own) has written it."""
-        return address is not None and (self.author or "").lower() == address.lower()
 
 
 def read_headers(raw: bytes) -> Message:
@@ -60,13 +63,13 @@ def read_headers(raw: bytes) -> Message:
     return message_from_string(text.partition("\r\n\r\n")[0] + "\r\n\r\n")
 
 
-def letter_of(headers: Message) -> Letter:
-    """Who wrote a message, when and about what."""
+def letter_of(headers: Message, own_address: str | None = None) -> Letter:
+    """Who wrote a message, when and about what; one from our own address is passed over."""
     author = _address(headers, "From")
+    is_own = bool(author and own_address) and str(author).lower() == str(own_address).lower()
     answer_to = _address(headers, "Reply-To")
     # An answer goes elsewhere only within the author's own domain: anyone can write a Reply-To.
     near = author and answer_to and _domain(author) == _domain(answer_to)
-    submitted = _line(headers, "Auto-Submitted").lower().partition(";")[0].strip()
     return Letter(
         message_id=_line(headers, "Message-ID"),
         references=_line(headers, "References"),
@@ -74,12 +77,18 @@ def letter_of(headers: Message) -> Letter:
         author=author,
         sender=answer_to if near else author,
         sent_at=_date(_line(headers, "Date")),
-        automatic=submitted not in ("", "no")
-        or "X-Waybill-Receipt" in headers
-        or _line(headers, "Return-Path") == "<>"
-        or is_bounce(headers),
+        passed_over="it comes from our own address" if is_own else why_passed_over(headers),
+        trust=trust_of(headers),
         envelope=envelope_of(headers),
     )
+
+
+def tell_passed_over(place: str, letter: Letter, names: Sequence[str]) -> None:
+    """Leave a trace of a message whose files are not read."""
+    log.info(
+        "%s is passed over, its Message-ID %s, with %s: %s",
+        place, letter.message_id or "missing", ", ".join(names) or "files", letter.passed_over,
+    )  # fmt: skip
 
 
 def safe_name(name: str) -> str:

@@ -21,15 +21,22 @@ from connectors.authentication import vouched_for
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import MessageFile, files_within, is_container, unfolded_files
 from connectors.mailbox.decode import decoded
-from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, part_headers, too_large
-from connectors.mailbox.folders import chosen, is_glob, move, select
+from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, named_parts, too_large
+from connectors.mailbox.folders import chosen, move, select
 from connectors.mailbox.items import FilePart, item_of, part_of
-from connectors.mailbox.letter import Letter, encoding_of, file_name, letter_of, read_headers
+from connectors.mailbox.letter import (
+    Letter,
+    encoding_of,
+    file_name,
+    letter_of,
+    read_headers,
+    tell_passed_over,
+)
 from connectors.mailbox.login import logged_in
 from connectors.mailbox.structure import BrokenStructureError, Leaf, leaves
-from connectors.mailbox.watch import news
+from connectors.mailbox.watch import watches
 from connectors.match import compile_match
-from schemas.errors import DataError, FatalError, ItemChangedError, RetryableError
+from schemas.errors import DataError, ItemChangedError
 from schemas.item import Item, Page
 from schemas.receipt import Answer
 from schemas.trust import Vouched
@@ -88,9 +95,8 @@ class MailboxSource:
             if told is None:
                 log.warning("%s, UID %d is passed over: it cannot be read", folder, uid)
                 continue
-            letter = letter_of(read_headers(told[b"BODY[HEADER]<0>"] or b""))
-            if letter.automatic or letter.is_from(self._config.own_address):
-                continue
+            headed = read_headers(told[b"BODY[HEADER]<0>"] or b"")
+            letter = letter_of(headed, self._config.own_address)
             letters[uid] = letter, told[b"INTERNALDATE"]
             try:
                 parts[uid] = leaves(data[b"BODYSTRUCTURE"] if data else ())
@@ -98,12 +104,16 @@ class MailboxSource:
                 whole.append(uid)
             except DataError as error:
                 log.warning("%s, UID %d is passed over: %s", folder, uid, error.message)
-        headers = part_headers(client, parts)
+        named = named_parts(client, parts)
         for uid, letter_and_date in letters.items():
             place = {"folder": folder, "uid": f"{validity}:{uid}"}
-            for leaf in parts.get(uid, ()):
-                named = read_headers(headers[uid, leaf.headers])
-                for part in self._files(client, uid, leaf, named):
+            if letter_and_date[0].passed_over:
+                names = [name for _, headers in named.get(uid, ()) if (name := file_name(headers))]
+                if names or uid in whole:
+                    tell_passed_over(f"{folder}, UID {uid}", letter_and_date[0], names)
+                continue
+            for leaf, headers in named.get(uid, ()):
+                for part in self._files(client, uid, leaf, headers):
                     yield item_of(*letter_and_date, part, place, uid)
             if uid in whole:
                 for found in self._whole_files(client, uid):
@@ -195,14 +205,18 @@ class MailboxSource:
     def _found(self, client: IMAPClient, item: Item, *, readonly: bool) -> int | None:
         """Open the folder of the item's message and say its UID there; None if it is gone.
 
-        After a change of UIDVALIDITY it is looked for by its Message-ID.
+        After a change of UIDVALIDITY it is looked for by its Message-ID, which others can write.
         """
         folder, (validity, _, uid) = item.detail["folder"], item.detail["uid"].partition(":")
         if str(select(client, self._config, folder, readonly=readonly)) == validity:
             return int(uid) if int(uid) in client.search(["UID", uid]) else None
         message_id = item.detail["message_id"]
         found = client.search(["HEADER", "Message-ID", message_id]) if message_id else []
-        return int(found[-1]) if found else None
+        for number, told in fetched(client, list(found)[::-1], _ABOUT[1:]):
+            headers = read_headers((told or {}).get(b"BODY[HEADER]<0>") or b"")
+            if letter_of(headers).digest == item.group:
+                return number
+        return None
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """With the message's last attachment, mark it as seen and move it if configured. Quiet if
@@ -221,20 +235,10 @@ class MailboxSource:
         """Nothing: replies are in their readers' mailboxes."""
         return 0
 
-    def watches(self, stop: threading.Event) -> Sequence[Iterator[None]]:
-        """For every folder that is there now, an endless iterator that goes on when mail may have
-        arrived. Folders that come to match a glob later are looked at on schedule."""
-        config = self._config
-        if not config.watch:
-            return []
-        folders = [folder for folder in config.folders if not is_glob(folder)]
-        if len(folders) < len(config.folders):
-            try:
-                with logged_in(config) as client:
-                    folders = chosen(client, config)
-            except (RetryableError, FatalError) as error:
-                log.warning("only %s watched: %s", ", ".join(folders) or "nothing", error.message)
-        return [news(config, folder, stop) for folder in folders]
+    def watches(self, stop: threading.Event) -> Iterator[Iterator[None]]:
+        """For every folder that is read, also for those that come to match a glob later, an
+        iterator that goes on when mail may have arrived."""
+        return watches(self._config, stop)
 
     def check(self) -> str:
         """Log in, open every folder and count the messages."""

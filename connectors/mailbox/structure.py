@@ -22,13 +22,14 @@ _TEXTS = ("text/plain", "text/html", "text/enriched", "text/calendar")
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One part: its section number, the section that its MIME headers are, its kind, and its
-    size in bytes as it is encoded."""
+    """One part: its section number, the section that its MIME headers are, its kind, its size in
+    bytes as it is encoded, and the sections of the headers of the messages it is forwarded in."""
 
     section: str
     headers: str
     kind: str
     size: int
+    forwarded: tuple[str, ...] = ()
 
 
 class BrokenStructureError(DataError):
@@ -52,13 +53,15 @@ def leaves(body: Sequence[Any]) -> list[Leaf]:
     return found
 
 
-def _walk(body: Sequence[Any], section: str, headers: str, depth: int) -> Iterator[Leaf]:
+def _walk(
+    body: Sequence[Any], section: str, headers: str, depth: int, forwarded: tuple[str, ...] = ()
+) -> Iterator[Leaf]:
     if depth > _DEEPEST:
         raise DataError("the message nests too deeply to be read")
     if isinstance(body[0], list):
         for number, child in enumerate(body[0], start=1):
             at = f"{section}.{number}" if section else str(number)
-            yield from _walk(child, at, f"{at}.MIME", depth + 1)
+            yield from _walk(child, at, f"{at}.MIME", depth + 1, forwarded)
         return
     # Within a message that has but one part, that part is 1, and the message's headers are its own.
     is_message = not section or headers.endswith(".HEADER")
@@ -67,9 +70,10 @@ def _walk(body: Sequence[Any], section: str, headers: str, depth: int) -> Iterat
     # A message that is encoded (against RFC 2046, but done) is taken apart once it is decoded.
     is_open = len(body) > 8 and isinstance(body[8], tuple) and _text(body[5]) not in ENCODED
     if kind == "message/rfc822" and is_open:
-        yield from _walk(BodyData.create(body[8]), own, f"{own}.HEADER", depth + 1)
+        inner = f"{own}.HEADER"
+        yield from _walk(BodyData.create(body[8]), own, inner, depth + 1, (*forwarded, inner))
     elif kind != _LINK and (kind not in _TEXTS or _may_be_named(body)):
-        yield Leaf(own, headers or "HEADER", kind, _size(body))
+        yield Leaf(own, headers or "HEADER", kind, _size(body), forwarded)
 
 
 def _may_be_named(body: Sequence[Any]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from imapclient import IMAPClient
 
 from connectors.mailbox.config import MailboxConfig
-from connectors.mailbox.folders import select
+from connectors.mailbox.folders import chosen, is_glob, select
 from connectors.mailbox.login import logged_in
 from schemas.errors import FatalError, RetryableError
 
@@ -20,6 +20,33 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 _RENEW_SECONDS = 240.0
 """IDLE is renewed: routers forget a silent connection after some minutes, servers after 30."""
 _LOOK_SECONDS = 1.0
+_FOLDERS_SECONDS = 300.0
+"""So often new folders that match a glob are looked for."""
+
+
+def watches(config: MailboxConfig, stop: threading.Event) -> Iterator[Iterator[None]]:
+    """The news of every folder that is read. With globs it goes on, waiting for more folders that
+    match, until `stop` is set."""
+    if not config.watch:
+        return
+    folders = [folder for folder in config.folders if not is_glob(folder)]
+    has_globs = len(folders) < len(config.folders)
+    known: set[str] = set()
+    while not stop.is_set():
+        if has_globs:
+            try:
+                with logged_in(config) as client:
+                    folders = chosen(client, config)
+            except (RetryableError, FatalError) as error:
+                log.warning("%s: folders cannot be looked for: %s", config.user, error.message)
+        for folder in folders:
+            if folder not in known:
+                known.add(folder)
+                log.info("watching %s of %s", folder, config.user)
+                yield news(config, folder, stop)
+        if not has_globs:
+            return
+        stop.wait(_FOLDERS_SECONDS)
 
 
 def news(config: MailboxConfig, folder: str, stop: threading.Event) -> Iterator[None]:

@@ -106,6 +106,23 @@ def test_what_was_looked_at_long_ago_is_not_read_again(box: Box) -> None:
     assert listed(source, later)[0] == []
 
 
+def test_a_forged_copy_hides_nothing(box: Box) -> None:
+    results = b"Authentication-Results: mx.example.com; dkim=%s\nContent-Type: multipart"
+    for key, result, number in (
+        ("in/x1", b"fail", 2),
+        ("in/x2", b"pass", 1),
+        ("in/x3", b"pass", 1),
+    ):
+        raw = MAIL % (1, number)
+        box.put(key, raw.replace(b"Content-Type: multipart", results % result, 1))
+    source = box.source()
+    forged, genuine, copy = [item for item in listed(source)[0] if item.name == "a.csv"]
+    assert forged.key == genuine.key == copy.key
+    assert forged.version != genuine.version == copy.version
+    with source.open(genuine) as stream:
+        assert stream.read().strip() == b"a1"
+
+
 @pytest.mark.parametrize("name", [name for name in EXPECTED if name.endswith(".eml")])
 def test_mails_that_others_wrote(box: Box, name: str) -> None:
     raw = (CORPUS / name).read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

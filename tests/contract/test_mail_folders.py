@@ -7,6 +7,7 @@ import os
 import threading
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from altering_front import altering_front
 from dovecot import Dovecot
@@ -38,7 +39,7 @@ def test_folders_that_match_a_glob_are_read_each_from_where_it_was_left(
     source = dovecot_mailboxes.source(address, folders=folders, move_to=names[-1])
     items, cursor = listed(source)
     assert [item.detail["folder"] for item in items] == ["INBOX", names[1], names[2]]
-    assert len(source.watches(threading.Event())) == 3
+    assert len(list(islice(source.watches(threading.Event()), 3))) == 3
     with dovecot_mailboxes.connected(address) as client:
         client.create_folder(f"Reports{delimiter}New")
     dovecot_mailboxes.append(address, mail(10), f"Reports{delimiter}New")

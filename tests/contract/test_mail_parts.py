@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from altering_front import altering_front
+from connectors.mailbox.containers import unfolded_files
 from connectors.mailbox.source import MailboxSource
 from dovecot import Dovecot
 from mailbox_server import MailboxServer, matching
@@ -25,11 +26,13 @@ CORPUS = Path(__file__).parents[1] / "data" / "mail"
 EXPECTED = json.loads((CORPUS / "expected.json").read_text("utf-8"))
 
 
-def message(*parts: str, kind: str = "multipart/mixed", more: str = "") -> bytes:
-    body = "".join(f"--b\r\n{part}\r\n" for part in parts)
+def message(
+    *parts: str, kind: str = "multipart/mixed", more: str = "", boundary: str = "b"
+) -> bytes:
+    body = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts) + f"--{boundary}--"
     return (
         f"From: Partner <partner@example.org>\r\nMessage-ID: <1@example.org>\r\n{more}"
-        f'MIME-Version: 1.0\r\nContent-Type: {kind}; boundary="b"\r\n\r\n{body}--b--\r\n'
+        f'MIME-Version: 1.0\r\nContent-Type: {kind}; boundary="{boundary}"\r\n\r\n{body}\r\n'
     ).encode()
 
 
@@ -117,6 +120,41 @@ def test_a_forwarded_message_is_looked_into(dovecot_mailboxes: MailboxServer, ad
     assert len({item.key for item in items}) == len(items)
 
 
+def test_a_receipt_of_ours_within_a_message_brings_nothing(
+    server: MailboxServer, address: str
+) -> None:
+    receipt = message(
+        part("Content-Type: text/csv; name=a.csv.rejected.csv"),
+        more="X-Waybill-Receipt: yes\r\n", boundary="receipt",
+    )  # fmt: skip
+    forwarded = message(
+        part(f"Content-Type: message/rfc822\r\n\r\n{receipt.decode()}"), boundary="forwarded"
+    )
+    saved = base64.encodebytes(forwarded).decode()
+    raw = message(
+        part("Content-Type: text/plain", "mended"),
+        f"Content-Type: message/rfc822\r\n\r\n{forwarded.decode()}",
+        part("Content-Type: application/octet-stream; name=saved.eml\r\n"
+             "Content-Transfer-Encoding: base64", saved),
+        part("Content-Type: text/csv; name=a.csv", "1"),
+    )  # fmt: skip
+    server.append(address, raw)
+    source = server.source(address)
+    items, _ = listed(source)
+    assert [(item.name, read(source, item).strip()) for item in items] == [("a.csv", b"1")]
+    assert [(each.name, each.data) for each in unfolded_files(raw)] == [("a.csv", b"1")]
+
+
+def test_a_message_of_very_many_parts_is_listed(
+    dovecot_mailboxes: MailboxServer, address: str
+) -> None:
+    body = message(*(part(f"Content-Type: text/csv; name={n}.csv") for n in range(990)))
+    for depth in range(23):
+        body = message(f"Content-Type: message/rfc822\r\n\r\n{body.decode()}", boundary=f"b{depth}")
+    dovecot_mailboxes.append(address, body)
+    assert len(listed(dovecot_mailboxes.source(address))[0]) == 990
+
+
 @pytest.mark.parametrize("broken", [b"BODYSTRUCTURE NIL X (", b"BODYSTRUCTURE ))("])
 def test_a_message_whose_structure_is_told_wrong_is_read_all_the_same(
     dovecot_mailboxes: MailboxServer, address: str, broken: bytes
@@ -197,6 +235,33 @@ def test_a_message_is_one_item_wherever_it_lies(server: MailboxServer, address: 
     assert listed(source, later)[0] == []
     server.append(address, raw.replace(b"<1@", b"<2@"))
     assert [item.detail["folder"] for item in listed(source, later)[0]] == ["INBOX"]
+
+
+def test_a_forged_copy_hides_nothing(server: MailboxServer, address: str) -> None:
+    results = "Authentication-Results: mx.example.com; dkim={}\r\n"
+    signature = "DKIM-Signature: v=1; d=example.org; b={}\r\n"
+    csv = "Content-Type: text/csv; name=a.csv"
+    forged = [
+        message(part(csv, "bad"), more=results.format("fail") + signature.format("abc")),
+        message(part(csv, "bad"), more=results.format("pass") + signature.format("xyz")),
+        message(part(csv, "bad")),
+    ]
+    genuine = message(part(csv, "new"), more=results.format("pass") + signature.format("abc"))
+    with server.connected(address) as client:
+        client.create_folder("Second")
+    for raw in (*forged, genuine):
+        server.append(address, raw)
+    server.append(address, genuine, "Second")
+    source = server.source(address, folders=["INBOX", "Second"])
+    items = listed(source)[0]
+    assert len({(item.key, item.version) for item in items}) == 4
+    assert items[3].version == items[4].version
+    assert read(source, items[3]).strip() == b"new"
+    # Found by its Message-ID, as after a change of UIDVALIDITY, it is still the same one.
+    for raw in forged:
+        server.append(address, raw)
+    elsewhere = [replace(item, detail={**item.detail, "uid": "1:1"}) for item in items[:4]]
+    assert [read(source, item).strip() for item in elsewhere] == [b"bad"] * 3 + [b"new"]
 
 
 def test_a_rebuilt_folder_brings_nothing_twice(

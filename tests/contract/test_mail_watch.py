@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from pydantic import SecretStr
 
+import connectors.mailbox.watch
 from chaos.proxy import Proxy, proxies
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
@@ -69,4 +70,22 @@ def test_a_mailbox_that_refuses_us_is_not_watched_in_a_hurry(server: MailboxServ
 
 
 def test_watching_can_be_left_out(server: MailboxServer, address: str) -> None:
-    assert server.source(address, watch=False).watches(threading.Event()) == []
+    assert list(server.source(address, watch=False).watches(threading.Event())) == []
+
+
+def test_a_folder_that_comes_to_match_is_watched_too(
+    dovecot_mailboxes: MailboxServer, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connectors.mailbox.watch, "_FOLDERS_SECONDS", 0.2)
+    stop = threading.Event()
+    watched = dovecot_mailboxes.source(address, folders=["INBOX", "Late*"]).watches(stop)
+    next(watched)
+    with dovecot_mailboxes.connected(address) as client:
+        threading.Timer(0.5, client.create_folder, ["Late"]).start()
+        news = next(watched)
+    next(news)
+    dovecot_mailboxes.append(address, RAW, "Late")
+    next(news)
+    stop.set()
+    assert list(news) == []
+    assert list(watched) == []

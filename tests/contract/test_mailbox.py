@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import logging
 import socket
 import threading
 from email.message import EmailMessage
@@ -24,7 +25,9 @@ def post(mail: MailboxServer, address: str, files: dict[str, bytes], **headers: 
     message["From"], message["To"] = "Partner <partner@example.org>", address
     message["Subject"], message["Message-ID"] = "Report", f"<{len(files)}.{id(files)}@example.org>"
     for name, value in headers.items():
-        message[name.replace("_", "-")] = value
+        name = name.replace("_", "-")
+        del message[name]
+        message[name] = value
     message.set_content("attached")
     for name, body in files.items():
         message.add_attachment(body, maintype="text", subtype="csv", filename=name)
@@ -54,14 +57,43 @@ def test_attachments_are_listed_once_and_read_to_the_byte(
     assert later != cursor
 
 
-def test_automatic_mails_and_our_own_are_passed_over(server: MailboxServer, address: str) -> None:
-    post(server, address, {"report_a.csv": b"a"}, Auto_Submitted="auto-replied")
-    post(server, address, {"report_b.csv": b"b"}, X_Waybill_Receipt="yes")
+def test_automatic_answers_and_our_own_mails_are_passed_over_with_a_trace(
+    server: MailboxServer, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "connectors.mailbox")
+    passed_over = {
+        "an automatic reply": {"Auto-Submitted": "Auto-Replied (vacation)"},
+        "a receipt of ours": {"X-Waybill-Receipt": "yes", "Auto-Submitted": "auto-generated"},
+        "return path is empty": {"Return-Path": "<>"},
+        "reports on a mail of ours": {"X-Failed-Recipients": "ana@acorn.example"},
+    }
     mailbox = server.source(address, own_address="PARTNER@example.org")
-    assert listed(mailbox)[0] == []
+    for why, headers in passed_over.items():
+        post(server, address, {"report_a.csv": b"a"}, Message_ID=f"<{len(why)}@x>", **headers)
+        assert listed(server.source(address))[0] == []
+        told = [each for each in caplog.messages if f"<{len(why)}@x>" in each]
+        assert told
+        assert "report_a.csv" in told[0]
+        assert why in told[0]
     post(server, address, {"report_c.csv": b"c"})
     assert listed(mailbox)[0] == []
     assert [item.name for item in listed(server.source(address))[0]] == ["report_c.csv"]
+
+
+def test_what_a_partners_system_mails_is_read_and_never_answered(
+    server: MailboxServer, address: str
+) -> None:
+    for number, headers in enumerate(
+        (
+            {"Auto-Submitted": "auto-generated", "Return-Path": "<>"},
+            {"Auto-Submitted": "auto-generated; owner=erp"},
+            {"Auto-Submitted": "auto-notified"},
+        )
+    ):
+        post(server, address, {f"report_{number}.csv": b"1"}, **headers)
+    items, _ = listed(server.source(address))
+    assert [item.name for item in items] == ["report_0.csv", "report_1.csv", "report_2.csv"]
+    assert all(item.detail["no_reply"] for item in items)
 
 
 def test_a_message_is_marked_and_moved_with_its_last_attachment(

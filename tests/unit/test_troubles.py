@@ -131,9 +131,31 @@ def test_a_contract_promises_freshness_and_a_calendar(tmp_path: Path) -> None:
     assert (sla.calendar.holidays, len(sla.calendar.closed)) == ("ES-MD", 1)
 
 
+@pytest.mark.parametrize("element", ["sales", "Sales.DAY", "sales.day, sales"])
+def test_a_promise_may_name_the_table_or_its_partitions(tmp_path: Path, element: str) -> None:
+    text = f'  - {{property: freshness, value: 2, unit: h, element: "{element}"}}\n'
+    assert contract(tmp_path, text).sla.max_age == timedelta(hours=2)
+    assert contract(tmp_path, FRESH + f'slaDefaultElement: "{element}"\n').sla.max_age
+
+
+FRESH = "  - {property: freshness, value: 2, unit: h}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "said", "stands_in"),
     [
+        (
+            FRESH.replace("}", ", element: sales.amount}"),
+            "write sales or sales.day",
+            "sales.amount",
+        ),
+        (FRESH.replace("}", ", element: 'sales, orders'}"), '"orders" is not what', "orders"),
+        (FRESH + "slaDefaultElement: orders.day", '"orders.day" is not what', "orders.day"),
+        (
+            CALENDAR % ('"0 9 * * *"', "UTC", "ES", "", 60) + "    element: orders",
+            '"orders"',
+            "orders",
+        ),
         ("  - {property: freshness, value: soon, unit: h}", '"soon" is not a number', "soon"),
         ("  - {property: freshness, value: .nan, unit: h}", "is not a number", ".nan"),
         ("  - {property: freshness, value: 2, unit: week}", "needs a unit", "week"),
