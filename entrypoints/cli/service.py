@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from pipelines.runtime import Work
 
+log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 5
 _LOG_FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
 _log_level = click.option(
     "--log-level",
@@ -80,7 +85,8 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
 @click.pass_obj
 def worker(config: Path, concurrency: int | None, queues: str | None, log_level: str) -> None:
     """A Celery worker. TERM finishes the task in hand; what waits stays in the queue."""
-    _worker(config, concurrency, queues, log_level, with_beat=False)
+    if not _worker(config, concurrency, queues, log_level, with_beat=False):
+        _begin_again()
 
 
 @click.command()
@@ -90,7 +96,9 @@ def worker(config: Path, concurrency: int | None, queues: str | None, log_level:
 def up(config: Path, concurrency: int | None, log_level: str) -> None:
     """Worker, beat and watch in one service. For many machines: one `up`, further `worker`s."""
     with _watching(config, log_level):
-        _worker(config, concurrency, None, log_level, with_beat=True)
+        ended_well = _worker(config, concurrency, None, log_level, with_beat=True)
+    if not ended_well:
+        _begin_again()
 
 
 @click.command()
@@ -134,7 +142,10 @@ def _watching(config: Path, log_level: str) -> Iterator[None]:
 
 def _worker(
     config: Path, concurrency: int | None, queues: str | None, log_level: str, *, with_beat: bool
-) -> None:
+) -> bool:
+    """Work until told to end; False if the worker broke down instead."""
+    from celery.signals import worker_init
+
     from entrypoints.celery_app import make_app
 
     _log(log_level)
@@ -145,7 +156,30 @@ def _worker(
         arguments += ["--queues", queues]
     if with_beat:
         arguments += ["--beat"]
-    make_app(config).worker_main(arguments)
+    begun: list[Any] = []
+
+    def remember(sender: Any, **_: object) -> None:
+        begun.append(sender)
+
+    worker_init.connect(remember, weak=False)
+    # Its types say that it never comes back; it does, in silence, also from a breakdown.
+    work: Callable[[list[str]], object] = make_app(config).worker_main
+    work(arguments)
+    return not any(each.exitcode for each in begun)
+
+
+def _begin_again() -> None:
+    """Become a fresh process of the same command and number, a little later.
+
+    A connection that is lost at a bad moment brings Celery's worker down (kombu closes a channel of
+    a connection that has none): it must not stay down until somebody looks.
+    """
+    # Celery's own answers to signals would have nobody to tell any more.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_DFL)
+    log.error("the worker broke down; it begins again in %d s", _PAUSE_SECONDS)
+    time.sleep(_PAUSE_SECONDS)
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- our own command, no shell
 
 
 def _log(level: str) -> None:
