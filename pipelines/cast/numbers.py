@@ -194,6 +194,8 @@ def _integers(plain: pa.Array, numbers: Numbers) -> Cast:
 def _decimals(plain: pa.Array, column: Column) -> Cast:
     target = arrow_type(column)
     whole, scale = target.precision - target.scale, target.scale
+    # RE2 knows one digit as a group's number: this is the sign, a zero and the point.
+    plain = pc.replace_substring_regex(plain, r"^(-?)\.", r"\10.")
     plain = pc.replace_substring_regex(plain, r"\.0*$", "")
     plain = pc.replace_substring_regex(plain, r"(\.[0-9]*[1-9])0+$", r"\1")
     absurd = flags(pc.match_substring_regex(plain, "[eE]"))

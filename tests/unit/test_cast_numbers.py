@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.cast.numbers import cast_numbers
@@ -203,6 +203,8 @@ def meaning(text: str, numbers: Numbers) -> Decimal | None:
     st.sampled_from([Numbers(), Numbers(thousands=","), Numbers(decimal=",", thousands="."),
                      Numbers(thousands="'", brackets=True), Numbers(trailing_minus=True)]),
 )  # fmt: skip
+@example(",00", Numbers(decimal=",", thousands="."))
+@example("-.0", Numbers())
 def test_any_text_means_what_the_style_says_or_nothing(text: str, numbers: Numbers) -> None:
     found = read(text, BIG, numbers)
     expected = meaning(text, numbers)
