@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +27,7 @@ from schemas.trust import Vouched
 
 log = logging.getLogger(__name__)
 
+_HEADER_BYTES = 1024 * 1024
 _OVERLAP = timedelta(minutes=15)
 """A message whose time of arrival is this much older than the last listing's newest may only have
 become visible since."""
@@ -44,8 +47,8 @@ class MailBucketConfig(S3Config):
 class MailBucketSource:
     """Lists, reads and marks the attachments of stored messages (protocol `Source`).
 
-    Messages are read, named and answered as those of a mailbox are. A message is held in memory
-    while it is read.
+    Messages are read, named and answered as those of a mailbox are. A message is copied to
+    disk, and its text is in memory while its parts are told from each other.
     """
 
     def __init__(self, config: MailBucketConfig) -> None:
@@ -73,19 +76,22 @@ class MailBucketSource:
         if (stored.size or 0) > self._config.message_bytes:
             log.warning("%s is passed over: it is larger than message_bytes", stored.key)
             return
-        with self._objects.open(stored) as stream:
-            raw = stream.read()
-        letter = letter_of(read_headers(raw), self._config.own_address)
         place = {"object": stored.key, "object_version": stored.version, **stored.detail}
-        try:
-            if letter.passed_over:
-                if names := file_names(raw):
-                    tell_passed_over(stored.key, letter, names)
-                return
-            for found in unfolded_files(raw):
-                yield item_of(letter, stored.sent_at, part_of(found), place), found
-        except DataError as error:
-            log.warning("%s is passed over: %s", stored.key, error.message)
+        with tempfile.TemporaryFile() as message:
+            with self._objects.open(stored) as stream:
+                shutil.copyfileobj(stream, message)
+            message.seek(0)
+            letter = letter_of(read_headers(message.read(_HEADER_BYTES)), self._config.own_address)
+            message.seek(0)
+            try:
+                if letter.passed_over:
+                    if names := file_names(message):
+                        tell_passed_over(stored.key, letter, names)
+                    return
+                for found in unfolded_files(message):
+                    yield item_of(letter, stored.sent_at, part_of(found), place), found
+            except DataError as error:
+                log.warning("%s is passed over: %s", stored.key, error.message)
 
     @contextmanager
     def open(self, item: Item) -> Iterator[BinaryIO]:

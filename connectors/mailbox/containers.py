@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from email import message_from_bytes
+from email.feedparser import BytesFeedParser
 from email.message import Message
+from typing import BinaryIO
 
 from connectors.envelope import is_receipt
 from connectors.mailbox.decode import ENCODED, decoded
@@ -20,6 +23,7 @@ _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _OUTLOOK = ("application/vnd.ms-outlook",)
 _MESSAGE = "message/rfc822"
 _DEEPEST = 4
+_BLOCK_BYTES = 256 * 1024
 
 
 def is_container(name: str, kind: str) -> bool:
@@ -38,7 +42,7 @@ def files_within(name: str, kind: str, data: bytes, depth: int = 0) -> list[tupl
     Raises DataError for a damaged one; a damaged or very deep one within it is a file itself.
     """
     if kind == _MESSAGE or name.lower().endswith(".eml"):
-        inner = [(each.name, each.kind, each.data) for each in message_files(data)]
+        inner = [(each.name, each.kind, each.data) for each in message_files(io.BytesIO(data))]
     else:
         is_tnef = kind in _TNEF or name.lower() == "winmail.dat"
         found = outlook_files("tnef" if is_tnef else "msg", data)
@@ -67,12 +71,12 @@ class MessageFile:
     inner: str = ""
 
 
-def unfolded_files(raw: bytes) -> Iterator[MessageFile]:
+def unfolded_files(stream: BinaryIO) -> Iterator[MessageFile]:
     """The files of a whole message; those that a container holds take its place.
 
     Raises DataError for a message that nests too deeply to be read.
     """
-    for each in message_files(raw):
+    for each in message_files(stream):
         if not is_container(each.name, each.kind):
             yield each
             continue
@@ -86,14 +90,14 @@ def unfolded_files(raw: bytes) -> Iterator[MessageFile]:
             yield replace(each, name=name, data=data, container=each.name, inner=str(number))
 
 
-def message_files(raw: bytes) -> Iterator[MessageFile]:
+def message_files(stream: BinaryIO) -> Iterator[MessageFile]:
     """The named parts of a whole message, in their order. What is only linked to is none, nor is
     what a receipt of ours holds, which somebody has forwarded or a server returned.
 
     Raises DataError for a message that nests too deeply to be read.
     """
     of_receipt = 0
-    for number, part in enumerate(_parts(raw)):
+    for number, part in enumerate(_parts(stream)):
         if number >= of_receipt and is_receipt(part):
             of_receipt = number + sum(1 for _ in part.walk())
         if number < of_receipt:
@@ -110,17 +114,21 @@ def message_files(raw: bytes) -> Iterator[MessageFile]:
             yield MessageFile(number, name, kind, _payload(part))
 
 
-def file_names(raw: bytes) -> list[str]:
+def file_names(stream: BinaryIO) -> list[str]:
     """What the named parts of a whole message are called, whoever has written it.
 
     Raises DataError for a message that nests too deeply to be read.
     """
-    return [name for part in _parts(raw) if (name := file_name(_headers(part)))]
+    return [name for part in _parts(stream) if (name := file_name(_headers(part)))]
 
 
-def _parts(raw: bytes) -> list[Message]:
+def _parts(stream: BinaryIO) -> list[Message]:
+    """The parts of a message that is read block by block: as one piece it would be there thrice."""
+    parser = BytesFeedParser()
     try:
-        return list(message_from_bytes(raw).walk())
+        while block := stream.read(_BLOCK_BYTES):
+            parser.feed(block)
+        return list(parser.close().walk())
     except RecursionError as error:
         raise DataError("the message nests too deeply to be read") from error
 
@@ -132,5 +140,12 @@ def _headers(part: Message) -> Message:
 
 
 def _payload(part: Message) -> bytes:
+    text = part.get_payload()
+    if isinstance(text, str) and encoding_of(part) == "base64":
+        starts = range(0, len(text), _BLOCK_BYTES)
+        blocks = (text[at : at + _BLOCK_BYTES].encode("ascii", "surrogateescape") for at in starts)
+        with suppress(DataError):
+            return b"".join(decoded(blocks, "base64"))
+    # The library makes the best of what is cut short, in several copies.
     found = part.get_payload(decode=True)
     return found if isinstance(found, bytes) else b""

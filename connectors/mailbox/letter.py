@@ -56,11 +56,12 @@ class Letter:
 
 def read_headers(raw: bytes) -> Message:
     """A block of headers; eight-bit ones count as UTF-8 if they are, else as Windows-1252."""
+    block = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[0]
     try:
-        text = raw.decode("utf-8")
+        text = block.decode("utf-8")
     except UnicodeDecodeError:
-        text = raw.decode("cp1252", "replace")
-    return message_from_string(text.partition("\r\n\r\n")[0] + "\r\n\r\n")
+        text = block.decode("cp1252", "replace")
+    return message_from_string(text + "\r\n\r\n")
 
 
 def letter_of(headers: Message, own_address: str | None = None) -> Letter:

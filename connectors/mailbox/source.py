@@ -123,7 +123,7 @@ class MailboxSource:
         """The files of a message of which the server tells no structure; none of one too large."""
         try:
             raw = b"".join(blocks(client, uid, "", _CONTAINER_BYTES))
-            return tuple(unfolded_files(raw))
+            return tuple(unfolded_files(io.BytesIO(raw)))
         except DataError as error:
             log.warning("UID %d is passed over: %s", uid, error.message)
             return ()
