@@ -19,6 +19,10 @@ from schemas.file import Event, File, Status
 log = logging.getLogger(__name__)
 
 _THROTTLED_SECONDS = 120.0
+_TELLING, _TELLING_TRIES = "acknowledge", 300
+_LONGEST_PAUSE = 900.0
+"""Seconds between two tries. With 300 of them a mail server may be away for three days: the rows
+are in their table, and only the answer waits."""
 
 
 @contextmanager
@@ -26,7 +30,8 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
     """Hold a claimed file while its step runs; yields a check that raises once the lease is lost.
 
     A RetryableError, or an error nobody foresaw, gives the file back to be tried again after a
-    growing pause, and fails it after `limits.attempts`. A FatalError fails it at once and stops
+    growing pause, and fails it after `limits.attempts`; a sender who cannot be told now is told for
+    days. A FatalError fails it at once and stops
     its feed. A lost lease leaves everything to the new holder. DataError is the step's own
     business and must not come out of it.
     """
@@ -54,10 +59,11 @@ def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
     """Give a file back after an error that may pass; fail it when it has not passed for long."""
     if not isinstance(error, RetryableError):
         log.exception("%s of %s failed unexpectedly", step, file.file_id)
-    if file.tries >= runtime.limits.attempts:
+    waits = step == _TELLING and isinstance(error, RetryableError)
+    if file.tries >= (_TELLING_TRIES if waits else runtime.limits.attempts):
         _fail(runtime, file, step, error)
         return
-    pause = runtime.limits.retry_seconds * 2 ** max(0, file.tries - 1)
+    pause = min(runtime.limits.retry_seconds * 2 ** min(max(0, file.tries - 1), 20), _LONGEST_PAUSE)
     if isinstance(error, ThrottledError):
         pause = max(pause, _THROTTLED_SECONDS)
     now = runtime.now()

@@ -26,6 +26,7 @@ from connectors.mail_out import SmtpConfig, SmtpNotifier
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
 from dns_server import dns_server
+from entrypoints.demo.process import free_ports
 from entrypoints.demo.servers import MailEndpoint
 from one_feed import World
 from pipelines import Trust, every
@@ -267,6 +268,23 @@ def test_a_reply_whose_answer_was_lost_is_the_same_message(post: Post) -> None:
     assert ids == {reply.message_id}
     (reply,) = post.world.ledger.replies(file.file_id)
     assert reply.state is ReplyState.SENT
+
+
+def test_a_mail_server_may_be_away_for_longer_than_a_step_may_fail(post: Post) -> None:
+    (closed,) = free_ports(1)
+    away = SmtpConfig(host=post.mail.host, port=closed, tls="none", sender="reports@example.com")
+    limits = post.world.runtime.limits.model_copy(update={"attempts": 1})
+    post.world.runtime = replace(post.world.runtime, limits=limits)
+    post.use(SmtpNotifier(away))
+    post.send(GOOD)
+    (file,) = post.run()
+    while file.tries < 3:
+        (file,) = post.run()
+    assert file.status is Status.LOADED
+    post.use(post.notifier)
+    while post.run()[0].status is not Status.DONE:
+        pass
+    assert len(post.replies()) == 1
 
 
 def test_a_list_is_loaded_and_not_answered(post: Post) -> None:
