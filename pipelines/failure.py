@@ -30,10 +30,9 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
     """Hold a claimed file while its step runs; yields a check that raises once the lease is lost.
 
     A RetryableError, or an error nobody foresaw, gives the file back to be tried again after a
-    growing pause, and fails it after `limits.attempts`; a sender who cannot be told now is told for
-    days. A FatalError fails it at once and stops
-    its feed. A lost lease leaves everything to the new holder. DataError is the step's own
-    business and must not come out of it.
+    growing pause, and fails it after `limits.attempts`; to tell a sender is tried for days. A
+    FatalError fails it at once and stops its feed. A lost lease leaves everything to the new
+    holder. DataError is the step's own business and must not come out of it.
     """
     seconds = runtime.limits.lease_seconds
     try:

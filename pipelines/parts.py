@@ -10,6 +10,7 @@ nothing of it.
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 import uuid
@@ -75,9 +76,10 @@ def stage_parts(
     So must one that cannot be cut with certainty or is not large, whose columns are not just the
     contract's, that has a part which cannot be read, or rows to be rejected because of others.
     """
-    plan, watch = _planned(runtime, file, raw, terms, folder)
-    if plan is None or watch is None or runtime.ask is None:
+    planned = _planned(raw, terms, folder) if runtime.ask is not None else None
+    if planned is None or runtime.ask is None:
         return None
+    plan, watch = planned
     desk = _Desk(runtime, file, terms, folder)
     desk.write(f"{file.staged_prefix}/parts/plan.json", asdict(plan))
     runtime.ask(
@@ -116,23 +118,21 @@ def part(runtime: Runtime, target: str) -> list[Work]:
     return []
 
 
-def _planned(
-    runtime: Runtime, file: File, raw: Landed, terms: Terms, folder: Path
-) -> tuple[Plan | None, DriftWatch | None]:
-    """How the file is to be cut, if it is, and the watch over its columns."""
+def _planned(raw: Landed, terms: Terms, folder: Path) -> tuple[Plan, DriftWatch] | None:
+    """How the file is to be cut, and the watch over its columns; None if it is not to be cut."""
     contract, limits = terms.contract, terms.limits
     dialect = contract.dialect
-    if runtime.ask is None or terms.feed.whole_file or raw.size < 2 * limits.part_bytes:
-        return None, None
+    if terms.feed.whole_file or raw.size < 2 * limits.part_bytes:
+        return None
     if kind_of(raw.path) is not Kind.TEXT or dialect_of(raw.path, dialect) != dialect:
-        return None, None
+        return None
     columns = [column.name for column in contract.file_columns]
     with parsed(raw.path, dialect, limits, folder, columns, terms.feed.language) as found:
         names, line_end = found.names, found.line_end
         watch = DriftWatch(names, None, contract, terms.memory)
     parts = cut(raw.path, dialect, limits.part_bytes) if watch.follows_contract else ()
     if len(parts) < 2:
-        return None, None
+        return None
     plan = Plan(
         landing_key=raw.key,
         contract_version=contract.version,
@@ -168,8 +168,7 @@ class _Desk:
     def copy(self, stream: Any) -> None:
         """Bring the part's bytes here."""
         with self._raw.open("wb") as copy:
-            while block := stream.read(_COPY_BYTES):
-                copy.write(block)
+            shutil.copyfileobj(stream, copy, _COPY_BYTES)
 
     def do(self, plan: Plan, part: Part) -> None:
         """Stage the part whose bytes are here, and write down what was found in it."""
@@ -211,8 +210,7 @@ class _Desk:
         for number, key in enumerate(keys):
             paths.append(self.folder / f"{name}-{number}.parquet")
             with self.storage.open(key) as stream, paths[-1].open("wb") as copy:
-                while block := stream.read(_COPY_BYTES):
-                    copy.write(block)
+                shutil.copyfileobj(stream, copy, _COPY_BYTES)
         return paths
 
     @property
