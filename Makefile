@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 ARGS :=
+# Where bytecode is not kept, every process of the tests and the benchmark compiles Great Expectations
+# anew: 5 seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 # The first of these that really is Python 3.13 is taken: a version manager's shim may not be.
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 

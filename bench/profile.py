@@ -54,7 +54,7 @@ def profile(made: Made, warm: Made, servers: Shared, folder: Path, spy: bool) ->
                 str(spying), "record", "--native", "--rate", "200", "--output", str(chart), "--",
                 *command, "--plain",
             ]  # fmt: skip
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     last = done.stdout.strip().splitlines()[-1]
     return [Step(**each) for each in json.loads(last)]
 
@@ -94,6 +94,7 @@ def main(arguments: Sequence[str]) -> None:
     from entrypoints.assembly import build_runtime
     from entrypoints.settings import read_settings
     from pipelines.run import STEPS, run
+    from pipelines.runtime import Work
 
     config, warm, feed = arguments[:3]
     runtime = build_runtime(read_settings(Path(config)))
@@ -101,17 +102,16 @@ def main(arguments: Sequence[str]) -> None:
     runtime.warehouse.apply(list(runtime.contracts.values()), runtime.views)
     run(runtime, [warm])
     made: list[Step] = []
-    work = [("discover", feed)]
-    for name in STEPS:
-        following: list[Any] = []
-        for _, target in work:
-            step, following = _profiled(
-                name,
-                lambda name=name, target=target: STEPS[name](runtime, target),  # type: ignore[misc]
-                "--plain" in arguments,
-            )
-            made.append(step)
-        work = following
+    work = [Work("discover", feed)]
+    while work:
+        each = work.pop(0)
+        step, following = _profiled(
+            each.step,
+            lambda each=each: STEPS[each.step](runtime, each.target),  # type: ignore[misc]
+            "--plain" in arguments,
+        )
+        made.append(step)
+        work += following
     print(json.dumps([asdict(step) for step in made]))
 
 

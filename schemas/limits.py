@@ -21,7 +21,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    block_bytes: Count = 8 * 1024 * 1024
+    block_bytes: Count = 4 * 1024 * 1024
     """How much text is parsed at once; memory grows with this, never with the file."""
     part_bytes: Count = 16 * 1024 * 1024
     """A plain text file of two such parts or more is prepared in parts, by all workers at once."""

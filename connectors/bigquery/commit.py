@@ -18,7 +18,7 @@ from connectors.bigquery import names
 from connectors.bigquery.client import REQUEST_SECONDS, RETRY, query_config, rows, wait
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import meaning
-from connectors.bigquery.loader import Staged, bringing_rows, contenders
+from connectors.bigquery.loader import Staged, bringing_rows, contenders, rows_brought
 from connectors.bigquery.partitions import NULL, Partitioning
 from connectors.bigquery.places import Places
 from connectors.bigquery.records import parameters, tables_of
@@ -59,6 +59,13 @@ class Committer:
             removals=tuple(Removal(file_id=file, rows=rows) for file, rows in changes if rows > 0),
             restored=tuple(Removal(file_id=file, rows=-rows) for file, rows in changes if rows < 0),
         )
+
+    def effect(self, batch: Batch, mode: WriteMode) -> Committed | None:
+        """What a batch did whose transaction has ended well. The warehouse is asked, which takes it
+        a second, only if rows may have been taken out or brought back."""
+        if mode is WriteMode.APPEND and not batch.leaving and not batch.under:
+            return Committed(rows=rows_brought(batch))
+        return self.outcome(batch.batch_id)
 
     def commit(self, batch: Batch, contract: Contract, mode: WriteMode, staged: Staged) -> None:
         """Run the transaction, one job at a time.

@@ -88,6 +88,11 @@ class Loader:
         self._client, self._config, self._storage = client, config, storage
         self._bucket = bucket
 
+    def has_begun(self, batch: Batch) -> bool:
+        """Whether an earlier call may have got as far as the batch's first load job."""
+        suffix = "" if contenders(batch) else "_rejects"
+        return batch.attempt > 1 or self._job(f"{_job_id(batch)}{suffix}") is not None
+
     def stage(self, batch: Batch, contract: Contract) -> Staged:
         """Load the batch's rows, and its rejected rows, into a staging table each.
 
@@ -155,7 +160,7 @@ class Loader:
         uris = [self._storage.uri(part.key) for part in parts]
         direct = len(uris) <= _URIS and all(uri.startswith("gs://") for uri in uris)
         return _Task(
-            job_id=f"waybill_{batch.batch_id}_{batch.attempt}",
+            job_id=_job_id(batch),
             table=self._table(batch, contract, ""),
             fields=staging_fields(contract, direct=direct),
             arrow=_staging_schema(contract),
@@ -169,7 +174,7 @@ class Loader:
         if not parts or batch.kind is BatchKind.UNLOAD:
             return None
         return _Task(
-            job_id=f"waybill_{batch.batch_id}_{batch.attempt}_rejects",
+            job_id=f"{_job_id(batch)}_rejects",
             table=self._table(batch, contract, "_rejects"),
             fields=_REJECTS,
             arrow=_REJECTS_ARROW,
@@ -291,9 +296,18 @@ def bringing_rows(batch: Batch) -> list[File]:
     return [file for file in batch.files if file.staged_keys and file.counts.loaded]
 
 
+def rows_brought(batch: Batch) -> int:
+    """How many rows the batch has for the table."""
+    return sum(file.counts.loaded for file in bringing_rows(batch))
+
+
 def contenders(batch: Batch) -> list[File]:
     """All files whose rows are staged: those that the batch brings, and those under them."""
     return [*batch.under, *bringing_rows(batch)]
+
+
+def _job_id(batch: Batch) -> str:
+    return f"waybill_{batch.batch_id}_{batch.attempt}"
 
 
 def _bucket_key(table: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connectors.bigquery.row_groups import Joiner, MisfitError
 from connectors.protocols import Storage
 from schemas.arrow import PARQUET
 from schemas.errors import DataError, FatalError
@@ -30,14 +31,33 @@ class Part:
 def concatenate(storage: Storage, parts: Sequence[Part], schema: pa.Schema, target: Path) -> int:
     """Write the rows of all parts, in order, to `target` in that schema; how many they were.
 
-    A column `_etl_file` that a part lacks is filled with its file id, any other with nulls. A part
-    that is alone and has that schema already stays as it is. Raises DataError when a part is gone
-    or damaged, and FatalError when it does not fit the contract.
+    A column `_etl_file` that a part lacks is filled with its file id, any other with nulls. Parts
+    that have that schema already, and row groups of a good size, are copied as they are, as is a
+    part that is alone. Raises DataError when a part is gone or damaged, and FatalError when it does
+    not fit the contract.
     """
     if len(parts) == 1:
         with _fetched(storage, parts[0], target) as file:
             if file.schema_arrow.equals(schema):
                 return int(file.metadata.num_rows)
+    else:
+        try:
+            return _joined(storage, parts, schema, target)
+        except MisfitError:
+            pass
+    return _rewritten(storage, parts, schema, target)
+
+
+def _joined(storage: Storage, parts: Sequence[Part], schema: pa.Schema, target: Path) -> int:
+    """The parts' row groups, byte by byte. Raises MisfitError, mostly at the first part."""
+    with Joiner(target, schema) as joiner:
+        for part in parts:
+            with _readable(part), storage.open(part.key) as stream:
+                joiner.add(stream)
+    return joiner.rows
+
+
+def _rewritten(storage: Storage, parts: Sequence[Part], schema: pa.Schema, target: Path) -> int:
     rows = 0
     with pq.ParquetWriter(target, schema, **PARQUET) as writer:
         for group in _groups(_tables(storage, parts, schema, target.with_suffix(".part"))):
@@ -76,11 +96,18 @@ def _tables(
 @contextmanager
 def _fetched(storage: Storage, part: Part, path: Path) -> Iterator[pq.ParquetFile]:
     """The part as a local file: Parquet is read from its end, and a stored object is streamed."""
-    try:
+    with _readable(part):
         with storage.open(part.key) as stream, path.open("wb") as local:
             shutil.copyfileobj(stream, local, 1024 * 1024)
         with pq.ParquetFile(path) as file:
             yield file
+
+
+@contextmanager
+def _readable(part: Part) -> Iterator[None]:
+    """Raise DataError for a part that is not there or cannot be read."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise DataError(
             f"the staged file {part.key} is gone", hint=f"waybill retry {part.file_id}"

@@ -12,7 +12,7 @@ from google.cloud import bigquery
 
 from connectors.bigquery import names
 from connectors.bigquery.client import Parameter
-from connectors.bigquery.loader import Staged, bringing_rows
+from connectors.bigquery.loader import Staged, rows_brought
 from connectors.bigquery.places import Place
 from schemas.batch import Batch, BatchKind
 from schemas.file import File
@@ -67,7 +67,7 @@ def parameters(
         scalar("attempt", "INT64", batch.attempt),
         scalar("staged", "INT64", staged.rows),
         scalar("rejected", "INT64", staged.rejected),
-        scalar("rows", "INT64", sum(file.counts.loaded for file in bringing_rows(batch))),
+        scalar("rows", "INT64", rows_brought(batch)),
         scalar("count", "INT64", len(brought)),
         scalar("files", "STRING", files_json(brought, places)),
         scalar("leaving", "STRING", json.dumps(leaving)),

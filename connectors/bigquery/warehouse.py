@@ -98,12 +98,13 @@ class BigQueryWarehouse:
         loader = self._loader
         committer = Committer(self._client, self._config)
         with translated(f"load batch {batch.batch_id}"):
-            done = committer.outcome(batch.batch_id)
+            # Only saves work: the transaction of a committed batch does nothing.
+            done = committer.outcome(batch.batch_id) if loader.has_begun(batch) else None
             if done is None:
                 staged = loader.stage(batch, contract)
                 crash_point("load.staged")
                 committer.commit(batch, contract, mode, staged)
-                done = committer.outcome(batch.batch_id)
+                done = committer.effect(batch, mode)
                 loader.drop(staged)
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")

@@ -28,8 +28,8 @@ class Part:
 
 
 def cut(path: Path, dialect: Dialect, part_bytes: int) -> tuple[Part, ...]:
-    """Parts of at least that many bytes, 64 at most; none for a text that cannot be cut with
-    certainty.
+    """Parts of equal size, that many bytes or more, and 64 at most; none for a text that cannot be
+    cut with certainty.
 
     Such is one that is not UTF-8, that has escapes, comments, a footer or unusual line ends, or in
     which a quote stands where none belongs: there only who reads from the top knows the records.
@@ -37,22 +37,23 @@ def cut(path: Path, dialect: Dialect, part_bytes: int) -> tuple[Part, ...]:
     disguise = Disguise.of(dialect)
     if disguise.is_needed or not _can_be_cut(dialect):
         return ()
-    least = max(part_bytes, path.stat().st_size // _MOST_PARTS)
+    size = path.stat().st_size
+    parts = min(max(1, size // part_bytes), _MOST_PARTS)
     with path.open("rb") as stream:
         at = 3 if stream.read(3) == codecs.BOM_UTF8 else 0
         stream.seek(0)
         starts, line = [(0, 1)], 1
         try:
-            for block in Blocks(stream, dialect, disguise, min(least, _BLOCK_BYTES)):
+            for block in Blocks(stream, dialect, disguise, min(part_bytes, _BLOCK_BYTES)):
                 # A part never begins with what could be the mark of an encoding.
-                if at - starts[-1][0] >= least and block[0] < 0x80:
+                if at * parts >= len(starts) * size and block[0] < 0x80:
                     starts.append((at, line))
                 if not well_formed(block, dialect, dialect.delimiter):
                     return ()
                 at, line = at + len(block), line + count_of(block, _LF)
         except DataError:
             return ()
-    ends = [*(start for start, _ in starts[1:]), path.stat().st_size]
+    ends = [*(start for start, _ in starts[1:]), size]
     return tuple(
         Part(number, start, end, line)
         for number, ((start, line), end) in enumerate(zip(starts, ends, strict=True))
