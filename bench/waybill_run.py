@@ -158,7 +158,8 @@ def _phases(ledger: Path, feed: str, started: float) -> dict[str, float]:
         end = datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp()
         ends.setdefault(step, []).append((end - (seconds or 0.0), end))
     prepared, loaded, told = (ends[step] for step in ("prepare", "load", "acknowledge"))
-    loads = set(loaded)
+    # A batch's load is told of each of its files.
+    loads = {seconds for step, _, _, seconds in events if step == "load" and seconds}
     first_load = min(start for start, _ in loaded)
     last_prepared = max(end for _, end in prepared)
     return {
@@ -167,7 +168,7 @@ def _phases(ledger: Path, feed: str, started: float) -> dict[str, float]:
         "until prepare": min(start for start, _ in prepared) - started,
         "prepare": last_prepared - min(start for start, _ in prepared),
         "wait for load": max(0.0, first_load - last_prepared),
-        "load": sum(end - start for start, end in loads),
+        "load": sum(loads),
         "acknowledge": max(end for _, end in told) - min(start for start, _ in told),
     }
 

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 
 def load(runtime: Runtime, feed_name: str) -> list[Work]:
-    """Load everything the feed has prepared and return the acknowledgements that follow.
+    """Load everything the feed has prepared and return the acknowledgements that follow; one batch,
+    and the next load, while files of the feed are still being prepared.
 
     Only one load at a time writes a table; a second one returns at once with nothing. A batch that
     an earlier, broken-off load left open is finished first. Raises RetryableError when the
@@ -61,6 +62,11 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
                 except DataError as error:
                     _set_aside(runtime, batch, error)
                     search.refused(batch)
+                    continue
+                if not search.suspects and runtime.ledger.unprepared(feed_name):
+                    # Those that were prepared meanwhile wait for more: a batch costs a load job.
+                    work.append(Work("load", feed_name))
+                    break
     except ThrottledError as error:
         governor.pause(runtime, table, error)
         raise

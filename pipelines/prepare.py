@@ -64,7 +64,9 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
                 runtime.ledger.advance(done, event)
             prepared = True
             crash_point("prepare.advanced")
-    if prepared and runtime.ledger.request_load(file.feed):
+    if prepared and (
+        runtime.ledger.request_load(file.feed) or not runtime.ledger.unprepared(file.feed)
+    ):
         return [Work("load", file.feed)]
     return []
 

@@ -65,18 +65,23 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
 
 
 class RejectsWriter(AbstractContextManager["RejectsWriter"]):
-    """Writes rejected rows to one Parquet file, which also keeps the original's header and what its
-    lines end with."""
+    """Writes rejected rows, and `_etl_file`, to one Parquet file, which also keeps the original's
+    header and what its lines end with."""
 
-    def __init__(self, path: Path, header: Iterable[str], line_end: str = "") -> None:
+    def __init__(
+        self, path: Path, header: Iterable[str], line_end: str = "", file_id: str = ""
+    ) -> None:
         self.path, self.rows = path, 0
+        self._file_id = pa.scalar(file_id, pa.string())
         kept = {_HEADER: json.dumps(list(header)).encode(), _LINE_END: line_end.encode()}
-        self._writer = pq.ParquetWriter(path, _REJECTS.with_metadata(kept), **PARQUET)
+        schema = _REJECTS.append(pa.field(FILE, pa.string()))
+        self._writer = pq.ParquetWriter(path, schema.with_metadata(kept), **PARQUET)
 
     def write(self, rejected: pa.Table) -> None:
         """Add some rejected rows, as `rejected_table` or `rejected_of` makes them."""
         if rejected.num_rows:
-            self._writer.write_table(rejected)
+            names = pa.repeat(self._file_id, rejected.num_rows)
+            self._writer.write_table(rejected.append_column(FILE, names))
             self.rows += rejected.num_rows
 
     def __exit__(

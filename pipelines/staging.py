@@ -137,7 +137,7 @@ def walked(
     with ExitStack() as out:
         rows = out.enter_context(RowsWriter(folder / "rows.parquet", contract, terms.file_id))
         rejects = out.enter_context(
-            RejectsWriter(folder / "rejects.parquet", found.names, found.line_end)
+            RejectsWriter(folder / "rejects.parquet", found.names, found.line_end, terms.file_id)
         )
         checker = Checker(feed, contract, watch, terms.now.date(), whole_file)
         for chunk in found.chunks:

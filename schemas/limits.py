@@ -39,8 +39,9 @@ class Limits(BaseModel):
     """The most files in one batch."""
     batch_bytes: Count = 2 * 1024**3
     """The most staged bytes in one batch."""
-    batch_seconds: Seconds = 2
-    """How long a prepared file waits for others to share its load job."""
+    batch_seconds: Seconds = 30
+    """How long a prepared file waits, at most, for other files of its feed that are still being
+    prepared, to share its load job."""
     queued_files: Count = 10_000
     """Discover stops registering new files of a feed while this many are not loaded yet."""
     lease_seconds: Seconds = 60

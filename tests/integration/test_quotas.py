@@ -239,7 +239,7 @@ def _drop_one(service: SmallService, between: Saboteur, *faults: Fault) -> str:
     return key
 
 
-JOBS = r"/projects/demo/jobs(\?|$)"
+JOBS = r"^(?!/upload).*/projects/demo/jobs(\?|$)"
 UPLOAD = r"/upload/"
 
 
