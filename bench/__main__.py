@@ -44,6 +44,7 @@ def main() -> None:
 @click.option("--runs", "-n", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--quick", is_flag=True, help="A hundredth of the rows, once: does it run at all?")
+@click.option("--add", is_flag=True, help="Keep the shapes that were measured before.")
 @_results
 def run_command(
     shapes: tuple[str, ...],
@@ -51,6 +52,7 @@ def run_command(
     runs: int,
     concurrency: int,
     quick: bool,
+    add: bool,
     results: Path,
 ) -> None:
     """Run contenders on shapes (all by default), in turns."""
@@ -66,7 +68,7 @@ def run_command(
         concurrency=concurrency,
         cache=CACHE,
     )
-    run(plan, console, lambda found: save(found, results))
+    run(plan, console, lambda found: save(found, results, add=add))
     _show(results, console)
 
 

@@ -92,7 +92,6 @@ def run(plan: Plan, console: Console, keep: Callable[[dict[str, Any]], None]) ->
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": machine(),
         "versions": {name: version(name) for name in PACKAGES},
-        "runs": plan.runs,
         "concurrency": plan.concurrency,
         "shapes": [],
         "skipped": [],
@@ -244,8 +243,12 @@ def _processor() -> str:
     return platform.processor()
 
 
-def save(results: dict[str, Any], path: Path) -> None:
-    """Keep a part of the results, beside the others in the file."""
+def save(results: dict[str, Any], path: Path, *, add: bool = False) -> None:
+    """Keep a part of the results, beside the others in the file; `add` also keeps its shapes."""
     kept = json.loads(path.read_text()) if path.is_file() else {}
+    for part, key in (("shapes", "name"), ("skipped", "shape")) if add else ():
+        new = {each["name"] for each in results["shapes"]}
+        others = [each for each in kept.get(part, []) if each[key] not in new]
+        results = {**results, part: [*others, *results[part]]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**kept, **results}, indent=1))

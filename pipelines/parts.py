@@ -113,8 +113,7 @@ def part(runtime: Runtime, target: str) -> list[Work]:
         wanted = plan.parts[int(number)]
         if desk.take(wanted):
             with runtime.storage.open(plan.landing_key, (wanted.start, wanted.end)) as stream:
-                desk.copy(stream)
-            desk.do(plan, wanted)
+                desk.do(plan, wanted, stream)
     return []
 
 
@@ -165,18 +164,13 @@ class _Desk:
         partitions = tuple(said.pop("partitions"))
         return Found(counts=Counts(**said.pop("counts")), partitions=partitions, **said)
 
-    def copy(self, stream: Any) -> None:
-        """Bring the part's bytes here."""
-        with self._raw.open("wb") as copy:
-            shutil.copyfileobj(stream, copy, _COPY_BYTES)
-
-    def do(self, plan: Plan, part: Part) -> None:
-        """Stage the part whose bytes are here, and write down what was found in it."""
+    def do(self, plan: Plan, part: Part, stream: Any) -> None:
+        """Stage the part, whose bytes the stream has, and write down what was found in it."""
         terms, token = self.terms, uuid.uuid4().hex[:8]
         watch = DriftWatch(plan.names, None, terms.contract, NOTHING_KNOWN)
         whole = WholeFile(terms.contract, terms.feed)
         try:
-            with self._parsed(plan, part) as parsed_part:
+            with self._parsed(plan, part, stream) as parsed_part:
                 walk = walked(parsed_part, watch, terms, self.folder, whole)
         except DataError:
             self._tell(part, Found(refused=True))
@@ -213,26 +207,24 @@ class _Desk:
                 shutil.copyfileobj(stream, copy, _COPY_BYTES)
         return paths
 
-    @property
-    def _raw(self) -> Path:
-        return self.folder / "part.raw"
-
     def _tell(self, part: Part, found: Found) -> None:
         self.write(f"{self._prefix}/parts/{part.number}.json", asdict(found))
 
     @contextmanager
-    def _parsed(self, plan: Plan, part: Part) -> Iterator[Parsed]:
+    def _parsed(self, plan: Plan, part: Part, stream: Any) -> Iterator[Parsed]:
         """The part's rows; those of part 0 stand below the header."""
         terms = self.terms
         dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
-        if part.number == 0:
-            columns = [column.name for column in terms.contract.file_columns]
-            with parsed(self._raw, dialect, limits, self.folder, columns, language) as found:
-                yield found
-            return
-        with self._raw.open("rb") as stream:
+        if part.number:
             found = read_part(stream, dialect, limits.block_bytes, plan.names, part.line, language)
             yield replace(found, line_end=plan.line_end)
+            return
+        top = self.folder / "part.raw"
+        with top.open("wb") as copy:
+            shutil.copyfileobj(stream, copy, _COPY_BYTES)
+        columns = [column.name for column in terms.contract.file_columns]
+        with parsed(top, dialect, limits, self.folder, columns, language) as found:
+            yield found
 
 
 def _gathered(desk: _Desk, plan: Plan, raw: Path) -> list[Found]:
@@ -244,8 +236,7 @@ def _gathered(desk: _Desk, plan: Plan, raw: Path) -> list[Found]:
         begun = time.monotonic()
         with raw.open("rb") as stream:
             stream.seek(part.start)
-            desk.copy(_Span(stream, part.end - part.start))
-        desk.do(plan, part)
+            desk.do(plan, part, _Span(stream, part.end - part.start))
         slowest = max(slowest, time.monotonic() - begun)
 
     for each in plan.parts:

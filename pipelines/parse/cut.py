@@ -13,7 +13,7 @@ from schemas.errors import DataError
 
 _LF = 10
 _MOST_PARTS = 64
-_BLOCK_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Part:
 
 
 def cut(path: Path, dialect: Dialect, part_bytes: int) -> tuple[Part, ...]:
-    """Parts of equal size, that many bytes or more, and 64 at most; none for a text that cannot be
-    cut with certainty.
+    """Parts of equal size, about that many bytes or, of a very large text, more: 64 at most. None
+    for a text that cannot be cut with certainty.
 
     Such is one that is not UTF-8, that has escapes, comments, a footer or unusual line ends, or in
     which a quote stands where none belongs: there only who reads from the top knows the records.
@@ -38,7 +38,7 @@ def cut(path: Path, dialect: Dialect, part_bytes: int) -> tuple[Part, ...]:
     if disguise.is_needed or not _can_be_cut(dialect):
         return ()
     size = path.stat().st_size
-    parts = min(max(1, size // part_bytes), _MOST_PARTS)
+    parts = min(max(1, round(size / part_bytes)), _MOST_PARTS)
     with path.open("rb") as stream:
         at = 3 if stream.read(3) == codecs.BOM_UTF8 else 0
         stream.seek(0)
