@@ -244,11 +244,21 @@ def _processor() -> str:
 
 
 def save(results: dict[str, Any], path: Path, *, add: bool = False) -> None:
-    """Keep a part of the results, beside the others in the file; `add` also keeps its shapes."""
+    """Keep a part of the results, beside the others in the file; `add` also keeps the shapes that
+    are there, and their contenders that were not measured anew."""
     kept = json.loads(path.read_text()) if path.is_file() else {}
-    for part, key in (("shapes", "name"), ("skipped", "shape")) if add else ():
-        new = {each["name"] for each in results["shapes"]}
-        others = [each for each in kept.get(part, []) if each[key] not in new]
-        results = {**results, part: [*others, *results[part]]}
+    if add:
+        results = {**results, **_added(kept, results)}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**kept, **results}, indent=1))
+
+
+def _added(kept: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    shapes = {shape["name"]: shape for shape in kept.get("shapes", [])}
+    for shape in results["shapes"]:
+        measured = shapes.get(shape["name"], {}).get("measured", {})
+        shapes[shape["name"]] = {**shape, "measured": {**measured, **shape["measured"]}}
+    skipped = {(each["shape"], each["contender"]): each for each in kept.get("skipped", [])}
+    skipped |= {(each["shape"], each["contender"]): each for each in results["skipped"]}
+    left_out = [each for key, each in skipped.items() if key[1] not in shapes[key[0]]["measured"]]
+    return {"shapes": list(shapes.values()), "skipped": left_out}

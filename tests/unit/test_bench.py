@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
 from bench.ledger_scale import Question, scans
 from bench.measurement import Measurement, Summary
+from bench.run import save
 from bench.setting import contract_of, dump
 from bench.shapes import SHAPES, make, scaled, warm_up
 from bench.targets import OURS, OURS_ONE, verdicts
@@ -30,6 +32,23 @@ def test_a_summary_is_of_medians_and_shows_its_noise() -> None:
     found = summary(3.0, 1.0, 2.0)
     assert (found.wall, found.wall_low, found.wall_high) == (2.0, 1.0, 3.0)
     assert found.noise == pytest.approx(0.5)
+
+
+def test_shapes_and_contenders_are_added_to_earlier_ones(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    absent = {"shape": "tall", "contender": "meltano", "why": "it fails"}
+    save({"shapes": [{"name": "tall", "measured": {"floor": [1]}}], "skipped": [absent]}, path)
+    save({"ledger": {}}, path)
+    more = [{"name": "wide", "measured": {}}, {"name": "tall", "measured": {"meltano": [2]}}]
+    save({"shapes": more, "skipped": []}, path, add=True)
+    assert json.loads(path.read_text()) == {
+        "shapes": [
+            {"name": "tall", "measured": {"floor": [1], "meltano": [2]}},
+            {"name": "wide", "measured": {}},
+        ],
+        "skipped": [],
+        "ledger": {},
+    }
 
 
 def test_targets_are_judged_by_ratios_within_the_run() -> None:
