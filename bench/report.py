@@ -168,6 +168,14 @@ def _where(results: Mapping[str, Any]) -> Iterator[str]:
         cells = [f"{ours.phases.get(name, 0.0):,.2f}" for name in names]
         cells.append(f"{floor.wall:,.2f}" if floor else "")
         yield f"| {shape['title']} | " + " | ".join(cells) + " |"
+    yield ""
+    yield (
+        "What Waybill does beyond the floor, in the order of its cost: it checks and casts each"
+        " cell by the contract, with a reason for each that is bad (`prepare`); the warehouse"
+        " writes the rows twice, first into a staging table and then, in one transaction with their"
+        " bookkeeping, into the table (`load`); the raw file is fetched from the bucket, hashed and"
+        " kept before anything is read (within `prepare`); every step is a task with a lease."
+    )
     if not results.get("profile"):
         return
     yield ""

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.behind import ParquetBehind
 from pipelines.blame import Blame, Ints
 from pipelines.parse import Chunk
 from schemas.arrow import PARQUET, arrow_schema
@@ -32,7 +33,10 @@ _START = '{"line": '
 
 
 class RowsWriter(AbstractContextManager["RowsWriter"]):
-    """Writes good rows to one Parquet file: the contract's columns, `_etl_file` and `_etl_row`."""
+    """Writes good rows to one Parquet file: the contract's columns, `_etl_file` and `_etl_row`.
+
+    A chunk is written while the next one is checked; the file is whole when the block is left.
+    """
 
     def __init__(self, path: Path, contract: Contract, file_id: str) -> None:
         self.path, self.rows = path, 0
@@ -40,7 +44,7 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
         self._partitions: set[str] = set()
         schema = arrow_schema(contract.columns)
         self._schema = schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))
-        self._writer = pq.ParquetWriter(path, self._schema, **PARQUET)
+        self._out = ParquetBehind(path, self._schema)
 
     @property
     def partitions(self) -> tuple[str, ...]:
@@ -50,8 +54,8 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
     def write(self, rows: pa.Table) -> None:
         """Add the contract's columns and `_etl_row` of some rows."""
         names = pa.repeat(pa.scalar(self._file_id, pa.string()), rows.num_rows)
-        table = rows.append_column(FILE, names).select(self._schema.names)
-        self._writer.write_table(table.cast(self._schema))
+        table = rows.append_column(FILE, names).select(self._schema.names).cast(self._schema)
+        self._out.write(table)
         self.rows += rows.num_rows
         self._partitions.update(partitions_of(rows, self._contract))
 
@@ -61,7 +65,7 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.close()
+        self._out.__exit__(kind, error, trace)
 
 
 class RejectsWriter(AbstractContextManager["RejectsWriter"]):
@@ -75,13 +79,13 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         self._file_id = pa.scalar(file_id, pa.string())
         kept = {_HEADER: json.dumps(list(header)).encode(), _LINE_END: line_end.encode()}
         schema = _REJECTS.append(pa.field(FILE, pa.string()))
-        self._writer = pq.ParquetWriter(path, schema.with_metadata(kept), **PARQUET)
+        self._out = ParquetBehind(path, schema.with_metadata(kept))
 
     def write(self, rejected: pa.Table) -> None:
         """Add some rejected rows, as `rejected_table` or `rejected_of` makes them."""
         if rejected.num_rows:
             names = pa.repeat(self._file_id, rejected.num_rows)
-            self._writer.write_table(rejected.append_column(FILE, names))
+            self._out.write(rejected.append_column(FILE, names))
             self.rows += rejected.num_rows
 
     def __exit__(
@@ -90,7 +94,7 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.close()
+        self._out.__exit__(kind, error, trace)
 
 
 def join_rejects(parts: Sequence[Path], target: Path) -> None:

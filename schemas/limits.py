@@ -23,7 +23,7 @@ class Limits(BaseModel):
 
     block_bytes: Count = 4 * 1024 * 1024
     """How much text is parsed at once; memory grows with this, never with the file."""
-    part_bytes: Count = 16 * 1024 * 1024
+    part_bytes: Count = 64 * 1024 * 1024
     """A plain text file of two such parts or more is prepared in parts, by all workers at once."""
     file_bytes: Count = 20 * 1024**3
     """A larger file is quarantined without being read to its end."""

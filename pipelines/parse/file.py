@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.kind import refuse_other
+from pipelines.parse.ahead import ahead
 from pipelines.parse.chunk import Chunk, Parsed
 from pipelines.parse.delimited import read_delimited
 from pipelines.parse.jsonl import read_jsonl
@@ -54,7 +55,8 @@ def parsed(
                     )
                 yield from _placed(more.chunks, member)
 
-        yield replace(begun, chunks=everything())
+        with ahead(everything()) as chunks:
+            yield replace(begun, chunks=chunks)
 
 
 @dataclass(frozen=True, slots=True)
