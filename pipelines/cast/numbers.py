@@ -55,9 +55,12 @@ def _at_once(cells: pa.Array, column: Column, numbers: Numbers) -> pa.Array | No
     if not numbers.leading_zeros and _has_leading_zeros(cells):
         return None
     target = arrow_type(column)
-    # Arrow's decimals wrap round, without an error, when they have too many digits.
-    if pa.types.is_decimal(target) and _longest(cells) > (76 if target.bit_width > 128 else 38):
-        return None
+    # Arrow's decimals wrap round, without an error, when they have too many digits; it gives each
+    # the digits of its scale before it looks.
+    if pa.types.is_decimal(target):
+        most = 76 if target.bit_width > 128 else 38
+        if _longest(cells) > most - target.scale:
+            return None
     try:
         values = pc.cast(cells, target)
     except pa.ArrowInvalid:

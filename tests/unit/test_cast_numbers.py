@@ -224,6 +224,7 @@ def test_the_quick_way_and_the_careful_way_agree(cells: list[str], data: st.Data
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 90), st.integers(0, 50), st.sampled_from([NUMERIC, PRICE, BIG]))
+@example(68, 0, BIG)
 def test_digits_never_wrap_round(whole: int, fraction: int, column: Column) -> None:
     cell = "9" * whole + ("." + "7" * fraction if fraction else "")
     found = read(cell, column, Numbers())
