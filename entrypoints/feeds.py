@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Collection, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 from connectors.authentication import Authentication
 from pipelines.feed import Feed
@@ -44,8 +46,19 @@ def read_feeds(
     return feeds
 
 
+class _Uncached(SourceFileLoader):
+    """Leaves no bytecode beside a user's file and trusts none: it would miss a second edit within
+    a second."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        """Says that nothing is known by which bytecode could be told to be fresh."""
+        raise OSError
+
+
 def _read(path: Path) -> Feed:
-    spec = importlib.util.spec_from_file_location(f"dags.{path.stem}", path)
+    name = f"dags.{path.stem}"
+    loader = _Uncached(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
