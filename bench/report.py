@@ -99,7 +99,7 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     )
     yield ""
     yield (
-        "Medians of several runs, in turns, each with an empty BigQuery emulator and"
+        "Medians of the runs named, in turns, each with an empty BigQuery emulator and"
         " warm processes (imports and first connections are in nobody's time). ± is half the"
         " distance between the slowest and the quickest run. CPU seconds are the contender's own,"
         " without the emulator's. The peak is the resident memory of its largest process."
@@ -133,7 +133,7 @@ def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
         files = f", {shape['files']:,} files" if shape["files"] > 1 else ""
         yield from ("", f"### {shape['title']}", "")
         runs = max(map(len, shape["measured"].values()), default=0)
-        yield f"{shape['rows']:,} rows, {shape['bytes'] / 1e6:,.0f} MB{files}; {runs} runs."
+        yield f"{shape['rows']:,} rows, {shape['bytes'] / 1e6:,.0f} MB{files}; {runs} run{'s' * (runs > 1)}."
         yield ""
         yield "| | wall s | ± % | CPU s | rows/s | MB/s | peak MB | load jobs |"
         yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
