@@ -133,7 +133,8 @@ def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
         files = f", {shape['files']:,} files" if shape["files"] > 1 else ""
         yield from ("", f"### {shape['title']}", "")
         runs = max(map(len, shape["measured"].values()), default=0)
-        yield f"{shape['rows']:,} rows, {shape['bytes'] / 1e6:,.0f} MB{files}; {runs} run{'s' * (runs > 1)}."
+        times = "once" if runs == 1 else f"{runs} times"
+        yield f"{shape['rows']:,} rows, {shape['bytes'] / 1e6:,.0f} MB{files}; run {times}."
         yield ""
         yield "| | wall s | ± % | CPU s | rows/s | MB/s | peak MB | load jobs |"
         yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
