@@ -7,7 +7,6 @@ and `recover` finds it there.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 from dataclasses import replace
@@ -173,9 +172,6 @@ class _told:
 def _warm_up(**_: object) -> None:
     """Import in the parent what every child needs: forked children share its memory."""
     import_gx()
-    # A collection in a child would copy every page that it only looks at.
-    gc.collect()
-    gc.freeze()
 
 
 def _quiet_children(**_: object) -> None:
