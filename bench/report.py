@@ -81,10 +81,10 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "The same files, on the same machine, in one run or in several right after each other,"
-        " through **waybill** and through what people run instead. Waybill starts from files in an S3 bucket and ends with committed"
-        " rows: a real worker and broker, every row checked by Great Expectations, lineage columns,"
-        " one transaction, rejected rows with their reasons. The others read the files from the"
-        " local disk."
+        " through **waybill** and through what people run instead. Waybill starts from files in an"
+        " S3 bucket and ends with committed rows: a real worker and broker, every row checked by"
+        " Great Expectations, lineage columns, one transaction, rejected rows with their reasons."
+        " The others read the files from the local disk."
     )
     yield ""
     yield (
@@ -171,10 +171,11 @@ def _where(results: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {shape['title']} | " + " | ".join(cells) + " |"
     yield ""
     yield (
-        "What Waybill does beyond the floor: it checks and casts each cell by the contract, with a reason for each that is bad (`prepare`); the warehouse"
-        " writes the rows twice, first into a staging table and then, in one transaction with their"
-        " bookkeeping, into the table (`load`); the raw file is fetched from the bucket, hashed and"
-        " kept before anything is read (within `prepare`); every step is a task with a lease."
+        "What Waybill does beyond the floor: it checks and casts each cell by the contract, with a"
+        " reason for each that is bad (`prepare`); the warehouse writes the rows twice, first into"
+        " a staging table and then, in one transaction with their bookkeeping, into the table"
+        " (`load`); the raw file is fetched from the bucket, hashed and kept before anything is"
+        " read (within `prepare`); every step is a task with a lease."
     )
     if not results.get("profile"):
         return
