@@ -48,10 +48,20 @@ def client(s3: S3Endpoint) -> Any:
 
 
 def upload(s3: S3Endpoint, made: Made) -> None:
-    """Put a shape's files into the bucket, below the shape's name."""
+    """Put a shape's files into the bucket, below the shape's name.
+
+    In one piece, and of the type that S3 itself falls back on: what the server takes for text, or
+    gets in pieces, it compresses, and unpacking costs it both cores for as long as our work takes.
+    """
     bucket = client(s3)
     for path in made.paths:
-        bucket.upload_file(str(path), BUCKET, f"{made.shape.name}/{path.name}")
+        with path.open("rb") as body:
+            bucket.put_object(
+                Bucket=BUCKET,
+                Key=f"{made.shape.name}/{path.name}",
+                Body=body,
+                ContentType="binary/octet-stream",
+            )
 
 
 def clear_answers(s3: S3Endpoint, shape: Shape) -> None:

@@ -1,18 +1,26 @@
-"""Land: keep the raw bytes of an item for good, under their own SHA-256."""
+"""Land: keep the raw bytes of an item for good, under their own SHA-256.
+
+A large item is landed in a thread, so that its rows can be read as it comes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
+from pipelines.arriving import Arriving
 from pipelines.runtime import Runtime
-from schemas.errors import DataError
+from schemas.errors import DataError, LeaseLostError
 from schemas.file import File
 
 _COPY_BYTES = 1024 * 1024
+_BESIDE_BYTES = 8 * 1024 * 1024
+"""From this size on a thread of its own is worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +33,73 @@ class Landed:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """An item on its way into storage; `raw` is its local copy, which can be read meanwhile."""
+
+    raw: Arriving
+    _coming: Future[Landed]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more comes."""
+        return self._coming.done()
+
+    def landed(self) -> Landed:
+        """The landed file, once it is in storage; raises what went wrong."""
+        return self._coming.result()
+
+
 @contextmanager
-def landed(
+def landing(
     runtime: Runtime, file: File, folder: Path, check: Callable[[], None]
-) -> Iterator[Landed]:
-    """Stream the item into storage and yield it with a local copy that lives inside `folder`.
+) -> Iterator[Landing]:
+    """Stream the item into storage, with a local copy that lives inside `folder`.
 
     A file that an earlier attempt landed is read from storage: the source is asked only once.
-    Raises DataError for a file above `limits.file_bytes`; RetryableError when a part is away.
+    What goes wrong is raised when the bytes or the landed file are asked for: DataError for a file
+    above `limits.file_bytes`, RetryableError when a part is away.
     """
-    path = folder / "raw"
+    raw, left = Arriving(folder / "raw"), Event()
+
+    def go_on() -> None:
+        check()
+        if left.is_set():
+            raise LeaseLostError
+
+    with ThreadPoolExecutor(1, "land") as beside:
+        coming = beside.submit(_land, runtime, file, raw, go_on)
+        try:
+            if (file.item.size or 0) < _BESIDE_BYTES:
+                coming.exception()
+            yield Landing(raw, coming)
+        finally:
+            left.set()
+
+
+def _land(runtime: Runtime, file: File, raw: Arriving, go_on: Callable[[], None]) -> Landed:
     key = file.landing_key
-    if key is not None and runtime.storage.exists(key):
-        opened = runtime.storage.open(key)
-    else:
-        key = None
-        opened = runtime.sources[file.source].open(file.item)
     digest, size = hashlib.sha256(), 0
-    with opened as stream, path.open("wb") as copy:
-        while block := stream.read(_COPY_BYTES):
-            size += len(block)
-            if size > runtime.limits.file_bytes:
-                raise DataError(
-                    "{name} is larger than {most:,} bytes",
-                    hint="split the file, or raise limits.file_bytes",
-                    name=file.item.name,
-                    most=runtime.limits.file_bytes,
-                )
-            digest.update(block)
-            copy.write(block)
-            check()
+    with raw.filled() as write:
+        if key is not None and not runtime.storage.exists(key):
+            key = None
+        with (
+            runtime.storage.open(key) if key else runtime.sources[file.source].open(file.item)
+        ) as stream:
+            while block := stream.read(_COPY_BYTES):
+                size += len(block)
+                if size > runtime.limits.file_bytes:
+                    raise DataError(
+                        "{name} is larger than {most:,} bytes",
+                        hint="split the file, or raise limits.file_bytes",
+                        name=file.item.name,
+                        most=runtime.limits.file_bytes,
+                    )
+                digest.update(block)
+                write(block)
+                go_on()
     sha256 = digest.hexdigest()
     if key is None:
         key = f"landing/{sha256[:2]}/{sha256}"
-        runtime.storage.put(key, path)
-    yield Landed(sha256, size, key, path)
+        runtime.storage.put(key, raw.path)
+    return Landed(sha256, size, key, raw.path)

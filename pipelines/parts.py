@@ -1,32 +1,33 @@
 """Parts: one large file, prepared by several workers at once.
 
-The worker that has claimed the file cuts it, asks the others for help, and does part after part
-itself. A part is taken by whoever is first to write a small object; what was found in it is written
-down the same way. Nobody is depended on: a part whose taker is not heard of is done by the file's
-own worker, and everything lies under the attempt's own prefix, so that a later attempt knows
-nothing of it.
+The worker that has claimed the file cuts it and does part after part, as they come; once the whole
+file has landed, it asks the others for help with the rest. A part is taken by whoever is first to
+write a small object; what was found in it is written down the same way. Nobody is depended on: a
+part whose taker is not heard of is done by the file's own worker, and everything lies under the
+attempt's own prefix, so that a later attempt knows nothing of it.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pipelines.checker import Checker
 from pipelines.correction import dialect_of
 from pipelines.drift import NOTHING_KNOWN, DriftWatch
 from pipelines.kind import Kind, kind_of
-from pipelines.land import Landed
-from pipelines.parse import Parsed, Part, cut, parsed, read_part
+from pipelines.land import Landing
+from pipelines.parse import CannotBeCutError, Parsed, Part, ahead, cut, parsed, read_part
 from pipelines.runtime import Runtime, Work
 from pipelines.stage import join_rejects
 from pipelines.staging import Staged, Terms, Walk, judged, walked
@@ -36,21 +37,28 @@ from schemas.errors import DataError
 from schemas.file import Counts, File, Status
 
 _COPY_BYTES = 1024 * 1024
+_MOST_PARTS = 64
 _LOOK_SECONDS = 0.05
 _LEAST_PATIENCE, _PATIENCE = 10.0, 4.0
 """Seconds, and times the slowest part of our own, to wait for a part that another has taken."""
 
 
+@dataclass(frozen=True, slots=True)
+class Top:
+    """What is to be known of a file's top by who reads a part of it."""
+
+    names: tuple[str, ...]
+    line_end: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """How a file is cut, and what is to be known of its top and of its terms by who reads a part
-    of it."""
+    """How a file is cut, and its terms."""
 
     landing_key: str
     contract_version: str
     now: str
-    names: tuple[str, ...]
-    line_end: str
+    top: Top
     parts: tuple[Part, ...]
 
 
@@ -68,7 +76,7 @@ class Found:
 
 
 def stage_parts(
-    runtime: Runtime, file: File, raw: Landed, terms: Terms, folder: Path
+    runtime: Runtime, file: File, landing: Landing, terms: Terms, folder: Path
 ) -> Staged | None:
     """The file staged in parts, with whoever has time to help; None if it must be read in one
     piece.
@@ -76,22 +84,47 @@ def stage_parts(
     So must one that cannot be cut with certainty or is not large, whose columns are not just the
     contract's, that has a part which cannot be read, or rows to be rejected because of others.
     """
-    planned = _planned(raw, terms, folder) if runtime.ask is not None else None
-    if planned is None or runtime.ask is None:
+    if runtime.ask is None or not _is_to_be_cut(file, landing.raw.path, terms):
         return None
-    plan, watch = planned
+    top, watch = _read_top(landing, terms, folder)
+    if not watch.follows_contract:
+        return None
     desk = _Desk(runtime, file, terms, folder)
-    desk.write(f"{file.staged_prefix}/parts/plan.json", asdict(plan))
-    runtime.ask(
-        [
-            Work("part", f"{file.file_id}/{file.attempt}/{part.number}")
-            for part in reversed(plan.parts[1:])
-        ]
-    )
-    found = _gathered(desk, plan, raw.path)
-    if any(each.refused for each in found):
+    try:
+        found = _staged_parts(runtime.ask, file, landing, top, desk)
+    except CannotBeCutError:
         return None
-    return _together(desk, found, watch)
+    return None if any(each.refused for each in found) else _together(desk, found, watch)
+
+
+def _staged_parts(
+    ask: Callable[[Iterable[Work]], None], file: File, landing: Landing, top: Top, desk: _Desk
+) -> list[Found]:
+    """What was found in all parts. Those that are cut before the file has landed are ours."""
+    terms, parts, ours = desk.terms, list[Part](), 1
+    least = max(terms.limits.part_bytes, _size(file) // _MOST_PARTS)
+    with landing.raw.open() as stream:
+        coming = cut(stream, terms.contract.dialect, least)
+        for each in coming:
+            parts.append(each)
+            if landing.is_done:
+                break
+            desk.take(each)
+            desk.do_own(top, each, landing.raw.path)
+            ours = len(parts) + 1
+        parts.extend(coming)
+    if parts[ours:]:
+        plan = Plan(
+            landing_key=landing.landed().key,
+            contract_version=terms.contract.version,
+            now=terms.now.isoformat(),
+            top=top,
+            parts=tuple(parts),
+        )
+        desk.write(_plan_key(file), asdict(plan))
+        whole = f"{file.file_id}/{file.attempt}"
+        ask([Work("part", f"{whole}/{each.number}") for each in reversed(parts[ours:])])
+    return _gathered(desk, top, parts, landing.raw.path)
 
 
 def part(runtime: Runtime, target: str) -> list[Work]:
@@ -113,34 +146,28 @@ def part(runtime: Runtime, target: str) -> list[Work]:
         wanted = plan.parts[int(number)]
         if desk.take(wanted):
             with runtime.storage.open(plan.landing_key, (wanted.start, wanted.end)) as stream:
-                desk.do(plan, wanted, stream)
+                desk.do(plan.top, wanted, stream)
     return []
 
 
-def _planned(raw: Landed, terms: Terms, folder: Path) -> tuple[Plan, DriftWatch] | None:
-    """How the file is to be cut, and the watch over its columns; None if it is not to be cut."""
-    contract, limits = terms.contract, terms.limits
-    dialect = contract.dialect
-    if terms.feed.whole_file or raw.size < 2 * limits.part_bytes:
-        return None
-    if kind_of(raw.path) is not Kind.TEXT or dialect_of(raw.path, dialect) != dialect:
-        return None
-    columns = [column.name for column in contract.file_columns]
-    with parsed(raw.path, dialect, limits, folder, columns, terms.feed.language) as found:
-        names, line_end = found.names, found.line_end
-        watch = DriftWatch(names, None, contract, terms.memory)
-    parts = cut(raw.path, dialect, limits.part_bytes) if watch.follows_contract else ()
-    if len(parts) < 2:
-        return None
-    plan = Plan(
-        landing_key=raw.key,
-        contract_version=contract.version,
-        now=terms.now.isoformat(),
-        names=names,
-        line_end=line_end,
-        parts=parts,
-    )
-    return plan, watch
+def _size(file: File) -> int:
+    """How large the file is: known once it has landed, before that what its source says."""
+    return file.size or file.item.size or 0
+
+
+def _is_to_be_cut(file: File, raw: Path, terms: Terms) -> bool:
+    """Whether the file is large, and a text as its contract expects it."""
+    dialect = terms.contract.dialect
+    if terms.feed.whole_file or _size(file) < 2 * terms.limits.part_bytes:
+        return False
+    return kind_of(raw) is Kind.TEXT and dialect_of(raw, dialect) == dialect
+
+
+def _read_top(landing: Landing, terms: Terms, folder: Path) -> tuple[Top, DriftWatch]:
+    """The top of the file, and the watch over its columns."""
+    with _parsed(landing.raw.path, terms, folder, landing.raw.open) as found:
+        watch = DriftWatch(found.names, None, terms.contract, terms.memory)
+        return Top(found.names, found.line_end), watch
 
 
 class _Desk:
@@ -149,6 +176,7 @@ class _Desk:
     def __init__(self, runtime: Runtime, file: File, terms: Terms, folder: Path) -> None:
         self.storage, self.terms, self.folder = runtime.storage, terms, folder
         self._prefix = file.staged_prefix
+        self.slowest = 0.0
 
     def take(self, part: Part) -> bool:
         """Whether the part is ours to do: nobody has taken it before."""
@@ -164,14 +192,31 @@ class _Desk:
         partitions = tuple(said.pop("partitions"))
         return Found(counts=Counts(**said.pop("counts")), partitions=partitions, **said)
 
-    def do(self, plan: Plan, part: Part, stream: Any) -> None:
+    def do_own(self, top: Top, part: Part, raw: Path) -> None:
+        """Stage a part of the file that lies here; its bytes have come."""
+        begun = time.monotonic()
+        with io.BufferedReader(_Span(raw, part.start, part.end), _COPY_BYTES) as span:
+            if part.number:
+                self.do(top, part, span)
+            else:
+                with _parsed(raw, self.terms, self.folder, lambda: span) as found:
+                    self._stage(top, part, found)
+        self.slowest = max(self.slowest, time.monotonic() - begun)
+
+    def do(self, top: Top, part: Part, stream: BinaryIO) -> None:
         """Stage the part, whose bytes the stream has, and write down what was found in it."""
+        terms = self.terms
+        dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
+        found = read_part(stream, dialect, limits.block_bytes, top.names, part.line, language)
+        with ahead(found.chunks) as chunks:
+            self._stage(top, part, replace(found, chunks=chunks, line_end=top.line_end))
+
+    def _stage(self, top: Top, part: Part, found: Parsed) -> None:
         terms, token = self.terms, uuid.uuid4().hex[:8]
-        watch = DriftWatch(plan.names, None, terms.contract, NOTHING_KNOWN)
+        watch = DriftWatch(top.names, None, terms.contract, NOTHING_KNOWN)
         whole = WholeFile(terms.contract, terms.feed)
         try:
-            with self._parsed(plan, part, stream) as parsed_part:
-                walk = walked(parsed_part, watch, terms, self.folder, whole)
+            walk = walked(found, watch, terms, self.folder, whole)
         except DataError:
             self._tell(part, Found(refused=True))
             return
@@ -210,46 +255,30 @@ class _Desk:
     def _tell(self, part: Part, found: Found) -> None:
         self.write(f"{self._prefix}/parts/{part.number}.json", asdict(found))
 
-    @contextmanager
-    def _parsed(self, plan: Plan, part: Part, stream: Any) -> Iterator[Parsed]:
-        """The part's rows; those of part 0 stand below the header."""
-        terms = self.terms
-        dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
-        if part.number:
-            found = read_part(stream, dialect, limits.block_bytes, plan.names, part.line, language)
-            yield replace(found, line_end=plan.line_end)
-            return
-        top = self.folder / "part.raw"
-        with top.open("wb") as copy:
-            shutil.copyfileobj(stream, copy, _COPY_BYTES)
-        columns = [column.name for column in terms.contract.file_columns]
-        with parsed(top, dialect, limits, self.folder, columns, language) as found:
-            yield found
+
+@contextmanager
+def _parsed(
+    raw: Path, terms: Terms, folder: Path, opened: Callable[[], BinaryIO]
+) -> Iterator[Parsed]:
+    dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
+    columns = [column.name for column in terms.contract.file_columns]
+    with parsed(raw, dialect, limits, folder, columns, language, opened) as found:
+        yield found
 
 
-def _gathered(desk: _Desk, plan: Plan, raw: Path) -> list[Found]:
+def _gathered(desk: _Desk, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
     """What was found in all parts: in those that nobody else has taken by ourselves."""
-    slowest = 0.0
-
-    def do(part: Part) -> None:
-        nonlocal slowest
-        begun = time.monotonic()
-        with raw.open("rb") as stream:
-            stream.seek(part.start)
-            desk.do(plan, part, _Span(stream, part.end - part.start))
-        slowest = max(slowest, time.monotonic() - begun)
-
-    for each in plan.parts:
+    for each in parts:
         desk.terms.check()
         if desk.take(each):
-            do(each)
+            desk.do_own(top, each, raw)
     found = []
-    until = time.monotonic() + max(_LEAST_PATIENCE, _PATIENCE * slowest)
-    for each in plan.parts:
+    until = time.monotonic() + max(_LEAST_PATIENCE, _PATIENCE * desk.slowest)
+    for each in parts:
         while (said := desk.found(each)) is None:
             desk.terms.check()
             if time.monotonic() > until:
-                do(each)
+                desk.do_own(top, each, raw)
             else:
                 time.sleep(_LOOK_SECONDS)
         found.append(said)
@@ -288,24 +317,36 @@ def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged 
     return replace(judged(walk, whole, terms.feed.language), keys=keys)
 
 
+def _plan_key(file: File) -> str:
+    return f"{file.staged_prefix}/parts/plan.json"
+
+
 def _read_plan(runtime: Runtime, file: File) -> Plan | None:
     try:
-        with runtime.storage.open(f"{file.staged_prefix}/parts/plan.json") as stream:
+        with runtime.storage.open(_plan_key(file)) as stream:
             said = json.load(stream)
     except FileNotFoundError:
         return None
     parts = tuple(Part(**each) for each in said.pop("parts"))
-    return Plan(names=tuple(said.pop("names")), parts=parts, **said)
+    names, line_end = said.pop("top").values()
+    return Plan(top=Top(tuple(names), line_end), parts=parts, **said)
 
 
-class _Span:
-    """The next so many bytes of a stream."""
+class _Span(io.RawIOBase):
+    """The bytes of a file from one to another."""
 
-    def __init__(self, stream: Any, size: int) -> None:
-        self._stream, self._left = stream, size
+    def __init__(self, path: Path, start: int, end: int) -> None:
+        self._file, self._left = path.open("rb", buffering=0), end - start
+        self._file.seek(start)
 
-    def read(self, size: int) -> bytes:
-        """Up to that many of them; none at the end."""
-        data: bytes = self._stream.read(min(size, self._left))
-        self._left -= len(data)
-        return data
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        size = self._file.readinto(memoryview(buffer)[: self._left])
+        self._left -= size
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,11 +13,12 @@ from connectors.crash import crash_point
 from pipelines.drift import HeldBackError, Memory
 from pipelines.failure import held
 from pipelines.feed import Feed
-from pipelines.land import Landed, landed
+from pipelines.kind import Kind, kind_of
+from pipelines.land import Landing, landing
 from pipelines.parts import stage_parts
 from pipelines.retention import keeping
 from pipelines.runtime import Runtime, Work
-from pipelines.staging import Terms, stage_file
+from pipelines.staging import Staged, Terms, stage_file
 from pipelines.trust import (
     Doubt,
     doubt_about_content,
@@ -25,10 +27,14 @@ from pipelines.trust import (
     put_aside,
 )
 from schemas.contract import Contract
+from schemas.dialect import Format
 from schemas.drift import DriftStatus, Finding
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import Event, File, Outcome, Status
 from schemas.language import say
+
+_HEAD_BYTES = 64 * 1024
+"""How much of a file is looked at to tell what it is."""
 
 
 def prepare(runtime: Runtime, file_id: str) -> list[Work]:
@@ -84,7 +90,11 @@ def _prepared(
     try:
         if not is_judged and (doubt := doubt_about_mail(runtime, file, feed)):
             return file, doubt
-        with landed(runtime, file, folder, check) as raw:
+        with landing(runtime, file, folder, check) as coming:
+            staged = None
+            if is_judged and not coming.is_done and _is_text(coming, contract):
+                staged = _stage(runtime, file, coming, contract, folder, check)
+            raw = coming.landed()
             file = replace(file, sha256=raw.sha256, size=raw.size, landing_key=raw.key)
             crash_point("prepare.landed")
             if not is_judged and (
@@ -96,7 +106,8 @@ def _prepared(
             if owner != file.file_id:
                 file = replace(file, outcome=Outcome.REPEATED, repeats=owner)
             else:
-                file, shown = _staged(runtime, file, feed, contract, raw, folder, check)
+                staged = staged or _stage(runtime, file, coming, contract, folder, check)
+                file, shown = _settled(runtime, file, feed, contract, raw.path, staged)
     except ItemChangedError as error:
         file = _gone(runtime, file, feed, error)
     except DataError as error:
@@ -127,16 +138,24 @@ def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> 
     return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
 
 
-def _staged(
+def _is_text(coming: Landing, contract: Contract) -> bool:
+    """Whether the file can be read from its top on, while the rest of it comes."""
+    if contract.dialect.format not in (Format.DELIMITED, Format.JSONL):
+        return False
+    with coming.raw.open() as start:
+        return kind_of(io.BytesIO(start.read(_HEAD_BYTES))) is Kind.TEXT
+
+
+def _stage(
     runtime: Runtime,
     file: File,
-    feed: Feed,
+    coming: Landing,
     contract: Contract,
-    raw: Landed,
     folder: Path,
     check: Callable[[], None],
-) -> tuple[File, tuple[Finding, ...]]:
-    """Stage the landed file's rows in storage; also what differs from the contract."""
+) -> Staged | DataError:
+    """The file's rows, staged, or why they cannot be."""
+    feed, raw = runtime.feeds[file.feed], coming.raw
     try:
         terms = Terms.of(
             file.file_id,
@@ -147,14 +166,28 @@ def _staged(
             memory=_memory(runtime, file),
             check=check,
         )
-        staged = stage_parts(runtime, file, raw, terms, folder) or stage_file(
-            raw.path, terms, folder
+        opened = None if coming.is_done else raw.open
+        return stage_parts(runtime, file, coming, terms, folder) or stage_file(
+            raw.path, terms, folder, opened
         )
     except DataError as error:
-        reason = error.said(feed.language)
-        seen = _evidence(raw.path, feed, contract)
+        return error
+
+
+def _settled(
+    runtime: Runtime,
+    file: File,
+    feed: Feed,
+    contract: Contract,
+    raw: Path,
+    staged: Staged | DataError,
+) -> tuple[File, tuple[Finding, ...]]:
+    """The file with its verdict, and its rows in storage; also what differs from the contract."""
+    if isinstance(staged, DataError):
+        reason = staged.said(feed.language)
+        seen = _evidence(raw, feed, contract)
         file = replace(file, outcome=Outcome.QUARANTINED, reason=_joined(reason, seen))
-        return file, error.drift if isinstance(error, HeldBackError) else ()
+        return file, staged.drift if isinstance(staged, HeldBackError) else ()
     if len(staged.partitions) > runtime.limits.partitions:
         raise DataError(
             "the file touches {count:,} partitions, more than {most:,}",
@@ -172,7 +205,7 @@ def _staged(
         counts = replace(
             staged.counts, loaded=0, dropped=staged.counts.dropped + staged.counts.loaded
         )
-        reason = _joined(staged.refusal, _evidence(raw.path, feed, contract))
+        reason = _joined(staged.refusal, _evidence(raw, feed, contract))
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift
     runtime.ledger.save_profiles(file, staged.profiles)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -101,25 +101,34 @@ class Walk:
     checker: Checker
 
 
-def stage_file(path: Path, terms: Terms, folder: Path) -> Staged:
+def stage_file(
+    path: Path, terms: Terms, folder: Path, opened: Callable[[], BinaryIO] | None = None
+) -> Staged:
     """Stage a raw file's rows as Parquet files inside `folder`, in one walk over it.
 
-    Raises DataError when the file as a whole cannot be read under the contract, HeldBackError when
-    its columns are not the contract's and its drift policy does not allow for it.
+    `opened` opens a text of which only the beginning may have come yet. Raises DataError when the
+    file as a whole cannot be read under the contract, HeldBackError when its columns are not the
+    contract's and its drift policy does not allow for it.
     """
     whole = WholeFile(terms.contract, terms.feed)
-    walk = _walked_file(path, terms, folder, whole)
+    walk = _walked_file(path, terms, folder, whole, opened)
     while whole.look(walk.rows):
         # Few files need this: rows of theirs are to be rejected because of others.
-        walk = _walked_file(path, terms, folder, whole)
+        walk = _walked_file(path, terms, folder, whole, opened)
     return judged(walk, whole, terms.feed.language)
 
 
-def _walked_file(path: Path, terms: Terms, folder: Path, whole: WholeFile) -> Walk:
-    contract = terms.contract
+def _walked_file(
+    path: Path,
+    terms: Terms,
+    folder: Path,
+    whole: WholeFile,
+    opened: Callable[[], BinaryIO] | None,
+) -> Walk:
+    contract, limits = terms.contract, terms.limits
     columns = [column.name for column in contract.file_columns]
     dialect = dialect_of(path, contract.dialect)
-    with parsed(path, dialect, terms.limits, folder, columns, terms.feed.language) as found:
+    with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
         first = next(found.chunks, None)
         watch = DriftWatch(found.names, first, contract, terms.memory)
         chunks = watch.checked(chain([first] if first is not None else [], found.chunks))

@@ -54,12 +54,14 @@ class Member:
     name: str | None = None
 
 
-def members(path: Path, pattern: str, limits: Limits) -> Generator[Member]:
+def members(
+    path: Path, pattern: str, limits: Limits, opened: Callable[[], BinaryIO] | None = None
+) -> Generator[Member]:
     """The readable files inside a file, in their order: of archives those whose names match.
 
-    Raises DataError for a damaged or encrypted archive, for one inside another, for one without a
-    matching member, and past `limits.file_bytes` unpacked bytes, `limits.unpack_ratio` or
-    `limits.members`.
+    `opened` opens a file that is no archive, where its end is still coming. Raises DataError for a
+    damaged or encrypted archive, for one inside another, for one without a matching member, and
+    past `limits.file_bytes` unpacked bytes, `limits.unpack_ratio` or `limits.members`.
     """
     kind = kind_of(path)
     bounds = _Bounds(limits, path.stat().st_size)
@@ -77,7 +79,7 @@ def members(path: Path, pattern: str, limits: Limits) -> Generator[Member]:
                 return
         yield from _tar_members(lambda: opener(path, "rb"), pattern, bounds)
     else:
-        with path.open("rb") as plain:
+        with opened() if opened is not None else path.open("rb") as plain:
             yield Member(plain, kind)
 
 

@@ -1,9 +1,21 @@
 """Parse: files of every format into chunks of string cells, each row with its place in the file."""
 
+from pipelines.parse.ahead import ahead
 from pipelines.parse.chunk import Chunk, Parsed
-from pipelines.parse.cut import Part, cut
+from pipelines.parse.cut import CannotBeCutError, Part, cut
 from pipelines.parse.delimited import read_part
 from pipelines.parse.file import parsed
 from pipelines.parse.records import last_record_end, split
 
-__all__ = ["Chunk", "Parsed", "Part", "cut", "last_record_end", "parsed", "read_part", "split"]
+__all__ = [
+    "CannotBeCutError",
+    "Chunk",
+    "Parsed",
+    "Part",
+    "ahead",
+    "cut",
+    "last_record_end",
+    "parsed",
+    "read_part",
+    "split",
+]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from pipelines.parse.records import count_of, well_formed
 from pipelines.parse.text import Blocks, Disguise
@@ -12,7 +13,6 @@ from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
 
 _LF = 10
-_MOST_PARTS = 64
 _BLOCK_BYTES = 1024 * 1024
 
 
@@ -27,37 +27,34 @@ class Part:
     line: int
 
 
-def cut(path: Path, dialect: Dialect, part_bytes: int) -> tuple[Part, ...]:
-    """Parts of equal size, about that many bytes or, of a very large text, more: 64 at most. None
-    for a text that cannot be cut with certainty.
+class CannotBeCutError(Exception):
+    """Only who reads this text from its top knows where its records begin."""
 
-    Such is one that is not UTF-8, that has escapes, comments, a footer or unusual line ends, or in
-    which a quote stands where none belongs: there only who reads from the top knows the records.
+
+def cut(stream: BinaryIO, dialect: Dialect, part_bytes: int) -> Iterator[Part]:
+    """Parts of a text of about that many bytes, each as soon as its end was read.
+
+    Raises CannotBeCutError where a quote stands in a place where none belongs, and at once for a
+    text that is not UTF-8, or has escapes, comments, a footer or unusual line ends.
     """
     disguise = Disguise.of(dialect)
     if disguise.is_needed or not _can_be_cut(dialect):
-        return ()
-    size = path.stat().st_size
-    parts = min(max(1, round(size / part_bytes)), _MOST_PARTS)
-    with path.open("rb") as stream:
-        at = 3 if stream.read(3) == codecs.BOM_UTF8 else 0
-        stream.seek(0)
-        starts, line = [(0, 1)], 1
-        try:
-            for block in Blocks(stream, dialect, disguise, min(part_bytes, _BLOCK_BYTES)):
-                # A part never begins with what could be the mark of an encoding.
-                if at * parts >= len(starts) * size and block[0] < 0x80:
-                    starts.append((at, line))
-                if not well_formed(block, dialect, dialect.delimiter):
-                    return ()
-                at, line = at + len(block), line + count_of(block, _LF)
-        except DataError:
-            return ()
-    ends = [*(start for start, _ in starts[1:]), size]
-    return tuple(
-        Part(number, start, end, line)
-        for number, ((start, line), end) in enumerate(zip(starts, ends, strict=True))
-    )
+        raise CannotBeCutError
+    at = 3 if stream.read(3) == codecs.BOM_UTF8 else 0
+    stream.seek(0)
+    start, number, line, first = 0, 0, 1, 1
+    try:
+        for block in Blocks(stream, dialect, disguise, min(part_bytes, _BLOCK_BYTES)):
+            # A part never begins with what could be the mark of an encoding.
+            if at - start >= part_bytes and block[0] < 0x80:
+                yield Part(number, start, at, first)
+                start, number, first = at, number + 1, line
+            if not well_formed(block, dialect, dialect.delimiter):
+                raise CannotBeCutError
+            at, line = at + len(block), line + count_of(block, _LF)
+    except DataError as error:
+        raise CannotBeCutError from error
+    yield Part(number, start, stream.tell(), first)
 
 
 def _can_be_cut(dialect: Dialect) -> bool:

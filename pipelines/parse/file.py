@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from pipelines.kind import refuse_other
 from pipelines.parse.ahead import ahead
@@ -30,14 +31,16 @@ def parsed(
     folder: Path,
     columns: Sequence[str] = (),
     language: str = "en",
+    opened: Callable[[], BinaryIO] | None = None,
 ) -> Iterator[Parsed]:
     """Read a file in bounded memory; the members of an archive follow each other.
 
-    `columns` are the names for a file without a header, `folder` holds temporary copies, and
-    `language` is the one in which bad rows are explained. Raises DataError, also while the chunks
+    `columns` are the names for a file without a header, `folder` holds temporary copies,
+    `language` is the one in which bad rows are explained, and `opened` opens a text that is still
+    coming. Raises DataError, also while the chunks
     are read, for a file that cannot be read as its dialect says.
     """
-    with closing(members(path, dialect.members, limits)) as found:
+    with closing(members(path, dialect.members, limits, opened)) as found:
         read = _Read(path, dialect, limits, folder, columns, language)
         first = next(found)
         begun = read.member(first)

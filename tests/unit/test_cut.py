@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.parse import Chunk, cut, parsed, read_part
+from pipelines.parse import CannotBeCutError, Chunk, cut, parsed, read_part
 from schemas.dialect import Dialect
 from schemas.limits import Limits
 
@@ -44,8 +44,8 @@ def test_parts_hold_what_the_whole_text_holds(
         path.write_bytes(mark + text.getvalue().encode())
         with parsed(path, Dialect(), LIMITS, folder) as found:
             expected = rows_of(found.chunks)
-        parts = cut(path, Dialect(), least)
-        assert parts
+        with path.open("rb") as stream:
+            parts = list(cut(stream, Dialect(), least))
         assert [part.start for part in parts[1:]] == [part.end for part in parts[:-1]]
         assert (parts[0].start, parts[-1].end) == (0, path.stat().st_size)
         read = []
@@ -76,4 +76,5 @@ def test_what_cannot_be_cut_with_certainty_is_not(
 ) -> None:
     path = tmp_path / "raw.csv"
     path.write_text(text, encoding=dialect.encoding)
-    assert cut(path, dialect, 20) == ()
+    with path.open("rb") as stream, pytest.raises(CannotBeCutError):
+        list(cut(stream, dialect, 20))
