@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 _BUFFER_BYTES = 1024 * 1024
 
@@ -43,7 +43,7 @@ class Arriving:
     def open(self) -> BinaryIO:
         """The file from its first byte on; a read waits until its bytes have come."""
         self.await_past(0)
-        return cast(BinaryIO, io.BufferedReader(_Reader(self), _BUFFER_BYTES))
+        return io.BufferedReader(_Reader(self), _BUFFER_BYTES)
 
     def await_past(self, place: int) -> int:
         """How many bytes have come, once these are more than `place` or all."""
@@ -66,29 +66,28 @@ class _Reader(io.RawIOBase):
     """Reads what has come of a file, and waits for what has not."""
 
     def __init__(self, arriving: Arriving) -> None:
-        self._arriving, self._place = arriving, 0
+        self.name = str(arriving.path)
+        self._arriving = arriving
         self._file = arriving.path.open("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        come = self._arriving.await_past(self._place)
-        size = self._file.readinto(memoryview(buffer)[: come - self._place])
-        self._place += size
-        return size
+        place = self._file.tell()
+        come = self._arriving.await_past(place)
+        return self._file.readinto(memoryview(buffer)[: come - place])
 
     def seekable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._place
+        return self._file.tell()
 
     def seek(self, place: int, whence: int = io.SEEK_SET, /) -> int:
-        if whence == io.SEEK_CUR:
-            place += self._place
-        self._place = self._file.seek(place)
-        return self._place
+        if whence == io.SEEK_END:
+            raise io.UnsupportedOperation("where the end will be is not known yet")
+        return self._file.seek(place, whence)
 
     def close(self) -> None:
         self._file.close()

@@ -1,6 +1,6 @@
 """Land: keep the raw bytes of an item for good, under their own SHA-256.
 
-A large item is landed in a thread, so that its rows can be read as it comes.
+It is landed in a thread, so that the rows of a large item can be read as it comes.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from schemas.file import File
 
 _COPY_BYTES = 1024 * 1024
 _BESIDE_BYTES = 8 * 1024 * 1024
-"""From this size on a thread of its own is worth it."""
+"""A smaller item is landed before anything of it is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """The raw file: its hash, its size in bytes, its key in storage, and a local copy of it."""
+    """The raw file: its hash, its size in bytes, and its key in storage."""
 
     sha256: str
     size: int
     key: str
-    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,7 @@ def landing(
 
     def go_on() -> None:
         check()
+        # Whoever waited has gone, over an error of its own.
         if left.is_set():
             raise LeaseLostError
 
@@ -102,4 +102,4 @@ def _land(runtime: Runtime, file: File, raw: Arriving, go_on: Callable[[], None]
     if key is None:
         key = f"landing/{sha256[:2]}/{sha256}"
         runtime.storage.put(key, raw.path)
-    return Landed(sha256, size, key, raw.path)
+    return Landed(sha256, size, key)

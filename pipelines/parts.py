@@ -16,7 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -101,7 +101,7 @@ def _staged_parts(
     ask: Callable[[Iterable[Work]], None], file: File, landing: Landing, top: Top, desk: _Desk
 ) -> list[Found]:
     """What was found in all parts. Those that are cut before the file has landed are ours."""
-    terms, parts, ours = desk.terms, list[Part](), 1
+    terms, parts = desk.terms, list[Part]()
     least = max(terms.limits.part_bytes, _size(file) // _MOST_PARTS)
     with landing.raw.open() as stream:
         coming = cut(stream, terms.contract.dialect, least)
@@ -111,7 +111,7 @@ def _staged_parts(
                 break
             desk.take(each)
             desk.do_own(top, each, landing.raw.path)
-            ours = len(parts) + 1
+        ours = len(parts)
         parts.extend(coming)
     if parts[ours:]:
         plan = Plan(
@@ -146,7 +146,7 @@ def part(runtime: Runtime, target: str) -> list[Work]:
         wanted = plan.parts[int(number)]
         if desk.take(wanted):
             with runtime.storage.open(plan.landing_key, (wanted.start, wanted.end)) as stream:
-                desk.do(plan.top, wanted, stream)
+                desk.do(plan.top, wanted, _below(plan.top, wanted, stream, terms))
     return []
 
 
@@ -165,7 +165,7 @@ def _is_to_be_cut(file: File, raw: Path, terms: Terms) -> bool:
 
 def _read_top(landing: Landing, terms: Terms, folder: Path) -> tuple[Top, DriftWatch]:
     """The top of the file, and the watch over its columns."""
-    with _parsed(landing.raw.path, terms, folder, landing.raw.open) as found:
+    with _from_top(landing.raw.path, terms, folder, landing.raw.open) as found:
         watch = DriftWatch(found.names, None, terms.contract, terms.memory)
         return Top(found.names, found.line_end), watch
 
@@ -196,27 +196,22 @@ class _Desk:
         """Stage a part of the file that lies here; its bytes have come."""
         begun = time.monotonic()
         with io.BufferedReader(_Span(raw, part.start, part.end), _COPY_BYTES) as span:
-            if part.number:
-                self.do(top, part, span)
-            else:
-                with _parsed(raw, self.terms, self.folder, lambda: span) as found:
-                    self._stage(top, part, found)
+            reading: AbstractContextManager[Parsed] = (
+                _below(top, part, span, self.terms)
+                if part.number
+                else _from_top(raw, self.terms, self.folder, lambda: span)
+            )
+            self.do(top, part, reading)
         self.slowest = max(self.slowest, time.monotonic() - begun)
 
-    def do(self, top: Top, part: Part, stream: BinaryIO) -> None:
-        """Stage the part, whose bytes the stream has, and write down what was found in it."""
-        terms = self.terms
-        dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
-        found = read_part(stream, dialect, limits.block_bytes, top.names, part.line, language)
-        with ahead(found.chunks) as chunks:
-            self._stage(top, part, replace(found, chunks=chunks, line_end=top.line_end))
-
-    def _stage(self, top: Top, part: Part, found: Parsed) -> None:
+    def do(self, top: Top, part: Part, reading: AbstractContextManager[Parsed]) -> None:
+        """Stage the rows of a part that are being read, and write down what was found in it."""
         terms, token = self.terms, uuid.uuid4().hex[:8]
         watch = DriftWatch(top.names, None, terms.contract, NOTHING_KNOWN)
         whole = WholeFile(terms.contract, terms.feed)
         try:
-            walk = walked(found, watch, terms, self.folder, whole)
+            with reading as found:
+                walk = walked(found, watch, terms, self.folder, whole)
         except DataError:
             self._tell(part, Found(refused=True))
             return
@@ -256,14 +251,22 @@ class _Desk:
         self.write(f"{self._prefix}/parts/{part.number}.json", asdict(found))
 
 
-@contextmanager
-def _parsed(
+def _from_top(
     raw: Path, terms: Terms, folder: Path, opened: Callable[[], BinaryIO]
-) -> Iterator[Parsed]:
+) -> AbstractContextManager[Parsed]:
+    """The rows below the header, of as much of the file as is opened."""
     dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
     columns = [column.name for column in terms.contract.file_columns]
-    with parsed(raw, dialect, limits, folder, columns, language, opened) as found:
-        yield found
+    return parsed(raw, dialect, limits, folder, columns, language, opened)
+
+
+@contextmanager
+def _below(top: Top, part: Part, stream: BinaryIO, terms: Terms) -> Iterator[Parsed]:
+    """The rows of a part that has no header."""
+    dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
+    found = read_part(stream, dialect, limits.block_bytes, top.names, part.line, language)
+    with ahead(found.chunks) as chunks:
+        yield replace(found, chunks=chunks, line_end=top.line_end)
 
 
 def _gathered(desk: _Desk, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
@@ -328,8 +331,8 @@ def _read_plan(runtime: Runtime, file: File) -> Plan | None:
     except FileNotFoundError:
         return None
     parts = tuple(Part(**each) for each in said.pop("parts"))
-    names, line_end = said.pop("top").values()
-    return Plan(top=Top(tuple(names), line_end), parts=parts, **said)
+    top = said.pop("top")
+    return Plan(top=Top(tuple(top["names"]), top["line_end"]), parts=parts, **said)
 
 
 class _Span(io.RawIOBase):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,7 +33,7 @@ from schemas.file import Event, File, Outcome, Status
 from schemas.language import say
 
 _HEAD_BYTES = 64 * 1024
-"""How much of a file is looked at to tell what it is."""
+"""How much of a file is looked at, at the most, to tell its kind and its dialect."""
 
 
 def prepare(runtime: Runtime, file_id: str) -> list[Work]:
@@ -94,12 +93,10 @@ def _prepared(
             staged = None
             if is_judged and not coming.is_done and _is_text(coming, contract):
                 staged = _stage(runtime, file, coming, contract, folder, check)
-            raw = coming.landed()
-            file = replace(file, sha256=raw.sha256, size=raw.size, landing_key=raw.key)
+            landed, raw = coming.landed(), coming.raw.path
+            file = replace(file, sha256=landed.sha256, size=landed.size, landing_key=landed.key)
             crash_point("prepare.landed")
-            if not is_judged and (
-                doubt := doubt_about_content(runtime, file, feed, contract, raw.path)
-            ):
+            if not is_judged and (doubt := doubt_about_content(runtime, file, feed, contract, raw)):
                 return file, doubt
             owner = runtime.ledger.claim_content(file)
             crash_point("prepare.owned")
@@ -107,7 +104,7 @@ def _prepared(
                 file = replace(file, outcome=Outcome.REPEATED, repeats=owner)
             else:
                 staged = staged or _stage(runtime, file, coming, contract, folder, check)
-                file, shown = _settled(runtime, file, feed, contract, raw.path, staged)
+                file, shown = _settled(runtime, file, feed, contract, raw, staged)
     except ItemChangedError as error:
         file = _gone(runtime, file, feed, error)
     except DataError as error:
@@ -142,8 +139,8 @@ def _is_text(coming: Landing, contract: Contract) -> bool:
     """Whether the file can be read from its top on, while the rest of it comes."""
     if contract.dialect.format not in (Format.DELIMITED, Format.JSONL):
         return False
-    with coming.raw.open() as start:
-        return kind_of(io.BytesIO(start.read(_HEAD_BYTES))) is Kind.TEXT
+    coming.raw.await_past(_HEAD_BYTES)
+    return kind_of(coming.raw.path) is Kind.TEXT
 
 
 def _stage(
@@ -166,9 +163,8 @@ def _stage(
             memory=_memory(runtime, file),
             check=check,
         )
-        opened = None if coming.is_done else raw.open
         return stage_parts(runtime, file, coming, terms, folder) or stage_file(
-            raw.path, terms, folder, opened
+            raw.path, terms, folder, raw.open
         )
     except DataError as error:
         return error

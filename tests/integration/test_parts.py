@@ -1,24 +1,30 @@
-"""A large file is prepared in parts by whoever has time, and is the same file whoever did it."""
+"""A large file is read as it comes and prepared in parts by whoever has time, and is the same file
+however that was."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import parts
+from connectors.folder import FolderConfig, FolderSource
+from pipelines import land, parts, prepare
 from pipelines.parts import part
 from pipelines.runtime import Work
 from pipelines.stage import read_rejects
-from schemas.file import File, Outcome
+from schemas.errors import RetryableError
+from schemas.file import File, Outcome, Status
+from schemas.item import Item
 from schemas.limits import Limits
 from small_service import SmallService, small_service
 
 ROWS = 400
-LIMITS = Limits(part_bytes=1000, block_bytes=512)
+LIMITS = Limits(part_bytes=1000, block_bytes=512, retry_seconds=0.01)
 
 
 @pytest.fixture
@@ -134,3 +140,88 @@ def test_a_file_of_other_columns_is_held_back_as_ever(service: SmallService) -> 
     [file] = service.run()
     assert file.outcome is Outcome.QUARANTINED
     assert asked == []
+
+
+class Trickle(FolderSource):
+    """Brings a file in small pieces, slowly; up to `breaks_at` of them, if that is given."""
+
+    breaks_at: int | None = None
+
+    @contextmanager
+    def open(self, item: Item) -> Iterator[BinaryIO]:
+        with super().open(item) as stream:
+            yield cast(BinaryIO, _Pieces(stream, self.breaks_at))
+
+
+class _Pieces:
+    def __init__(self, stream: BinaryIO, breaks_at: int | None) -> None:
+        self._stream, self._left = stream, breaks_at
+
+    def read(self, size: int) -> bytes:
+        if self._left == 0:
+            raise RetryableError("the source is away")
+        self._left = None if self._left is None else self._left - 1
+        time.sleep(0.02)
+        return self._stream.read(min(size, 300))
+
+
+@pytest.fixture
+def trickle(service: SmallService, monkeypatch: pytest.MonkeyPatch) -> Trickle:
+    """Every file is read as it comes, from its first bytes on."""
+    monkeypatch.setattr(land, "_BESIDE_BYTES", 0)
+    monkeypatch.setattr(prepare, "_HEAD_BYTES", 1)
+    source = Trickle(FolderConfig(path=service.folder / "drop", settle_seconds=0))
+    limits = Limits(block_bytes=512, retry_seconds=0.01)
+    service.with_runtime(sources={"drop": source}, limits=limits)
+    return source
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_file_that_is_read_as_it_comes_is_the_same_file(
+    service: SmallService, tmp_path: Path, bigquery_url: str, trickle: Trickle, is_cut: bool
+) -> None:
+    told = expected(tmp_path, bigquery_url, text())
+    asked = in_turn(service, lambda n: True) if is_cut else []
+    service.drop("a.csv", text())
+    assert outcome(service) == told
+    # Others are asked for help with what is not done when all has come: not with every part.
+    made = len(staged(service).staged_keys)
+    assert len(asked) + 1 < made if is_cut else made == 1
+
+
+def test_the_same_bytes_again_are_told_apart_though_they_were_read_as_they_came(
+    service: SmallService, trickle: Trickle
+) -> None:
+    service.drop("a.csv", text())
+    service.run()
+    service.drop("b.csv", text())
+    first, second = service.run()
+    assert second.outcome is Outcome.REPEATED
+    assert second.repeats == first.file_id
+    assert service.sql("SELECT COUNT(*) FROM DATA.sales") == [(first.counts.loaded,)]
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_source_that_breaks_off_in_the_middle_leaves_a_file_to_be_tried_again(
+    service: SmallService, tmp_path: Path, bigquery_url: str, trickle: Trickle, is_cut: bool
+) -> None:
+    told = expected(tmp_path, bigquery_url, text())
+    if is_cut:
+        in_turn(service, lambda n: True)
+    trickle.breaks_at = 10
+    service.drop("a.csv", text())
+    [file] = service.run()
+    assert (file.status, file.landing_key) == (Status.DISCOVERED, None)
+    trickle.breaks_at = None
+    time.sleep(0.02)
+    assert outcome(service) == told
+
+
+def test_a_file_that_proves_too_large_as_it_comes_is_quarantined(
+    service: SmallService, trickle: Trickle
+) -> None:
+    service.with_runtime(limits=Limits(block_bytes=512, file_bytes=2000))
+    service.drop("a.csv", text())
+    [file] = service.run()
+    assert file.outcome is Outcome.QUARANTINED
+    assert "larger than 2,000 bytes" in (file.reason or "")
