@@ -84,7 +84,8 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         " through **waybill** and through what people run instead. Waybill starts from files in an"
         " S3 bucket and ends with committed rows: a real worker and broker, every row checked by"
         " Great Expectations, lineage columns, one transaction, rejected rows with their reasons."
-        " The others read the files from the local disk."
+        " The others read the files from the local disk; the bucket's server stores them as they"
+        " are, without compressing them."
     )
     yield ""
     yield (
@@ -174,8 +175,9 @@ def _where(results: Mapping[str, Any]) -> Iterator[str]:
         "What Waybill does beyond the floor: it checks and casts each cell by the contract, with a"
         " reason for each that is bad (`prepare`); the warehouse writes the rows twice, first into"
         " a staging table and then, in one transaction with their bookkeeping, into the table"
-        " (`load`); the raw file is fetched from the bucket, hashed and kept before anything is"
-        " read (within `prepare`); every step is a task with a lease."
+        " (`load`); the raw file is fetched from the bucket, hashed and kept while its rows are"
+        " read (within `prepare`; before that if it is under 8 MiB, or no text); every step is a"
+        " task with a lease."
     )
     if not results.get("profile"):
         return
