@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tempfile
 import uuid
@@ -40,14 +41,19 @@ class ObjectStorage:
     def __init__(self, config: StorageConfig) -> None:
         self._config = config
 
-    def put(self, key: str, path: Path) -> bool:
+    def put(self, key: str, path: Path, *, is_final: bool = False) -> bool:
         """Store a local file under a new key; False, and nothing written, if the key exists.
 
-        A file above 8 MiB is sent in parts, which no store can make conditional, so there two
-        writers may both be told True. Keys name their content or their attempt, so both bring the
-        same bytes.
+        A file that `is_final` is never written to again (it may be removed): a storage that is a
+        folder on the same disk then gives it a second name instead of copying it.
+
+        A copied file above 8 MiB is sent in parts, which no store can make conditional, so there
+        two writers may both be told True. Keys name their content or their attempt, so both bring
+        the same bytes.
         """
         location = _checked(key)
+        if is_final and (is_new := self._linked(location, path)) is not None:
+            return is_new
         size = path.stat().st_size
         with translating(self._config.url):
             if size < _PART_BYTES:
@@ -67,6 +73,20 @@ class ObjectStorage:
                 chunk_size=_PART_BYTES,
                 max_concurrency=_PARTS_AT_ONCE,
             )
+        return True
+
+    def _linked(self, location: str, path: Path) -> bool | None:
+        """Whether the file has become the new object; None if it has to be copied."""
+        folder = self._config.folder
+        if folder is None:
+            return None
+        target = folder / location
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, target)
+        except OSError:
+            # On another disk, or one that knows no links.
+            return False if target.is_file() else None
         return True
 
     @contextmanager

@@ -70,8 +70,10 @@ class Vouching(Protocol):
 class Storage(Protocol):
     """Durable objects of our own: landed files, staged Parquet, rejects. Keys are relative."""
 
-    def put(self, key: str, path: Path) -> bool:
-        """Store a local file under a new key; False, and nothing written, if the key exists."""
+    def put(self, key: str, path: Path, *, is_final: bool = False) -> bool:
+        """Store a local file under a new key; False, and nothing written, if the key exists.
+
+        One that `is_final` is not written to again, so that it need not be copied."""
 
     def open(
         self, key: str, span: tuple[int, int] | None = None

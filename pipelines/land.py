@@ -101,5 +101,5 @@ def _land(runtime: Runtime, file: File, raw: Arriving, go_on: Callable[[], None]
     sha256 = digest.hexdigest()
     if key is None:
         key = f"landing/{sha256[:2]}/{sha256}"
-        runtime.storage.put(key, raw.path)
+        runtime.storage.put(key, raw.path, is_final=True)
     return Landed(sha256, size, key)

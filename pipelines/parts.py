@@ -219,7 +219,10 @@ class _Desk:
         for name, count in (("rows", walk.counts.loaded), ("rejects", walk.counts.rejected)):
             if count:
                 keys[name] = f"{self._prefix}/{name}-{part.number:03}-{token}.parquet"
-                self.storage.put(keys[name], self.folder / f"{name}.parquet")
+                path = self.folder / f"{name}.parquet"
+                self.storage.put(keys[name], path, is_final=True)
+                # The next part's rows go into a file of their own.
+                path.unlink()
         self._tell(
             part,
             Found(

@@ -195,7 +195,7 @@ def _settled(
     rejects_key = None
     if staged.counts.rejected:
         rejects_key = f"{file.staged_prefix}/rejects.parquet"
-        runtime.storage.put(rejects_key, staged.rejects)
+        runtime.storage.put(rejects_key, staged.rejects, is_final=True)
     file = replace(file, rejects_key=rejects_key, contract_version=staged.contract.version)
     if staged.refusal is not None:
         counts = replace(
@@ -208,7 +208,7 @@ def _settled(
     keys = staged.keys
     if staged.counts.loaded and not keys:
         keys = (f"{file.staged_prefix}/rows.parquet",)
-        runtime.storage.put(keys[0], staged.rows[0])
+        runtime.storage.put(keys[0], staged.rows[0], is_final=True)
     file = replace(
         file,
         outcome=Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import socket
@@ -98,6 +99,36 @@ def test_an_object_is_written_once_and_never_over(
     assert not storage.put("staged/orders/1.parquet", local(tmp_path, os.urandom(size)))
     assert storage.exists("staged/orders/1.parquet")
     assert read(storage, "staged/orders/1.parquet") == first
+
+
+@pytest.mark.parametrize("size", [0, LARGE], ids=["empty", "large"])
+def test_a_final_file_stays_in_storage_when_its_own_name_is_removed(
+    storage: ObjectStorage, tmp_path: Path, size: int
+) -> None:
+    key, content = "staged/day=2026-01-31/a_b,c@d+e-1.parquet", os.urandom(size)
+    path, other = local(tmp_path, content), local(tmp_path, b"other")
+    assert storage.put(key, path, is_final=True)
+    assert not storage.put(key, path, is_final=True)
+    assert not storage.put(key, other, is_final=True)
+    path.unlink()
+    assert read(storage, key) == content
+    assert list(storage.list("staged")) == [key]
+    storage.delete(key)
+    assert other.read_bytes() == b"other"
+
+
+def test_a_folder_on_another_disk_gets_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    storage = ObjectStorage(StorageConfig(url=str(tmp_path / "store")))
+    path = local(tmp_path, b"rows")
+    assert storage.put("a/b", path, is_final=True)
+    path.write_bytes(b"else")
+    assert read(storage, "a/b") == b"rows"
 
 
 def test_of_two_who_write_a_small_object_at_once_one_is_told_so(

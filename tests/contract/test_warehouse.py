@@ -46,7 +46,7 @@ class Folder:
 
     root: Path
 
-    def put(self, key: str, path: Path) -> bool:
+    def put(self, key: str, path: Path, *, is_final: bool = False) -> bool:
         target = self.root / key
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
