@@ -49,11 +49,11 @@ def connect(config: BigQueryConfig) -> bigquery.Client:
 
 def _credentials(config: BigQueryConfig) -> Credentials:
     if config.keyless:
-        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+        return AnonymousCredentials()
     own: Credentials
     try:
         if config.credentials_file is not None:
-            own = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
+            own = service_account.Credentials.from_service_account_file(
                 str(config.credentials_file), scopes=[_SCOPE]
             )
         else:
@@ -65,7 +65,7 @@ def _credentials(config: BigQueryConfig) -> Credentials:
         ) from error
     if config.impersonate is None:
         return own
-    return impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
+    return impersonated_credentials.Credentials(
         source_credentials=own, target_principal=config.impersonate, target_scopes=[_SCOPE]
     )
 

@@ -21,6 +21,7 @@ from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import RATE_LIMITED, meaning
 from connectors.bigquery.parquet import Part, concatenate
 from connectors.bigquery.tables import staging_fields
+from connectors.bigquery.upload import upload
 from connectors.crash import crash_point
 from connectors.protocols import Storage
 from schemas.arrow import arrow_schema
@@ -31,7 +32,6 @@ from schemas.file import File
 
 log = logging.getLogger(__name__)
 
-_UPLOAD_TIMEOUT = (10.0, 120.0)
 _URIS = 10_000
 _OF_BATCH = re.compile(r"_(?P<batch>[0-9a-f]{16})_\d+(_rejects)?(\.parquet)?$")
 _REJECTS = [
@@ -235,16 +235,7 @@ class Loader:
                 key = _bucket_key(task.table)
                 self._bucket.put(key, path)
                 return self._submit_uris(task, [self._bucket.uri(key)], settings)
-            with path.open("rb") as stream:
-                return self._client.load_table_from_file(
-                    stream,
-                    task.table,
-                    size=path.stat().st_size,
-                    num_retries=2,
-                    job_id=task.job_id,
-                    job_config=settings,
-                    timeout=_UPLOAD_TIMEOUT,
-                )
+            return upload(self._client, self._config, path, task.job_id, task.table, settings)
 
     def _submit_uris(
         self, task: _Task, uris: Sequence[str], settings: bigquery.LoadJobConfig

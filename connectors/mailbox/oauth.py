@@ -152,13 +152,13 @@ def _from_google(oauth: Google, user: str) -> tuple[str, float]:
     made: Any
     try:
         if oauth.service_account_file:
-            made = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
+            made = service_account.Credentials.from_service_account_file(
                 str(oauth.service_account_file), scopes=[_GOOGLE_SCOPE], subject=user
             )
         else:
             assert oauth.refresh_token
             assert oauth.client_secret
-            made = credentials.Credentials(  # type: ignore[no-untyped-call]
+            made = credentials.Credentials(
                 None,
                 refresh_token=oauth.refresh_token.get_secret_value(),
                 token_uri=oauth.token_url,

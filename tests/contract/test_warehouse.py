@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import urllib.request
 import uuid
@@ -17,11 +18,13 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from google.api_core.exceptions import Conflict
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from pydantic import ValidationError
 
 from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
+from connectors.bigquery.upload import upload
 from connectors.objects import ObjectStorage, StorageConfig
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
@@ -577,6 +580,23 @@ def test_a_load_job_that_was_started_before_is_taken_up_again(world: World) -> N
     (world.folder / file.staged_keys[0]).unlink()
     assert world.warehouse.load(batch, ORDERS, WriteMode.APPEND) == Committed(rows=1)
     assert world.books_balance(ORDERS)
+
+
+def test_a_large_batch_is_sent_in_pieces_and_only_once(world: World) -> None:
+    world.warehouse.apply([ORDERS], [])
+    rows = [order(os.urandom(250_000).hex(), 3, "1") for _ in range(40)]
+    file = world.file(ORDERS, rows, partitions=["2026-11-03"])
+    assert (world.folder / file.staged_keys[0]).stat().st_size > 16 * 1024 * 1024
+    assert world.load(ORDERS, WriteMode.APPEND, file) == Committed(rows=40)
+    assert {(key,) for key, *_ in rows} == set(
+        world.sql(f"SELECT id FROM DATA.orders WHERE day = '{day(3)}'")
+    )
+    target = f"demo.{world.config.staging_dataset}.again"
+    settings = bigquery.LoadJobConfig(source_format=bigquery.SourceFormat.PARQUET)
+    sent = (world.client, world.config, world.folder / file.staged_keys[0], "one", target, settings)
+    assert upload(*sent).result().output_rows == 40
+    with pytest.raises(Conflict):
+        upload(*sent)
 
 
 def test_a_spent_attempt_asks_for_the_next_one(world: World) -> None:
