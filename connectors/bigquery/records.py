@@ -92,7 +92,7 @@ def insert_rejected_rows(staging: str, tables: Tables) -> str:
         f"INSERT INTO {tables.rejected_rows}"
         " (file_id, feed, `table`, batch_id, member, line, raw, problems, rejected_at)\n"
         "SELECT s.`_etl_file`, @feed, @target, @batch, s.member, s.line, s.raw,"
-        " PARSE_JSON(s.problems), _now"
+        " PARSE_JSON(s.problems, wide_number_mode => 'round'), _now"
         f" FROM {staging} AS s"
     )
 
