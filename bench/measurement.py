@@ -11,7 +11,8 @@ from typing import Self
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
     """Seconds of wall clock until the rows are committed, CPU seconds of the contender and of the
-    BigQuery emulator, peak bytes of the contender's largest process, and load jobs.
+    BigQuery emulator, peak bytes of the contender's largest process, load jobs, and the batches
+    that these were for (if the contender knows batches).
 
     `phases` are seconds of parts of the wall clock, for contenders that know them.
     """
@@ -22,6 +23,7 @@ class Measurement:
     peak_rss: int
     peak_pss: int
     load_jobs: int
+    batches: int = 0
     phases: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -38,7 +40,8 @@ class Summary:
     peak_rss: int
     peak_pss: int
     load_jobs: int
-    phases: Mapping[str, float]
+    batches: int = 0
+    phases: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, measured: Sequence[Measurement]) -> Self:
@@ -55,6 +58,7 @@ class Summary:
             peak_rss=int(median(each.peak_rss for each in measured)),
             peak_pss=int(median(each.peak_pss for each in measured)),
             load_jobs=int(median(each.load_jobs for each in measured)),
+            batches=int(median(each.batches for each in measured)),
             phases={
                 name: median(each.phases[name] for each in measured if name in each.phases)
                 for name in names

@@ -137,6 +137,7 @@ SHAPES = {
         Shape(name="tall", title="1M × 10", rows=1_000_000),
         Shape(name="huge", title="10M × 10", rows=10_000_000),
         Shape(name="wide", title="200k × 100", rows=200_000, columns=WIDE, rules=WIDE_RULES),
+        Shape(name="hundred", title="100 files × 100", rows=10_000, files=100),
         Shape(name="thousand", title="1,000 files × 100", rows=100_000, files=1000),
         Shape(name="many", title="5,000 files × 20", rows=100_000, files=5000),
         Shape(name="dirty", title="1M × 10, 1% bad cells", rows=1_000_000, bad=0.01),

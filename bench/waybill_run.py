@@ -51,6 +51,7 @@ def measure(made: Made, warm: Made, servers: Shared, folder: Path, concurrency: 
                 _await_told(ledger, made.shape.name, made.shape.files, process)
             server = warehouse.cpu_seconds() - server
             jobs = warehouse.load_jobs() - jobs
+            batches = _ask(ledger, "SELECT COUNT(*) FROM batches WHERE feed = ?", made.shape.name)
         _check(made, warehouse)
         phases = _phases(ledger, made.shape.name, started)
     return Measurement(
@@ -60,6 +61,7 @@ def measure(made: Made, warm: Made, servers: Shared, folder: Path, concurrency: 
         peak_rss=usage.peak_rss,
         peak_pss=usage.peak_pss,
         load_jobs=jobs,
+        batches=int(batches[0][0]),
         phases=phases,
     )
 
