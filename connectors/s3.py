@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,22 +9,21 @@ from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from connectors.match import compile_match, is_ours, static_prefix
-from connectors.s3_client import GONE, S3Config, new_client, translated, translating
+from connectors.s3_client import GONE, S3Config, new_client, translating
+from connectors.s3_spans import spans
 from schemas.errors import ConfigError
 from schemas.item import Item, Page
 from schemas.receipt import DOCUMENTS, Answer
 
 if TYPE_CHECKING:
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 __all__ = ["S3Config", "S3Source"]
 
 _MARKERS = ("_SUCCESS", ".keep", ".gitkeep", "_$folder$")
-_BUFFER_BYTES = 1024 * 1024
 
 
 class S3Source:
@@ -83,13 +81,9 @@ class S3Source:
         """Stream that very version; raises ItemChangedError once it is gone."""
         bucket = self._config.bucket
         pinned = _version_id(item) or {"IfMatch": f'"{item.version}"'}
-        with translating(bucket, item.key):
-            reply = self._client.get_object(Bucket=bucket, Key=item.key, **pinned)  # type: ignore[arg-type]
-        body = reply["Body"]
-        try:
-            yield io.BufferedReader(_Body(body, bucket, item.key), _BUFFER_BYTES)
-        finally:
-            body.close()
+        wanted = {"Bucket": bucket, "Key": item.key, **pinned}
+        with spans(self._client, wanted, item.size or 0) as stream:
+            yield stream
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """Put the answer's documents beside the drop, or below `receipts_prefix`; then, with
@@ -185,23 +179,3 @@ def _item(listed: Mapping[str, Any]) -> Item:
 def _version_id(item: Item) -> dict[str, str]:
     """The argument that names the item's version to S3; empty if only its ETag is known."""
     return {"VersionId": item.version} if "version_id" in item.detail else {}
-
-
-class _Body(io.RawIOBase):
-    """A reply's body as a raw stream whose faults are ours."""
-
-    def __init__(self, body: StreamingBody, bucket: str, key: str) -> None:
-        self._body, self._bucket, self._key = body, bucket, key
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill the buffer; raises RetryableError if the connection is cut."""
-        try:
-            data: bytes = self._body.read(len(buffer))
-        except (BotoCoreError, OSError) as error:
-            raise translated(error, self._bucket, self._key) from error
-        buffer[: len(data)] = data
-        return len(data)

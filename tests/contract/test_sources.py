@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ import pytest
 from connectors.folder import FolderConfig, FolderSource
 from connectors.protocols import Source
 from connectors.s3 import S3Config, S3Source
+from connectors.s3_spans import SPAN_BYTES
 from entrypoints.demo.servers import S3Endpoint
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
 from schemas.file import Counts, Outcome
@@ -136,9 +136,8 @@ def nobody() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
-def drain(stream: BinaryIO) -> None:
-    while stream.read(100_000):
-        pass
+def drain(stream: BinaryIO) -> bytes:
+    return b"".join(iter(lambda: stream.read(100_000), b""))
 
 
 def listed(source: Source, match: str = "**") -> dict[str, Item]:
@@ -251,6 +250,14 @@ def test_an_answer_is_forgotten_and_the_original_stays(drop: Drop, tmp_path: Pat
     assert drop.source.forget(item) == len(given.documents)
     assert drop.source.forget(item) == 0
     assert drop.read("in/a.csv") == b"id\n1\n"
+
+
+@pytest.mark.parametrize("size", [0, SPAN_BYTES, SPAN_BYTES + 1, 3 * SPAN_BYTES + 5])
+def test_a_file_comes_whole_whatever_its_size(drop: Drop, size: int) -> None:
+    content = os.urandom(size)
+    drop.write("in/a.bin", content)
+    with drop.source.open(listed(drop.source, "in/**")["in/a.bin"]) as stream:
+        assert drain(stream) == content
 
 
 def test_a_long_listing_comes_in_pages(drop: Drop) -> None:
@@ -370,14 +377,39 @@ def test_a_server_that_is_away_is_asked_again_later(moto: S3Endpoint, tmp_path: 
         away.acknowledge(item, answer(tmp_path, "a.csv"))
 
 
-def test_a_connection_cut_while_reading_is_never_an_end_of_file(moto: S3Endpoint) -> None:
+@pytest.mark.parametrize("size", [200_000, 2_000_000])
+def test_a_connection_cut_while_reading_is_never_an_end_of_file(
+    moto: S3Endpoint, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("connectors.s3_spans.SPAN_BYTES", 300_000)
     bucket = make_bucket(moto)
-    bucket.write("a.bin", bytes(2_000_000))
+    content = os.urandom(size)
+    bucket.write("a.bin", content)
     item = listed(bucket.source())["a.bin"]
-    with cutting_relay(moto.url, after=500_000) as url:
+    with cutting_relay(moto.url, after=100_000, times=2) as url:
         with bucket.source(endpoint=url).open(item) as stream:
-            with pytest.raises(RetryableError):
-                drain(stream)
+            assert drain(stream) == content
+    with cutting_relay(moto.url, after=100_000) as url:
+        with pytest.raises(RetryableError), bucket.source(endpoint=url).open(item) as stream:
+            drain(stream)
+
+
+def test_an_object_overwritten_while_it_is_read_is_not_mixed_with_another(
+    moto: S3Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.s3_spans.SPAN_BYTES", 1_000)
+    for versioned in (False, True):
+        bucket = make_bucket(moto, versioned=versioned)
+        bucket.write("a.bin", b"1" * 50_000)
+        item = listed(bucket.source())["a.bin"]
+        with bucket.source().open(item) as stream:
+            begun = stream.read(10)
+            bucket.write("a.bin", b"2" * 50_000)
+            if versioned:
+                assert begun + drain(stream) == b"1" * 50_000
+            else:
+                with pytest.raises(ItemChangedError):
+                    drain(stream)
 
 
 def test_a_role_is_assumed_before_anything_is_asked(moto: S3Endpoint) -> None:
@@ -391,18 +423,23 @@ def test_a_role_is_assumed_before_anything_is_asked(moto: S3Endpoint) -> None:
 
 
 @contextmanager
-def cutting_relay(url: str, after: int) -> Iterator[str]:
-    """A relay to a server that hangs up once a reply is longer than `after` bytes."""
+def cutting_relay(url: str, after: int, times: int = 1_000) -> Iterator[str]:
+    """A relay to a server that hangs up once a reply is longer than `after` bytes, so many times;
+    it takes one request by connection."""
     target = urlsplit(url)
     server = socket.create_server(("127.0.0.1", 0))
+    cuts = iter(range(times))
 
     def relay(client: socket.socket) -> None:
         with client, socket.create_connection((target.hostname, target.port)) as upstream:
-            upstream.sendall(client.recv(65536))
+            request = client.recv(65536)
+            upstream.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             sent = 0
-            while sent < after and (data := upstream.recv(65536)):
+            while data := upstream.recv(65536):
                 client.sendall(data)
                 sent += len(data)
+                if sent >= after and next(cuts, None) is not None:
+                    return
 
     def accept() -> None:
         while True:
@@ -410,16 +447,16 @@ def cutting_relay(url: str, after: int) -> Iterator[str]:
                 client, _ = server.accept()
             except OSError:
                 return
-            relay(client)
+            pool.submit(relay, client)
 
-    thread = threading.Thread(target=accept)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        accepting = pool.submit(accept)
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            server.close()
+            accepting.result()
 
 
 # A folder in particular
