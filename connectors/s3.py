@@ -81,8 +81,12 @@ class S3Source:
         """Stream that very version; raises ItemChangedError once it is gone."""
         bucket = self._config.bucket
         pinned = _version_id(item) or {"IfMatch": f'"{item.version}"'}
-        wanted = {"Bucket": bucket, "Key": item.key, **pinned}
-        with spans(self._client, wanted, item.size or 0) as stream:
+        wanted: dict[str, Any] = {"Bucket": bucket, "Key": item.key, **pinned}
+        size = item.size
+        if size is None:
+            with translating(bucket, item.key):
+                size = self._client.head_object(**wanted)["ContentLength"]
+        with spans(self._client, wanted, size) as stream:
             yield stream
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
