@@ -45,16 +45,28 @@ def null_mask(cells: pa.Array, words: Sequence[str]) -> Mask:
 
 
 def without(cells: pa.Array, mask: Mask) -> pa.Array:
-    """The cells, null where the mask is true."""
+    """The cells, null where the mask is true; a null string has no bytes."""
     if not mask.any():
         return cells
-    return pc.if_else(pa.array(mask), pa.scalar(None, cells.type), cells)
+    # if_else would leave the bytes of a null string in place, for others to stumble over.
+    kept = pa.array(~mask, mask=mask)
+    return pc.filter(cells, kept, null_selection_behavior="emit_null")
 
 
 def made_of(cells: pa.Array, allowed: npt.NDArray[np.bool_]) -> bool:
     """Whether all bytes of all cells are among those that a table of 256 flags allows."""
     text, at = bytes_of(cells)
     return bool(allowed[text[at[0] : at[-1]]].all())
+
+
+def which_made_of(cells: pa.Array, allowed: npt.NDArray[np.bool_]) -> Mask:
+    """Which cells have no byte but those that a table of 256 flags allows."""
+    text, at = bytes_of(cells)
+    made = np.ones(len(cells), np.bool_)
+    others = np.flatnonzero(~allowed[text[at[0] : at[-1]]]) + at[0]
+    # Of cells that begin at one place only the last has a byte there.
+    made[np.searchsorted(at, others, side="right") - 1] = False
+    return made
 
 
 def bytes_at(

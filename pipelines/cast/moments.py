@@ -6,6 +6,8 @@ time that a change of clocks skips or repeats is not resolved by guessing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +26,7 @@ from pipelines.cast.clock import (
 from pipelines.cast.far_zones import UNSURE, local_of, utc_of
 from pipelines.cast.fault import Cast, Fault, Mask, fault
 from pipelines.cast.form import ISO_DATE, ISO_TIME, ISO_ZONE, Form, form_of
-from pipelines.cast.plain import apart, usual_moment
+from pipelines.cast.plain import ISO_BYTES, apart, usual_moment
 from schemas.arrow import arrow_type
 from schemas.contract import Column, Type
 
@@ -57,7 +59,18 @@ def cast_moments(cells: pa.Array, column: Column, *, native: bool) -> Cast:
 
     if column.formats or column.type is Type.TIME:
         return one_by_one(cells)
-    return apart(cells, usual_moment(column.type), lambda some: _at_once(some, column), one_by_one)
+    if column.type is not Type.DATE:
+        return _apart(cells, column, one_by_one)
+    # A file has many rows of few days.
+    encoded = cells.dictionary_encode()
+    values, faults = _apart(encoded.dictionary, column, one_by_one)
+    return values.take(encoded.indices), [each.spread(encoded) for each in faults]
+
+
+def _apart(cells: pa.Array, column: Column, one_by_one: Callable[[pa.Array], Cast]) -> Cast:
+    """Usual cells at once, and only the others one by one."""
+    usual = usual_moment(column.type)
+    return apart(cells, ISO_BYTES, usual, lambda some: _at_once(some, column), one_by_one)
 
 
 def _one_by_one(cells: pa.Array, column: Column, native: bool) -> Cast:

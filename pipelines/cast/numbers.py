@@ -44,7 +44,11 @@ def cast_numbers(cells: pa.Array, column: Column, numbers: Numbers, *, native: b
     if numbers.decimal != ".":
         return one_by_one(cells)
     return apart(
-        cells, usual_number(column), lambda some: _at_once(some, column, numbers), one_by_one
+        cells,
+        _plain_bytes(True, False),
+        usual_number(column),
+        lambda some: _at_once(some, column, numbers),
+        one_by_one,
     )
 
 

@@ -65,19 +65,17 @@ def last_record_end(text: bytes, dialect: Dialect) -> int:
     # It is near the end mostly: for what stands before, it is enough to count the quotes.
     for start in (max(len(shown) - _TAIL, 0), 0):
         quoted = np.count_nonzero(shown[:start] == quote) % 2 == 1
-        ends = _record_ends(shown[start:], dialect.quote, quoted)
-        if len(ends):
-            return start + int(ends[-1]) + 1
+        newlines = np.flatnonzero(shown[start:] == _LF)
+        last = _record_ends(shown[start:], newlines, dialect.quote, quoted)
+        if len(last):
+            return start + int(newlines[last[-1]]) + 1
     return 0
 
 
-def _record_ends(text: Bytes, quote: str, quoted: bool = False) -> Positions:
-    """Positions of the line ends that no quotes enclose; `quoted` text begins within quotes."""
-    newlines = np.flatnonzero(text == _LF)
+def _record_ends(text: Bytes, newlines: Positions, quote: str, quoted: bool = False) -> Positions:
+    """Which of the line ends no quotes enclose; `quoted` text begins within quotes."""
     quotes = np.flatnonzero(text == ord(quote)) if quote else newlines[:0]
-    if not len(quotes):
-        return newlines[:0] if quoted else newlines
-    outside: Positions = newlines[np.searchsorted(quotes, newlines) % 2 == quoted]
+    outside: Positions = np.flatnonzero(np.searchsorted(quotes, newlines) % 2 == quoted)
     return outside
 
 
@@ -85,9 +83,10 @@ def offsets(block: bytes, dialect: Dialect) -> Offsets:
     """The records of a block that ends in LF and whose quotes are well-formed."""
     text = np.frombuffer(masked(block, dialect), np.uint8)
     newlines = np.flatnonzero(text == _LF)
-    ends = _record_ends(text, dialect.quote)
-    starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
-    lines = np.searchsorted(newlines, starts)
+    last = _record_ends(text, newlines, dialect.quote)
+    ends = newlines[last]
+    starts, lines = np.roll(ends + 1, 1), np.roll(last + 1, 1)
+    starts[:1] = lines[:1] = 0
     carriage = (ends > starts) & (text[np.maximum(ends - 1, 0)] == _CR)
     ends = ends - carriage
     full = ends > starts

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.cast.cells import made_of, which_made_of, without
 from pipelines.cast.chunk import cast_column
 from schemas.contract import Column, Type
 from schemas.dialect import Dialect, Numbers
@@ -51,3 +53,16 @@ def test_together_as_alone(
     assert sorted(found) == sorted(
         (each.rule, at) for at, (_, some) in enumerate(alone) for each in some
     )
+
+
+@given(taken=st.lists(st.none() | st.text("0a-é", max_size=3)), start=st.integers(0, 3))
+def test_which_cells_have_other_bytes(taken: list[str | None], start: int) -> None:
+    allowed = np.isin(np.arange(256), [ord("0"), ord("-")])
+    cells = pa.array(taken, pa.string()).slice(start)
+    plain = which_made_of(cells, allowed)
+    assert plain.tolist() == [not (set(each or "") - {*"0-"}) for each in taken[start:]]
+    left = without(cells, ~plain)
+    assert left.to_pylist() == [
+        each if is_plain else None for each, is_plain in zip(taken[start:], plain, strict=True)
+    ]
+    assert made_of(left, allowed)
