@@ -78,6 +78,11 @@ def news(config: MailboxConfig, folder: str, stop: threading.Event) -> Iterator[
 
 def _has_arrived(client: IMAPClient, stop: threading.Event) -> bool:
     """Wait for the server to say so, some minutes at most."""
+    # Dovecot tells of what comes during IDLE at once, but after a minute or two of what came
+    # between the last answer and it.
+    _, since = client.noop()
+    if any(b"EXISTS" in each for each in since):
+        return True
     client.idle()
     until = time.monotonic() + _RENEW_SECONDS
     told = False
