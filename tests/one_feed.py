@@ -12,11 +12,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery
 from pandas import DataFrame
 from pydantic import SecretStr
 
+from bigquery_emulator import client_of
 from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
 from connectors.folder import FolderConfig, FolderSource
 from connectors.ledger import LedgerConfig, SqlLedger
@@ -62,11 +61,7 @@ class World:
             project="demo", dataset=name, location="US", api_endpoint=url,
             meta_dataset=f"{name}_meta", staging_dataset=f"{name}_staging", job_timeout=60,
         )  # fmt: skip
-        self.client = bigquery.Client(
-            project="demo",
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={"api_endpoint": url},
-        )
+        self.client = client_of(url)
         made = Feed(
             name="stock", source="drop", match="*.csv", contract="stock", write=mode, **feed
         )

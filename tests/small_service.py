@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from ruamel.yaml import YAML
 
+from bigquery_emulator import client_of
 from entrypoints.assembly import build_runtime
 from entrypoints.settings import read_settings
 from pipelines.run import run
@@ -124,11 +124,7 @@ def small_service(folder: Path, bigquery_url: str, **changes: Any) -> SmallServi
     runtime = build_runtime(read_settings(config))
     runtime.ledger.migrate()
     runtime.warehouse.apply(list(runtime.contracts.values()), runtime.views)
-    client = bigquery.Client(
-        project="demo",
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options={"api_endpoint": bigquery_url},
-    )
+    client = client_of(bigquery_url)
     return SmallService(folder, config, runtime, dataset, client)
 
 

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import boto3
 import pytest
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery
 from ruamel.yaml import YAML
 
+from bigquery_emulator import client_of
 from entrypoints.assembly import build_runtime
 from entrypoints.demo.report import read_receipt
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
@@ -134,11 +133,7 @@ def test_a_pass_in_the_foreground_needs_no_broker(config: Path, tmp_path: Path) 
 
 def check_rows(url: str, files: list[File]) -> None:
     """The warehouse holds what was loaded less what was replaced, to the row."""
-    client = bigquery.Client(
-        project="demo",
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options={"api_endpoint": url},
-    )
+    client = client_of(url)
 
     def rows(sql: str) -> list[tuple[object, ...]]:
         return [tuple(row.values()) for row in client.query_and_wait(sql)]

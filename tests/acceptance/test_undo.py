@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery
 from ruamel.yaml import YAML
 
+from bigquery_emulator import client_of
 from entrypoints.assembly import build_runtime
 from entrypoints.settings import read_settings
 from pipelines.run import run
@@ -53,11 +52,7 @@ class Shop:
         self.folder, self.dataset = folder, f"t{uuid.uuid4().hex[:12]}"
         for name in ("drop", "dags", "contracts"):
             (folder / name).mkdir()
-        self.client = bigquery.Client(
-            project="demo",
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={"api_endpoint": url},
-        )
+        self.client = client_of(url)
         (folder / "dags" / "stock.py").write_text(FEED.format(more=""))
         self._yaml(folder / "contracts" / "stock.odcs.yaml", CONTRACT)
         config = {

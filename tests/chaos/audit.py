@@ -8,9 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery
-
+from bigquery_emulator import client_of
 from chaos.deeds import Book, Deed
 from chaos.world import World
 from schemas.errors import WaybillError
@@ -87,11 +85,7 @@ def _became(file: File) -> tuple[Any, ...]:
 
 
 def _rows(world: World, sql: str) -> list[tuple[Any, ...]]:
-    client = bigquery.Client(
-        project="demo",
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options={"api_endpoint": world.twins["bigquery"].endpoint},
-    )
+    client = client_of(world.twins["bigquery"].endpoint)
     return [tuple(row.values()) for row in client.query_and_wait(sql)]
 
 

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from google.api_core.exceptions import Conflict
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from pydantic import ValidationError
 
+from bigquery_emulator import client_of
 from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
 from connectors.bigquery.upload import upload
 from connectors.objects import ObjectStorage, StorageConfig
@@ -192,11 +192,7 @@ def world(bigquery_url: str, tmp_path: Path) -> World:
         staging_dataset=f"{name}_staging",
         job_timeout=60,
     )
-    client = bigquery.Client(
-        project="demo",
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options={"api_endpoint": bigquery_url},
-    )
+    client = client_of(bigquery_url)
     return World(BigQueryWarehouse(config, Folder(tmp_path)), client, config, tmp_path)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
+from bigquery_emulator import client_of
 from entrypoints.assembly import build_runtime
 from entrypoints.cli import cli
 from entrypoints.settings import read_settings
@@ -134,11 +134,7 @@ def world(tmp_path: Path, bigquery_url: str) -> Callable[..., World]:
         }  # fmt: skip
         with (tmp_path / "config.yaml").open("w") as out:
             YAML(typ="safe", pure=True).dump(config, out)
-        client = bigquery.Client(
-            project="demo",
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={"api_endpoint": bigquery_url},
-        )
+        client = client_of(bigquery_url)
         it = World(tmp_path, client, dataset)
         it.waybill("apply")
         return it

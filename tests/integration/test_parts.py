@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -24,6 +25,8 @@ from schemas.limits import Limits
 from small_service import SmallService, small_service
 
 ROWS = 400
+type Expected = Callable[[str], tuple[Any, ...]]
+
 LIMITS = Limits(part_bytes=1000, block_bytes=512, retry_seconds=0.01)
 
 
@@ -58,11 +61,17 @@ def staged(service: SmallService) -> File:
     return file
 
 
-def expected(tmp_path: Path, bigquery_url: str, given: str) -> tuple[Any, ...]:
-    (tmp_path / "alone").mkdir()
-    alone = small_service(tmp_path / "alone", bigquery_url)
-    alone.drop("a.csv", given)
-    return outcome(alone)
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, bigquery_url: str) -> Expected:
+    """What becomes of a file that is read in one piece."""
+
+    @cache
+    def found(given: str) -> tuple[Any, ...]:
+        alone = small_service(tmp_path_factory.mktemp("alone"), bigquery_url)
+        alone.drop("a.csv", given)
+        return outcome(alone)
+
+    return found
 
 
 def in_turn(service: SmallService, wanted: Callable[[int], bool]) -> list[str]:
@@ -82,9 +91,9 @@ def in_turn(service: SmallService, wanted: Callable[[int], bool]) -> list[str]:
 
 @pytest.mark.parametrize("helped", ["nobody", "half", "all"])
 def test_whoever_does_the_parts_it_is_the_same_file(
-    service: SmallService, tmp_path: Path, bigquery_url: str, helped: str
+    service: SmallService, expected: Expected, helped: str
 ) -> None:
-    told = expected(tmp_path, bigquery_url, text())
+    told = expected(text())
     asked = in_turn(service, lambda n: helped == "all" or (helped == "half" and n % 2 == 0))
     service.drop("a.csv", text())
     assert outcome(service) == told
@@ -97,9 +106,9 @@ def test_whoever_does_the_parts_it_is_the_same_file(
 
 
 def test_a_part_whose_taker_died_is_done_all_the_same(
-    service: SmallService, tmp_path: Path, bigquery_url: str, monkeypatch: pytest.MonkeyPatch
+    service: SmallService, tmp_path: Path, expected: Expected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = expected(tmp_path, bigquery_url, text())
+    told = expected(text())
     monkeypatch.setattr(parts, "_LEAST_PATIENCE", 0.1)
     monkeypatch.setattr(parts, "_PATIENCE", 0.0)
 
@@ -117,9 +126,9 @@ def test_a_part_whose_taker_died_is_done_all_the_same(
 
 
 def test_rows_that_speak_against_each_other_across_parts_are_found(
-    service: SmallService, tmp_path: Path, bigquery_url: str
+    service: SmallService, tmp_path: Path, expected: Expected
 ) -> None:
-    told = expected(tmp_path, bigquery_url, text(twice=True))
+    told = expected(text(twice=True))
     in_turn(service, lambda n: n % 2 == 0)
     service.drop("a.csv", text(twice=True))
     found = outcome(service)
@@ -178,9 +187,9 @@ def trickle(service: SmallService, monkeypatch: pytest.MonkeyPatch) -> Trickle:
 
 @pytest.mark.parametrize("is_cut", [False, True])
 def test_a_file_that_is_read_as_it_comes_is_the_same_file(
-    service: SmallService, tmp_path: Path, bigquery_url: str, trickle: Trickle, is_cut: bool
+    service: SmallService, expected: Expected, trickle: Trickle, is_cut: bool
 ) -> None:
-    told = expected(tmp_path, bigquery_url, text())
+    told = expected(text())
     asked = in_turn(service, lambda n: True) if is_cut else []
     service.drop("a.csv", text())
     assert outcome(service) == told
@@ -203,9 +212,9 @@ def test_the_same_bytes_again_are_told_apart_though_they_were_read_as_they_came(
 
 @pytest.mark.parametrize("is_cut", [False, True])
 def test_a_source_that_breaks_off_in_the_middle_leaves_a_file_to_be_tried_again(
-    service: SmallService, tmp_path: Path, bigquery_url: str, trickle: Trickle, is_cut: bool
+    service: SmallService, expected: Expected, trickle: Trickle, is_cut: bool
 ) -> None:
-    told = expected(tmp_path, bigquery_url, text())
+    told = expected(text())
     if is_cut:
         in_turn(service, lambda n: True)
     trickle.breaks_at = 10
