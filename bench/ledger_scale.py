@@ -105,10 +105,8 @@ def fill(ledger: SqlLedger, history: int) -> None:
     with ledger.database.engine.connect() as connection:
         # What autovacuum would have done by itself while the files came one by one; without the
         # visibility it writes down, PostgreSQL reads the row behind every index entry.
-        postgres = connection.dialect.name == "postgresql"
-        connection.execution_options(isolation_level="AUTOCOMMIT").execute(
-            text("VACUUM (ANALYZE)" if postgres else "ANALYZE")
-        )
+        upkeep = "VACUUM (ANALYZE)" if connection.dialect.name == "postgresql" else "ANALYZE"
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(upkeep))
 
 
 def _fill(connection: Connection, numbers: range) -> None:

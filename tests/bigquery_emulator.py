@@ -1,8 +1,9 @@
-"""The emulator's datasets."""
+"""The BigQuery emulator as tests reach it beside the product."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -17,14 +18,15 @@ def client_of(url: str) -> bigquery.Client:
     )
 
 
-def datasets(url: str) -> set[str]:
-    """The names of those that are there."""
+@contextmanager
+def no_dataset_left(url: str) -> Iterator[None]:
+    """Remove the datasets that are made while the block runs, with all their tables."""
     with client_of(url) as client:
-        return {each.dataset_id for each in client.list_datasets()}
-
-
-def remove_datasets(url: str, names: Iterable[str]) -> None:
-    """Remove these with all their tables."""
-    with client_of(url) as client:
-        for name in names:
+        before = _datasets(client)
+        yield
+        for name in _datasets(client) - before:
             client.delete_dataset(name, delete_contents=True, not_found_ok=True)
+
+
+def _datasets(client: bigquery.Client) -> set[str]:
+    return {each.dataset_id for each in client.list_datasets()}

@@ -14,7 +14,7 @@ import trustme
 from hypothesis import HealthCheck, settings
 
 import dovecot
-from bigquery_emulator import datasets, remove_datasets
+from bigquery_emulator import no_dataset_left
 from dovecot import Dovecot
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
@@ -114,10 +114,8 @@ def _datasets_removed(request: pytest.FixtureRequest) -> Iterator[None]:
     if "bigquery_url" not in request.fixturenames:
         yield
         return
-    url = request.getfixturevalue("bigquery_url")
-    before = datasets(url)
-    yield
-    remove_datasets(url, datasets(url) - before)
+    with no_dataset_left(request.getfixturevalue("bigquery_url")):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from imapclient import IMAPClient
 
@@ -81,7 +81,7 @@ def _has_arrived(client: IMAPClient, stop: threading.Event) -> bool:
     # Dovecot tells of what comes during IDLE at once, but after a minute or two of what came
     # between the last answer and it.
     _, since = client.noop()
-    if any(b"EXISTS" in each for each in since):
+    if _tells_of_mail(since):
         return True
     client.idle()
     until = time.monotonic() + _RENEW_SECONDS
@@ -89,9 +89,13 @@ def _has_arrived(client: IMAPClient, stop: threading.Event) -> bool:
     while not told and time.monotonic() < until and not stop.is_set():
         asked = time.monotonic()
         lines = client.idle_check(timeout=_LOOK_SECONDS)
-        told = any(b"EXISTS" in each for each in lines)
+        told = _tells_of_mail(lines)
         if not lines and time.monotonic() - asked < _LOOK_SECONDS:
             # Nothing, and before its time: so the library tells that the connection has ended.
             break
     _, rest = client.idle_done()
-    return told or any(b"EXISTS" in each for each in rest)
+    return told or _tells_of_mail(rest)
+
+
+def _tells_of_mail(lines: Iterable[Sequence[bytes | int]]) -> bool:
+    return any(b"EXISTS" in each for each in lines)

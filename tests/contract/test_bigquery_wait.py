@@ -6,9 +6,9 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
+from bigquery_emulator import client_of
 from connectors.bigquery.client import wait
 from connectors.bigquery.config import BigQueryConfig
 
@@ -36,11 +36,7 @@ class _EndsAsItIsCancelled(BaseHTTPRequestHandler):
 def test_a_job_that_ends_as_it_is_told_to_stop_has_ended() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), _EndsAsItIsCancelled) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        client = bigquery.Client(
-            project="demo",
-            credentials=AnonymousCredentials(),
-            client_options={"api_endpoint": f"http://127.0.0.1:{server.server_port}"},
-        )
+        client = client_of(f"http://127.0.0.1:{server.server_port}")
         running = {
             "jobReference": _JOB,
             "status": {"state": "RUNNING"},

@@ -24,9 +24,9 @@ from schemas.item import Item
 from schemas.limits import Limits
 from small_service import SmallService, small_service
 
-ROWS = 400
 type Expected = Callable[[str], tuple[Any, ...]]
 
+ROWS = 400
 LIMITS = Limits(part_bytes=1000, block_bytes=512, retry_seconds=0.01)
 
 

@@ -18,11 +18,9 @@ import psycopg
 import pytest
 import redis
 from botocore.exceptions import ClientError
-from google.api_core.client_options import ClientOptions
-from google.auth.credentials import AnonymousCredentials
-from google.cloud.bigquery import Client
 from imapclient import IMAPClient
 
+from bigquery_emulator import client_of
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
 from entrypoints.demo.process import free_port_pairs, package, running
@@ -103,7 +101,7 @@ def _try_mail(endpoint: MailEndpoint) -> None:
 
 
 def _try_bigquery(url: str) -> None:
-    client = Client("demo", AnonymousCredentials(), client_options=ClientOptions(api_endpoint=url))
+    client = client_of(url)
     client.create_dataset("shop")
     client.query_and_wait("CREATE TABLE shop.orders (id INT64, day DATE) PARTITION BY day")
     client.query_and_wait("INSERT INTO shop.orders VALUES (1, '2026-01-01')")
