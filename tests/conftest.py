@@ -5,6 +5,7 @@ Under xdist each worker has servers of its own.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from entrypoints.demo.postgres import postgres
 from entrypoints.demo.process import bypass_proxies
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 from google_storage import google_storage
+from strict_bigquery.control import StrictFront, open_front, shared_process
 from token_endpoint import TokenEndpoint, token_endpoint
 
 # How fast an example runs says how busy the machine is, and nothing of the code.
@@ -101,10 +103,32 @@ def bigquery_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bigquery")
 
 
+@pytest.fixture(scope="session")
+def strict_control(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The process of strict fronts: one a test run, whichever xdist worker asks first."""
+    bypass_proxies()
+    run, owner = tmp_path_factory.getbasetemp(), os.getpid()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run, owner = run.parent, os.getppid()
+    return shared_process(run / "strict", owner)
+
+
 @pytest.fixture(scope="module")
-def bigquery_url(bigquery_folder: Path) -> Iterator[str]:
+def emulator_url(bigquery_folder: Path) -> Iterator[str]:
+    """The emulator itself."""
     with servers.bigquery(bigquery_folder) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def strict_front(emulator_url: str, strict_control: str) -> StrictFront:
+    """The emulator behind a front that refuses what the real service refuses."""
+    return open_front(strict_control, emulator_url)
+
+
+@pytest.fixture(scope="module")
+def bigquery_url(emulator_url: str) -> str:
+    return emulator_url
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +138,8 @@ def _datasets_removed(request: pytest.FixtureRequest) -> Iterator[None]:
     if "bigquery_url" not in request.fixturenames:
         yield
         return
-    with no_dataset_left(request.getfixturevalue("bigquery_url")):
+    request.getfixturevalue("bigquery_url")
+    with no_dataset_left(request.getfixturevalue("emulator_url")):
         yield
 
 
