@@ -181,18 +181,38 @@ class Warehouse(Protocol):
         when the warehouse refuses the data.
         """
 
-    def beneath(self, table: str, files: Collection[str]) -> Sequence[str]:
-        """Files some of whose rows were taken out by a batch that brought rows of one of these."""
+    def beneath(
+        self, table: str, files: Collection[str], known_since: datetime | None = None
+    ) -> Sequence[str]:
+        """Files some of whose rows were taken out by a batch that brought rows of one of these.
 
-    def standing(self, table: str, files: Collection[str]) -> Mapping[str, int]:
-        """How many rows of each file the table holds, by Waybill's own records."""
+        Nothing about the files was recorded before `known_since`, which bounds what is read.
+        """
 
-    def tallies(self, contract: Contract) -> Iterator[Tally]:
-        """The tallies of all files of the contract's table, by file id."""
+    def standing(
+        self, table: str, files: Collection[str], known_since: datetime | None = None
+    ) -> Mapping[str, int]:
+        """How many rows of each file the table holds, by Waybill's own records, none of which is
+        older than `known_since`."""
 
-    def find_rows(self, contract: Contract, where: str, limit: int) -> Sequence[FoundRow]:
+    def tallies(self, contract: Contract, since: datetime | None = None) -> Iterator[Tally]:
+        """The tallies of all files of the contract's table, by file id; only of those that were
+        loaded since then."""
+
+    def tallies_bytes(self, contract: Contract, since: datetime | None = None) -> int:
+        """How many bytes `tallies` would read."""
+
+    def find_rows(
+        self, contract: Contract, where: str, limit: int, since: datetime | None = None
+    ) -> Sequence[FoundRow]:
         """Rows of the contract's table for which an SQL condition holds; raises DataError for what
-        is not one condition."""
+        is not one condition. Only rows that were loaded since then."""
+
+    def find_bytes(self, contract: Contract, where: str, since: datetime | None = None) -> int:
+        """How many bytes `find_rows` would read."""
+
+    def rows_bytes(self, contract: Contract, partitions: Collection[str]) -> int:
+        """How many bytes it takes to look at every row of those partitions once."""
 
     def leftovers(self) -> Mapping[str, str]:
         """Staging tables and staged uploads that there are, each with its batch's id."""
@@ -200,8 +220,9 @@ class Warehouse(Protocol):
     def remove_leftover(self, name: str) -> None:
         """Remove one of them; quiet if it is gone."""
 
-    def removals(self, batch_id: str) -> Sequence[Removal]:
-        """The rows that a batch took out of its table, by the file that had brought them."""
+    def removals(self, batch_id: str, since: datetime | None = None) -> Sequence[Removal]:
+        """The rows that a batch took out of its table, by the file that had brought them; `since`
+        is when it was committed, at the earliest."""
 
     def publish(self, promises: Sequence[FeedPromise], expected: Sequence[ExpectedFile]) -> None:
         """Replace what the view `freshness` knows of feeds and of the files they expect."""

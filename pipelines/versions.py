@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from pipelines.feed import Feed, OnNewVersion
@@ -36,7 +37,16 @@ def settled(runtime: Runtime, batch: Batch) -> Batch:
     """
     if batch.kind is BatchKind.LOAD:
         batch = _judged(runtime, batch, runtime.feeds[batch.feed])
-    return replace(batch, under=_under(runtime, batch))
+    batch = replace(batch, under=_under(runtime, batch))
+    spoken_of = {file.file_id for file in (*batch.files, *batch.under)} | set(batch.superseded)
+    return replace(batch, known_since=first_found(runtime, spoken_of))
+
+
+def first_found(runtime: Runtime, file_ids: Collection[str]) -> datetime | None:
+    """When the first of the files was found; None if that is not known of all."""
+    found = [file.discovered_at for file in runtime.ledger.many(file_ids)]
+    known = [each for each in found if each is not None]
+    return min(known, default=None) if len(known) == len(file_ids) else None
 
 
 def _judged(runtime: Runtime, batch: Batch, feed: Feed) -> Batch:
@@ -120,7 +130,8 @@ def beneath(runtime: Runtime, batch: Batch) -> list[File]:
         seen = {*batch.leaving, *(file.file_id for file in batch.files), *found}
         frontier = set(batch.leaving)
         while frontier:
-            new = set(runtime.warehouse.beneath(batch.table, frontier)) - seen
+            oldest = first_found(runtime, frontier)
+            new = set(runtime.warehouse.beneath(batch.table, frontier, oldest)) - seen
             seen |= new
             files = runtime.ledger.many(new)
             found |= {file.file_id: file for file in files if file.in_force}

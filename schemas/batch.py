@@ -44,7 +44,8 @@ class Batch:
     A file of `under` that is not in force is so again with this batch.
 
     `attempt` is part of the load job's id; it rises only once the earlier attempt is known to have
-    failed, because BigQuery refuses a used job id for months.
+    failed, because BigQuery refuses a used job id for months. `known_since` is when the first of
+    the files it speaks of was found: nothing about them was committed before.
     """
 
     batch_id: str
@@ -57,6 +58,7 @@ class Batch:
     kind: BatchKind = BatchKind.LOAD
     superseded: Mapping[str, str] = field(default_factory=dict)
     under: tuple[File, ...] = ()
+    known_since: datetime | None = None
 
     @property
     def leaving(self) -> dict[str, str]:

@@ -153,6 +153,8 @@ class Contract:
     quarantined. `window` bounds the dates of the partition column. `duplicates` says which rows of
     a file that share a key are kept; None keeps the last one of a primary key where rows are
     merged, as merging over several files does, and the first one of a unique column.
+    `lookback_days` bounds how far back a merge looks for the rows it replaces, in days before the
+    oldest partition that a batch brings; None looks everywhere.
     """
 
     name: str
@@ -172,6 +174,7 @@ class Contract:
     drift: DriftPolicy = DriftPolicy.STRICT
     duplicates: Duplicates | None = None
     window: Window = Window()
+    lookback_days: int | None = None
     sla: Sla = field(default_factory=Sla)
 
     @property

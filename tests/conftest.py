@@ -127,8 +127,8 @@ def strict_front(emulator_url: str, strict_control: str) -> StrictFront:
 
 
 @pytest.fixture(scope="module")
-def bigquery_url(emulator_url: str) -> str:
-    return emulator_url
+def bigquery_url(strict_front: StrictFront) -> str:
+    return strict_front.url
 
 
 @pytest.fixture(autouse=True)

@@ -11,15 +11,16 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.client import REQUEST_SECONDS, RETRY, rows
-from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.meta import meta_tables, meta_views
+from connectors.bigquery.migrations import Migrations
 from connectors.bigquery.plan import compare, layout
+from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session
 from connectors.bigquery.tables import table_of
 from connectors.protocols import Change
 from schemas.contract import Contract, View
 
 _HOUR_MS = 60 * 60 * 1000
+_LEAST_TRAVEL_HOURS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,9 @@ class Step:
 class Planner:
     """Compares the warehouse with contracts and views, object by object. Vendor errors pass."""
 
-    def __init__(self, client: bigquery.Client, config: BigQueryConfig) -> None:
-        self._client, self._config = client, config
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._client, self._config = session.client, session.config
 
     def steps(self, contracts: Sequence[Contract], views: Sequence[View]) -> Iterator[Step]:
         """What differs, in the order in which it must be made."""
@@ -45,6 +47,9 @@ class Planner:
             yield from self._dataset(dataset)
         for table in meta_tables(config):
             yield from self._table(table)
+        for name, migrate in Migrations(self._session).due():
+            target = f"{config.project}.{config.meta_dataset}"
+            yield Step([Change(target=target, what=name, safe=True)], migrate)
         for contract in contracts:
             dataset = contract.dataset or config.dataset
             yield from self._table(
@@ -57,9 +62,7 @@ class Planner:
         names.table(self._config.project, name)
         target = f"{self._config.project}.{name}"
         want = bigquery.Dataset(target)
-        want.location = self._config.location
-        if name == self._config.staging_dataset:
-            want.default_table_expiration_ms = int(self._config.staging_hours * _HOUR_MS)
+        self._set_up(want, name)
         try:
             have = self._client.get_dataset(target, retry=RETRY, timeout=REQUEST_SECONDS)
         except NotFound:
@@ -75,6 +78,32 @@ class Planner:
                 todo="set warehouse.location, or copy the dataset: it cannot be moved",
             )
             yield Step([change], None)
+
+    def _set_up(self, dataset: bigquery.Dataset, name: str) -> None:
+        settings = self._config.datasets
+        dataset.location = self._config.location
+        dataset.labels = dict(settings.labels)
+        if settings.description is not None:
+            dataset.description = settings.description
+        if (key := self._session.encryption()) is not None:
+            dataset.default_encryption_configuration = key
+        if settings.storage_billing is not None:
+            dataset.storage_billing_model = settings.storage_billing
+        if settings.time_travel_hours is not None:
+            dataset.max_time_travel_hours = settings.time_travel_hours
+        if name == self._config.staging_dataset:
+            dataset.default_table_expiration_ms = int(self._config.staging_hours * _HOUR_MS)
+            # Nobody looks up yesterday's staging tables, and what they held is paid for.
+            dataset.max_time_travel_hours = _LEAST_TRAVEL_HOURS
+
+    def misplaced(self) -> list[Change]:
+        """The datasets that are elsewhere than the configuration says."""
+        config = self._config
+        found = []
+        for name in (config.dataset, config.meta_dataset, config.staging_dataset):
+            for step in self._dataset(name):
+                found += [change for change in step.changes if not change.safe]
+        return found
 
     def _creating_dataset(self, dataset: bigquery.Dataset) -> Callable[[], object]:
         return lambda: self._client.create_dataset(
@@ -103,6 +132,8 @@ class Planner:
             )
 
     def _create(self, table: bigquery.Table) -> None:
+        if table.view_query is None:
+            table.encryption_configuration = self._session.encryption()
         self._client.create_table(table, exists_ok=True, retry=RETRY, timeout=REQUEST_SECONDS)
 
     def _update(self, table: bigquery.Table, fields: Sequence[str]) -> None:
@@ -143,5 +174,5 @@ class Planner:
             # The emulator stores a changed query without using it; BigQuery itself is not sent
             # this statement, because it would drop the view's other properties.
             sql = f"CREATE OR REPLACE VIEW `{view.reference}` AS\n{view.view_query}"
-            rows(self._client, self._config, sql)
+            self._session.rows(sql)
         self._update(view, fields)

@@ -10,13 +10,16 @@ taken apart and written anew, so that it can be nothing but one condition of a S
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.client import each_row
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.partitions import Partitioning
+from connectors.bigquery.records import since as since_parameter
+from connectors.bigquery.session import Parameter, Session
 from connectors.protocols import FoundRow, LoadCounts, Tally
 from schemas.contract import LINEAGE, Contract
 from schemas.errors import DataError
@@ -25,96 +28,95 @@ _LINEAGE = tuple(column.name for column in LINEAGE)
 
 
 def tallies(
-    client: bigquery.Client, config: BigQueryConfig, contract: Contract, table: str
+    session: Session, contract: Contract, table: str, since: datetime | None
 ) -> Iterator[Tally]:
     """The tallies of the table's files, by file id: one query, so all as of one moment."""
-    found = each_row(
-        client,
-        config,
-        _tallies_sql(config, contract, table),
-        [bigquery.ScalarQueryParameter("target", "STRING", table)],
+    sql, given = tallies_sql(session.config, contract, table, since)
+    return (_tally(row) for row in session.each_row(sql, given))
+
+
+def _tally(row: tuple[Any, ...]) -> Tally:
+    (file_id, feed, count, loaded, removed, rejected, touched, outcome, *figures) = row
+    last = None
+    if figures[0] is not None:
+        read, brought, bad, dropped = figures
+        last = LoadCounts(outcome=outcome, read=read, loaded=brought, rejected=bad, dropped=dropped)
+    return Tally(
+        file_id=file_id,
+        feed=feed,
+        rows=count or 0,
+        loaded=loaded or 0,
+        removed=removed or 0,
+        rejected_rows=rejected or 0,
+        partitions=frozenset(each for each in (touched or "").split(",") if each),
+        last=last,
     )
-    for row in found:
-        (file_id, feed, count, loaded, removed, rejected, touched, outcome, *figures) = row
-        last = None
-        if figures[0] is not None:
-            read, brought, bad, dropped = figures
-            last = LoadCounts(
-                outcome=outcome, read=read, loaded=brought, rejected=bad, dropped=dropped
-            )
-        yield Tally(
-            file_id=file_id,
-            feed=feed,
-            rows=count or 0,
-            loaded=loaded or 0,
-            removed=removed or 0,
-            rejected_rows=rejected or 0,
-            partitions=frozenset(each for each in (touched or "").split(",") if each),
-            last=last,
-        )
 
 
-def _tallies_sql(config: BigQueryConfig, contract: Contract, table: str) -> str:
+def tallies_sql(
+    config: BigQueryConfig, contract: Contract, table: str, since: datetime | None
+) -> tuple[str, list[Parameter]]:
+    """The query behind `tallies`, and its parameters.
+
+    With `since` only files that were loaded since then are counted, and of the target only the
+    partitions are read that may hold their rows.
+    """
+
     def meta(name: str) -> str:
         return names.table(config.project, config.meta_dataset, name)
 
-    target = names.table(*table.split("."))
+    target, commits = names.table(*table.split(".")), meta("commits")
     where = "TRUE"
     if contract.partition is not None:
-        where = Partitioning(contract, "t").anywhere()
+        where = Partitioning(contract, "_etl_t").anywhere()
+    mine = "c.committed_at >= @since AND c.`table` = @target"
     loads = (
-        "SELECT f.file_id, f.batch_id, f.feed, f.outcome, f.rows_read, f.rows_loaded,"
+        "SELECT f.file_id, c.batch_id, c.feed, f.outcome, f.rows_read, f.rows_loaded,"
         " f.rows_rejected, f.rows_dropped, ARRAY_TO_STRING(f.partitions, ',') AS touched,"
-        " ROW_NUMBER() OVER (PARTITION BY f.file_id ORDER BY f.loaded_at DESC) AS age"
-        f" FROM {meta('files')} AS f JOIN {meta('batches')} AS b ON b.batch_id = f.batch_id"
-        " WHERE b.`table` = @target"
+        " ROW_NUMBER() OVER (PARTITION BY f.file_id ORDER BY c.committed_at DESC) AS age"
+        f" FROM {commits} AS c CROSS JOIN UNNEST(c.files) AS f WHERE {mine}"
     )
-    return (
+    recent = "" if since is None else " AND _etl_t.`_etl_loaded_at` >= @since"
+    sql = (
         "WITH\n"
-        "there AS (SELECT t.`_etl_file` AS file_id, COUNT(*) AS n"
-        f" FROM {target} AS t WHERE {where} GROUP BY t.`_etl_file`),\n"
+        "present AS (SELECT _etl_t.`_etl_file` AS file_id, COUNT(*) AS n"
+        f" FROM {target} AS _etl_t WHERE {where}{recent} GROUP BY _etl_t.`_etl_file`),\n"
         f"loads AS ({loads}),\n"
         "sums AS (SELECT file_id, SUM(rows_loaded) AS loaded, STRING_AGG(touched, ',') AS touched"
         " FROM loads GROUP BY file_id),\n"
-        f"gone AS (SELECT file_id, SUM(`rows`) AS n FROM {meta('removals')}"
-        " WHERE `table` = @target GROUP BY file_id),\n"
-        f"bad AS (SELECT file_id, batch_id, COUNT(*) AS n FROM {meta('rejected_rows')}"
-        " WHERE `table` = @target GROUP BY file_id, batch_id),\n"
-        "ids AS (SELECT file_id FROM there UNION DISTINCT SELECT file_id FROM sums)\n"
-        "SELECT ids.file_id, l.feed, there.n, sums.loaded, gone.n, bad.n, sums.touched, l.outcome,"
-        " l.rows_read, l.rows_loaded, l.rows_rejected, l.rows_dropped\n"
-        "FROM ids LEFT JOIN there ON there.file_id = ids.file_id"
+        "gone AS (SELECT r.file_id, SUM(r.`rows`) AS n"
+        f" FROM {commits} AS c CROSS JOIN UNNEST(c.removals) AS r WHERE {mine}"
+        " GROUP BY r.file_id),\n"
+        "bad AS (SELECT file_id, batch_id, COUNT(*) AS n"
+        f" FROM {meta('rejected_rows')} WHERE rejected_at >= @since AND `table` = @target"
+        " GROUP BY file_id, batch_id),\n"
+        "ids AS (SELECT file_id FROM present UNION DISTINCT SELECT file_id FROM sums)\n"
+        "SELECT ids.file_id, l.feed, present.n AS in_table, sums.loaded, gone.n AS removed,"
+        " bad.n AS rejected, sums.touched, l.outcome, l.rows_read, l.rows_loaded,"
+        " l.rows_rejected, l.rows_dropped\n"
+        "FROM ids LEFT JOIN present ON present.file_id = ids.file_id"
         " LEFT JOIN sums ON sums.file_id = ids.file_id"
         " LEFT JOIN gone ON gone.file_id = ids.file_id"
         " LEFT JOIN loads AS l ON l.file_id = ids.file_id AND l.age = 1"
         " LEFT JOIN bad ON bad.file_id = l.file_id AND bad.batch_id = l.batch_id\n"
         "ORDER BY ids.file_id"
     )
+    return sql, [since_parameter(since), bigquery.ScalarQueryParameter("target", "STRING", table)]
 
 
 def find_rows(
-    client: bigquery.Client,
-    config: BigQueryConfig,
+    session: Session,
     contract: Contract,
     table: str,
     where: str,
     limit: int,
+    since: datetime | None,
 ) -> list[FoundRow]:
-    """The first rows of the table for which the condition holds."""
+    """The first rows of the table for which the condition holds, loaded since then."""
     columns = [column.name for column in contract.columns]
-    listed = ", ".join(f"t.{names.column(name)}" for name in (*columns, *_LINEAGE))
-    safe = "TRUE"
-    if contract.partition is not None:
-        safe = Partitioning(contract, "t").anywhere()
-    sql = (
-        f"SELECT {listed}\nFROM {names.table(*table.split('.'))} AS t\n"
-        f"WHERE {safe} AND ({condition(where)})\n"
-        "ORDER BY t.`_etl_loaded_at` DESC, t.`_etl_row` LIMIT @most"
-    )
+    sql, given = find_sql(contract, table, where, limit, since)
     found = []
-    for row in each_row(
-        client, config, sql, [bigquery.ScalarQueryParameter("most", "INT64", limit)]
-    ):
+    for row in session.each_row(sql, given):
         values = dict(zip((*columns, *_LINEAGE), row, strict=True))
         file_id, place, batch_id, loaded_at = (values.pop(name) for name in _LINEAGE)
         found.append(
@@ -123,6 +125,26 @@ def find_rows(
             )
         )
     return found
+
+
+def find_sql(
+    contract: Contract, table: str, where: str, limit: int, since: datetime | None
+) -> tuple[str, list[Parameter]]:
+    """The query behind `find_rows`, and its parameters. Raises DataError for what is no
+    condition."""
+    listed = ", ".join(
+        f"_etl_t.{names.column(name)}"
+        for name in (*(column.name for column in contract.columns), *_LINEAGE)
+    )
+    safe = "TRUE"
+    if contract.partition is not None:
+        safe = Partitioning(contract, "_etl_t").anywhere()
+    sql = (
+        f"SELECT {listed}\nFROM {names.table(*table.split('.'))} AS _etl_t\n"
+        f"WHERE {safe} AND _etl_t.`_etl_loaded_at` >= @since AND ({condition(where)})\n"
+        "ORDER BY _etl_t.`_etl_loaded_at` DESC, _etl_t.`_etl_row` LIMIT @most"
+    )
+    return sql, [since_parameter(since), bigquery.ScalarQueryParameter("most", "INT64", limit)]
 
 
 def condition(where: str) -> str:

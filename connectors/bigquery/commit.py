@@ -5,59 +5,81 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import cast
 
-from google.api_core.exceptions import Conflict
+from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.client import REQUEST_SECONDS, RETRY, query_config, rows, wait
-from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import meaning
 from connectors.bigquery.loader import Staged, bringing_rows, contenders, rows_brought
 from connectors.bigquery.partitions import NULL, Partitioning
 from connectors.bigquery.places import Places
-from connectors.bigquery.records import parameters, tables_of
+from connectors.bigquery.records import Partitions, parameters, since, tables_of
+from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session
 from connectors.bigquery.transaction import Pruned, key_match, script
 from connectors.crash import crash_point
-from schemas.batch import Batch, Committed, Removal, WriteMode
+from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.contract import Contract
-from schemas.errors import RetryableError
+from schemas.errors import DataError, RetryableError
 
 log = logging.getLogger(__name__)
 
 _COMMITS = 100
 
 
+# https://cloud.google.com/bigquery/quotas#query_jobs: an unresolved query may have 1,024k
+# characters, a request 10 MB; what is left is for what the client adds.
+MOST_CHARACTERS = 1_000_000
+MOST_REQUEST = 9_500_000
+
+
 class Committer:
     """Runs transactions and reads back what they did. Vendor exceptions pass through."""
 
-    def __init__(self, client: bigquery.Client, config: BigQueryConfig) -> None:
-        self._client, self._config = client, config
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._client, self._config = session.client, session.config
 
-    def outcome(self, batch_id: str) -> Committed | None:
-        """What a batch did, from its own records; None if it has not committed."""
-        project, meta = self._config.project, self._config.meta_dataset
-        found = rows(
-            self._client,
-            self._config,
-            "SELECT b.`rows`, r.file_id, IFNULL(r.`rows` < 0, FALSE) AS back, SUM(r.`rows`)"
-            f" FROM {names.table(project, meta, 'batches')} AS b"
-            f" LEFT JOIN {names.table(project, meta, 'removals')} AS r ON r.batch_id = b.batch_id"
-            " WHERE b.batch_id = @batch GROUP BY b.`rows`, r.file_id, back ORDER BY r.file_id",
-            [bigquery.ScalarQueryParameter("batch", "STRING", batch_id)],
+    def has_begun(self, batch: Batch) -> bool:
+        """Whether a transaction of the batch was ever sent."""
+        try:
+            self._client.get_job(_job_id(batch, 1), retry=RETRY, timeout=REQUEST_SECONDS)
+        except NotFound:
+            return False
+        return True
+
+    def outcome(self, batch_id: str, opened: datetime | None = None) -> Committed | None:
+        """What a batch did, from its own records; None if it has not committed. Commits before it
+        was `opened` are not looked at."""
+        commits = names.table(self._config.project, self._config.meta_dataset, "commits")
+        found = self._session.rows(
+            "SELECT c.batch_id = @batch, c.`rows`, r.file_id, IFNULL(r.`rows` < 0, FALSE) AS back,"
+            " SUM(IF(IFNULL(r.by_batch, c.batch_id) = @batch, r.`rows`, 0)) AS `moved`"
+            f" FROM {commits} AS c LEFT JOIN UNNEST(c.removals) AS r"
+            " WHERE c.committed_at >= @since AND (c.batch_id = @batch OR r.by_batch = @batch)"
+            " GROUP BY 1, 2, 3, 4 ORDER BY 3",
+            [bigquery.ScalarQueryParameter("batch", "STRING", batch_id), since(opened)],
         )
-        if not found:
+        own = [rows for is_own, rows, *_ in found if is_own]
+        if not own:
             return None
-        changes = [(file, change) for _, file, _, change in found if change]
+        changes: dict[tuple[str, bool], int] = {}
+        for _, _, file, back, change in found:
+            if file is not None and change:
+                changes[file, back] = changes.get((file, back), 0) + change
+        moved = [Removal(file_id=file, rows=abs(rows)) for (file, _), rows in changes.items()]
+        signs = [rows > 0 for rows in changes.values()]
         return Committed(
-            rows=found[0][0],
-            removals=tuple(Removal(file_id=file, rows=rows) for file, rows in changes if rows > 0),
-            restored=tuple(Removal(file_id=file, rows=-rows) for file, rows in changes if rows < 0),
+            rows=own[0],
+            removals=tuple(each for each, gone in zip(moved, signs, strict=True) if gone),
+            restored=tuple(each for each, gone in zip(moved, signs, strict=True) if not gone),
         )
 
     def effect(self, batch: Batch, mode: WriteMode) -> Committed | None:
@@ -65,25 +87,28 @@ class Committer:
         a second, only if rows may have been taken out or brought back."""
         if mode is WriteMode.APPEND and not batch.leaving and not batch.under:
             return Committed(rows=rows_brought(batch))
-        return self.outcome(batch.batch_id)
+        return self.outcome(batch.batch_id, batch.created_at)
 
     def commit(self, batch: Batch, contract: Contract, mode: WriteMode, staged: Staged) -> None:
         """Run the transaction, one job at a time.
 
         The jobs of a batch are numbered, and a number is used only once the job before it is known
-        to have ended: two transactions of one batch never run side by side.
+        to have ended: two transactions of one batch never run side by side. Raises DataError for
+        what is too much for one statement.
         """
-        old = self.places(batch.table, _known_before(batch))
-        pruned, sequence = self._pruned(batch, contract, mode, staged, old)
+        old = self.places(batch.table, _known_before(batch), batch.known_since)
+        pruned, sequence, changed = self._pruned(batch, contract, mode, staged, old)
         tables = tables_of(batch.table, self._config.project, self._config.meta_dataset)
         sql = script(contract, mode, staged, tables, pruned)
-        settings = query_config(self._config, parameters(batch, staged, sequence, old.by_file))
+        given = parameters(batch, staged, sequence, old.by_file, changed)
+        settings = self._session.settings(given)
+        _refuse_too_much(batch, sql, settings)
         for number in range(1, _COMMITS):
-            job_id = f"waybill_{batch.batch_id}_commit_{number}"
-            job, fresh = self._submit(sql, settings, job_id)
+            job, fresh = self._submit(sql, settings, _job_id(batch, number))
             crash_point("load.committing")
             if not self._ended(job):
                 continue
+            self._session.note(job)
             if not job.error_result:
                 return
             if fresh:
@@ -91,6 +116,7 @@ class Committer:
                     job.error_result.get("reason") or "",
                     job.error_result.get("message") or "",
                     f"commit batch {batch.batch_id}",
+                    of_data=True,
                 )
         raise RetryableError(f"batch {batch.batch_id} has failed to commit {_COMMITS} times")
 
@@ -113,12 +139,13 @@ class Committer:
         return job, True
 
     def _ended(self, job: bigquery.QueryJob) -> bool:
-        """Wait for the job; False if it is given up as lost, long after it was told to stop."""
+        """Wait for the job; False if it is given up as lost, long after BigQuery would have ended
+        it. Should it commit all the same, the staging table that both empty keeps the two apart."""
         try:
-            wait(self._client, job, self._config)
+            self._session.wait(job)
         except RetryableError:
             age = time.time() - job.created.timestamp()
-            if age < 2 * self._config.job_timeout:
+            if age < max(2 * self._config.job_timeout, self._config.lost_seconds):
                 raise
             log.warning("job %s has not ended in %d s and is taken as lost", job.job_id, age)
             return False
@@ -126,90 +153,122 @@ class Committer:
 
     def _pruned(
         self, batch: Batch, contract: Contract, mode: WriteMode, staged: Staged, old: Places
-    ) -> tuple[Pruned, list[str]]:
-        """Which partitions the transaction must look into, and the order of the files."""
+    ) -> tuple[Pruned, list[str], Partitions]:
+        """Which partitions the transaction must look into, the order of the files, and which
+        partitions it changes."""
         files = [file.file_id for file in batch.files]
-        gone = self._within(
-            contract, {each for id_ in batch.leaving for each in old.partitions(id_)}
-        )
-        pruned = Pruned(leaving=bool(batch.leaving), gone=gone)
-        if staged.table is None:
-            return pruned, files
+        leaving = {each for id_ in batch.leaving for each in old.partitions(id_)}
+        pruned = Pruned(leaving=bool(batch.leaving), gone=self._within(contract, leaving))
+        gone = _named(contract, leaving, bool(batch.leaving))
+        is_unload = batch.kind is BatchKind.UNLOAD
+        if not staged.has_rows:
+            changed = Partitions(unload=gone) if is_unload else Partitions(replacement=gone)
+            return pruned, files, changed
         brought = bringing_rows(batch)
         placed = bool(batch.under) or any(file.in_force or file.placed_at for file in brought)
         touched = {each for file in contenders(batch) for each in file.partitions}
+        coming = _named(contract, touched, True)
         if mode is WriteMode.MERGE and contract.partition is not None:
             if contract.partition.column in contract.primary_key:
                 touched -= {NULL}
             else:
-                touched = self._matched(batch, contract, staged.table, Partitioning(contract, "t"))
+                touched = self._matched(batch, contract, staged.table)
+        elsewhere = _named(contract, touched, False) - coming
+        changed = Partitions(
+            load=coming,
+            replacement=frozenset() if is_unload else gone | elsewhere,
+            unload=gone if is_unload else frozenset(),
+        )
         pruned = replace(pruned, replaced=self._within(contract, touched), placed=placed)
         if not placed:
-            return pruned, files
+            return pruned, files, changed
         holders: set[tuple[str | None, str]] = set()
         if mode is not WriteMode.APPEND and pruned.replaced is not None:
             where = pruned.replaced
             if mode is WriteMode.MERGE:
                 where += f" AND {key_match(contract, names.table(*staged.table.split('.')))}"
-            holders = self._holders(batch, contract, where)
+            holders, oldest = self._holders(batch, contract, where)
         holding = {file for _, file in holders}
-        old = old.joined(self.places(batch.table, holding.difference(old.known)))
+        if holding.difference(old.known):
+            old = old.joined(self.places(batch.table, holding.difference(old.known), oldest))
         sequence = old.sequence(batch, holding)
         if mode is WriteMode.REPLACE_PARTITION:
             pruned = _by_partition(batch, contract, pruned, sequence, holders)
-        return pruned, sequence
+        return pruned, sequence, changed
 
-    def _within(self, contract: Contract, partitions: set[str]) -> str | None:
+    def _within(self, contract: Contract, partitions: Collection[str]) -> str | None:
         if contract.partition is None:
             return "TRUE"
-        return Partitioning(contract, "t").within(partitions)
+        return Partitioning(contract, "_etl_t").within(partitions)
 
-    def _holders(self, batch: Batch, contract: Contract, where: str) -> set[tuple[str | None, str]]:
-        """The partitions and files of rows of the target that stay, where the condition holds."""
-        by = Partitioning(contract, "t") if contract.partition is not None else None
-        found = rows(
-            self._client,
-            self._config,
-            f"SELECT DISTINCT {by.bucket() if by else 'NULL'} AS `start`, t.`_etl_file`"
-            f" FROM {names.table(*batch.table.split('.'))} AS t"
-            f" WHERE {where} AND t.`_etl_file` NOT IN UNNEST(@gone)",
+    def _holders(
+        self, batch: Batch, contract: Contract, where: str
+    ) -> tuple[set[tuple[str | None, str]], datetime | None]:
+        """The partitions and files of rows of the target that stay, where the condition holds, and
+        when the oldest of them was loaded."""
+        by = Partitioning(contract, "_etl_t") if contract.partition is not None else None
+        found = self._session.rows(
+            f"SELECT {by.bucket() if by else 'NULL'} AS `start`, _etl_t.`_etl_file`,"
+            " MIN(_etl_t.`_etl_loaded_at`) AS oldest"
+            f" FROM {names.table(*batch.table.split('.'))} AS _etl_t"
+            f" WHERE {where} AND _etl_t.`_etl_file` NOT IN UNNEST(@gone) GROUP BY 1, 2",
             [bigquery.ArrayQueryParameter("gone", "STRING", list(batch.leaving))],
         )
-        return {(by.name(start) if by else None, file) for start, file in found}
+        holders = {(by.name(start) if by else None, file) for start, file, _ in found}
+        return holders, min((oldest for _, _, oldest in found), default=None)
 
-    def _matched(
-        self, batch: Batch, contract: Contract, staging: str, by: Partitioning
-    ) -> set[str]:
-        """Partitions of the target that hold rows with a staged key."""
+    def _matched(self, batch: Batch, contract: Contract, staging: str) -> set[str]:
+        """Partitions of the target that hold rows with a staged key, not further back than the
+        contract looks."""
+        by = Partitioning(contract, "_etl_t")
         match = key_match(contract, names.table(*staging.split(".")))
-        found = rows(
-            self._client,
-            self._config,
-            f"SELECT DISTINCT {by.bucket()} FROM {names.table(*batch.table.split('.'))} AS t"
-            f" WHERE {by.anywhere()} AND {match}",
+        touched = {each for file in contenders(batch) for each in file.partitions}
+        where = by.from_days_before(touched, contract.lookback_days) or by.anywhere()
+        found = self._session.rows(
+            f"SELECT DISTINCT {by.bucket()} AS `start`"
+            f" FROM {names.table(*batch.table.split('.'))} AS _etl_t WHERE {where} AND {match}",
         )
         return {by.name(start) for (start,) in found}
 
-    def places(self, table: str, files: Iterable[str]) -> Places:
-        """What the warehouse knows of files that it has loaded before."""
+    def places(self, table: str, files: Iterable[str], known_since: datetime | None) -> Places:
+        """What the warehouse knows of files that it has loaded before, at the earliest then."""
         wanted = list(files)
         if not wanted:
             return Places({}, {})
-        project, meta = self._config.project, self._config.meta_dataset
-        found = rows(
-            self._client,
-            self._config,
-            "SELECT f.file_id, f.batch_id, f.loaded_at, f.placed_at, f.place, f.rows_loaded,"
-            f" f.partitions FROM {names.table(project, meta, 'files')} AS f"
-            f" JOIN {names.table(project, meta, 'batches')} AS b ON b.batch_id = f.batch_id"
-            " WHERE b.`table` = @target AND f.file_id IN UNNEST(@files)"
-            " ORDER BY f.loaded_at",
+        commits = names.table(self._config.project, self._config.meta_dataset, "commits")
+        found = self._session.rows(
+            "SELECT f.file_id, c.batch_id, c.committed_at, f.placed_at, f.place, f.rows_loaded,"
+            f" f.partitions FROM {commits} AS c CROSS JOIN UNNEST(c.files) AS f"
+            " WHERE c.committed_at >= @since AND c.`table` = @target"
+            " AND f.file_id IN UNNEST(@files) ORDER BY c.committed_at",
             [
+                since(known_since),
                 bigquery.ScalarQueryParameter("target", "STRING", table),
                 bigquery.ArrayQueryParameter("files", "STRING", wanted),
             ],
         )
         return Places.of(found)
+
+
+def _job_id(batch: Batch, number: int) -> str:
+    return f"waybill_{batch.batch_id}_commit_{number}"
+
+
+def _named(contract: Contract, partitions: Collection[str], is_any: bool) -> frozenset[str]:
+    """The partitions as the view `changes` names them; a table without any changes as a whole."""
+    if contract.partition is None:
+        return frozenset({"all"} if is_any else ())
+    return frozenset(partitions)
+
+
+def _refuse_too_much(batch: Batch, sql: str, settings: bigquery.QueryJobConfig) -> None:
+    """Raise DataError for a script that BigQuery would not take: with fewer files it is smaller."""
+    what = f"what is known of {len(batch.files)} files"
+    if len(sql) > MOST_CHARACTERS:
+        raise DataError(f"{what} touches too many partitions for one statement")
+    size = len(json.dumps({"query": sql, **settings.to_api_repr()}))
+    if size > MOST_REQUEST:
+        raise DataError(f"{what} is too much for one request: {size:,} bytes")
 
 
 def _by_partition(
@@ -228,7 +287,8 @@ def _by_partition(
     held = {each for each, file in holders if place[file] >= staged.get(each, -1)}
     named = {each for each in held if each is not None}
     beaten = {each for each in staged if each is not None} - named
-    on_target, on_staged = Partitioning(contract, "t"), Partitioning(contract, "r")
+    on_target = Partitioning(contract, "_etl_t")
+    on_staged = Partitioning(contract, "_etl_r")
     return replace(
         pruned,
         replaced=on_target.within(beaten),

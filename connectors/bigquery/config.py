@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -14,6 +14,23 @@ from connectors.paths import LocalFile
 Dataset = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")]
 Project = Annotated[str, Field(pattern=r"^([a-z0-9.\-]+:)?[a-z][a-z0-9\-]{2,62}$")]
 
+_KEY = r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
+
+
+class DatasetSettings(BaseModel):
+    """What is set on datasets when they are made: https://cloud.google.com/bigquery/docs/datasets"""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    labels: dict[str, str] = {}
+    """Labels of all datasets."""
+    description: str | None = None
+    """The description of all datasets."""
+    time_travel_hours: Annotated[int, Field(ge=48, le=168, multiple_of=24)] | None = None
+    """For how long rows that are gone can be looked up; staging datasets always keep the least."""
+    storage_billing: Literal["LOGICAL", "PHYSICAL"] | None = None
+    """How storage is billed."""
+
 
 class BigQueryConfig(BaseModel):
     """Where the warehouse is and how to get in. Without credentials of its own it uses
@@ -22,7 +39,9 @@ class BigQueryConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     project: Project
-    """The Google Cloud project that holds the tables and pays for the queries."""
+    """The Google Cloud project that holds the tables."""
+    billing_project: Project | None = None
+    """The project in which jobs run and that pays for them; by default the one of the tables."""
     dataset: Dataset = "waybill"
     """The dataset of contracts that name none."""
     location: str = "EU"
@@ -42,13 +61,32 @@ class BigQueryConfig(BaseModel):
     staging_bucket: StorageConfig | None = None
     """A Google bucket (`url: gs://bucket/prefix`) through which batches travel to load jobs, for
     staged files that lie elsewhere; without it they are uploaded with the job."""
-    staging_hours: Annotated[float, Field(gt=0)] = 24
-    """When a staging table that was left behind expires."""
+    staging_hours: Annotated[float, Field(ge=1)] = 24
+    """When a staging table that was left behind expires; BigQuery's least is an hour."""
+    kms_key: Annotated[str, Field(pattern=_KEY)] | None = None
+    """The customer's own key (CMEK) of datasets and tables that are made, and of results:
+    projects/…/locations/…/keyRings/…/cryptoKeys/…"""
+    datasets: DatasetSettings = DatasetSettings()
+    """Settings of the datasets that are made."""
+    rejected_days: Annotated[int, Field(gt=0)] | None = 365
+    """For how long rejected rows stay in the warehouse; None keeps them for ever."""
+    row_access_member: str | None = None
+    """Who we are to row access policies (`serviceAccount:…`): tables that have such policies get
+    one more, by which we see every row. Without it a policy hides rows from us."""
     job_timeout: Annotated[float, Field(gt=0)] = 600
     """Seconds after which a load job or a transaction is told to stop."""
-    maximum_bytes_billed: Annotated[int, Field(gt=0)] | None = 1024**4
-    """Any one query that would read more bytes fails before it costs anything: 1 TiB, a few dollars
-    on demand. None sets no bound. https://cloud.google.com/bigquery/docs/best-practices-costs"""
+    lost_seconds: Annotated[float, Field(ge=0)] = 6 * 3600
+    """A transaction that has not ended for so long, told to stop or not, is taken as lost, and the
+    next is sent. BigQuery itself ends a query after six hours."""
+    maximum_bytes_billed: Annotated[int, Field(ge=10 * 1024**2)] | None = 1024**4
+    """Any one statement that would read more bytes fails before it costs anything: 1 TiB, a few
+    dollars on demand; BigQuery's least is 10 MiB. None sets no bound.
+    https://cloud.google.com/bigquery/docs/best-practices-costs"""
+    ask_above_bytes: Annotated[int, Field(ge=0)] = 100 * 1024**3
+    """Commands say what they would read, and ask before they read more than this."""
+    price_per_tib: Annotated[float, Field(ge=0)] = 6.25
+    """What a TiB read costs, in dollars, for `waybill cost`:
+    https://cloud.google.com/bigquery/pricing"""
 
     @property
     def keyless(self) -> bool:

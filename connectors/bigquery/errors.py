@@ -55,6 +55,8 @@ _RETRYABLE = RATE_LIMITED | {
     "timeout",
     "conditionNotMet",
 }
+_BUSY = re.compile(r"too many dml statements outstanding|too many concurrent", re.I)
+"""Said with reasons that otherwise mean something else: https://issuetracker.google.com"""
 _TOO_MUCH = {"resourcesExceeded", "responseTooLarge"}
 """Fewer files at once may do."""
 _CONFLICT = re.compile(
@@ -65,15 +67,28 @@ _CONFLICT = re.compile(
 _DATA = re.compile(
     r"not null constraint|required (field|column|value)|null (value|is not allowed)"
     r"|overflow|out of range|maximum length|too many partitions|invalid input|parse"
-    r"|bad \w+ value|invalid \w+ value|could not (cast|convert)|conversion error",
+    r"|bad \w+ value|invalid \w+ value|could not (cast|convert)|conversion error"
+    r"|error while reading data|not in parquet format",
     re.I,
 )
+_PLACE = re.compile(
+    r"dataset \S+ was not found in location|different location"
+    r"|cannot (read|write|load|query) .*\blocations?\b",
+    re.I,
+)
+_SCHEMA = re.compile(
+    r"provided schema does not match|does not match the target cpp_type|schema update"
+    r"|cannot add (required )?fields|unexpected field|has changed (type|mode)|no such field",
+    re.I,
+)
+_SMALLER = "ask for less at once: a feed, a time, fewer partitions"
 _PROGRAM = re.compile(r"syntax error|unrecognized name|not found|no matching signature", re.I)
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Raise `schemas.errors` in place of Google's. `doing` completes "BigQuery did not …"."""
+def translated(doing: str, *, of_data: bool = False) -> Iterator[None]:
+    """Raise `schemas.errors` in place of Google's. `doing` completes "BigQuery did not …"; see
+    `meaning` for `of_data`."""
     try:
         yield
     except (
@@ -83,10 +98,10 @@ def translated(doing: str) -> Iterator[None]:
         concurrent.futures.TimeoutError,
         ConnectionError,
     ) as error:
-        raise translate(error, doing) from error
+        raise translate(error, doing, of_data=of_data) from error
 
 
-def translate(error: BaseException, doing: str) -> WaybillError:
+def translate(error: BaseException, doing: str, *, of_data: bool = False) -> WaybillError:
     """Our error for one of Google's."""
     if isinstance(error, RetryError) and error.cause is not None:
         error = error.cause
@@ -94,7 +109,7 @@ def translate(error: BaseException, doing: str) -> WaybillError:
         first = error.errors[0] if error.errors else {}
         reason = first.get("reason", "") if isinstance(first, dict) else ""
         message = first.get("message", "") if isinstance(first, dict) else ""
-        return meaning(reason, message or str(error), doing, error.code)
+        return meaning(reason, message or str(error), doing, error.code, of_data=of_data)
     if isinstance(error, DefaultCredentialsError):
         return ConfigError(
             "there are no credentials for BigQuery",
@@ -107,11 +122,25 @@ def translate(error: BaseException, doing: str) -> WaybillError:
     return RetryableError(f"BigQuery did not {doing}: no answer ({type(error).__name__})")
 
 
-def meaning(reason: str, message: str, doing: str, code: int | None = None) -> WaybillError:
-    """Our error for an error's `reason`, message and HTTP status."""
+def meaning(
+    reason: str, message: str, doing: str, code: int | None = None, *, of_data: bool = False
+) -> WaybillError:
+    """Our error for an error's `reason`, message and HTTP status.
+
+    Only a job that reads files' rows (`of_data`) can be refused for them.
+    """
     said = f"BigQuery did not {doing}: {_line(message)}"
     if STAGING_INCOMPLETE in message:
         return AttemptSpentError(f"{doing}: the staging table is gone or not complete")
+    # The message before the reason: the same reason is given for what others do and for our data.
+    if _BUSY.search(message):
+        return ThrottledError(said)
+    if _PLACE.search(message):
+        return ConfigError(
+            said, hint="warehouse.location must be where the datasets are; see `waybill doctor`"
+        )
+    if _SCHEMA.search(message):
+        return FatalError(said, hint="run `waybill plan` to see what differs from the contract")
     if reason == "quotaExceeded":
         return ThrottledError(said)
     if reason in _DENIED or code == requests.codes.unauthorized:
@@ -121,7 +150,7 @@ def meaning(reason: str, message: str, doing: str, code: int | None = None) -> W
     if (code or 0) >= _SERVER_ERROR and code != requests.codes.not_implemented:
         return RetryableError(said)
     if reason in _TOO_MUCH:
-        return DataError(said)
+        return DataError(said) if of_data else FatalError(said, hint=_SMALLER)
     if _CONFLICT.search(message) or code in (
         requests.codes.conflict,
         requests.codes.request_timeout,
@@ -137,7 +166,7 @@ def meaning(reason: str, message: str, doing: str, code: int | None = None) -> W
         )
     if code == requests.codes.forbidden:
         return AccessDeniedError(said, hint="check the project's billing and permissions")
-    if _DATA.search(message) and not _PROGRAM.search(message):
+    if of_data and _DATA.search(message) and not _PROGRAM.search(message):
         return DataError(said)
     return FatalError(said, hint="run `waybill plan` to see what differs from the contract")
 

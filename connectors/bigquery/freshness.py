@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from google.cloud import bigquery
 
-from connectors.bigquery.client import Parameter
 from connectors.bigquery.config import BigQueryConfig
+from connectors.bigquery.session import Parameter
 from schemas.sla import ExpectedFile, FeedPromise
 
 
@@ -28,14 +28,14 @@ def freshness_query(config: BigQueryConfig) -> str:
     meta = f"{config.project}.{config.meta_dataset}"
     return f"""\
 WITH gone AS (
-  SELECT file_id, MAX(at) AS at FROM `{meta}.removals`
+  SELECT file_id, MAX(`at`) AS gone_at FROM `{meta}.removals`
   WHERE reason IN ('superseded', 'unloaded') GROUP BY file_id
 ),
 standing AS (
   SELECT f.feed, f.sent_at, f.partitions FROM `{meta}.files` AS f
   LEFT JOIN gone AS g ON g.file_id = f.file_id
   WHERE f.outcome IN ('accepted', 'partly') AND f.sent_at <= CURRENT_TIMESTAMP()
-    AND (g.at IS NULL OR g.at < f.loaded_at)
+    AND (g.gone_at IS NULL OR g.gone_at < f.loaded_at)
 ),
 newest AS (SELECT feed, MAX(sent_at) AS last_sent FROM standing GROUP BY feed),
 latest AS (
@@ -80,12 +80,12 @@ def publishing(
     meta = f"{config.project}.{config.meta_dataset}"
     sql = (
         "BEGIN TRANSACTION;\n"
-        f"DELETE FROM `{meta}.feeds` WHERE TRUE;\n"
+        f"TRUNCATE TABLE `{meta}.feeds`;\n"
         f"INSERT INTO `{meta}.feeds` (feed, `table`, since, max_age)\n"
         "SELECT JSON_VALUE(r, '$.feed'), JSON_VALUE(r, '$.table'),"
         " CAST(JSON_VALUE(r, '$.since') AS TIMESTAMP), CAST(JSON_VALUE(r, '$.max_age') AS INT64)"
         " FROM UNNEST(JSON_QUERY_ARRAY(@watched)) AS r;\n"
-        f"DELETE FROM `{meta}.expected` WHERE TRUE;\n"
+        f"TRUNCATE TABLE `{meta}.expected`;\n"
         f"INSERT INTO `{meta}.expected` (feed, expected_at, counts_from, late_at)\n"
         "SELECT JSON_VALUE(r, '$.feed'), CAST(JSON_VALUE(r, '$.expected_at') AS TIMESTAMP),"
         " CAST(JSON_VALUE(r, '$.counts_from') AS TIMESTAMP),"

@@ -6,7 +6,7 @@ import logging
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -16,10 +16,10 @@ from google.api_core.exceptions import Conflict, GoogleAPIError, NotFound
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.client import REQUEST_SECONDS, RETRY, wait
-from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import RATE_LIMITED, meaning
 from connectors.bigquery.parquet import Part, concatenate
+from connectors.bigquery.rejects import REJECTS, REJECTS_ARROW, inline
+from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session, job_labels
 from connectors.bigquery.tables import staging_fields
 from connectors.bigquery.upload import upload
 from connectors.crash import crash_point
@@ -34,32 +34,20 @@ log = logging.getLogger(__name__)
 
 _URIS = 10_000
 _OF_BATCH = re.compile(r"_(?P<batch>[0-9a-f]{16})_\d+(_rejects)?(\.parquet)?$")
-_REJECTS = [
-    bigquery.SchemaField("member", "STRING"),
-    bigquery.SchemaField("line", "INT64"),
-    bigquery.SchemaField("raw", "STRING"),
-    bigquery.SchemaField("problems", "STRING"),
-    bigquery.SchemaField("_etl_file", "STRING"),
-]
-_REJECTS_ARROW = pa.schema(
-    [
-        ("member", pa.string()),
-        ("line", pa.int64()),
-        ("raw", pa.string()),
-        ("problems", pa.string()),
-        ("_etl_file", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Staged:
-    """What was staged: the tables' full names (None where there was nothing to stage) and rows."""
+    """What was staged: the full name of the batch's staging table, which is there even without
+    rows, and rows; rejected rows in a table of their own or, while they are few, as the JSON that
+    the transaction carries."""
 
-    table: str | None
+    table: str
     rows: int
     rejects: str | None
     rejected: int
+    inline_rejects: str | None = None
+    has_rows: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,49 +62,60 @@ class _Task:
     uris: Sequence[str]
     rows: int | None
 
+    @property
+    def arrays(self) -> bool:
+        """Whether a column holds lists."""
+        return any(field.mode == "REPEATED" for field in self.fields)
+
 
 class Loader:
     """Stages batches. Vendor exceptions pass through; a job's failure is translated."""
 
-    def __init__(
-        self,
-        client: bigquery.Client,
-        config: BigQueryConfig,
-        storage: Storage,
-        bucket: Storage | None,
-    ) -> None:
-        self._client, self._config, self._storage = client, config, storage
-        self._bucket = bucket
-
-    def has_begun(self, batch: Batch) -> bool:
-        """Whether an earlier call may have got as far as the batch's first load job."""
-        suffix = "" if contenders(batch) else "_rejects"
-        return batch.attempt > 1 or self._job(f"{_job_id(batch)}{suffix}") is not None
+    def __init__(self, session: Session, storage: Storage, bucket: Storage | None) -> None:
+        self._session, self._storage, self._bucket = session, storage, bucket
+        self._client, self._config = session.client, session.config
 
     def stage(self, batch: Batch, contract: Contract) -> Staged:
-        """Load the batch's rows, and its rejected rows, into a staging table each.
+        """Load the batch's rows, and its rejected rows if they are many, into a staging table each.
 
         A job that an earlier call started is taken up again. Raises AttemptSpentError when the job
         of this attempt has failed for good, and DataError when BigQuery refuses the data.
         """
-        data, rejects = self._data(batch, contract), self._rejects(batch, contract)
+        if batch.attempt > 1:
+            self._drop_earlier(batch, contract)
+        few = inline(self._storage, batch)
+        data = self._data(batch, contract)
+        rejects = self._rejects(batch, contract) if few is None else None
         tasks = [task for task in (data, rejects) if task is not None]
         started = [(task, *self._start(task)) for task in tasks]
         crash_point("load.submitted")
         rows = {task.table: self._finish(task, job, fresh, batch) for task, job, fresh in started}
+        table = self._table(batch, contract, "")
+        if data is None:
+            # The transaction empties it all the same: that is where two of a batch would meet.
+            self._create(table, staging_fields(contract, direct=False))
         return Staged(
-            table=data.table if data else None,
-            rows=rows[data.table] if data else 0,
+            table=table,
+            rows=rows[table] if data else 0,
+            has_rows=data is not None,
             rejects=rejects.table if rejects else None,
             rejected=rows[rejects.table] if rejects else 0,
+            inline_rejects=few or None,
         )
+
+    def _drop_earlier(self, batch: Batch, contract: Contract) -> None:
+        """Take the staging tables of earlier attempts away, so that no transaction of theirs that
+        was given up as lost can still commit."""
+        for attempt in range(1, batch.attempt):
+            earlier = self._table(replace(batch, attempt=attempt), contract, "")
+            self._client.delete_table(
+                earlier, not_found_ok=True, retry=RETRY, timeout=REQUEST_SECONDS
+            )
 
     def drop(self, staged: Staged) -> None:
         """Remove the staging tables, and the files in the staging bucket; tables that cannot be
         removed expire by themselves."""
-        for table in (staged.table, staged.rejects):
-            if table is None:
-                continue
+        for table in filter(None, (staged.table, staged.rejects)):
             if self._bucket is not None:
                 self._bucket.delete(_bucket_key(table))
             try:
@@ -176,8 +175,8 @@ class Loader:
         return _Task(
             job_id=f"{_job_id(batch)}_rejects",
             table=self._table(batch, contract, "_rejects"),
-            fields=_REJECTS,
-            arrow=_REJECTS_ARROW,
+            fields=REJECTS,
+            arrow=REJECTS_ARROW,
             parts=parts,
             uris=(),
             # A quarantined file counts more rows as rejected than it has rejects to show.
@@ -194,9 +193,7 @@ class Loader:
         existing = self._job(task.job_id)
         if existing is not None:
             return existing, False
-        table = bigquery.Table(task.table, schema=task.fields)
-        table.expires = datetime.now(UTC) + timedelta(hours=self._config.staging_hours)
-        self._client.create_table(table, exists_ok=True, retry=RETRY, timeout=REQUEST_SECONDS)
+        self._create(task.table, task.fields)
         try:
             return self._submit(task), True
         except Conflict:
@@ -204,6 +201,12 @@ class Loader:
             if existing is None:
                 raise
             return existing, False
+
+    def _create(self, name: str, fields: Sequence[bigquery.SchemaField]) -> None:
+        table = bigquery.Table(name, schema=fields)
+        table.expires = datetime.now(UTC) + timedelta(hours=self._config.staging_hours)
+        table.encryption_configuration = self._session.encryption()
+        self._client.create_table(table, exists_ok=True, retry=RETRY, timeout=REQUEST_SECONDS)
 
     def _job(self, job_id: str) -> bigquery.LoadJob | None:
         try:
@@ -220,7 +223,11 @@ class Loader:
             write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             job_timeout_ms=int(self._config.job_timeout * 1000),
+            labels=job_labels(),
+            destination_encryption_configuration=self._session.encryption(),
         )
+        if task.arrays:
+            settings.parquet_options = _listed()
         if task.uris:
             return self._submit_uris(task, task.uris, settings)
         with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
@@ -252,7 +259,7 @@ class Loader:
     def _finish(self, task: _Task, job: bigquery.LoadJob, fresh: bool, batch: Batch) -> int:
         """Wait for the job; the rows it has brought."""
         try:
-            wait(self._client, job, self._config)
+            self._session.wait(job)
         except RetryableError as late:
             # It may still end, but into a staging table that only this attempt would have used.
             raise AttemptSpentError(late.message) from late
@@ -262,9 +269,9 @@ class Loader:
             return int(job.output_rows or 0) if task.rows is None else task.rows
         reason = job.error_result.get("reason") or ""
         message = job.error_result.get("message") or ""
-        if reason == "invalid":
+        error = meaning(reason, message, f"load {_named(batch)}", of_data=True)
+        if isinstance(error, DataError):
             raise DataError(f"BigQuery refused {_named(batch)}: {message[:500]}")
-        error = meaning(reason, message, f"load {_named(batch)}")
         if fresh and (type(error) is not RetryableError or reason in RATE_LIMITED):
             # Not to be tried again at once; the next load finds the job spent.
             raise error
@@ -278,6 +285,13 @@ class Loader:
             raise AttemptSpentError(
                 f"the staging table of load job {job.job_id} is gone"
             ) from error
+
+
+def _listed() -> bigquery.ParquetOptions:
+    """Parquet's lists as arrays, not as records of records."""
+    options = bigquery.ParquetOptions()
+    options.enable_list_inference = True
+    return options
 
 
 def bringing_rows(batch: Batch) -> list[File]:

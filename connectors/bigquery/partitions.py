@@ -56,6 +56,19 @@ class Partitioning:
         conditions += self._ranges(sorted(self.parse(each) for each in known - {NULL}))
         return _any_of(conditions) if conditions else None
 
+    def from_days_before(self, partitions: Iterable[str], days: int | None) -> str | None:
+        """The condition that a row's partition is at most so many days older than the oldest of
+        these; None without a bound."""
+        starts = [self.parse(each) for each in set(partitions) - {NULL}]
+        times = [start for start in starts if isinstance(start, date)]
+        if days is None or not times:
+            return None
+        try:
+            oldest = min(times) - timedelta(days=days)
+        except OverflowError:
+            return None
+        return f"({self._column} IS NULL OR {self._column} >= {self._literal(oldest)})"
+
     def parse(self, text: str) -> Start:
         """The start of the partition of that name; raises FatalError."""
         try:

@@ -1,21 +1,27 @@
-"""Records: the rows of Waybill's own tables that a batch's transaction writes."""
+"""Records: what a batch's transaction writes into Waybill's own tables, one row of `commits`."""
 
 # Names are checked and quoted by `names`; values are parameters.
+# ruff: noqa: S608
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.client import Parameter
 from connectors.bigquery.loader import Staged, rows_brought
 from connectors.bigquery.places import Place
+from connectors.bigquery.session import Parameter
 from schemas.batch import Batch, BatchKind
 from schemas.file import File
+
+_SKEW = timedelta(hours=1)
+"""How far the ledger's clock may be ahead of BigQuery's."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,29 +29,50 @@ class Tables:
     """Quoted full names: the target, and Waybill's own tables."""
 
     target: str
-    batches: str
-    files: str
+    commits: str
     rejected_rows: str
-    removals: str
 
 
 def tables_of(target: str, project: str, meta_dataset: str) -> Tables:
     """The tables that a transaction writes."""
-
-    def meta(name: str) -> str:
-        return names.table(project, meta_dataset, name)
-
     return Tables(
         target=names.table(*target.split(".")),
-        batches=meta("batches"),
-        files=meta("files"),
-        rejected_rows=meta("rejected_rows"),
-        removals=meta("removals"),
+        commits=names.table(project, meta_dataset, "commits"),
+        rejected_rows=names.table(project, meta_dataset, "rejected_rows"),
     )
 
 
+def since(moment: datetime | None) -> bigquery.ScalarQueryParameter:
+    """The parameter `@since`, before which no commit is looked for; None means all of them."""
+    return bigquery.ScalarQueryParameter(
+        "since", "TIMESTAMP", moment - _SKEW if moment is not None else _EPOCH
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Partitions:
+    """Partitions that a batch changes, by why: rows come, rows give way, rows are taken out."""
+
+    load: frozenset[str] = frozenset()
+    replacement: frozenset[str] = frozenset()
+    unload: frozenset[str] = frozenset()
+
+    def as_json(self) -> str:
+        """As a JSON array of partition and reason."""
+        rows = [
+            {"partition": each, "reason": reason}
+            for reason in ("load", "replacement", "unload")
+            for each in sorted(getattr(self, reason))
+        ]
+        return json.dumps(rows)
+
+
 def parameters(
-    batch: Batch, staged: Staged, sequence: Sequence[str], places: Mapping[str, Place]
+    batch: Batch,
+    staged: Staged,
+    sequence: Sequence[str],
+    places: Mapping[str, Place],
+    changed: Partitions,
 ) -> list[Parameter]:
     """The parameters of the script. `sequence` orders the files whose rows compete; `places` are
     those of files that had one before."""
@@ -61,15 +88,18 @@ def parameters(
     brought = () if batch.kind is BatchKind.UNLOAD else batch.files
     scalar, array = bigquery.ScalarQueryParameter, bigquery.ArrayQueryParameter
     return [
+        since(batch.created_at),
         scalar("batch", "STRING", batch.batch_id),
         scalar("feed", "STRING", batch.feed),
         scalar("target", "STRING", batch.table),
+        scalar("kind", "STRING", batch.kind.value),
         scalar("attempt", "INT64", batch.attempt),
         scalar("staged", "INT64", staged.rows),
         scalar("rejected", "INT64", staged.rejected),
+        scalar("rejects", "STRING", staged.inline_rejects or "[]"),
         scalar("rows", "INT64", rows_brought(batch)),
-        scalar("count", "INT64", len(brought)),
         scalar("files", "STRING", files_json(brought, places)),
+        scalar("changed", "STRING", changed.as_json()),
         scalar("leaving", "STRING", json.dumps(leaving)),
         scalar("under", "STRING", json.dumps(under)),
         array("sequence", "STRING", list(sequence)),
@@ -89,43 +119,79 @@ def files_json(files: Sequence[File], places: Mapping[str, Place] | None = None)
 def insert_rejected_rows(staging: str, tables: Tables) -> str:
     """The statement that writes the staged rejected rows."""
     return (
-        f"INSERT INTO {tables.rejected_rows}"
-        " (file_id, feed, `table`, batch_id, member, line, raw, problems, rejected_at)\n"
-        "SELECT s.`_etl_file`, @feed, @target, @batch, s.member, s.line, s.raw,"
-        " PARSE_JSON(s.problems, wide_number_mode => 'round'), _now"
-        f" FROM {staging} AS s"
+        f"{_into_rejected_rows(tables)}"
+        "SELECT _etl_s.`_etl_file`, @feed, @target, @batch, _etl_s.member, _etl_s.line,"
+        " _etl_s.raw, PARSE_JSON(_etl_s.problems, wide_number_mode => 'round'), _etl_now"
+        f" FROM {staging} AS _etl_s"
     )
 
 
-_STRINGS = ("file_id", "feed", "source", "key", "version", "name", "sender")
-_MORE_STRINGS = ("contract_version", "reason", "repeats")
-_COUNTS = ("rows_read", "rows_loaded", "rows_rejected", "rows_dropped")
-
-
-def insert_files(tables: Tables) -> str:
-    """The statement that writes a row for each of the batch's files."""
-    values = {name: f"JSON_VALUE(f, '$.{name}')" for name in (*_STRINGS, *_MORE_STRINGS)}
-    values["sent_at"] = "CAST(JSON_VALUE(f, '$.sent_at') AS TIMESTAMP)"
-    values["sha256"] = "JSON_VALUE(f, '$.sha256')"
-    values["outcome"] = "JSON_VALUE(f, '$.outcome')"
-    values |= {name: f"CAST(JSON_VALUE(f, '$.{name}') AS INT64)" for name in _COUNTS}
-    values["partitions"] = "JSON_VALUE_ARRAY(f, '$.partitions')"
-    values |= {"batch_id": "@batch", "loaded_at": "_now"}
-    values["placed_at"] = "IFNULL(CAST(JSON_VALUE(f, '$.placed_at') AS TIMESTAMP), _now)"
-    values["place"] = "CAST(JSON_VALUE(f, '$.place') AS INT64)"
+def insert_inline_rejects(tables: Tables) -> str:
+    """The statement that writes the rejected rows that the script itself carries."""
     return (
-        f"INSERT INTO {tables.files} ({', '.join(f'`{name}`' for name in values)})\n"
-        f"SELECT {', '.join(values.values())} FROM UNNEST(JSON_QUERY_ARRAY(@files)) AS f"
+        f"{_into_rejected_rows(tables)}"
+        "SELECT JSON_VALUE(_etl_r, '$.file'), @feed, @target, @batch,"
+        " JSON_VALUE(_etl_r, '$.member'), CAST(JSON_VALUE(_etl_r, '$.line') AS INT64),"
+        " JSON_VALUE(_etl_r, '$.raw'),"
+        " PARSE_JSON(JSON_VALUE(_etl_r, '$.problems'), wide_number_mode => 'round'), _etl_now"
+        " FROM UNNEST(JSON_QUERY_ARRAY(@rejects)) AS _etl_r"
+    )
+
+
+def _into_rejected_rows(tables: Tables) -> str:
+    return (
+        f"INSERT INTO {tables.rejected_rows}"
+        " (file_id, feed, `table`, batch_id, member, line, raw, problems, rejected_at)\n"
+    )
+
+
+_STRINGS = ("file_id", "source", "key", "version", "name", "sender")
+_COUNTS = ("rows_read", "rows_loaded", "rows_rejected", "rows_dropped")
+_MORE_STRINGS = ("contract_version", "reason", "repeats")
+
+
+def insert_commit(tables: Tables, *, has_removals: bool) -> str:
+    """The statement that writes the commit's own row, with its files, the partitions it changed
+    and, from the script's temporary table, the rows it took out or brought back."""
+
+    def text(name: str) -> str:
+        return f"JSON_VALUE(_etl_f, '$.{name}')"
+
+    values = [f"{text(name)} AS {name}" for name in _STRINGS]
+    values.append(f"CAST({text('sent_at')} AS TIMESTAMP) AS sent_at")
+    values += [f"{text(name)} AS {name}" for name in ("sha256", "outcome")]
+    values += [f"CAST({text(name)} AS INT64) AS {name}" for name in _COUNTS]
+    values += [f"{text(name)} AS {name}" for name in _MORE_STRINGS]
+    values.append("JSON_VALUE_ARRAY(_etl_f, '$.partitions') AS partitions")
+    values.append(f"IFNULL(CAST({text('placed_at')} AS TIMESTAMP), _etl_now) AS placed_at")
+    values.append(f"CAST({text('place')} AS INT64) AS place")
+    files = f"SELECT AS STRUCT {', '.join(values)} FROM UNNEST(JSON_QUERY_ARRAY(@files)) AS _etl_f"
+    changed = (
+        "SELECT AS STRUCT JSON_VALUE(_etl_c, '$.partition') AS `partition`,"
+        " JSON_VALUE(_etl_c, '$.reason') AS reason"
+        " FROM UNNEST(JSON_QUERY_ARRAY(@changed)) AS _etl_c"
+    )
+    into, removals = "", ""
+    if has_removals:
+        into = ", removals"
+        removals = (
+            ",\nARRAY(SELECT AS STRUCT _etl_g.file_id, _etl_g.`rows`, _etl_g.reason,"
+            " _etl_g.by_batch FROM _etl_removals AS _etl_g)"
+        )
+    return (
+        f"INSERT INTO {tables.commits} (batch_id, feed, `table`, kind, attempt, `rows`,"
+        f" committed_at, files, `changed`{into})\n"
+        "SELECT @batch, @feed, @target, @kind, @attempt, @rows, _etl_now,\n"
+        f"ARRAY({files}),\nARRAY({changed}){removals}"
     )
 
 
 def _file(file: File, number: int, place: Place | None) -> dict[str, object]:
-    """A file as its row in `files`, without what the transaction itself knows."""
+    """A file as its entry in `commits`, without what the transaction itself knows."""
     item, counts = file.item, file.counts
     placed_at, number = (place.at, place.number) if place else (file.placed_at, number)
     return {
         "file_id": file.file_id,
-        "feed": file.feed,
         "source": file.source,
         "key": item.key,
         "version": item.version,
@@ -145,12 +211,3 @@ def _file(file: File, number: int, place: Place | None) -> dict[str, object]:
         "placed_at": placed_at.isoformat() if placed_at else None,
         "place": number,
     }
-
-
-def insert_batch(tables: Tables) -> str:
-    """The statement that writes the batch's own row."""
-    return (
-        f"INSERT INTO {tables.batches}"
-        " (batch_id, feed, `table`, attempt, files, `rows`, committed_at)\n"
-        "SELECT @batch, @feed, @target, @attempt, @count, @rows, _now"
-    )

@@ -1,7 +1,9 @@
 """The transaction: SQL that commits a batch's rows together with their bookkeeping, or nothing.
 
 Identifiers are checked and quoted by `names`, partitions rendered by `partitions`; everything else
-is a query parameter.
+is a query parameter. What the script names itself begins with `_etl_`, which no column of a
+contract may: a column `t` or `_now` would hide an alias or a variable, and BigQuery would say
+nothing.
 """
 
 # ruff: noqa: S608
@@ -14,25 +16,26 @@ from connectors.bigquery import names
 from connectors.bigquery.errors import STAGING_INCOMPLETE
 from connectors.bigquery.loader import Staged
 from connectors.bigquery.partitions import Partitioning
+from connectors.bigquery.ranking import UNDER, ranked_rows, same_key
 from connectors.bigquery.records import (
     Tables,
-    insert_batch,
-    insert_files,
+    insert_commit,
+    insert_inline_rejects,
     insert_rejected_rows,
 )
 from schemas.batch import WriteMode
-from schemas.contract import Column, Contract, Type
+from schemas.contract import Contract
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pruned:
-    """Conditions of constants only, by which BigQuery leaves out partitions of the target `t`.
+    """Conditions of constants only, by which BigQuery leaves out partitions of the target `_etl_t`.
 
     None means that no partition can hold such rows, TRUE that the table has no partitions.
     With `leaving` some files leave, whose rows are where `gone` says;
     `replaced` where rows stand in the way of staged
     ones. With `placed` staged rows may have to give way, too: to rows of later files, which for
-    `replace_partition` are all those `held` (the same of the staged rows `r`: `held_staged`).
+    `replace_partition` are all those `held` (the same of the staged rows `_etl_r`: `held_staged`).
     """
 
     leaving: bool = False
@@ -46,41 +49,72 @@ class Pruned:
 def script(
     contract: Contract, mode: WriteMode, staged: Staged, tables: Tables, pruned: Pruned
 ) -> str:
-    """The whole script. It does nothing if the batch has committed; see `records.parameters`."""
-    statements: list[str] = []
-    if pruned.leaving:
-        statements += _leaving(tables, pruned)
-    if staged.table:
-        statements += _data(contract, mode, names.table(*staged.table.split(".")), tables, pruned)
-    if staged.rejects:
-        statements.append(insert_rejected_rows(names.table(*staged.rejects.split(".")), tables))
-    statements += [insert_files(tables), insert_batch(tables)]
-    body = "\n".join(f"{statement};" for statement in statements)
+    """The whole script. It does nothing if the batch has committed; see `records.parameters`.
+
+    Whether it has is asked within the transaction, and every transaction of the batch empties the
+    same staging table: of two that run side by side, BigQuery lets one commit
+    (https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency).
+    """
+    body = "".join(f"{each};\n" for each in statements(contract, mode, staged, tables, pruned))
     return (
-        "DECLARE _committed BOOL DEFAULT"
-        f" (SELECT COUNT(*) > 0 FROM {tables.batches} WHERE batch_id = @batch);\n"
-        "DECLARE _now TIMESTAMP DEFAULT CURRENT_TIMESTAMP();\n"
-        "IF NOT _committed THEN\n"
-        f"{_checks(staged)}"
-        f"BEGIN TRANSACTION;\n{body}\nCOMMIT TRANSACTION;\n"
-        "END IF;"
+        "DECLARE _etl_done BOOL;\n"
+        "DECLARE _etl_now TIMESTAMP DEFAULT CURRENT_TIMESTAMP();\n"
+        "BEGIN TRANSACTION;\n"
+        f"SET _etl_done = ({is_committed(tables)});\n"
+        "IF NOT _etl_done THEN\n"
+        f"{_checks(staged)}{body}"
+        "END IF;\n"
+        "COMMIT TRANSACTION;"
     )
 
 
+def is_committed(tables: Tables) -> str:
+    """The query that says whether the batch has committed."""
+    return (
+        f"SELECT COUNT(*) > 0 FROM {tables.commits}"
+        " WHERE committed_at >= @since AND batch_id = @batch"
+    )
+
+
+def statements(
+    contract: Contract, mode: WriteMode, staged: Staged, tables: Tables, pruned: Pruned
+) -> list[str]:
+    """What the script does to the tables, in order."""
+    has_removals = pruned.leaving or mode is not WriteMode.APPEND or pruned.placed
+    found: list[str] = []
+    if has_removals:
+        found.append(
+            "CREATE TEMP TABLE _etl_removals"
+            " (file_id STRING, `rows` INT64, reason STRING, by_batch STRING)"
+        )
+    if pruned.leaving:
+        found += _leaving(tables, pruned)
+    staging = names.table(*staged.table.split("."))
+    if staged.has_rows:
+        found += _data(contract, mode, staging, tables, pruned)
+    if staged.rejects:
+        found.append(insert_rejected_rows(names.table(*staged.rejects.split(".")), tables))
+    if staged.inline_rejects:
+        found.append(insert_inline_rejects(tables))
+    found += [insert_commit(tables, has_removals=has_removals), f"TRUNCATE TABLE {staging}"]
+    return found
+
+
 def key_match(contract: Contract, staging: str) -> str:
-    """The condition that a row of the target `t` has the key of a staged row."""
-    columns = [contract.column(name) for name in contract.primary_key]
-    same = " AND ".join(f"{_value(each, 's')} = t.{names.column(each.name)}" for each in columns)
-    return f"EXISTS (SELECT 1 FROM {staging} AS s WHERE {same})"
+    """The condition that a row of the target `_etl_t` has the key of a staged row."""
+    return f"EXISTS (SELECT 1 FROM {staging} AS _etl_s WHERE {same_key(contract)})"
 
 
 def _checks(staged: Staged) -> str:
     """Refuse to go on unless the staging tables hold what was staged."""
     return "".join(
-        f"IF (SELECT COUNT(*) FROM {names.table(*table.split('.'))}"
-        f" WHERE `_etl_file` IN UNNEST(@sequence)) != {expected} THEN"
+        f"IF (SELECT COUNT(*) FROM {names.table(*table.split('.'))} AS _etl_s"
+        f" WHERE _etl_s.`_etl_file` IN UNNEST(@sequence)) != {expected} THEN"
         f" RAISE USING MESSAGE = '{STAGING_INCOMPLETE}'; END IF;\n"
-        for table, expected in ((staged.table, "@staged"), (staged.rejects, "@rejected"))
+        for table, expected in (
+            (staged.table if staged.has_rows else None, "@staged"),
+            (staged.rejects, "@rejected"),
+        )
         if table
     )
 
@@ -89,85 +123,100 @@ def _data(
     contract: Contract, mode: WriteMode, staging: str, tables: Tables, pruned: Pruned
 ) -> list[str]:
     """Take out what is replaced, count it by file, and insert the staged rows."""
-    statements: list[str] = []
+    found: list[str] = []
     if mode is not WriteMode.APPEND and pruned.replaced:
         where = pruned.replaced
         if mode is WriteMode.MERGE:
             match = _beaten if pruned.placed else key_match
             where += f" AND {match(contract, staging)}"
-        statements += _replacing(where, tables)
-    ranked = _ranked(contract, mode, staging)
+        found += _replacing(where, tables)
+    ranked = ranked_rows(contract, mode, staging)
     if mode is not WriteMode.APPEND:
-        lost = f"SELECT `_etl_file` FROM ({ranked}) AS k WHERE NOT `_etl_kept` AND NOT `_etl_under`"
-        statements.append(_removed_sql(lost, tables))
+        lost = (
+            f"SELECT _etl_k.`_etl_file` FROM ({ranked}) AS _etl_k"
+            " WHERE NOT _etl_k.`_etl_kept` AND NOT _etl_k.`_etl_under`"
+        )
+        found.append(_removed_sql(lost))
     if pruned.placed and mode is not WriteMode.APPEND:
-        statements += _yielding(contract, mode, ranked, tables, pruned)
-    stays = "r.`_etl_kept`"
+        found += _yielding(contract, mode, ranked, tables, pruned)
+    stays = "_etl_r.`_etl_kept`"
     if pruned.placed and (free := _free(contract, mode, tables, pruned)):
         stays += f" AND {free}"
     if pruned.placed:
-        back = f"SELECT `_etl_file` FROM ({ranked}) AS r WHERE `_etl_under` AND {stays}"
-        statements.append(_removed_sql(back, tables, "'restored'", "-COUNT(*)"))
+        back = (
+            f"SELECT _etl_r.`_etl_file` FROM ({ranked}) AS _etl_r"
+            f" WHERE _etl_r.`_etl_under` AND {stays}"
+        )
+        found.append(_removed_sql(back, "'restored'", "-COUNT(*)"))
     columns = [names.column(column.name) for column in contract.columns]
     into = ", ".join([*columns, "`_etl_file`", "`_etl_row`", "`_etl_batch`", "`_etl_loaded_at`"])
-    own = ["r.`_etl_file`", "r.`_etl_row`", "IFNULL(u.`batch`, @batch)", "IFNULL(u.`at`, _now)"]
-    values = ", ".join([*(f"r.{column}" for column in columns), *own])
-    statements.append(
-        f"INSERT INTO {tables.target} ({into})\nSELECT {values} FROM ({ranked}) AS r"
-        f" LEFT JOIN ({_UNDER}) AS u ON u.`file` = r.`_etl_file` WHERE {stays}"
+    own = [
+        "_etl_r.`_etl_file`",
+        "_etl_r.`_etl_row`",
+        "IFNULL(_etl_u.`batch`, @batch)",
+        "IFNULL(_etl_u.`at`, _etl_now)",
+    ]
+    values = ", ".join([*(f"_etl_r.{column}" for column in columns), *own])
+    found.append(
+        f"INSERT INTO {tables.target} ({into})\nSELECT {values} FROM ({ranked}) AS _etl_r"
+        f" LEFT JOIN ({UNDER}) AS _etl_u ON _etl_u.`file` = _etl_r.`_etl_file` WHERE {stays}"
     )
-    return statements
+    return found
 
 
-_UNDER = (
-    "SELECT JSON_VALUE(f, '$.file') AS `file`, JSON_VALUE(f, '$.batch') AS `batch`,"
-    " CAST(JSON_VALUE(f, '$.at') AS TIMESTAMP) AS `at`"
-    " FROM UNNEST(JSON_QUERY_ARRAY(@under)) AS f"
-)
+_INTO_REMOVALS = "INSERT INTO _etl_removals (file_id, `rows`, reason, by_batch)\n"
 
 
 def _leaving(tables: Tables, pruned: Pruned) -> list[str]:
-    """Take out all rows of the files that leave; each is noted, even if no row of it is left."""
-    where = f"{pruned.gone or 'FALSE'} AND t.`_etl_file` IN UNNEST(@gone)"
+    """Take out all rows of the files that leave; each is noted, even if no row of it is left.
+
+    Where no partition can hold such rows the target is not touched: a table that requires a
+    partition filter would refuse a DELETE that names none.
+    """
+    leaving = (
+        "SELECT JSON_VALUE(_etl_f, '$.file') AS `file`, JSON_VALUE(_etl_f, '$.reason') AS reason"
+        " FROM UNNEST(JSON_QUERY_ARRAY(@leaving)) AS _etl_f"
+    )
+    if pruned.gone is None:
+        return [
+            f"{_INTO_REMOVALS}SELECT _etl_l.`file`, 0, _etl_l.reason, CAST(NULL AS STRING)"
+            f" FROM ({leaving}) AS _etl_l"
+        ]
+    where = f"{pruned.gone} AND _etl_t.`_etl_file` IN UNNEST(@gone)"
     return [
-        f"INSERT INTO {tables.removals} (batch_id, `table`, file_id, `rows`, reason, `at`)\n"
-        "SELECT @batch, @target, l.`file`, COUNT(g.`_etl_file`), l.reason, _now FROM"
-        " (SELECT JSON_VALUE(f, '$.file') AS `file`, JSON_VALUE(f, '$.reason') AS reason"
-        " FROM UNNEST(JSON_QUERY_ARRAY(@leaving)) AS f) AS l LEFT JOIN"
-        f" (SELECT t.`_etl_file` FROM {tables.target} AS t WHERE {where}) AS g"
-        " ON g.`_etl_file` = l.`file` GROUP BY l.`file`, l.reason",
-        f"DELETE FROM {tables.target} AS t WHERE {where}",
+        f"{_INTO_REMOVALS}SELECT _etl_l.`file`, COUNT(_etl_g.`_etl_file`), _etl_l.reason,"
+        f" CAST(NULL AS STRING) FROM ({leaving}) AS _etl_l LEFT JOIN"
+        f" (SELECT _etl_t.`_etl_file` FROM {tables.target} AS _etl_t WHERE {where}) AS _etl_g"
+        " ON _etl_g.`_etl_file` = _etl_l.`file` GROUP BY _etl_l.`file`, _etl_l.reason",
+        f"DELETE FROM {tables.target} AS _etl_t WHERE {where}",
     ]
 
 
 def _replacing(where: str, tables: Tables) -> list[str]:
-    return [
-        _removed_sql(f"SELECT t.`_etl_file` FROM {tables.target} AS t WHERE {where}", tables),
-        f"DELETE FROM {tables.target} AS t WHERE {where}",
-    ]
+    """Count by file what goes, and remove it only if there is any: a DELETE is billed for what it
+    reads, and takes the table from other transactions."""
+    rows = f"SELECT _etl_t.`_etl_file` FROM {tables.target} AS _etl_t WHERE {where}"
+    delete = f"DELETE FROM {tables.target} AS _etl_t WHERE {where}"
+    return [_removed_sql(rows), f"IF @@row_count > 0 THEN\n{delete};\nEND IF"]
 
 
-def _removed_sql(
-    rows: str, tables: Tables, reason: str = "'replaced'", count: str = "COUNT(*)"
-) -> str:
+def _removed_sql(rows: str, reason: str = "'replaced'", count: str = "COUNT(*)") -> str:
     """Count the files of those rows into the removals."""
     return (
-        f"INSERT INTO {tables.removals}"
-        " (batch_id, `table`, file_id, `rows`, reason, `at`)\n"
-        f"SELECT @batch, @target, `_etl_file`, {count}, {reason}, _now"
-        f" FROM ({rows}) AS g GROUP BY `_etl_file`"
+        f"{_INTO_REMOVALS}SELECT _etl_g.`_etl_file`, {count}, {reason}, CAST(NULL AS STRING)"
+        f" FROM ({rows}) AS _etl_g GROUP BY _etl_g.`_etl_file`"
     )
 
 
 def _beaten(contract: Contract, staging: str) -> str:
-    """The condition that a row of the target `t` has the key of a staged row of a later file."""
-    columns = [contract.column(name) for name in contract.primary_key]
-    same = " AND ".join(f"{_value(each, 's')} = t.{names.column(each.name)}" for each in columns)
+    """The condition that a row of the target `_etl_t` has the key of a staged row of a later
+    file."""
     return (
-        f"EXISTS (SELECT 1 FROM {staging} AS s"
-        " JOIN UNNEST(@sequence) AS sn WITH OFFSET AS sp ON sn = s.`_etl_file`"
-        " CROSS JOIN UNNEST(@sequence) AS tn WITH OFFSET AS tp"
-        f" WHERE {same} AND tn = t.`_etl_file` AND tp < sp)"
+        f"EXISTS (SELECT 1 FROM {staging} AS _etl_s"
+        " JOIN UNNEST(@sequence) AS _etl_sn WITH OFFSET AS _etl_sp"
+        " ON _etl_sn = _etl_s.`_etl_file`"
+        " CROSS JOIN UNNEST(@sequence) AS _etl_tn WITH OFFSET AS _etl_tp"
+        f" WHERE {same_key(contract)} AND _etl_tn = _etl_t.`_etl_file` AND _etl_tp < _etl_sp)"
     )
 
 
@@ -176,17 +225,17 @@ def _held_slots(contract: Contract, mode: WriteMode, tables: Tables, pruned: Pru
     is gone from the table by then."""
     if mode is WriteMode.MERGE:
         slots, within = (
-            [f"t.{names.column(name)}" for name in contract.primary_key],
+            [f"_etl_t.{names.column(name)}" for name in contract.primary_key],
             pruned.replaced,
         )
     else:
-        slots, within = [Partitioning(contract, "t").bucket()], pruned.held
+        slots, within = [Partitioning(contract, "_etl_t").bucket()], pruned.held
     if within is None:
         return None
-    named = ", ".join(f"{slot} AS `k{number}`" for number, slot in enumerate(slots))
-    groups = ", ".join(f"`k{number}`" for number in range(len(slots)))
+    named = ", ".join(f"{slot} AS `_etl_k{number}`" for number, slot in enumerate(slots))
+    groups = ", ".join(f"`_etl_k{number}`" for number in range(len(slots)))
     return (
-        f"SELECT {named}, MIN(t.`_etl_batch`) AS `_etl_by` FROM {tables.target} AS t"
+        f"SELECT {named}, MIN(_etl_t.`_etl_batch`) AS `_etl_by` FROM {tables.target} AS _etl_t"
         f" WHERE {within} GROUP BY {groups}"
     )
 
@@ -199,25 +248,26 @@ def _yielding(
     if held is None:
         return []
     return [
-        f"INSERT INTO {tables.removals} (batch_id, `table`, file_id, `rows`, reason, `at`)\n"
-        "SELECT h.`_etl_by`, @target, r.`_etl_file`, COUNT(*), 'replaced', _now"
-        f" FROM ({ranked}) AS r JOIN ({held}) AS h ON {_same_slot(contract, mode)}"
-        " WHERE r.`_etl_kept` AND NOT r.`_etl_under` GROUP BY h.`_etl_by`, r.`_etl_file`"
+        f"{_INTO_REMOVALS}SELECT _etl_r.`_etl_file`, COUNT(*), 'replaced', _etl_h.`_etl_by`"
+        f" FROM ({ranked}) AS _etl_r JOIN ({held}) AS _etl_h ON {_same_slot(contract, mode)}"
+        " WHERE _etl_r.`_etl_kept` AND NOT _etl_r.`_etl_under`"
+        " GROUP BY _etl_h.`_etl_by`, _etl_r.`_etl_file`"
     ]
 
 
 def _same_slot(contract: Contract, mode: WriteMode) -> str:
     if mode is WriteMode.MERGE:
         return " AND ".join(
-            f"h.`k{number}` = r.{names.column(name)}"
+            f"_etl_h.`_etl_k{number}` = _etl_r.{names.column(name)}"
             for number, name in enumerate(contract.primary_key)
         )
-    bucket = Partitioning(contract, "r").bucket()
-    return f"(h.`k0` = {bucket} OR (h.`k0` IS NULL AND {bucket} IS NULL))"
+    bucket = Partitioning(contract, "_etl_r").bucket()
+    both_null = f"(_etl_h.`_etl_k0` IS NULL AND {bucket} IS NULL)"
+    return f"(_etl_h.`_etl_k0` = {bucket} OR {both_null})"
 
 
 def _free(contract: Contract, mode: WriteMode, tables: Tables, pruned: Pruned) -> str | None:
-    """The condition that no later file holds the place of a staged row `r`."""
+    """The condition that no later file holds the place of a staged row `_etl_r`."""
     if mode is WriteMode.APPEND:
         return None
     if mode is WriteMode.REPLACE_PARTITION:
@@ -225,53 +275,4 @@ def _free(contract: Contract, mode: WriteMode, tables: Tables, pruned: Pruned) -
     held = _held_slots(contract, mode, tables, pruned)
     if held is None:
         return None
-    return f"NOT EXISTS (SELECT 1 FROM ({held}) AS h WHERE {_same_slot(contract, mode)})"
-
-
-def _ranked(contract: Contract, mode: WriteMode, staging: str) -> str:
-    """The staged rows in the table's types; `_etl_kept` tells which of them are to stay, and
-    `_etl_under` which are not the batch's own."""
-    values = [f"{_value(each, 's')} AS {names.column(each.name)}" for each in contract.columns]
-    inner = (
-        f"SELECT {', '.join([*values, 's.`_etl_file`', 's.`_etl_row`', '`_etl_place`'])}"
-        f" FROM {staging} AS s JOIN UNNEST(@sequence) AS `_etl_name` WITH OFFSET AS `_etl_place`"
-        " ON `_etl_name` = s.`_etl_file`"
-    )
-    under = f"`_etl_file` IN (SELECT `file` FROM ({_UNDER}) AS u)"
-    return (
-        f"SELECT *, {_kept(contract, mode)} AS `_etl_kept`, {under} AS `_etl_under`"
-        f" FROM ({inner}) AS r"
-    )
-
-
-def _kept(contract: Contract, mode: WriteMode) -> str:
-    """Of rows that replace each other, the last one stays: by file, then by line.
-
-    For `replace_partition` it is the last file of a partition whose rows stay. Rows that nothing
-    replaces are in the table already if they come from a standing file.
-    """
-    fresh = "r.`_etl_file` NOT IN UNNEST(@standing)"
-    if mode is WriteMode.APPEND:
-        return fresh
-    if mode is WriteMode.REPLACE_PARTITION:
-        bucket = Partitioning(contract, "r").bucket()
-        return f"`_etl_place` = MAX(`_etl_place`) OVER (PARTITION BY {bucket})"
-    keys = [f"r.{names.column(name)}" for name in contract.primary_key]
-    unkeyed = " OR ".join(f"{key} IS NULL" for key in keys)
-    last = (
-        f"ROW_NUMBER() OVER (PARTITION BY {', '.join(keys)}"
-        " ORDER BY `_etl_place` DESC, `_etl_row` DESC) = 1"
-    )
-    return f"IF({unkeyed}, {fresh}, {last})"
-
-
-def _value(column: Column, alias: str) -> str:
-    """A staged column in its own type; some are staged as text."""
-    name = f"{alias}.{names.column(column.name)}"
-    match column.type:
-        case Type.JSON:
-            return f"PARSE_JSON({name})"
-        case Type.BIGNUMERIC:
-            return f"CAST({name} AS BIGNUMERIC)"
-        case _:
-            return name
+    return f"NOT EXISTS (SELECT 1 FROM ({held}) AS _etl_h WHERE {_same_slot(contract, mode)})"

@@ -6,42 +6,45 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
-
-from google.cloud import bigquery
 
 from connectors.bigquery import names
 from connectors.bigquery.apply import Planner
-from connectors.bigquery.audit import find_rows, tallies
-from connectors.bigquery.client import Parameter, connect, rows
+from connectors.bigquery.audit import find_rows, find_sql, tallies, tallies_sql
+from connectors.bigquery.books import Books
+from connectors.bigquery.client import connect
 from connectors.bigquery.commit import Committer
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing
 from connectors.bigquery.loader import Loader
 from connectors.bigquery.partitions import Partitioning
-from connectors.bigquery.records import files_json
+from connectors.bigquery.session import Meter, Session, labelled
 from connectors.crash import crash_point
 from connectors.objects import ObjectStorage
 from connectors.protocols import Change, FoundRow, PartitionCount, Storage, Tally
-from schemas.batch import Batch, Committed, Removal, WriteMode
+from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
-from schemas.errors import ContractError, DataError, RetryableError
+from schemas.errors import ConfigError, ContractError, DataError, RetryableError
 from schemas.limits import PARTITIONS_PER_JOB
 from schemas.sla import ExpectedFile, FeedPromise
 
-_REQUEST_BYTES = 8 * 1024 * 1024
-
 
 class BigQueryWarehouse:
-    """The warehouse protocol over BigQuery, or over an emulator of it. Connects when first used."""
+    """The warehouse protocol over BigQuery, or over an emulator of it. Connects when first used.
 
-    def __init__(self, config: BigQueryConfig, storage: Storage) -> None:
-        self._config, self._storage = config, storage
+    `meter` is told what every query was billed for.
+    """
+
+    def __init__(
+        self, config: BigQueryConfig, storage: Storage, meter: Meter | None = None
+    ) -> None:
+        self._config, self._storage, self._meter = config, storage, meter
 
     @cached_property
-    def _client(self) -> bigquery.Client:
-        return connect(self._config)
+    def _session(self) -> Session:
+        return Session(connect(self._config), self._config, self._meter)
 
     @cached_property
     def _bucket(self) -> Storage | None:
@@ -50,12 +53,19 @@ class BigQueryWarehouse:
 
     @property
     def _loader(self) -> Loader:
-        return Loader(self._client, self._config, self._storage, self._bucket)
+        return Loader(self._session, self._storage, self._bucket)
 
     def check(self) -> str:
-        """Run a trivial query, try the staging bucket, and say where."""
-        with translated("answer a query"):
-            rows(self._client, self._config, "SELECT 1")
+        """Run a trivial query, compare the places of the datasets, try the staging bucket, and say
+        where. Raises ConfigError for a dataset that is elsewhere."""
+        with translated("answer a query"), labelled("check"):
+            self._session.rows("SELECT 1 AS one")
+            misplaced = Planner(self._session).misplaced()
+        if misplaced:
+            raise ConfigError(
+                f"dataset {misplaced[0].target}: {misplaced[0].what}",
+                hint="warehouse.location must be where the datasets are",
+            )
         where = self._config.api_endpoint or self._config.location
         said = f"BigQuery project {self._config.project} ({where})"
         return f"{said}, staging in {self._bucket.check()}" if self._bucket is not None else said
@@ -68,15 +78,15 @@ class BigQueryWarehouse:
 
     def plan(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
         """What the warehouse lacks against the contracts; changes nothing."""
-        with translated("describe its tables"):
-            steps = Planner(self._client, self._config).steps(contracts, views)
+        with translated("describe its tables"), labelled("plan"):
+            steps = Planner(self._session).steps(contracts, views)
             return [change for step in steps for change in step.changes]
 
     def apply(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
         """Make every safe change, and return all changes. Never drops or narrows."""
         made: list[Change] = []
-        with translated("change its tables"):
-            for step in Planner(self._client, self._config).steps(contracts, views):
+        with translated("change its tables"), labelled("apply"):
+            for step in Planner(self._session).steps(contracts, views):
                 if step.make is not None:
                     step.make()
                 made += step.changes
@@ -84,8 +94,8 @@ class BigQueryWarehouse:
 
     def committed(self, batch_id: str) -> bool:
         """Whether that batch's transaction has committed."""
-        with translated("look up a batch"):
-            return Committer(self._client, self._config).outcome(batch_id) is not None
+        with translated("look up a batch"), labelled("lookup", batch=batch_id):
+            return Committer(self._session).outcome(batch_id) is not None
 
     def load(self, batch: Batch, contract: Contract, mode: WriteMode) -> Committed:
         """Stage the batch's files and commit them with their bookkeeping in one transaction.
@@ -95,11 +105,13 @@ class BigQueryWarehouse:
         DataError when BigQuery refuses the data, and FatalError when a table is missing.
         """
         _refuse_impossible(batch, contract, mode)
-        loader = self._loader
-        committer = Committer(self._client, self._config)
-        with translated(f"load batch {batch.batch_id}"):
+        loader, committer = self._loader, Committer(self._session)
+        command = "unload" if batch.kind is BatchKind.UNLOAD else "load"
+        labels = labelled(command, feed=batch.feed, table=batch.table, batch=batch.batch_id)
+        with translated(f"load batch {batch.batch_id}", of_data=True), labels:
             # Only saves work: the transaction of a committed batch does nothing.
-            done = committer.outcome(batch.batch_id) if loader.has_begun(batch) else None
+            begun = committer.has_begun(batch)
+            done = committer.outcome(batch.batch_id, batch.created_at) if begun else None
             if done is None:
                 staged = loader.stage(batch, contract)
                 crash_point("load.staged")
@@ -110,53 +122,64 @@ class BigQueryWarehouse:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
         return done
 
-    def beneath(self, table: str, files: Collection[str]) -> Sequence[str]:
+    def beneath(
+        self, table: str, files: Collection[str], known_since: datetime | None = None
+    ) -> Sequence[str]:
         """Files some of whose rows were taken out by a batch that brought rows of one of these."""
-        project, meta = self._config.project, self._config.meta_dataset
-        with translated("look up removed rows"):
-            found = rows(
-                self._client,
-                self._config,
-                f"SELECT DISTINCT file_id FROM {names.table(project, meta, 'removals')}"
-                " WHERE `table` = @target AND `rows` > 0 AND batch_id IN ("
-                f"SELECT batch_id FROM {names.table(project, meta, 'files')}"
-                " WHERE file_id IN UNNEST(@files) UNION DISTINCT"
-                f" SELECT batch_id FROM {names.table(project, meta, 'removals')}"
-                " WHERE file_id IN UNNEST(@files) AND `rows` < 0) ORDER BY file_id",
-                _about(table, files),
-            )
-        return [file_id for (file_id,) in found]
+        with translated("look up removed rows"), labelled("lookup", table=table):
+            return Books(self._session).beneath(table, files, known_since)
 
-    def standing(self, table: str, files: Collection[str]) -> Mapping[str, int]:
+    def standing(
+        self, table: str, files: Collection[str], known_since: datetime | None = None
+    ) -> Mapping[str, int]:
         """How many rows of each file the table holds, by Waybill's own records."""
-        project, meta = self._config.project, self._config.meta_dataset
-        with translated("look up the rows of files"):
-            found = rows(
-                self._client,
-                self._config,
-                "SELECT file_id, SUM(`rows`) FROM ("
-                f"SELECT f.file_id, f.rows_loaded AS `rows` FROM"
-                f" {names.table(project, meta, 'files')} AS f"
-                f" JOIN {names.table(project, meta, 'batches')} AS b ON b.batch_id = f.batch_id"
-                " WHERE b.`table` = @target AND f.file_id IN UNNEST(@files) UNION ALL"
-                f" SELECT file_id, -`rows` FROM {names.table(project, meta, 'removals')}"
-                " WHERE `table` = @target AND file_id IN UNNEST(@files)) AS c GROUP BY file_id",
-                _about(table, files),
-            )
-        return dict.fromkeys(files, 0) | dict(found)
+        with translated("look up the rows of files"), labelled("lookup", table=table):
+            return Books(self._session).standing(table, files, known_since)
 
-    def tallies(self, contract: Contract) -> Iterator[Tally]:
-        """What the table holds, and what is recorded, of each of its files, by file id."""
+    def tallies(self, contract: Contract, since: datetime | None = None) -> Iterator[Tally]:
+        """What the table holds, and what is recorded, of each of its files, by file id; only of
+        files that were loaded since then."""
         table = self.table_id(contract)
         with translated("count the rows of its files"):
-            yield from tallies(self._client, self._config, contract, table)
+            with labelled("verify", table=table):
+                found = tallies(self._session, contract, table, since)
+            yield from found
 
-    def find_rows(self, contract: Contract, where: str, limit: int) -> Sequence[FoundRow]:
+    def find_rows(
+        self, contract: Contract, where: str, limit: int, since: datetime | None = None
+    ) -> Sequence[FoundRow]:
         """Rows for which the condition holds. Raises DataError for what is not one condition, or
         is one that BigQuery refuses."""
         table = self.table_id(contract)
-        with translated("find the rows"):
-            return find_rows(self._client, self._config, contract, table, where, limit)
+        with translated("find the rows", of_data=True), labelled("explain", table=table):
+            return find_rows(self._session, contract, table, where, limit, since)
+
+    def tallies_bytes(self, contract: Contract, since: datetime | None = None) -> int:
+        """How many bytes `tallies` would read."""
+        with translated("tell a price"), labelled("verify"):
+            sql, given = tallies_sql(self._config, contract, self.table_id(contract), since)
+            return self._session.bytes_of(sql, given)
+
+    def find_bytes(self, contract: Contract, where: str, since: datetime | None = None) -> int:
+        """How many bytes `find_rows` would read. Raises DataError as it does."""
+        with translated("tell a price", of_data=True), labelled("explain"):
+            sql, given = find_sql(contract, self.table_id(contract), where, 1, since)
+            return self._session.bytes_of(sql, given)
+
+    def rows_bytes(self, contract: Contract, partitions: Collection[str]) -> int:
+        """How many bytes it takes to look at every row of those partitions once."""
+        table = self.table_id(contract)
+        where: str | None = "TRUE"
+        if contract.partition is not None:
+            where = Partitioning(contract, "_etl_t").within(partitions)
+        if where is None:
+            return 0
+        sql = (
+            "SELECT COUNT(_etl_t.`_etl_file`) AS n"
+            f" FROM {names.table(*table.split('.'))} AS _etl_t WHERE {where}"
+        )
+        with translated("tell a price"), labelled("price", table=table):
+            return self._session.bytes_of(sql)
 
     def leftovers(self) -> Mapping[str, str]:
         """Staging tables and staged uploads that there are, each with its batch's id."""
@@ -168,16 +191,17 @@ class BigQueryWarehouse:
         with translated("remove a staging table"):
             self._loader.remove(name)
 
-    def removals(self, batch_id: str) -> Sequence[Removal]:
-        """The rows that the batch took out, by the file that had brought them."""
-        with translated("look up a batch"):
-            done = Committer(self._client, self._config).outcome(batch_id)
+    def removals(self, batch_id: str, since: datetime | None = None) -> Sequence[Removal]:
+        """The rows that the batch took out, by the file that had brought them; `since` is when it
+        was committed, at the earliest."""
+        with translated("look up a batch"), labelled("lookup", batch=batch_id):
+            done = Committer(self._session).outcome(batch_id, since)
         return done.removals if done is not None else ()
 
     def publish(self, promises: Sequence[FeedPromise], expected: Sequence[ExpectedFile]) -> None:
         """Replace what the view `freshness` knows of feeds and of the files they expect."""
-        with translated("publish what is expected"):
-            rows(self._client, self._config, *publishing(self._config, promises, expected))
+        with translated("publish what is expected"), labelled("freshness"):
+            self._session.rows(*publishing(self._config, promises, expected))
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
         """Rows per partition of the contract's table, newest first, rows without one last.
@@ -185,25 +209,17 @@ class BigQueryWarehouse:
         A table without partitions counts as one partition, `all`.
         """
         table = names.table(*self.table_id(contract).split("."))
-        with translated("count the partitions"):
+        with translated("count the partitions"), labelled("partitions"):
             if contract.partition is None:
-                ((count,),) = rows(self._client, self._config, f"SELECT COUNT(*) FROM {table}")
+                ((count,),) = self._session.rows(f"SELECT COUNT(*) AS n FROM {table}")
                 return [PartitionCount(partition="all", rows=count)]
-            by = Partitioning(contract, "t")
-            found = rows(
-                self._client,
-                self._config,
-                f"SELECT {by.bucket()} AS start, COUNT(*) FROM {table} AS t"
-                f" WHERE {by.anywhere()} GROUP BY start ORDER BY start IS NULL, start DESC",
+            by = Partitioning(contract, "_etl_t")
+            found = self._session.rows(
+                f"SELECT {by.bucket()} AS _etl_start, COUNT(*) AS n FROM {table} AS _etl_t"
+                f" WHERE {by.anywhere()} GROUP BY _etl_start"
+                " ORDER BY _etl_start IS NULL, _etl_start DESC",
             )
         return [PartitionCount(partition=by.name(start), rows=count) for start, count in found]
-
-
-def _about(table: str, files: Collection[str]) -> list[Parameter]:
-    return [
-        bigquery.ScalarQueryParameter("target", "STRING", table),
-        bigquery.ArrayQueryParameter("files", "STRING", list(files)),
-    ]
 
 
 def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> None:
@@ -218,5 +234,3 @@ def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> Non
             f"{len(batch.files)} files touch {len(touched):,} partitions;"
             f" BigQuery takes {PARTITIONS_PER_JOB:,} at once"
         )
-    if len(files_json(batch.files).encode()) > _REQUEST_BYTES:
-        raise DataError(f"what is known of {len(batch.files)} files is too much for one request")

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from google.cloud import bigquery
 
 from bigquery_emulator import client_of
-from connectors.bigquery.client import wait
 from connectors.bigquery.config import BigQueryConfig
+from connectors.bigquery.session import Session
 
 _JOB = {"projectId": "demo", "jobId": "j", "location": "US"}
 _REFUSED = {"code": 400, "message": "already closed", "errors": [{"reason": "invalidQuery"}]}
@@ -49,6 +49,6 @@ def test_a_job_that_ends_as_it_is_told_to_stop_has_ended() -> None:
         }
         job = bigquery.LoadJob.from_api_repr(running, client)
         config = BigQueryConfig(project="demo", location="US")
-        wait(client, job, config)
+        Session(client, config).wait(job)
         assert job.state == "DONE"
         server.shutdown()

@@ -521,7 +521,7 @@ def test_replace_partition_replaces_only_the_partitions_of_its_files(
     for each in world.warehouse.partitions(contract):
         counts[each.partition] = each.rows
     assert counts == dict.fromkeys(names, 1)
-    query = "SELECT n, COUNT(*) FROM DATA.stock WHERE at IS NULL OR at > {} GROUP BY n"
+    query = "SELECT n, COUNT(*) FROM DATA.stock WHERE `at` IS NULL OR `at` > {} GROUP BY n"
     least = "-100" if kind is Type.INT64 else f"{kind} '2000-01-01'"
     assert dict(world.sql(query.format(least))) == left
     assert set(done.removals) == {

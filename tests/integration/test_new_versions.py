@@ -37,7 +37,7 @@ def numbers(world: World) -> list[int]:
 
 
 def removals(world: World) -> list[tuple[Any, ...]]:
-    return world.sql("SELECT file_id, `rows`, reason FROM META.removals ORDER BY at, file_id")
+    return world.sql("SELECT file_id, `rows`, reason FROM META.removals ORDER BY `at`, file_id")
 
 
 @pytest.fixture

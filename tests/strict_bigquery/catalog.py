@@ -72,6 +72,24 @@ class Table:
         return found
 
 
+def created(statement: Any) -> Any:
+    """The table that an analyzed CREATE TABLE makes, for the analyzer."""
+    base = statement
+    while "column_definition_list" not in base.DESCRIPTOR.fields_by_name:
+        base = base.parent
+    columns = base.column_definition_list
+    while "name_path" not in base.DESCRIPTOR.fields_by_name:
+        base = base.parent
+    found = simple_table_pb2.SimpleTableProto(
+        name=base.name_path[-1], full_name=".".join(base.name_path)
+    )
+    for each in columns:
+        column = found.column.add()
+        column.name = each.name
+        column.type.CopyFrom(each.type)
+    return found
+
+
 def type_of_field(field: Mapping[str, Any]) -> Any:
     """A column's type."""
     kind = field["type"].upper()

@@ -86,13 +86,16 @@ class Front:
     def _table(
         self, method: str, project: str, dataset: str, name: str | None, body: bytes
     ) -> None:
+        wanted = json.loads(body) if body else {}
+        if query := (wanted.get("view") or {}).get("query"):
+            self._rules.look({"query": query}, project, len(body))
         if name is None:
             self.quotas.charge_table_insert(project)
-            check_table(json.loads(body))
+            check_table(wanted)
         elif method in ("PATCH", "PUT") and body:
             self.quotas.charge_metadata(f"{project}:{dataset}.{name}")
             path = f"/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{name}"
-            check_table(json.loads(body), self._upstream.get(path))
+            check_table(wanted, self._upstream.get(path))
 
     # Jobs
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from strict_bigquery import zeta
-from strict_bigquery.catalog import Catalog, Table, type_named, type_of_parameter
+from strict_bigquery.catalog import Catalog, Table, created, type_named, type_of_parameter
 from strict_bigquery.partition_filter import is_written_only, meets_filter
 from strict_bigquery.refusal import Refusal
-from strict_bigquery.script import Path, Script, Statement, tables_of, take_apart
+from strict_bigquery.script import Path, Script, tables_of, take_apart
 
 # https://cloud.google.com/bigquery/quotas#query_jobs
 MOST_CHARACTERS = 1024 * 1000
@@ -187,18 +187,26 @@ def _analyze(
     variables = {name: type_named(text) for name, text in script.variables.items()}
     _hidden_variables(script, tables)
     typed = {each["name"]: type_of_parameter(each["parameterType"]) for each in parameters}
-    analyzer = zeta.Analyzer(
-        {path: table.proto(path) for path, table in tables.items()}, typed, variables
-    )
+    known = {path: table.proto(path) for path, table in tables.items()}
     called = {".".join(path): table for path, table in tables.items()}
+    billed = 0
+    analyzer = zeta.Analyzer(known, typed, variables)
     try:
-        return sum(_one(analyzer, each, called) for each in script.statements)
+        for statement in script.statements:
+            resolved = zeta.only_node(analyzer.analyze(statement.text))
+            billed += _one(resolved, called)
+            if resolved.DESCRIPTOR.name == "ResolvedCreateTableStmtProto":
+                # The statements that follow know it.
+                made = created(resolved)
+                known[tuple(made.full_name.split("."))] = made
+                analyzer.close()
+                analyzer = zeta.Analyzer(known, typed, variables)
     finally:
         analyzer.close()
+    return billed
 
 
-def _one(analyzer: zeta.Analyzer, statement: Statement, tables: Mapping[str, Table]) -> int:
-    resolved = zeta.only_node(analyzer.analyze(statement.text))
+def _one(resolved: Any, tables: Mapping[str, Table]) -> int:
     _output_names(resolved)
     meets_filter(resolved, tables)
     # https://cloud.google.com/bigquery/pricing: 10 MB at least for each table referenced.

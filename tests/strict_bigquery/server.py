@@ -19,6 +19,9 @@ HOST = "127.0.0.1"
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer goes out at once and in one piece, else each costs a delayed acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024
     server: Any
 
     def _answer(self) -> None:

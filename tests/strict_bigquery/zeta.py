@@ -118,6 +118,9 @@ class Analyzer:
             prune_unused_columns=True, allow_undeclared_parameters=False
         )
         self._options.language_options.CopyFrom(language())
+        row_count = self._options.system_variables.add()
+        row_count.name_path.append("row_count")
+        row_count.type.type_kind = type_pb2.TYPE_INT64
         for name, type_ in parameters.items():
             parameter = self._options.query_parameters.add()
             parameter.name = name
