@@ -99,7 +99,7 @@ def main(arguments: Sequence[str]) -> None:
     config, warm, feed = arguments[:3]
     runtime = build_runtime(read_settings(Path(config)))
     runtime.ledger.migrate()
-    runtime.warehouse.apply(list(runtime.contracts.values()), runtime.views)
+    runtime.warehouse.apply(runtime.tables(), runtime.views)
     run(runtime, [warm])
     made: list[Step] = []
     work = [Work("discover", feed)]

@@ -9,17 +9,18 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from schemas.alert import Alert, AlertKind, News, Trouble, Worker
 from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
+from schemas.cost import Cost, CostSum, Pricing
 from schemas.drift import Drift, DriftStatus, Finding, Profile, Profiles, Sighting
 from schemas.file import Event, File, Status
 from schemas.item import Item, Page
-from schemas.quota import Charge, Pause, Spent
+from schemas.quota import Bucket, Charge, Pause, Spent
 from schemas.receipt import Answer, Message
 from schemas.reply import Reply, ReplyState
 from schemas.sla import Arrived, ExpectedFile, FeedPromise
@@ -157,6 +158,18 @@ class FoundRow:
     loaded_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """A statement that was tried without being run: what it is for, its text, the bytes it would
+    read, and the error it would get, with what to do about it."""
+
+    what: str
+    sql: str
+    bytes_read: int = 0
+    error: str | None = None
+    todo: str | None = None
+
+
 class Warehouse(Protocol):
     """Where the tables are."""
 
@@ -213,6 +226,23 @@ class Warehouse(Protocol):
 
     def rows_bytes(self, contract: Contract, partitions: Collection[str]) -> int:
         """How many bytes it takes to look at every row of those partitions once."""
+
+    @property
+    def pricing(self) -> Pricing:
+        """What reading costs."""
+
+    def billed_since(self, moment: datetime) -> int | None:
+        """The bytes that the warehouse's own records say were billed since then; None without."""
+
+    def snapshot(self, contract: Contract, name: str, days: int) -> str:
+        """Keep the contract's table as it is now under another name, for so many days; the full
+        name of the snapshot."""
+
+    def statements(
+        self, contract: Contract, mode: WriteMode
+    ) -> AbstractContextManager[Iterator[Checked]]:
+        """Every statement that a feed of that mode can send about the table, tried without being
+        run, each with the error it would get. What that needs is there within the block."""
 
     def leftovers(self) -> Mapping[str, str]:
         """Staging tables and staged uploads that there are, each with its batch's id."""
@@ -469,8 +499,20 @@ class Ledger(Protocol):
     def charged(self, job: str) -> bool:
         """Whether that job has been charged."""
 
-    def spent(self, table: str, day: str) -> Spent:
-        """What was charged that quota day, to the table and in all."""
+    def spent(self, table: str, day: str, bucket: Bucket) -> Spent:
+        """What was charged that quota day to the table, and what is left in the bucket."""
+
+    def draw(self, bucket: Bucket, tokens: float) -> timedelta:
+        """Take tokens, those to come if need be; how long until they are there."""
+
+    def note_cost(self, cost: Cost) -> None:
+        """Write down what a job was billed for. Safe to repeat."""
+
+    def costs(self, since: datetime, feed: str | None = None) -> Sequence[CostSum]:
+        """What jobs since then were billed for, by feed, table and command."""
+
+    def forget_costs(self, before: datetime) -> int:
+        """Forget what older jobs were billed for; how many."""
 
     def forget_charges(self, before: str) -> int:
         """Forget the charges of earlier days; how many."""

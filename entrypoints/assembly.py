@@ -28,14 +28,15 @@ def build_runtime(settings: Settings) -> Runtime:
     settings.folders.work.mkdir(parents=True, exist_ok=True)
     storage = _connector(settings.storage)
     notifier = _connector(settings.mail) if settings.mail is not None else None
+    ledger = _connector(settings.ledger)
     return Runtime(
         feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
         contracts=contracts,
         views=contracts.views,
         sources=_Sources(settings.sources),
         storage=storage,
-        ledger=_connector(settings.ledger),
-        warehouse=_connector(settings.warehouse, storage),
+        ledger=ledger,
+        warehouse=_connector(settings.warehouse, storage, ledger.note_cost),
         notifier=notifier,
         limits=settings.limits,
         quotas=settings.quotas,

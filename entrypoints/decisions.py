@@ -49,7 +49,8 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
         if text != before:
             write_contract(path, text)
             written = path
-        made = [each for each in runtime.warehouse.apply([wanted], []) if each.safe]
+        table = runtime.as_table(wanted)
+        made = [each for each in runtime.warehouse.apply([table], []) if each.safe]
     elif kind not in _UNCHANGED or drift.finding.column in contract.primary_key:
         raise DataError(
             f"drift {drift.drift_id} has no change that could be accepted: {drift.finding.said()}",
@@ -82,11 +83,13 @@ def dismiss(runtime: Runtime, drift: Drift) -> Decision:
 
 def _refuse_what_the_table_cannot(runtime: Runtime, now: Contract, wanted: Contract) -> None:
     """Raise ContractError for changes of the table that need a person and were not needed yet."""
-    known = {each.what for each in runtime.warehouse.plan([now], []) if not each.safe}
+    known = {
+        each.what for each in runtime.warehouse.plan([runtime.as_table(now)], []) if not each.safe
+    }
     target = runtime.warehouse.table_id(wanted)
     hard: Sequence[Change] = [
         each
-        for each in runtime.warehouse.plan([wanted], [])
+        for each in runtime.warehouse.plan([runtime.as_table(wanted)], [])
         if not each.safe and each.what not in known and each.target.endswith(target)
     ]
     if hard:

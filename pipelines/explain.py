@@ -66,12 +66,16 @@ def contract_named(runtime: Runtime, text: str) -> Contract:
     return named[0]
 
 
-def explain(runtime: Runtime, contract: Contract, where: str, limit: int) -> list[Explained]:
-    """The rows for which the condition holds, explained. Raises what the warehouse raises."""
-    rows = runtime.warehouse.find_rows(contract, where, limit)
+def explain(
+    runtime: Runtime, contract: Contract, where: str, limit: int, since: datetime | None = None
+) -> list[Explained]:
+    """The rows for which the condition holds, loaded since then, explained. Raises what the
+    warehouse raises."""
+    rows = runtime.warehouse.find_rows(contract, where, limit, since)
     texts = _texts(runtime, contract, rows)
     replaced = {
-        batch: runtime.warehouse.removals(batch) for batch in {row.batch_id for row in rows}
+        batch: runtime.warehouse.removals(batch, loaded_at)
+        for batch, loaded_at in {row.batch_id: row.loaded_at for row in rows}.items()
     }
     feeds = (feed for feed in runtime.feeds.values() if feed.contract == contract.name)
     checks = checks_of(contract, next((feed.mode for feed in feeds), WriteMode.APPEND))

@@ -1,8 +1,11 @@
 """Governor: how often and how much may be loaded, so that no quota of BigQuery is ever reached.
 
-`decide` is pure: what was spent today and the clock in, the room for the next batch out. A budget
-that is used up lets the files wait until the next quota day, which begins at midnight Pacific time
-(https://cloud.google.com/docs/quotas/overview#per-day_quotas). The other limits are kept where they
+`decide` is pure: what was spent and the clock in, the room for the next batch out. The project's
+load jobs refill evenly, so they are a token bucket: as it empties, batches grow and come at the
+pace at which it refills. A table's own budget that is used up lets its files wait until the next
+quota day, which begins at midnight Pacific time
+(https://cloud.google.com/docs/quotas/overview#per-day_quotas). Transactions of all tables write one
+log, so they are paced as well. The other limits are kept where they
 arise: 4,000 partitions a job by the ledger's choice of a batch's files and by `limits.partitions`;
 10,000 addresses a load job by the loader, which puts files together into one; five metadata updates
 a table in ten seconds by staging tables that are made once and removed once.
@@ -24,7 +27,7 @@ from schemas.quota import Charge, Pause, Spent
 log = logging.getLogger(__name__)
 
 _PACIFIC = ZoneInfo("America/Los_Angeles")
-_JOBS_A_BATCH = 2  # one for its rows, one for its rejected rows
+_JOBS_A_BATCH = 2  # one for its rows, and one if its rejected rows are many
 _LARGER, _MOST_FILES = 10, 10_000
 
 
@@ -59,14 +62,17 @@ def decide(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
 
     While a budget is plentiful a batch may go at once; once it runs low, batches are up to ten
     times as large and as far apart as makes it last until the day ends; a batch that could overrun
-    it waits for the next day. The first batch of a day always goes, unless the whole project has
-    none left: else a small budget would hold a large file for ever.
+    it waits for the next day. The first batch of a day always goes as far as the table's own budget
+    is concerned: else a small one would hold a large file for ever.
     """
-    ours = int(quotas.project_load_jobs * quotas.share)
-    if spent.all_load_jobs + _JOBS_A_BATCH > ours:
-        return _out(f"{spent.all_load_jobs:,} of the project's {ours:,} load jobs", now)
-    if not spent.charges:
-        return Room(files=limits.batch_files)
+    bucket = quotas.load_bucket
+    if spent.tokens < _JOBS_A_BATCH:
+        until = now + bucket.wait(spent.tokens - _JOBS_A_BATCH)
+        reason = f"the project's {quotas.project_load_jobs:,} load jobs a day are used for now"
+        return Room(files=0, pause=Pause(until=until, reason=reason), scarce=True)
+    paced = _paced(quotas, limits, spent, now)
+    if not spent.charges or (paced is not None and paced.pause is not None):
+        return paced or Room(files=limits.batch_files)
     jobs = int(quotas.table_load_jobs * quotas.share)
     partitions = int(quotas.partition_changes * quotas.share)
     if spent.load_jobs + _JOBS_A_BATCH > jobs:
@@ -75,7 +81,7 @@ def decide(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
         return _out(f"{spent.partitions:,} of the table's {partitions:,} partition changes", now)
     left = min(1 - spent.load_jobs / jobs, 1 - spent.partitions / partitions)
     if left >= quotas.spread_from:
-        return Room(files=limits.batch_files)
+        return paced or Room(files=limits.batch_files)
     return _spread(quotas, limits, spent, now)
 
 
@@ -83,6 +89,27 @@ def _out(used: str, now: datetime) -> Room:
     end = day_ends(now)
     reason = f"{used} of today are used; loading goes on at midnight Pacific time"
     return Room(files=0, pause=Pause(until=end, reason=reason))
+
+
+def _paced(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room | None:
+    """Once the project's load jobs run low: larger batches of a table, and between them as long as
+    lets all busy tables go on at the pace at which load jobs refill; None while there are many."""
+    bucket = quotas.load_bucket
+    level = spent.tokens / bucket.capacity
+    if level >= quotas.spread_from:
+        return None
+    apart = timedelta(seconds=spent.busy_tables / bucket.per_second)
+    # Below half of what is spread the pace is slower than the refill, so that it recovers.
+    apart *= 1.5 - level / quotas.spread_from
+    files = _many(limits)
+    if spent.last_at is None or spent.last_at + apart <= now:
+        return Room(files=files, scarce=True)
+    reason = f"{spent.busy_tables:,} tables share the project's load jobs"
+    return Room(files=files, pause=Pause(until=spent.last_at + apart, reason=reason), scarce=True)
+
+
+def _many(limits: Limits) -> int:
+    return max(limits.batch_files, min(_MOST_FILES, limits.batch_files * _LARGER))
 
 
 def _spread(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
@@ -96,7 +123,7 @@ def _spread(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room
         if used
     )
     apart = (day_ends(now) - now) / max(batches, 1)
-    files = max(limits.batch_files, min(_MOST_FILES, limits.batch_files * _LARGER))
+    files = _many(limits)
     if spent.last_at is None or spent.last_at + apart <= now:
         return Room(files=files, scarce=True)
     reason = f"about {batches:.0f} batches are left of today's quotas and are spread over the day"
@@ -105,8 +132,9 @@ def _spread(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room
 
 def used(quotas: Quotas, spent: Spent) -> tuple[float, str]:
     """The share of our part of the day's scarcest quota that is used, and a sentence about it."""
+    bucket = quotas.load_bucket
+    gone = round(bucket.capacity - spent.tokens)
     budgets = (
-        (spent.all_load_jobs, quotas.project_load_jobs, "the project's {:,} load jobs"),
         (spent.load_jobs, quotas.table_load_jobs, "the table's {:,} load jobs"),
         (spent.partitions, quotas.partition_changes, "the table's {:,} partition changes"),
     )
@@ -114,6 +142,8 @@ def used(quotas: Quotas, spent: Spent) -> tuple[float, str]:
     for count, quota, what in budgets:
         ours = max(1, int(quota * quotas.share))
         shares.append((count / ours, f"{count:,} of {what.format(ours)} of today are used"))
+    saved = f"{gone:,} of {bucket.capacity:,.0f} load jobs that the project has saved up are used"
+    shares.append((gone / bucket.capacity, saved))
     return max(shares)
 
 
@@ -123,7 +153,7 @@ def room(runtime: Runtime, table: str) -> Room:
     pause = runtime.ledger.table_pause(table)
     if pause is not None:
         return Room(files=0, pause=pause, closed=True)
-    spent = runtime.ledger.spent(table, quota_day(now))
+    spent = runtime.ledger.spent(table, quota_day(now), runtime.quotas.load_bucket)
     return decide(runtime.quotas, runtime.limits, spent, now)
 
 
@@ -147,6 +177,11 @@ def charge(runtime: Runtime, batch: Batch) -> None:
         raise ThrottledError(f"{batch.table} waits until {_told(found.pause)}")
     bringing = [file for file in batch.files if file.staged_keys]
     rejecting = any(file.rejects_key for file in batch.files)
+    # A transaction's turn comes within seconds: as many wait as there are workers.
+    wait = runtime.ledger.draw(runtime.quotas.commit_bucket, 1)
+    if wait:
+        runtime.pause(wait.total_seconds())
+    runtime.ledger.draw(runtime.quotas.load_bucket, bool(bringing) + rejecting)
     runtime.ledger.charge(
         Charge(
             job=job,

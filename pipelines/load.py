@@ -144,7 +144,7 @@ def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:
     added = [name for file in brought for name in added_by(file.contract_version)]
     wider = extended(contract, added)
     if wider is not contract:
-        runtime.warehouse.apply([wider], [])
+        runtime.warehouse.apply([runtime.as_table(wider)], [])
     return wider
 
 

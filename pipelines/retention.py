@@ -168,7 +168,7 @@ def _put_back(runtime: Runtime, key: str, raw: Path) -> None:
 
 
 def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
-    """Rows of the ledger: charges of past days, timelines, files."""
+    """Rows of the ledger: charges of past days, timelines, costs, files."""
     keep, now = runtime.retention, runtime.now()
     if not dry_run:
         runtime.ledger.forget_charges(quota_day(now - timedelta(days=2)))
@@ -177,6 +177,7 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
         before = now - timedelta(days=keep.timelines_days)
         if not dry_run:
             runtime.ledger.forget_alerts(before)
+            runtime.ledger.forget_costs(before)
         count = runtime.ledger.prune(before, most, dry_run=dry_run)
         yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
     if keep.files_days is not None:

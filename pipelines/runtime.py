@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
 from pipelines.feed import Feed
+from schemas.batch import WriteMode
 from schemas.contract import Contract, View
 from schemas.limits import AlertRules, Limits, Quotas, Retention
 
@@ -18,8 +20,8 @@ from schemas.limits import AlertRules, Limits, Quotas, Retention
 class Runtime:
     """The parts behind their protocols. `owner` names this process in leases; `work_folder` holds
     temporary files; `now` is the clock (aware UTC); `destinations` are those of alerts, by name;
-    `templates` a folder of the user's own receipt templates; `ask`
-    asks other workers for help at once, where there may be any."""
+    `templates` a folder of the user's own receipt templates; `ask` asks other workers for help at
+    once, where there may be any; `pause` lets so many seconds pass."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
@@ -39,6 +41,17 @@ class Runtime:
     quotas: Quotas = field(default_factory=Quotas)
     retention: Retention = field(default_factory=Retention)
     ask: Callable[[Iterable[Work]], None] | None = None
+    pause: Callable[[float], None] = time.sleep
+
+    def tables(self) -> list[Contract]:
+        """The contracts as tables of the warehouse."""
+        return [self.as_table(contract) for contract in self.contracts.values()]
+
+    def as_table(self, contract: Contract) -> Contract:
+        """The contract as a table of the warehouse. Only where every feed merges by the key is it
+        declared: BigQuery believes it, and answers wrongly where keys repeat."""
+        modes = {feed.mode for feed in self.feeds.values() if feed.contract == contract.name}
+        return replace(contract, declares_key=modes == {WriteMode.MERGE})
 
     def contract_of(self, feed: Feed) -> Contract:
         """The feed's contract."""

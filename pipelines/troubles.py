@@ -47,7 +47,10 @@ def troubles(runtime: Runtime) -> list[Trouble]:
     )
     day = quota_day(now)
     for table in tables:
-        spent, pause = ledger.spent(table, day), ledger.table_pause(table)
+        spent, pause = (
+            ledger.spent(table, day, runtime.quotas.load_bucket),
+            ledger.table_pause(table),
+        )
         found += quota(table, runtime.quotas, spent, pause, rules.quota_share)
     found += dead(ledger.workers(), now, timedelta(seconds=rules.worker_seconds))
     return found

@@ -28,10 +28,13 @@ class Difference:
 
 
 def verify(
-    runtime: Runtime, feed: str, checked: Callable[[File], None] = lambda file: None
+    runtime: Runtime,
+    feed: str,
+    checked: Callable[[File], None] = lambda file: None,
+    since: datetime | None = None,
 ) -> Iterator[Difference]:
     """The differences between the ledger, the warehouse's records and its rows, for every file of
-    the feed's table; nothing if all agree.
+    the feed's table, or only for those that were found since then; nothing if all agree.
 
     One query reads the warehouse, as of one moment; ledger and warehouse are then walked side by
     side, both by file id, so that memory stays flat. A file that differs is looked at again in the
@@ -39,7 +42,11 @@ def verify(
     """
     contract = runtime.contract_of(runtime.feeds[feed])
     table = runtime.warehouse.table_id(contract)
-    for file, tally in _side_by_side(_files(runtime, feed), runtime.warehouse.tallies(contract)):
+    tallies = runtime.warehouse.tallies(contract, since)
+    for file, tally in _side_by_side(_files(runtime, feed, since), tallies):
+        if since is not None and file is None:
+            # An older file of which something has happened since: all of it is not looked at.
+            continue
         if file is not None:
             checked(file)
         found = list(_differences(table, contract, file, tally, runtime.now()))
@@ -50,11 +57,13 @@ def verify(
         yield from found
 
 
-def _files(runtime: Runtime, feed: str) -> Iterator[File]:
-    """The feed's files that a batch has committed, by file id."""
+def _files(runtime: Runtime, feed: str, since: datetime | None) -> Iterator[File]:
+    """The feed's files that a batch has committed, by file id; only those found since then."""
     after = ""
     while page := runtime.ledger.loaded(feed, after, _PAGE):
-        yield from page
+        for file in page:
+            if since is None or (file.discovered_at is not None and file.discovered_at >= since):
+                yield file
         after = page[-1].file_id
 
 

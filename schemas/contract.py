@@ -154,7 +154,8 @@ class Contract:
     a file that share a key are kept; None keeps the last one of a primary key where rows are
     merged, as merging over several files does, and the first one of a unique column.
     `lookback_days` bounds how far back a merge looks for the rows it replaces, in days before the
-    oldest partition that a batch brings; None looks everywhere.
+    oldest partition that a batch brings; None looks everywhere. `declares_key`: the table says
+    what its primary key is, which is only true where rows are merged by it.
     """
 
     name: str
@@ -175,6 +176,7 @@ class Contract:
     duplicates: Duplicates | None = None
     window: Window = Window()
     lookback_days: int | None = None
+    declares_key: bool = True
     sla: Sla = field(default_factory=Sla)
 
     @property
@@ -206,8 +208,11 @@ LINEAGE: tuple[Column, ...] = (
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _RESERVED = ("_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colident")
+_RESERVED_NAMES = {"_change_type", "_change_sequence_number", "_change_timestamp"}
 
 
 def can_be_named(name: str) -> bool:
     """Whether BigQuery takes that name for a column."""
-    return bool(_NAME.fullmatch(name)) and not name.lower().startswith(_RESERVED)
+    lower = name.lower()
+    is_free = not lower.startswith(_RESERVED) and lower not in _RESERVED_NAMES
+    return bool(_NAME.fullmatch(name)) and is_free

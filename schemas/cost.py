@@ -20,6 +20,18 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Pricing:
+    """What reading costs in a warehouse, and above how many bytes a person is asked first."""
+
+    dollars_per_tib: float
+    ask_above_bytes: int
+
+    def dollars(self, size: int) -> float:
+        """What so many bytes cost."""
+        return size / 1024**4 * self.dollars_per_tib
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CostSum:
     """Jobs of one feed, table and command together."""
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from schemas.quota import Bucket
+
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Days = Annotated[int, Field(gt=0)]
@@ -71,7 +73,7 @@ class Quotas(BaseModel):
 
     Where they bite: every attempt at a batch has staging tables of its own, each of which takes one
     load job, so that BigQuery's 1,500 load jobs a table and day (failed ones count) cannot be
-    reached; the project's daily 100,000 can, and all its users share them. The transaction is DML,
+    reached; the project's 100,000 can, and all its users share them. The transaction is DML,
     which counts neither as a load job nor as a partition modification. Both are budgeted by target
     table all the same: a busy feed must not eat the project's load jobs, nor rewrite the partitions
     of its table all day long. Where a table needs more batches a day, raise its figures. Sources: https://cloud.google.com/bigquery/quotas
@@ -84,7 +86,12 @@ class Quotas(BaseModel):
     table_load_jobs: Count = 1500
     """Load jobs for one table a day, those that fail included."""
     project_load_jobs: Count = 100_000
-    """Load jobs of the project a day."""
+    """Load jobs of the project a day. BigQuery refills them evenly, and not at midnight."""
+    load_burst: Count = 1_000
+    """How many load jobs may be saved up for a rush."""
+    commits_a_second: Annotated[float, Field(gt=0)] = 2.5
+    """Transactions of all tables: each writes one row into `etl_meta.commits`, and BigQuery takes
+    25 DML statements in ten seconds for a table."""
     partition_changes: Count = 30_000
     """Partitions of one table that batches change a day, each counted once a batch."""
     share: Share = 0.9
@@ -95,6 +102,22 @@ class Quotas(BaseModel):
     throttled_seconds: Seconds = 600
     """How long a table's loads pause once BigQuery says `quotaExceeded`: Google asks for ten
     minutes or longer, https://cloud.google.com/bigquery/docs/troubleshoot-quotas"""
+
+    @property
+    def load_bucket(self) -> Bucket:
+        """Our share of the project's load jobs, as they refill."""
+        return Bucket(
+            name="load_jobs",
+            capacity=self.load_burst * self.share,
+            per_second=self.project_load_jobs * self.share / 86_400,
+        )
+
+    @property
+    def commit_bucket(self) -> Bucket:
+        """Our share of the transactions that may run."""
+        # What is saved up and what refills in ten seconds must together be allowed in them.
+        each = self.commits_a_second * self.share
+        return Bucket(name="commits", capacity=max(1.0, each), per_second=each)
 
 
 class Retention(BaseModel):
@@ -113,7 +136,7 @@ class Retention(BaseModel):
     receipts_days: Days | None = None
     """Receipts beside the drop. What was mailed is its reader's."""
     timelines_days: Days | None = 180
-    """The steps of each file's way, and alerts that are over."""
+    """The steps of each file's way, alerts that are over, and what jobs were billed for."""
     files_days: Days | None = None
     """The ledger's rows of files. A file that the source still lists keeps its own, and so do all
     of a mailbox: without it the file would be new."""

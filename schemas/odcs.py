@@ -35,10 +35,16 @@ from schemas.odcs_file import Faults, OdcsFile, Where
 from schemas.odcs_formats import read_duplicates, read_formats, read_nulls, read_window
 from schemas.odcs_quality import column_rules, object_rules
 from schemas.odcs_sla import read_sla
+from schemas.odcs_table import (
+    check_description,
+    read_clustering,
+    read_key,
+    read_labels,
+    read_lookback,
+)
 from schemas.odcs_types import parse_type
 
 SUFFIX = ".odcs.yaml"
-_LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 _OBJECT_WORDS = frozenset(
     [
         "clusteredBy",
@@ -53,12 +59,12 @@ _OBJECT_WORDS = frozenset(
         "viewQuery",
         "drift",
         "window",
+        "mergeLookbackDays",
     ]
 )
 _COLUMN_WORDS = frozenset(
     {"headers", "formats", "locale", "timezone", "nulls", "numbers", "booleans"}
 )
-_CLUSTERABLE = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME}
 
 
 def read_contracts(folder: Path) -> tuple[dict[str, Contract], tuple[View, ...]]:
@@ -95,6 +101,7 @@ def read_contract(path: Path) -> Contract | View:
     words = _words(table.customProperties, _OBJECT_WORDS, where, faults)
     dataset, name = _place(table, where, faults)
     description = table.description
+    check_description(description, (*where, "description"), faults, of_column=False)
     if table.physicalType == "view":
         query = words.get("viewQuery")
         if not isinstance(query, str):
@@ -140,14 +147,15 @@ def _contract(
     keys.sort(key=lambda each: each.primaryKeyPosition or 0)
     return {
         "columns": tuple(columns),
-        "primary_key": tuple(_name_of(each) for each in keys),
+        "primary_key": read_key([_name_of(each) for each in keys], columns, where, faults),
         "partition": _partition(properties, columns, words, where, faults),
         "require_partition_filter": bool(words.get("requirePartitionFilter", False)),
-        "clustering": _clustering(words.get("clusteredBy", []), columns, where, faults),
-        "labels": _labels(words.get("labels", {}), where, faults),
+        "clustering": read_clustering(words.get("clusteredBy", []), columns, where, faults),
+        "labels": read_labels(words.get("labels", {}), where, faults),
         "expectations": tuple(expectations),
         "dialect": read_dialect(words.get("dialect", {}), where, faults),
         "duplicates": read_duplicates(words.get("duplicates"), where, faults),
+        "lookback_days": read_lookback(words.get("mergeLookbackDays"), where, faults),
         "window": read_window(words.get("window"), where, faults),
         "reject_threshold": _threshold(words.get("rejectThreshold", 0.5), where, faults),
         "drift": _drift(words.get("drift", DriftPolicy.STRICT), where, faults),
@@ -162,6 +170,7 @@ def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
     parsed = parse_type(each, at, faults)
     if parsed is None:
         return None
+    check_description(each.description, (*at, "description"), faults, of_column=True)
     words = _words(each.customProperties, _COLUMN_WORDS, at, faults)
     return Column(
         name=name,
@@ -282,35 +291,6 @@ def _range(column: Column, given: Any, where: Where, faults: Faults) -> RangePar
         faults.add(where, "partitionRange must make between 1 and 10,000 partitions")
         return None
     return RangePartition(column=column.name, start=start, end=end, interval=interval)
-
-
-def _clustering(
-    given: Any, columns: Sequence[Column], where: Where, faults: Faults
-) -> tuple[str, ...]:
-    names = [str(name) for name in given] if isinstance(given, list) else [str(given)]
-    types = {column.name: column.type for column in columns}
-    if len(names) > 4:
-        faults.add(where, f"clusteredBy names {len(names)} columns; BigQuery takes up to four")
-    for name in names:
-        if name not in types:
-            faults.add(where, f'clusteredBy names "{name}", which is not a column')
-        elif types[name] not in _CLUSTERABLE:
-            faults.add(where, f"BigQuery cannot cluster by {name}, a {types[name]}")
-    return tuple(names)
-
-
-def _labels(given: Any, where: Where, faults: Faults) -> dict[str, str]:
-    if not isinstance(given, dict):
-        faults.add(where, "labels must be a mapping")
-        return {}
-    labels = {str(key): str(value) for key, value in given.items()}
-    for key, value in labels.items():
-        if not key or not key[0].isalpha() or not all(map(_LABEL.fullmatch, (key, value))):
-            faults.add(
-                where,
-                f'label "{key}: {value}": up to 63 lower-case letters, digits, _ and -',
-            )
-    return labels
 
 
 def _threshold(given: Any, where: Where, faults: Faults) -> float:

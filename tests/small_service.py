@@ -123,7 +123,7 @@ def small_service(folder: Path, bigquery_url: str, **changes: Any) -> SmallServi
         YAML(typ="safe", pure=True).dump(settings, out)
     runtime = build_runtime(read_settings(config))
     runtime.ledger.migrate()
-    runtime.warehouse.apply(list(runtime.contracts.values()), runtime.views)
+    runtime.warehouse.apply(runtime.tables(), runtime.views)
     client = client_of(bigquery_url)
     return SmallService(folder, config, runtime, dataset, client)
 

@@ -13,7 +13,7 @@ from google.cloud import bigquery
 from connectors.bigquery import names
 from connectors.bigquery.meta import meta_tables, meta_views
 from connectors.bigquery.migrations import Migrations
-from connectors.bigquery.plan import compare, layout
+from connectors.bigquery.plan import compare, key_of, layout
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session
 from connectors.bigquery.tables import table_of
 from connectors.protocols import Change
@@ -124,6 +124,12 @@ class Planner:
             )
             yield Step([change], lambda: self._create(want))
             return
+        if key_of(have) and not key_of(want):
+            target = str(want.reference)
+            what = "drop the primary key: without merge keys may repeat, and BigQuery believes it"
+            drop = f"ALTER TABLE {names.table(*target.split('.'))} DROP PRIMARY KEY"
+            change = Change(target=target, what=what, safe=True)
+            yield Step([change], lambda: self._session.rows(drop))
         diff = compare(want, have)
         if diff.changes:
             yield Step(

@@ -9,7 +9,7 @@ taken apart and written anew, so that it can be nothing but one condition of a S
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -132,23 +132,23 @@ def find_sql(
 ) -> tuple[str, list[Parameter]]:
     """The query behind `find_rows`, and its parameters. Raises DataError for what is no
     condition."""
-    listed = ", ".join(
-        f"_etl_t.{names.column(name)}"
-        for name in (*(column.name for column in contract.columns), *_LINEAGE)
-    )
+    columns = [column.name for column in contract.columns]
+    listed = ", ".join(f"_etl_t.{names.column(name)}" for name in (*columns, *_LINEAGE))
     safe = "TRUE"
     if contract.partition is not None:
         safe = Partitioning(contract, "_etl_t").anywhere()
     sql = (
         f"SELECT {listed}\nFROM {names.table(*table.split('.'))} AS _etl_t\n"
-        f"WHERE {safe} AND _etl_t.`_etl_loaded_at` >= @since AND ({condition(where)})\n"
+        f"WHERE {safe} AND _etl_t.`_etl_loaded_at` >= @since AND ({condition(where, columns)})\n"
         "ORDER BY _etl_t.`_etl_loaded_at` DESC, _etl_t.`_etl_row` LIMIT @most"
     )
     return sql, [since_parameter(since), bigquery.ScalarQueryParameter("most", "INT64", limit)]
 
 
-def condition(where: str) -> str:
+def condition(where: str, columns: Sequence[str] = ()) -> str:
     """The condition, parsed and written anew; raises DataError unless it is a single one.
+
+    It may call the table `t`, unless that is one of its columns.
 
     Comments, further statements and unbalanced brackets do not outlive that, and nothing in it may
     be anything but a condition, whose sub-queries may only SELECT.
@@ -170,6 +170,10 @@ def condition(where: str) -> str:
         not isinstance(node, exp.Query) for node in inside
     ):
         raise DataError("that is a statement, not a condition", hint=_EXAMPLE)
+    if "t" not in map(str.casefold, columns):
+        for column in tree.find_all(exp.Column):
+            if column.table == "t":
+                column.set("table", exp.to_identifier("_etl_t"))
     return tree.sql(dialect="bigquery", comments=False)
 
 

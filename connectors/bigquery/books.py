@@ -72,6 +72,29 @@ def standing_sql(commits: str) -> str:
     )
 
 
+def outcome_sql(commits: str) -> str:
+    """The query for what a batch did: whether a row is the batch's own, its rows, and what moved of
+    which file, back or not. Rows that gave way to it may be noted by later batches."""
+    return (
+        "SELECT c.batch_id = @batch AS is_own, c.`rows` AS brought, r.file_id,"
+        " IFNULL(r.`rows` < 0, FALSE) AS back,"
+        " SUM(IF(IFNULL(r.by_batch, c.batch_id) = @batch, r.`rows`, 0)) AS moved"
+        f" FROM {commits} AS c LEFT JOIN UNNEST(c.removals) AS r"
+        " WHERE c.committed_at >= @since AND (c.batch_id = @batch OR r.by_batch = @batch)"
+        " GROUP BY 1, 2, 3, 4 ORDER BY 3"
+    )
+
+
+def places_sql(commits: str) -> str:
+    """The query for what is known of files' loads, oldest first."""
+    return (
+        "SELECT f.file_id, c.batch_id, c.committed_at, f.placed_at, f.place, f.rows_loaded,"
+        f" f.partitions FROM {commits} AS c CROSS JOIN UNNEST(c.files) AS f"
+        " WHERE c.committed_at >= @since AND c.`table` = @target"
+        " AND f.file_id IN UNNEST(@files) ORDER BY c.committed_at"
+    )
+
+
 def about(table: str, files: Collection[str], known_since: datetime | None) -> list[Parameter]:
     """The parameters of both."""
     return [

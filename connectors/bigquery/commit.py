@@ -1,7 +1,6 @@
 """Commit: one transaction a batch, run by jobs of which only one is alive at a time."""
 
 # Names are checked and quoted by `names`; values are parameters.
-# ruff: noqa: S608
 
 from __future__ import annotations
 
@@ -17,13 +16,20 @@ from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery
 
 from connectors.bigquery import names
+from connectors.bigquery.books import about, outcome_sql, places_sql
 from connectors.bigquery.errors import meaning
 from connectors.bigquery.loader import Staged, bringing_rows, contenders, rows_brought
 from connectors.bigquery.partitions import NULL, Partitioning
 from connectors.bigquery.places import Places
 from connectors.bigquery.records import Partitions, parameters, since, tables_of
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session
-from connectors.bigquery.transaction import Pruned, key_match, script
+from connectors.bigquery.transaction import (
+    Pruned,
+    holders_sql,
+    key_match,
+    matched_sql,
+    script,
+)
 from connectors.crash import crash_point
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.contract import Contract
@@ -59,14 +65,8 @@ class Committer:
         """What a batch did, from its own records; None if it has not committed. Commits before it
         was `opened` are not looked at."""
         commits = names.table(self._config.project, self._config.meta_dataset, "commits")
-        found = self._session.rows(
-            "SELECT c.batch_id = @batch, c.`rows`, r.file_id, IFNULL(r.`rows` < 0, FALSE) AS back,"
-            " SUM(IF(IFNULL(r.by_batch, c.batch_id) = @batch, r.`rows`, 0)) AS `moved`"
-            f" FROM {commits} AS c LEFT JOIN UNNEST(c.removals) AS r"
-            " WHERE c.committed_at >= @since AND (c.batch_id = @batch OR r.by_batch = @batch)"
-            " GROUP BY 1, 2, 3, 4 ORDER BY 3",
-            [bigquery.ScalarQueryParameter("batch", "STRING", batch_id), since(opened)],
-        )
+        given = [bigquery.ScalarQueryParameter("batch", "STRING", batch_id), since(opened)]
+        found = self._session.rows(outcome_sql(commits), given)
         own = [rows for is_own, rows, *_ in found if is_own]
         if not own:
             return None
@@ -208,10 +208,7 @@ class Committer:
         when the oldest of them was loaded."""
         by = Partitioning(contract, "_etl_t") if contract.partition is not None else None
         found = self._session.rows(
-            f"SELECT {by.bucket() if by else 'NULL'} AS `start`, _etl_t.`_etl_file`,"
-            " MIN(_etl_t.`_etl_loaded_at`) AS oldest"
-            f" FROM {names.table(*batch.table.split('.'))} AS _etl_t"
-            f" WHERE {where} AND _etl_t.`_etl_file` NOT IN UNNEST(@gone) GROUP BY 1, 2",
+            holders_sql(contract, batch.table, where),
             [bigquery.ArrayQueryParameter("gone", "STRING", list(batch.leaving))],
         )
         holders = {(by.name(start) if by else None, file) for start, file, _ in found}
@@ -221,13 +218,9 @@ class Committer:
         """Partitions of the target that hold rows with a staged key, not further back than the
         contract looks."""
         by = Partitioning(contract, "_etl_t")
-        match = key_match(contract, names.table(*staging.split(".")))
         touched = {each for file in contenders(batch) for each in file.partitions}
         where = by.from_days_before(touched, contract.lookback_days) or by.anywhere()
-        found = self._session.rows(
-            f"SELECT DISTINCT {by.bucket()} AS `start`"
-            f" FROM {names.table(*batch.table.split('.'))} AS _etl_t WHERE {where} AND {match}",
-        )
+        found = self._session.rows(matched_sql(contract, batch.table, staging, where))
         return {by.name(start) for (start,) in found}
 
     def places(self, table: str, files: Iterable[str], known_since: datetime | None) -> Places:
@@ -236,17 +229,7 @@ class Committer:
         if not wanted:
             return Places({}, {})
         commits = names.table(self._config.project, self._config.meta_dataset, "commits")
-        found = self._session.rows(
-            "SELECT f.file_id, c.batch_id, c.committed_at, f.placed_at, f.place, f.rows_loaded,"
-            f" f.partitions FROM {commits} AS c CROSS JOIN UNNEST(c.files) AS f"
-            " WHERE c.committed_at >= @since AND c.`table` = @target"
-            " AND f.file_id IN UNNEST(@files) ORDER BY c.committed_at",
-            [
-                since(known_since),
-                bigquery.ScalarQueryParameter("target", "STRING", table),
-                bigquery.ArrayQueryParameter("files", "STRING", wanted),
-            ],
-        )
+        found = self._session.rows(places_sql(commits), about(table, wanted, known_since))
         return Places.of(found)
 
 

@@ -40,7 +40,7 @@ def table_of(contract: Contract, table_id: str) -> bigquery.Table:
     _partition(table, contract)
     if contract.clustering:
         table.clustering_fields = list(contract.clustering)
-    if contract.primary_key:
+    if contract.primary_key and contract.declares_key:
         table.table_constraints = primary_key(contract.primary_key)
     return table
 

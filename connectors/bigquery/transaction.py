@@ -105,6 +105,27 @@ def key_match(contract: Contract, staging: str) -> str:
     return f"EXISTS (SELECT 1 FROM {staging} AS _etl_s WHERE {same_key(contract)})"
 
 
+def holders_sql(contract: Contract, table: str, where: str) -> str:
+    """The query for the partitions and files of rows that stay, where the condition holds, each
+    with the time of its oldest row."""
+    by = Partitioning(contract, "_etl_t") if contract.partition is not None else None
+    return (
+        f"SELECT {by.bucket() if by else 'NULL'} AS `_etl_start`, _etl_t.`_etl_file`,"
+        " MIN(_etl_t.`_etl_loaded_at`) AS `_etl_oldest`"
+        f" FROM {names.table(*table.split('.'))} AS _etl_t"
+        f" WHERE {where} AND _etl_t.`_etl_file` NOT IN UNNEST(@gone) GROUP BY 1, 2"
+    )
+
+
+def matched_sql(contract: Contract, table: str, staging: str, where: str) -> str:
+    """The query for the partitions that hold rows with a staged key."""
+    match = key_match(contract, names.table(*staging.split(".")))
+    return (
+        f"SELECT DISTINCT {Partitioning(contract, '_etl_t').bucket()} AS `_etl_start`"
+        f" FROM {names.table(*table.split('.'))} AS _etl_t WHERE {where} AND {match}"
+    )
+
+
 def _checks(staged: Staged) -> str:
     """Refuse to go on unless the staging tables hold what was staged."""
     return "".join(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 
@@ -20,13 +21,17 @@ from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing
 from connectors.bigquery.loader import Loader
 from connectors.bigquery.partitions import Partitioning
+from connectors.bigquery.records import since
+from connectors.bigquery.rehearsal import Rehearsal
 from connectors.bigquery.session import Meter, Session, labelled
+from connectors.bigquery.snapshots import take_snapshot
 from connectors.crash import crash_point
 from connectors.objects import ObjectStorage
-from connectors.protocols import Change, FoundRow, PartitionCount, Storage, Tally
+from connectors.protocols import Change, Checked, FoundRow, PartitionCount, Storage, Tally
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
-from schemas.errors import ConfigError, ContractError, DataError, RetryableError
+from schemas.cost import Pricing
+from schemas.errors import ConfigError, ContractError, DataError, FatalError, RetryableError
 from schemas.limits import PARTITIONS_PER_JOB
 from schemas.sla import ExpectedFile, FeedPromise
 
@@ -54,6 +59,14 @@ class BigQueryWarehouse:
     @property
     def _loader(self) -> Loader:
         return Loader(self._session, self._storage, self._bucket)
+
+    @property
+    def pricing(self) -> Pricing:
+        """What reading costs, by the configuration."""
+        return Pricing(
+            dollars_per_tib=self._config.price_per_tib,
+            ask_above_bytes=self._config.ask_above_bytes,
+        )
 
     def check(self) -> str:
         """Run a trivial query, compare the places of the datasets, try the staging bucket, and say
@@ -180,6 +193,41 @@ class BigQueryWarehouse:
         )
         with translated("tell a price"), labelled("price", table=table):
             return self._session.bytes_of(sql)
+
+    def billed_since(self, moment: datetime) -> int | None:
+        """The bytes that BigQuery's own list of jobs says were billed for ours since then; None
+        where it keeps none, or does not show it to us."""
+        place = self._config.location.lower()
+        sql = (
+            "SELECT IFNULL(SUM(j.total_bytes_billed), 0) AS billed"
+            f" FROM `region-{place}`.INFORMATION_SCHEMA.JOBS_BY_USER AS j"
+            " WHERE j.creation_time >= @since AND j.parent_job_id IS NULL"
+            " AND EXISTS (SELECT 1 FROM UNNEST(j.labels) AS l WHERE l.key = 'waybill_command')"
+        )
+        try:
+            with translated("list its jobs"), labelled("cost"):
+                ((billed,),) = self._session.rows(sql, [since(moment)])
+        except FatalError:
+            return None
+        return int(billed)
+
+    def snapshot(self, contract: Contract, name: str, days: int) -> str:
+        """Keep the table as it is now under another name beside it, for so many days; the full
+        name of the snapshot. It costs only what changes in the table later."""
+        table = self.table_id(contract)
+        target = f"{table.rpartition('.')[0]}.{name}"
+        names.table(*target.split("."))
+        with translated("take a snapshot"), labelled("snapshot", table=table):
+            take_snapshot(self._session, table, target, days)
+        return target
+
+    @contextmanager
+    def statements(self, contract: Contract, mode: WriteMode) -> Iterator[Iterator[Checked]]:
+        """Every statement that a feed of that mode can send about the table, tried without being
+        run, each with the error it would get."""
+        rehearsal = Rehearsal(self._session, contract, self.table_id(contract))
+        with translated("make a staging table"), labelled("doctor"), rehearsal.standing_in():
+            yield rehearsal.tried(mode)
 
     def leftovers(self) -> Mapping[str, str]:
         """Staging tables and staged uploads that there are, each with its batch's id."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import charges, pauses
-from schemas.quota import Charge, Pause, Spent
+from connectors.ledger.tables import buckets, charges, pauses
+from schemas.quota import Bucket, Charge, Pause, Spent
+
+_BUSY = timedelta(hours=1)
 
 
 class Budget:
@@ -38,23 +40,47 @@ class Budget:
             query = select(charges.c.job).where(charges.c.job == job)
             return connection.scalar(query) is not None
 
-    def spent(self, table: str, day: str) -> Spent:
-        """What was charged that day, to the table and in all."""
+    def draw(self, bucket: Bucket, tokens: float) -> timedelta:
+        """Take tokens, those to come if need be; how long until they are there."""
+        now = self._database.now()
+        with self._database.write() as connection:
+            full = {"name": bucket.name, "tokens": bucket.capacity, "at": now}
+            connection.execute(
+                insert_into(connection, buckets).values(**full).on_conflict_do_nothing()
+            )
+            row = connection.execute(
+                select(buckets.c.tokens, buckets.c.at)
+                .where(buckets.c.name == bucket.name)
+                .with_for_update()
+            ).one()
+            left = bucket.refilled(row.tokens, row.at, now) - tokens
+            connection.execute(
+                update(buckets).where(buckets.c.name == bucket.name).values(tokens=left, at=now)
+            )
+        return bucket.wait(left)
+
+    def spent(self, table: str, day: str, bucket: Bucket) -> Spent:
+        """What was charged that day to the table, and what is left in the bucket."""
+        now = self._database.now()
         of_table = select(
             func.count(),
             func.coalesce(func.sum(charges.c.load_jobs), 0),
             func.coalesce(func.sum(charges.c.partitions), 0),
             func.max(charges.c.at),
         ).where(charges.c.day == day, charges.c.table_name == table)
-        of_all = select(func.coalesce(func.sum(charges.c.load_jobs), 0))
+        busy = select(func.count(charges.c.table_name.distinct())).where(charges.c.at > now - _BUSY)
+        left = select(buckets.c.tokens, buckets.c.at).where(buckets.c.name == bucket.name)
         with self._database.read() as connection:
             count, jobs, partitions, last_at = connection.execute(of_table).one()
-            every = connection.scalars(of_all.where(charges.c.day == day)).one()
+            tables = connection.scalars(busy).one()
+            row = connection.execute(left).first()
+        tokens = bucket.refilled(row.tokens, row.at, now) if row else bucket.capacity
         return Spent(
             charges=count,
             load_jobs=int(jobs),
             partitions=int(partitions),
-            all_load_jobs=int(every),
+            tokens=tokens,
+            busy_tables=max(1, tables),
             last_at=last_at,
         )
 

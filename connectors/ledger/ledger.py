@@ -11,6 +11,7 @@ from connectors.ledger.batches import Batches
 from connectors.ledger.budget import Budget
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
+from connectors.ledger.costs import Costs
 from connectors.ledger.database import Database
 from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
@@ -100,9 +101,15 @@ class SqlLedger:
         self.charge = budget.charge
         self.charged = budget.charged
         self.spent = budget.spent
+        self.draw = budget.draw
         self.forget_charges = budget.forget_charges
         self.pause_table = budget.pause_table
         self.table_pause = budget.table_pause
+
+        costs = Costs(database)
+        self.note_cost = costs.note_cost
+        self.costs = costs.costs
+        self.forget_costs = costs.forget_costs
 
         history = History(database)
         self.loaded = history.loaded

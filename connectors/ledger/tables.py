@@ -232,6 +232,28 @@ charges = Table(
     Column("partitions", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
     Index("charges_day", "day", "table_name"),
+    Index("charges_at", "at", "table_name"),
+)
+
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("name", AnyText, primary_key=True),
+    Column("tokens", Float, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+costs = Table(
+    "costs",
+    metadata,
+    Column("job_id", AnyText, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("command", AnyText, nullable=False),
+    Column("feed", AnyText),
+    Column("table_name", AnyText),
+    Column("batch_id", String(16)),
+    Column("bytes_billed", BigInteger, nullable=False),
+    Index("costs_at", "at"),
 )
 
 pauses = Table(

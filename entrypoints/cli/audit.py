@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entrypoints.cli.asking import ask_if_large, yes_option
+from entrypoints.cli.files import since
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -16,17 +18,26 @@ if TYPE_CHECKING:
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+_since = click.option("--since", "since_text", help="Only what came since: 2h, 3d, 2026-11-03.")
+
+
 @click.command()
 @click.argument("feeds", nargs=-1)
+@_since
+@yes_option
 @_json
 @click.pass_obj
-def verify(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
+def verify(
+    config: Path, feeds: tuple[str, ...], since_text: str | None, yes: bool, as_json: bool
+) -> None:
     """Count the warehouse's rows of every file of FEEDS (all by default) against the ledger.
 
     Rows read = loaded + rejected + dropped, and the table holds what was loaded less what was
-    replaced. Every difference is named, and the exit status is 1 if there is one.
+    replaced. Every difference is named, and the exit status is 1 if there is one. What it would
+    read is asked first where that is much; --since reads only the days since then.
     """
     from entrypoints.cli.screen import console, plain_table, print_json, progress
+    from pipelines.operations.cost import verify_estimate
     from pipelines.verify import Difference
     from pipelines.verify import verify as differences_of
     from schemas.errors import ConfigError
@@ -38,6 +49,8 @@ def verify(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
             f"there is no feed {', '.join(unknown)}",
             hint=f"the feeds are {', '.join(runtime.feeds)}",
         )
+    names, after = feeds or tuple(runtime.feeds), since(since_text)
+    ask_if_large(verify_estimate(runtime, names, after), yes)
     found: list[Difference] = []
     files = 0
     with progress() as bar:
@@ -48,9 +61,9 @@ def verify(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
             files += 1
             bar.update(task, completed=files)
 
-        for name in feeds or tuple(runtime.feeds):
+        for name in names:
             bar.update(task, description=f"counting {name}")
-            found += differences_of(runtime, name, checked)
+            found += differences_of(runtime, name, checked, after)
     if as_json:
         print_json({"files": files, "differences": _plain(found)})
     elif found:
@@ -85,19 +98,33 @@ def _plain(found: object) -> object:
 @click.argument("table")
 @click.option("--where", required=True, help="Which rows: an SQL condition, such as \"id = 'A1'\".")
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 1000))
+@_since
+@yes_option
 @_json
 @click.pass_obj
-def explain(config: Path, table: str, where: str, limit: int, as_json: bool) -> None:
+def explain(
+    config: Path,
+    table: str,
+    where: str,
+    limit: int,
+    since_text: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Where rows of TABLE (or of a contract) come from, and what they went through.
 
     Tells file, line, sender, checks and times, the line as it stood in the raw file, and what the
-    row's batch replaced. Exit status 1 when no row is found.
+    row's batch replaced. Exit status 1 when no row is found. What it would read is asked first
+    where that is much.
     """
     from pipelines.explain import contract_named
     from pipelines.explain import explain as explained
+    from pipelines.operations.cost import explain_estimate
 
     runtime = _runtime(config)
-    found = explained(runtime, contract_named(runtime, table), where, limit)
+    contract, after = contract_named(runtime, table), since(since_text)
+    ask_if_large(explain_estimate(runtime, contract, where, after), yes)
+    found = explained(runtime, contract, where, limit, after)
     if as_json:
         from dataclasses import asdict
 

@@ -52,7 +52,7 @@ def demo(folder: Path, keep: bool) -> None:
             runtime = build_runtime(read_settings(config))
             bar.update(task, description="creating ledger and tables")
             runtime.ledger.migrate()
-            runtime.warehouse.apply(list(runtime.contracts.values()), runtime.views)
+            runtime.warehouse.apply(runtime.tables(), runtime.views)
             bar.update(task, description="dropping files, mailing reports")
             expected = drop_samples(stack.s3) + mail_samples(stack.mail)
             started = time.monotonic()

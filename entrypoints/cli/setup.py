@@ -36,12 +36,15 @@ def config(path: Path, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--dry-run", is_flag=True, help="Try every statement on BigQuery; runs none.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def doctor(path: Path, as_json: bool) -> None:
+def doctor(path: Path, dry_run: bool, as_json: bool) -> None:
     """Connect to every part; say what works, what does not and what to do.
 
-    Exit status 4 when a part does not work.
+    With --dry-run every statement that the feeds can send is tried on the warehouse without being
+    run or billed: what its analyzer, its permissions or its places refuse is said, with the role
+    that is missing. Exit status 4 when a part does not work.
     """
     from rich.markup import escape
 
@@ -49,6 +52,8 @@ def doctor(path: Path, as_json: bool) -> None:
     from entrypoints.settings import read_settings
 
     found = [_examined(name, check) for name, check in _checks(read_settings(path))]
+    if dry_run:
+        found += _rehearsed(path)
     if as_json:
         print_json(found)
     else:
@@ -62,6 +67,36 @@ def doctor(path: Path, as_json: bool) -> None:
         console().print(table)
     if not all(each["ok"] for each in found):
         raise click.exceptions.Exit(4)
+
+
+def _rehearsed(path: Path) -> list[dict[str, object]]:
+    """A line for each feed whose statements are all taken, and for each statement that is not."""
+    from collections import Counter
+
+    from entrypoints.assembly import build_runtime
+    from entrypoints.cli.screen import progress
+    from entrypoints.settings import read_settings
+    from pipelines.operations.rehearse import rehearse
+
+    runtime = build_runtime(read_settings(path))
+    found: list[dict[str, object]] = []
+    counts: Counter[str] = Counter()
+    with progress() as bar:
+        task = bar.add_task("trying statements", total=None)
+        for each in rehearse(runtime):
+            counts[each.feed] += 1
+            bar.update(task, completed=counts.total(), description=f"trying {each.feed}"[:40])
+            tried = each.statement
+            if tried.error is not None:
+                says = f"{tried.what}: {tried.error}"
+                part = f"statements {each.feed}"
+                found.append({"part": part, "ok": False, "says": says, "hint": tried.todo})
+    refused = {line["part"] for line in found}
+    for feed, count in counts.items():
+        if (part := f"statements {feed}") not in refused:
+            says = f"{count} statements are taken as they are"
+            found.append({"part": part, "ok": True, "says": says, "hint": None})
+    return found
 
 
 def _examined(name: str, check: Callable[[], str]) -> dict[str, object]:

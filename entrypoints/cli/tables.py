@@ -26,7 +26,7 @@ def plan(config: Path, as_json: bool) -> None:
     from entrypoints.settings import read_settings
 
     runtime = build_runtime(read_settings(config))
-    changes = runtime.warehouse.plan(list(runtime.contracts.values()), runtime.views)
+    changes = runtime.warehouse.plan(runtime.tables(), runtime.views)
     _print(changes, as_json, done=False)
 
 
@@ -44,7 +44,7 @@ def apply(config: Path, as_json: bool) -> None:
 
     runtime = build_runtime(read_settings(config))
     runtime.ledger.migrate()
-    changes = runtime.warehouse.apply(list(runtime.contracts.values()), runtime.views)
+    changes = runtime.warehouse.apply(runtime.tables(), runtime.views)
     publish(runtime)
     _print(changes, as_json, done=True)
 

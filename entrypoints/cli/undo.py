@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entrypoints.cli.asking import ask, priced, yes_option
 from entrypoints.cli.files import one_file, open_runtime, since
 from schemas.language import printable
 
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 _BATCH = re.compile(r"[0-9a-f]{16}")
 _SHOWN = 10
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+_snapshot = click.option(
+    "--snapshot", is_flag=True, help="Keep the table as it is for a week, beside it."
+)
 _since = click.option("--since", "since_text", help="Only sent since: 2h, 3d, 2026-11-03.")
 _until = click.option("--until", "until_text", help="Only sent before: 2h, 3d, 2026-11-03.")
 
 
 @click.command()
 @click.argument("file")
-@_yes
+@_snapshot
+@yes_option
 @_json
 @click.pass_obj
-def unload(config: Path, file: str, yes: bool, as_json: bool) -> None:
+def unload(config: Path, file: str, snapshot: bool, yes: bool, as_json: bool) -> None:
     """Take the rows of a FILE, or of all files of a BATCH, out of their table.
 
     FILE is an id, the start of one, a name or a key. The table is then what it would be had the
@@ -40,6 +43,7 @@ def unload(config: Path, file: str, yes: bool, as_json: bool) -> None:
     kept, and `waybill replay FILE` loads it again.
     """
     from entrypoints.cli.screen import print_json
+    from pipelines.operations.cost import unload_estimate
     from pipelines.unload import plan_unload
     from pipelines.unload import unload as take_out
 
@@ -49,13 +53,16 @@ def unload(config: Path, file: str, yes: bool, as_json: bool) -> None:
         undo = plan_unload(runtime, files)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    _ask(
+    ask(
         [
             f"Unload {_named(undo.files)}: {undo.rows:,} rows leave {undo.table}.",
             f"Rows under them come back from {_named(undo.back)}." if undo.back else "",
+            priced(unload_estimate(runtime, undo)),
         ],
         yes,
     )
+    if snapshot:
+        _keep(runtime, undo.feed)
     under = [each.file_id for each in undo.back]
     before = sum(runtime.warehouse.standing(undo.table, under).values()) if under else 0
     with _spinner() as doing:
@@ -86,7 +93,8 @@ def unload(config: Path, file: str, yes: bool, as_json: bool) -> None:
 @_since
 @_until
 @click.option("--tell", is_flag=True, help="Mail the senders again, too.")
-@_yes
+@_snapshot
+@yes_option
 @_json
 @click.pass_obj
 def replay(
@@ -95,6 +103,7 @@ def replay(
     since_text: str | None,
     until_text: str | None,
     tell: bool,
+    snapshot: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -106,6 +115,7 @@ def replay(
     versions and unloaded files are left out, unless named. A file that today's contract refuses
     keeps the rows it had. Receipts beside the drops are written anew; mail goes out with --tell.
     """
+    from pipelines.operations.cost import replay_estimate
     from pipelines.replay import replay as run_again
     from pipelines.replay import replayable
 
@@ -120,13 +130,16 @@ def replay(
     if not files:
         raise click.ClickException(f"feed {target} has no such file to replay")
     rows = sum(file.counts.loaded for file in files if file.in_force)
-    _ask(
+    ask(
         [
             f"Replay {_named(files)} under today's contract:"
-            f" {rows:,} rows are replaced, in the order in which the files were loaded."
+            f" {rows:,} rows are replaced, in the order in which the files were loaded.",
+            priced(replay_estimate(runtime, files)),
         ],
         yes,
     )
+    if snapshot:
+        _keep(runtime, files[0].feed)
     with _bar(runtime) as told:
         try:
             run_again(runtime, files, told, quiet=not tell)
@@ -139,7 +152,7 @@ def replay(
 @click.argument("feed")
 @_since
 @_until
-@_yes
+@yes_option
 @_json
 @click.pass_obj
 def backfill(
@@ -168,13 +181,20 @@ def backfill(
         )
     after, before = since(since_text), since(until_text)
     source = runtime.feeds[feed].source
-    _ask([f"List all of {source} and load what feed {feed} has not taken in yet."], yes)
+    ask([f"List all of {source} and load what feed {feed} has not taken in yet."], yes)
     with _bar(runtime) as told:
         seen, new = take_in(runtime, feed, after, before, told)
     if not as_json:
         click.echo(f"{seen:,} files in the source, {len(new):,} of them new")
     if as_json or new:
         _show(runtime, new, as_json)
+
+
+def _keep(runtime: Runtime, feed: str) -> None:
+    """Keep the feed's table as it is, and say under what name."""
+    from pipelines.operations.snapshot import keep_table
+
+    click.echo(f"kept as it is in {keep_table(runtime, feed)}", err=True)
 
 
 def _files(runtime: Runtime, text: str) -> Sequence[File]:
@@ -192,17 +212,6 @@ def _named(files: Sequence[File]) -> str:
     names = ", ".join(printable(file.item.name) for file in files[:_SHOWN])
     more = ", …" if len(files) > _SHOWN else ""
     return f"{len(files)} files ({names}{more})"
-
-
-def _ask(lines: Sequence[str], yes: bool) -> None:
-    """Say what will happen and ask; raises UsageError where nobody can answer."""
-    for line in filter(None, lines):
-        click.echo(line, err=True)
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError("there is nobody to ask: repeat it with --yes")
-    click.confirm("Go on?", abort=True, err=True)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -33,12 +35,38 @@ def cast_json(cells: pa.Array) -> Cast:
 
 
 def _is_bad_json(cell: str) -> bool:
+    """Whether BigQuery's PARSE_JSON (numbers rounded) refuses it: no JSON, a number that no double
+    holds, half of a surrogate pair, or nested too deep."""
     try:
-        json.loads(cell, parse_constant=_refuse_constant)
+        value = json.loads(cell, parse_constant=_refuse, parse_float=_finite, parse_int=_finite)
+        if _ESCAPED_SURROGATE.search(cell):
+            # A half that is left alone cannot be written down.
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return True
-    return False
+    return cell.count("[") + cell.count("{") > _MOST_DEPTH and _depth(value) > _MOST_DEPTH
 
 
-def _refuse_constant(name: str) -> object:
+# https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#json_type
+_MOST_DEPTH = 500
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _refuse(name: str) -> float:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _refuse(digits)
+
+
+def _depth(value: object) -> int:
+    """How many arrays and objects stand within each other."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [
+            inner for each in level for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return depth

@@ -77,7 +77,7 @@ class Shop:
         self._yaml(folder / "config.yaml", config)
         runtime = self.runtime
         runtime.ledger.migrate()
-        runtime.warehouse.apply(list(runtime.contracts.values()), ())
+        runtime.warehouse.apply(runtime.tables(), ())
 
     def _yaml(self, path: Path, data: Any) -> None:
         with path.open("w", encoding="utf-8") as out:

@@ -24,11 +24,12 @@ from connectors.protocols import FeedState, Ledger
 from schemas.alert import AlertKind, Trouble, Worker
 from schemas.batch import Batch, BatchStatus, Committed, Removal, batch_id_of
 from schemas.contract import Type
+from schemas.cost import Cost, CostSum
 from schemas.drift import ContractChange, DriftKind, DriftStatus, Finding, Profile
 from schemas.errors import AccessDeniedError, FatalError, LeaseLostError, RetryableError
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
-from schemas.quota import Charge, Pause, Spent
+from schemas.quota import Bucket, Charge, Pause, Spent
 from schemas.sla import Arrived
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
@@ -47,6 +48,9 @@ class Clock:
 
     def pass_seconds(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+BUCKET = Bucket(name="x", capacity=10, per_second=0.5)
 
 
 @pytest.fixture
@@ -853,12 +857,38 @@ def test_a_job_is_charged_once_and_only_to_its_day(ledger: SqlLedger, clock: Clo
     ledger.charge(replace(first, job="c.1", table="demo.shop.other"))
     assert ledger.charged("b.1")
     assert not ledger.charged("b.3")
-    assert ledger.spent(TABLE, "2026-11-03") == Spent(
-        charges=2, load_jobs=3, partitions=31, all_load_jobs=5, last_at=clock.now
+    assert ledger.spent(TABLE, "2026-11-03", BUCKET) == Spent(
+        charges=2, load_jobs=3, partitions=31, tokens=10, busy_tables=2, last_at=clock.now
     )
-    assert ledger.spent(TABLE, "2026-11-04") == Spent()
+    assert ledger.spent(TABLE, "2026-11-04", BUCKET) == Spent(tokens=10, busy_tables=2)
     assert ledger.forget_charges("2026-11-03") == 0
     assert ledger.forget_charges("2026-11-04") == 3
+
+
+def test_a_bucket_refills_and_promises_tokens_to_come(ledger: SqlLedger, clock: Clock) -> None:
+    for _ in range(10):
+        assert ledger.draw(BUCKET, 1) == timedelta(0)
+    assert ledger.draw(BUCKET, 1) == timedelta(seconds=2)
+    assert ledger.draw(BUCKET, 1) == timedelta(seconds=4)
+    clock.pass_seconds(6)
+    assert ledger.spent(TABLE, "2026-11-03", BUCKET).tokens == pytest.approx(1)
+    clock.pass_seconds(3600)
+    assert ledger.spent(TABLE, "2026-11-03", BUCKET).tokens == BUCKET.capacity
+
+
+def test_costs_are_summed_by_feed_table_and_command(ledger: SqlLedger, clock: Clock) -> None:
+    cost = Cost(
+        job_id="a", at=clock.now, command="load", feed="orders", table="orders", batch_id="b",
+        bytes_billed=10,
+    )  # fmt: skip
+    other = replace(cost, job_id="c", feed=None, command="verify", bytes_billed=50)
+    for each in (cost, cost, replace(cost, job_id="b"), other):
+        ledger.note_cost(each)
+    loads = CostSum(feed="orders", table="orders", command="load", jobs=2, bytes_billed=20)
+    assert ledger.costs(clock.now, "orders") == [loads]
+    assert [each.command for each in ledger.costs(clock.now)] == ["verify", "load"]
+    assert ledger.costs(clock.now + timedelta(seconds=1)) == []
+    assert ledger.forget_costs(clock.now + timedelta(seconds=1)) == 3
 
 
 def test_a_pause_ends_by_itself(ledger: SqlLedger, clock: Clock) -> None:

@@ -174,7 +174,7 @@ class World:
     def books_balance(self, contract: Contract) -> bool:
         """Whether rows loaded less rows removed are the rows that are there."""
         (there,) = [sum(each.rows for each in self.warehouse.partitions(contract))]
-        ((by_file,),) = self.sql("SELECT IFNULL(SUM(rows_loaded), 0) FROM META.files")
+        ((by_file,),) = self.sql("SELECT IFNULL(SUM(rows_loaded), 0) FROM META.file_loads")
         ((by_batch,),) = self.sql("SELECT IFNULL(SUM(`rows`), 0) FROM META.batches")
         ((gone,),) = self.sql("SELECT IFNULL(SUM(`rows`), 0) FROM META.removals")
         return bool(there == by_file - gone == by_batch - gone)
@@ -568,7 +568,7 @@ def test_a_load_job_that_was_started_before_is_taken_up_again(world: World) -> N
     file = world.file(ORDERS, [order("a", 3, "1")], partitions=["2026-11-03"])
     batch = world.batch(ORDERS, file)
     # The transaction fails for want of a table, after the load job has run.
-    world.client.delete_table(f"{world.config.meta_dataset}.files")
+    world.client.delete_table(f"{world.config.meta_dataset}.commits")
     with pytest.raises(FatalError) as failure:
         world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
     assert "waybill apply" in (failure.value.hint or "")
@@ -599,7 +599,7 @@ def test_a_spent_attempt_asks_for_the_next_one(world: World) -> None:
     world.warehouse.apply([ORDERS], [])
     file = world.file(ORDERS, [order("a", 3, "1")], partitions=["2026-11-03"])
     batch = world.batch(ORDERS, file)
-    world.client.delete_table(f"{world.config.meta_dataset}.files")
+    world.client.delete_table(f"{world.config.meta_dataset}.commits")
     with pytest.raises(FatalError):
         world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
     world.warehouse.apply([ORDERS], [])

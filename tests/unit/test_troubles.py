@@ -54,7 +54,7 @@ def test_every_dead_worker_needs_an_heir_of_its_own(workers: list[Worker]) -> No
 
 def test_the_scarcest_quota_is_the_one_that_counts() -> None:
     quotas = Quotas(table_load_jobs=1000, partition_changes=1000, share=0.5)
-    quiet = Spent(load_jobs=399, partitions=10, all_load_jobs=399)
+    quiet = Spent(load_jobs=399, partitions=10)
     assert list(quota("t", quotas, quiet, None, 0.8)) == []
     (near,) = quota("t", quotas, Spent(load_jobs=400, partitions=10), None, 0.8)
     assert "400 of the table's 500 load jobs" in near.says

@@ -1,0 +1,58 @@
+"""Costs: what the warehouse's jobs were billed for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+
+from connectors.ledger.database import Database, insert_into
+from connectors.ledger.tables import costs
+from schemas.cost import Cost, CostSum
+
+
+class Costs:
+    """One row a job."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note_cost(self, cost: Cost) -> None:
+        """Write down what a job was billed for. Safe to repeat."""
+        values = {
+            "job_id": cost.job_id,
+            "at": cost.at,
+            "command": cost.command,
+            "feed": cost.feed,
+            "table_name": cost.table,
+            "batch_id": cost.batch_id,
+            "bytes_billed": cost.bytes_billed,
+        }
+        with self._database.write() as connection:
+            connection.execute(
+                insert_into(connection, costs).values(**values).on_conflict_do_nothing()
+            )
+
+    def costs(self, since: datetime, feed: str | None = None) -> Sequence[CostSum]:
+        """What jobs since then were billed for, by feed, table and command; dearest first."""
+        by = (costs.c.feed, costs.c.table_name, costs.c.command)
+        total = func.sum(costs.c.bytes_billed)
+        query = (
+            select(*by, func.count(), total)
+            .where(costs.c.at >= since)
+            .group_by(*by)
+            .order_by(total.desc(), *by)
+        )
+        if feed is not None:
+            query = query.where(costs.c.feed == feed)
+        with self._database.read() as connection:
+            return [
+                CostSum(feed=feed, table=table, command=command, jobs=jobs, bytes_billed=int(size))
+                for feed, table, command, jobs, size in connection.execute(query)
+            ]
+
+    def forget_costs(self, before: datetime) -> int:
+        """Forget what older jobs were billed for; how many."""
+        with self._database.write() as connection:
+            return connection.execute(delete(costs).where(costs.c.at < before)).rowcount
