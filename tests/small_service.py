@@ -108,6 +108,7 @@ def small_service(folder: Path, bigquery_url: str, **changes: Any) -> SmallServi
             "meta_dataset": f"{dataset}_meta",
             "staging_dataset": f"{dataset}_staging",
             "job_timeout": 60,
+            "lost_seconds": 0,
         },
         "sources": {"drop": {"type": "folder", "path": str(folder / "drop"), "settle_seconds": 0}},
         "folders": {

@@ -32,6 +32,7 @@ from entrypoints.demo.postgres import postgres
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 from entrypoints.settings import read_settings
 from pipelines.runtime import Runtime
+from strict_bigquery.control import front_process, open_front
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET, STORE, MAILBOX = "drop", "store", "reports@example.com"
@@ -78,6 +79,9 @@ class World:
             twin.start()
         stack.callback(self._kill_services)
         self._mails: list[EmailMessage] = []
+        fronts = stack.enter_context(front_process(folder / "servers" / "strict"))
+        emulator = f"http://{HOST}:{self._port('bigquery')}"
+        self.front = open_front(fronts, emulator)
         self.config = self._write_config(ledger)
         for bucket in (BUCKET, STORE):
             self._s3().create_bucket(Bucket=bucket)
@@ -126,7 +130,7 @@ class World:
             "storage": storage,
             "warehouse": {
                 "type": "bigquery", "project": "demo", "location": "US", "job_timeout": 10,
-                "api_endpoint": f"http://{HOST}:{self._port('bigquery')}",
+                "api_endpoint": self.front.url, "lost_seconds": 0,
             },
             "mail": {
                 "type": "smtp", "host": HOST, "port": self._port("smtp"), "tls": "none",

@@ -18,6 +18,7 @@ from schemas.contract import Column, Contract, Granularity, RangePartition, Time
 from schemas.errors import (
     AccessDeniedError,
     AttemptSpentError,
+    ConfigError,
     ContractError,
     DataError,
     FatalError,
@@ -153,7 +154,72 @@ def test_the_transaction_names_no_partition_it_need_not_read() -> None:
 def test_an_error_says_what_happens_next(
     reason: str, message: str, code: int | None, kind: type[Exception]
 ) -> None:
-    assert type(meaning(reason, message, "load it", code)) is kind
+    assert type(meaning(reason, message, "load it", code, of_data=True)) is kind
+
+
+# Reasons and messages as the service gives them together: documents, and public issues.
+REAL = [
+    ("invalidQuery", "Syntax error: Expected \")\" but got keyword AT at [1:15]", FatalError),
+    ("invalidQuery", "Duplicate column names in the result are not supported when a destination"
+     " table is present. Found duplicate(s): n", FatalError),
+    ("invalidQuery", "Cannot query over table 'p.d.t' without a filter over column(s) 'day' that"
+     " can be used for partition elimination", FatalError),
+    ("invalidQuery", "Transaction is aborted due to concurrent update against table p:d.t."
+     " Transaction ID: x", RetryableError),
+    ("invalidQuery", "Could not serialize access to table p:d.t due to concurrent update",
+     RetryableError),
+    ("invalidQuery", "Required field id cannot be null", DataError),
+    ("invalidQuery", "Bad int64 value: x", DataError),
+    ("invalidQuery", "Invalid input to PARSE_JSON: number overflow parsing '1e400'", DataError),
+    ("invalid", "Error while reading data, error message: Parquet column 'n' has type INT64 which"
+     " does not match the target cpp_type STRING.", FatalError),
+    ("invalid", "Provided Schema does not match Table p:d.t. Field n has changed type from INTEGER"
+     " to STRING", FatalError),
+    ("invalid", "Error while reading data, error message: Input file is not in Parquet format.",
+     DataError),
+    ("invalid", "Cannot read and write in different locations: source: US, destination: EU",
+     ConfigError),
+    ("notFound", "Not found: Dataset p:d was not found in location EU", ConfigError),
+    ("notFound", "Not found: Table p:d.t was not found in location EU", FatalError),
+    ("resourcesExceeded", "Resources exceeded during query execution: Too many DML statements"
+     " outstanding against table p:d.t, limit is 20.", ThrottledError),
+    ("resourcesExceeded", "Resources exceeded during query execution: The query could not be"
+     " executed in the allotted memory.", DataError),
+    ("rateLimitExceeded", "Exceeded rate limits: too many table update operations for this table.",
+     RetryableError),
+    ("quotaExceeded", "Quota exceeded: Your project exceeded quota for imports per project.",
+     ThrottledError),
+    ("quotaExceeded", "Quota exceeded: Your table exceeded quota for imports or query appends per"
+     " table.", ThrottledError),
+    ("accessDenied", "Access Denied: Project p: User does not have bigquery.jobs.create permission"
+     " in project p.", AccessDeniedError),
+    ("billingTierLimitExceeded", "Billing has not been enabled for this project. DML queries are"
+     " not allowed in the free tier.", FatalError),
+    ("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed: 1000. 10485760 or higher"
+     " required.", FatalError),
+    ("backendError", "Error encountered during execution. Retrying may solve the problem.",
+     RetryableError),
+    ("stopped", "Job execution was cancelled: User requested cancellation", RetryableError),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "message", "kind"), REAL)
+def test_a_real_message_says_what_happens_next(
+    reason: str, message: str, kind: type[Exception]
+) -> None:
+    assert type(meaning(reason, message, "load it", of_data=True)) is kind
+
+
+def test_only_a_job_that_reads_rows_can_blame_them() -> None:
+    for reason, message, kind in REAL:
+        if kind is DataError:
+            assert type(meaning(reason, message, "look it up")) is FatalError
+
+
+def test_bounds_that_bigquery_has_are_the_configurations() -> None:
+    for wrong in ({"staging_hours": 0.5}, {"maximum_bytes_billed": 1024}):
+        with pytest.raises(ValidationError):
+            BigQueryConfig(project="demo", **wrong)
 
 
 def test_a_token_never_goes_out_in_clear() -> None:
