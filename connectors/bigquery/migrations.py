@@ -95,14 +95,16 @@ def _one_log(own: Migrations) -> None:
 
 
 def _copy_sql() -> str:
-    names_of_files = ", ".join(f"f.`{name}`" for name, _, _, _ in FILES)
+    # Named one by one: not every BigQuery infers the names of a structure's fields.
+    names_of_files = ", ".join(f"f.`{name}` AS `{name}`" for name, _, _, _ in FILES)
     return (
         "INSERT INTO META.commits (batch_id, feed, `table`, kind, attempt, `rows`, committed_at,"
         " files, removals, `changed`)\n"
         "WITH f AS (SELECT f.batch_id AS batch_id,"
         f" ARRAY_AGG(STRUCT({names_of_files}) ORDER BY f.place, f.file_id) AS files"
         " FROM META.files AS f GROUP BY f.batch_id),\n"
-        "r AS (SELECT r.batch_id AS batch_id, ARRAY_AGG(STRUCT(r.file_id, r.`rows`, r.reason,"
+        "r AS (SELECT r.batch_id AS batch_id, ARRAY_AGG(STRUCT(r.file_id AS file_id,"
+        " r.`rows` AS `rows`, r.reason AS reason,"
         " CAST(NULL AS STRING) AS by_batch) ORDER BY r.file_id) AS removals"
         " FROM META.removals AS r GROUP BY r.batch_id),\n"
         "p AS (SELECT d.batch_id AS batch_id, ARRAY_AGG(STRUCT(d.p AS `partition`, 'load' AS"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from connectors.bigquery.meta import FILES
 from entrypoints.cli import cli, exit_status
 from pipelines.explain import contract_named, explain
 from pipelines.verify import verify
@@ -53,12 +54,14 @@ _DROPPED = ("rows_dropped in etl_meta.files", 0, 7)
 _UNRECORDED = ("loads recorded in etl_meta.files", 1, 0)
 _KEPT = "CREATE OR REPLACE TABLE META.kept AS SELECT * FROM META.commits;"
 _RESTORED = "TRUNCATE TABLE META.commits; INSERT INTO META.commits SELECT * FROM META.kept;"
+_CHANGED = ", ".join(
+    f"{ {'rows_loaded': '0', 'rows_dropped': '7'}.get(name, f'f.`{name}`') } AS `{name}`"
+    for name, *_ in FILES
+)
 _ONE_MORE = (
     " INSERT INTO META.commits (batch_id, feed, `table`, kind, attempt, `rows`, committed_at,"
     " files) SELECT 'one more', 'sales', c.`table`, 'load', 1, 0, CURRENT_TIMESTAMP(),"
-    " [STRUCT(f.file_id, f.source, f.key, f.version, f.name, f.sender, f.sent_at, f.sha256,"
-    " f.outcome, f.rows_read, 0 AS rows_loaded, f.rows_rejected, 7 AS rows_dropped,"
-    " f.contract_version, f.reason, f.repeats, f.partitions, f.placed_at, f.place)]"
+    f" [STRUCT({_CHANGED})]"
     " FROM META.commits AS c CROSS JOIN UNNEST(c.files) AS f WHERE f.name = '1 first.csv';"
 )
 _FORGOTTEN = (
