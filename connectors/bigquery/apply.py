@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from schemas.contract import Contract, View
 
 _HOUR_MS = 60 * 60 * 1000
 _LEAST_TRAVEL_HOURS = 48
+_POLICY = "waybill_all_rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,33 @@ class Planner:
             drop = f"ALTER TABLE {names.table(*target.split('.'))} DROP PRIMARY KEY"
             change = Change(target=target, what=what, safe=True)
             yield Step([change], lambda: self._session.rows(drop))
+        yield from self._row_policy(want)
         diff = compare(want, have)
         if diff.changes:
             yield Step(
                 diff.changes,
                 (lambda: self._update(diff.table, diff.fields)) if diff.fields else None,
             )
+
+    def _row_policy(self, table: bigquery.Table) -> Iterator[Step]:
+        """Where rows are granted to some only, we must be granted all: what a policy hides from us
+        would neither be counted nor replaced."""
+        member = self._config.row_access_member
+        if member is None or table.reference.dataset_id == self._config.meta_dataset:
+            return
+        found = self._client._connection.api_request(
+            method="GET", path=f"{table.path}/rowAccessPolicies", timeout=REQUEST_SECONDS
+        ).get("rowAccessPolicies", [])
+        ids = {each["rowAccessPolicyReference"]["policyId"] for each in found}
+        if not ids or _POLICY in ids:
+            return
+        target = names.table(*str(table.reference).split("."))
+        sql = (
+            f"CREATE ROW ACCESS POLICY {_POLICY} ON {target}"
+            f" GRANT TO ({json.dumps(member)}) FILTER USING (TRUE)"
+        )
+        change = Change(target=str(table.reference), what=f"let {member} see every row", safe=True)
+        yield Step([change], lambda: self._session.rows(sql))
 
     def _create(self, table: bigquery.Table) -> None:
         if table.view_query is None:

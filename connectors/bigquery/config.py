@@ -70,7 +70,7 @@ class BigQueryConfig(BaseModel):
     """Settings of the datasets that are made."""
     rejected_days: Annotated[int, Field(gt=0)] | None = 365
     """For how long rejected rows stay in the warehouse; None keeps them for ever."""
-    row_access_member: str | None = None
+    row_access_member: Annotated[str, Field(pattern=r"^[a-zA-Z]+:[^\s\"'\\]+$")] | None = None
     """Who we are to row access policies (`serviceAccount:…`): tables that have such policies get
     one more, by which we see every row. Without it a policy hides rows from us."""
     job_timeout: Annotated[float, Field(gt=0)] = 600

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from google.cloud import bigquery
+from google.cloud.bigquery.job.copy_ import OperationType
 
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session, job_labels
 
@@ -12,7 +13,7 @@ from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session, job_lab
 def take_snapshot(session: Session, table: str, target: str, days: int) -> None:
     """Copy a table into a new snapshot. Vendor exceptions pass through."""
     settings = bigquery.CopyJobConfig(labels=job_labels())
-    settings.operation_type = bigquery.enums.OperationType.SNAPSHOT  # type: ignore[attr-defined]
+    settings.operation_type = OperationType.SNAPSHOT
     settings.destination_encryption_configuration = session.encryption()
     expires = datetime.now(UTC) + timedelta(days=days)
     settings._properties["copy"]["destinationExpirationTime"] = expires.isoformat()

@@ -26,16 +26,14 @@ def ask(lines: Sequence[str], yes: bool) -> None:
 
 
 def priced(found: Estimate) -> str:
-    """What an act would read, in words; nothing where it would read next to nothing."""
-    if found.bytes_read < 10 * 1024**2:
-        return ""
-    return f"BigQuery reads {size_of(found.bytes_read)} for it (about ${found.dollars:,.2f})."
+    """What an act would read, in words."""
+    price = "less than a cent" if found.dollars < 0.01 else f"about ${found.dollars:,.2f}"
+    return f"BigQuery reads {size_of(found.bytes_read)} for it ({price})."
 
 
 def ask_if_large(found: Estimate, yes: bool) -> None:
-    """Ask before an act that only reads, if it would read very much."""
-    if found.is_large:
-        ask([priced(found)], yes)
+    """Say what an act that only reads would read, and ask if it is very much."""
+    ask([priced(found)], yes or not found.is_large)
 
 
 def size_of(count: int) -> str:

@@ -33,7 +33,12 @@ _PATIENCE = 90.0
     help="Where the demo keeps everything; emptied first.",
 )
 @click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C.")
-def demo(folder: Path, keep: bool) -> None:
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Let Google's own SQL analyzer look at every statement (a checkout's tests bring it).",
+)
+def demo(folder: Path, keep: bool, strict: bool) -> None:
     """Watch the whole way on this machine: a bucket, a mailbox, a broker and BigQuery's emulator
     start on free ports, samples arrive, a real worker and beat take them to their tables."""
     from entrypoints.assembly import build_runtime
@@ -47,7 +52,7 @@ def demo(folder: Path, keep: bool) -> None:
     out = console()
     with _bar() as bar:
         task = bar.add_task("starting Redis, S3, mail and BigQuery", total=None)
-        with start_all(folder / "servers") as stack:
+        with start_all(folder / "servers", strict=strict) as stack:
             config = write_config(folder, stack)
             runtime = build_runtime(read_settings(config))
             bar.update(task, description="creating ledger and tables")

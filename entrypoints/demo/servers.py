@@ -7,9 +7,11 @@ RetryableError if they do not start.
 
 from __future__ import annotations
 
+import importlib
 import json
 import secrets
 import socket
+import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -61,8 +63,11 @@ class Stack:
 
 
 @contextmanager
-def start_all(folder: Path) -> Iterator[Stack]:
-    """Start everything the demo needs, side by side; from then on no proxy stands before it."""
+def start_all(folder: Path, *, strict: bool = False) -> Iterator[Stack]:
+    """Start everything the demo needs, side by side; from then on no proxy stands before it.
+
+    `strict` puts the front of the tests before the emulator, which refuses what BigQuery refuses.
+    """
     bypass_proxies()
     # The pool outlives the servers: they die with the thread that started them.
     with ThreadPoolExecutor(4) as pool, ExitStack() as servers:
@@ -77,7 +82,22 @@ def start_all(folder: Path) -> Iterator[Stack]:
             # What is half started can only be stopped once it runs.
             wait(started)
             raise
-        yield Stack(redis_url.result(), s3.result(), mailbox.result(), bigquery_url.result())
+        warehouse = bigquery_url.result()
+        if strict:
+            warehouse = servers.enter_context(_strict(folder / "strict", warehouse))
+        yield Stack(redis_url.result(), s3.result(), mailbox.result(), warehouse)
+
+
+@contextmanager
+def _strict(folder: Path, emulator: str) -> Iterator[str]:
+    """The strict front, from the tests of a checkout; its address."""
+    tests = Path(__file__).resolve().parents[2] / "tests"
+    if not (tests / "strict_bigquery").is_dir():
+        raise ConfigError("--strict needs a checkout: the strict front is a part of its tests")
+    sys.path.append(str(tests))
+    control = importlib.import_module("strict_bigquery.control")
+    with control.front_process(folder) as address:
+        yield str(control.open_front(address, emulator).url)
 
 
 @contextmanager

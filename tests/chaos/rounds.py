@@ -146,6 +146,26 @@ def full_disk(world: World, book: Book) -> str:
     return ""
 
 
+def late_jobs(world: World, book: Book) -> str:
+    """Transactions ignore that they are told to stop, are given up as lost, and go on at last,
+    after others have done their work."""
+    world.front.hold("_commit_1$")
+    for deed in book.some(_FILES):
+        world.do(deed)
+        time.sleep(book.rng.uniform(0, 1))
+    deadline = time.monotonic() + _HIT_SECONDS
+    while not (held := _held(world)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    # Given up as lost, the next job of the same batch does the work.
+    settle(world, book)
+    world.front.let_go()
+    return "" if held else "no transaction was held"
+
+
+def _held(world: World) -> bool:
+    return any(job["held"] for job in world.front.jobs())
+
+
 def moved_clock(world: World, book: Book) -> str:
     """One worker's clock is an hour ahead, the other's an hour behind."""
     faketime = shutil.which("faketime")
@@ -202,6 +222,7 @@ def schedule(
         ("every task twice, out of order", doubled),
         ("disk full", full_disk),
         ("clocks an hour apart", moved_clock),
+        ("lost transactions that commit late", late_jobs),
         ("unload and replay, killed", undone),
     ]
     yield from named

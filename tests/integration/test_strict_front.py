@@ -268,3 +268,79 @@ def test_a_key_is_declared_only_where_rows_are_merged(bigquery_url: str) -> None
             found = world.client.get_table(f"{world.config.dataset}.stock").table_constraints
             key = list(found.primary_key.columns) if found and found.primary_key else []
             assert key == (["k"] if mode is WriteMode.MERGE else [])
+
+
+def test_a_table_with_row_policies_lets_the_service_see_all(
+    tmp_path: Path, bigquery_url: str
+) -> None:
+    service = small_service(
+        tmp_path, bigquery_url, warehouse={"row_access_member": "user:etl@example.com"}
+    )
+    table = f"`demo.{service.dataset}.sales`"
+    assert service.runtime.warehouse.plan(service.runtime.tables(), ()) == []
+    service.client.query(
+        f"CREATE ROW ACCESS POLICY north ON {table} GRANT TO ('user:ana@example.com')"
+        " FILTER USING (amount > 5)"
+    ).result()
+    (change,) = service.runtime.warehouse.apply(service.runtime.tables(), ())
+    assert change.what == "let user:etl@example.com see every row"
+    assert service.runtime.warehouse.plan(service.runtime.tables(), ()) == []
+
+
+def test_a_snapshot_keeps_the_table_before_an_unload(tmp_path: Path, bigquery_url: str) -> None:
+    service = small_service(tmp_path, bigquery_url)
+    service.drop("a.csv", csv("a", "b"))
+    service.run()
+    command = ["--config", str(service.config), "unload", "a.csv", "--yes", "--snapshot"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    (kept,) = [
+        table.table_id
+        for table in service.client.list_tables(service.dataset)
+        if table.table_id.startswith("sales_")
+    ]
+    assert kept in done.output
+    counts = f"SELECT (SELECT COUNT(*) FROM DATA.{kept} WHERE day > '2000-01-01') AS kept"
+    assert service.sql(counts) == [(2,)]
+    assert service.sql("SELECT COUNT(*) AS n FROM DATA.sales WHERE day > '2000-01-01'") == [(0,)]
+
+
+def test_incremental_models_see_which_partitions_changed(tmp_path: Path, bigquery_url: str) -> None:
+    service = small_service(tmp_path, bigquery_url)
+    query = "SELECT `partition`, reason FROM META.changes WHERE changed_at > TIMESTAMP '{}'"
+    service.drop("a.csv", csv("a", "b") + csv("c", day="2026-11-05").split("\n", 1)[1])
+    service.run()
+    assert set(service.sql(query.format("2000-01-01"))) == {
+        ("2026-11-03", "load"), ("2026-11-05", "load"),
+    }  # fmt: skip
+    ((at,),) = service.sql("SELECT MAX(changed_at) AS at_ FROM META.changes")
+    # The key moves to another day: its old row goes from the day before.
+    service.drop("b.csv", csv("a", day="2026-11-07"))
+    service.run()
+    assert set(service.sql(query.format(at.isoformat()))) == {
+        ("2026-11-07", "load"), ("2026-11-03", "replacement"),
+    }  # fmt: skip
+    ((at,),) = service.sql("SELECT MAX(changed_at) AS at_ FROM META.changes")
+    (b,) = service.runtime.ledger.find("b.csv")
+    unload(service.runtime, plan_unload(service.runtime, [b]))
+    service.run()
+    assert ("2026-11-07", "unload") in set(service.sql(query.format(at.isoformat())))
+
+
+def test_a_merge_looks_no_further_back_than_its_contract_says(
+    tmp_path: Path, bigquery_url: str, strict_front: StrictFront
+) -> None:
+    service = small_service(tmp_path, bigquery_url)
+    words = "    customProperties:\n      - {property: mergeLookbackDays, value: 30}\n"
+    contract = CONTRACT.replace("    physicalType: table\n", "    physicalType: table\n" + words)
+    (service.folder / "contracts" / "sales.odcs.yaml").write_text(contract)
+    service = _again(service)
+    service.drop("old.csv", csv("a", day="2026-09-03") + csv("b", day="2026-10-20")[14:])
+    service.run()
+    service.drop("new.csv", csv("a", "b", day="2026-11-03"))
+    service.run()
+    rows = service.sql("SELECT id, day FROM DATA.sales WHERE day > '2000-01-01' ORDER BY id, day")
+    assert [(key, str(day)) for key, day in rows] == [
+        ("a", "2026-09-03"), ("a", "2026-11-03"), ("b", "2026-11-03"),
+    ]  # fmt: skip
+    assert list(verify(service.runtime, "sales")) == []
