@@ -30,6 +30,8 @@ from entrypoints.demo.process import (
     running,
     script,
 )
+from schemas.errors import ConfigError
+
 
 
 @dataclass(frozen=True, slots=True)
