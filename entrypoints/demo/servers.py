@@ -33,7 +33,6 @@ from entrypoints.demo.process import (
 from schemas.errors import ConfigError
 
 
-
 @dataclass(frozen=True, slots=True)
 class S3Endpoint:
     """Where the S3 server is and how to get in."""
