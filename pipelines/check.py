@@ -20,6 +20,7 @@ from pipelines.feed import Feed
 from pipelines.header import match_header
 from pipelines.stage import read_rejects
 from pipelines.staging import Staged, Terms, stage_file
+from schemas.accounted import Accounted
 from schemas.contract import Column, Contract
 from schemas.drift import Finding
 from schemas.errors import DataError
@@ -78,6 +79,7 @@ class Checked:
     outcome: Outcome
     reason: str | None = None
     counts: Counts = field(default_factory=Counts)
+    accounted: Accounted | None = None
     rejects: tuple[RejectGroup, ...] = ()
     partitions: tuple[str, ...] = ()
     load_bytes: int = 0
@@ -101,16 +103,16 @@ def check(
     differs: list[Disagreement] = []
     if detected is not None:
         differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
-    staged, reason = None, None
+    staged, reason, accounted = None, None, None
     drift: tuple[Finding, ...] = ()
     try:
         staged = stage_file(path, Terms.of("check", feed, contract, limits, check=tick), folder)
         reason = staged.refusal or _too_many_partitions(staged, limits)
-        drift = staged.drift
+        drift, accounted = staged.drift, staged.accounted
     except HeldBackError as error:
-        reason, drift = error.said(feed.language), error.drift
+        reason, drift, accounted = error.said(feed.language), error.drift, error.accounted
     except DataError as error:
-        reason = error.said(feed.language)
+        reason, accounted = error.said(feed.language), error.accounted
     if reason and refused:
         reason = f"{reason}; {refused}"
     seen = {} if detected is None else _by_name(detected.columns, contract)
@@ -126,6 +128,7 @@ def check(
         outcome=_outcome(staged, reason),
         reason=reason,
         counts=_counts(staged, reason),
+        accounted=accounted,
         rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows),
         partitions=() if staged is None or reason else staged.partitions,
         load_bytes=0 if staged is None or reason else staged.size,

@@ -6,7 +6,7 @@ the verdict on the file is the same either way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,11 +21,13 @@ from pipelines.checker import Checker
 from pipelines.correction import dialect_of
 from pipelines.drift import NOTHING_KNOWN, DriftWatch, Memory
 from pipelines.feed import Feed
-from pipelines.parse import Chunk, Parsed, parsed
+from pipelines.parse import Accounts, Chunk, Parsed, parsed
 from pipelines.stage import RejectsWriter, RowsWriter
 from pipelines.whole import WholeFile, read_columns
+from schemas.accounted import NOTHING, Accounted
 from schemas.contract import Contract
 from schemas.drift import Finding, Profile
+from schemas.errors import DataError
 from schemas.file import Counts
 from schemas.language import say
 from schemas.limits import Limits
@@ -37,7 +39,7 @@ class Staged:
 
     `rows` have the good rows; `keys` says where in storage they are, if they are there already.
     `contract` is the one it was staged by, which drift may have extended; `drift` is what differs,
-    `profiles` what the columns look like.
+    `profiles` what the columns look like. `accounted` says what became of every line.
     """
 
     rows: tuple[Path, ...]
@@ -50,6 +52,7 @@ class Staged:
     drift: tuple[Finding, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    accounted: Accounted = NOTHING
 
     @property
     def size(self) -> int:
@@ -99,6 +102,7 @@ class Walk:
     partitions: tuple[str, ...]
     watch: DriftWatch
     checker: Checker
+    accounted: Accounted
 
 
 def stage_file(
@@ -128,18 +132,39 @@ def _walked_file(
     contract, limits = terms.contract, terms.limits
     columns = [column.name for column in contract.file_columns]
     dialect = dialect_of(path, contract.dialect)
-    with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
-        first = next(found.chunks, None)
-        watch = DriftWatch(found.names, first, contract, terms.memory)
-        chunks = watch.checked(chain([first] if first is not None else [], found.chunks))
-        return walked(replace(found, chunks=chunks), watch, terms, folder, whole)
+    accounts = Accounts()
+    try:
+        with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
+            counted = accounts.over(found.chunks)
+            above, first = _first_rows(counted)
+            watch = DriftWatch(found.names, first, contract, terms.memory)
+            chunks = watch.checked(chain(above, counted))
+            return walked(replace(found, chunks=chunks), watch, terms, folder, whole, accounts)
+    except DataError as error:
+        error.accounted = accounts.given_up(path, dialect, limits)
+        raise
+
+
+def _first_rows(chunks: Iterator[Chunk]) -> tuple[list[Chunk], Chunk | None]:
+    """The chunks up to the first that has rows, and that one."""
+    above = []
+    for chunk in chunks:
+        above.append(chunk)
+        if chunk.rows:
+            return above, chunk
+    return above, None
 
 
 def walked(
-    found: Parsed, watch: DriftWatch, terms: Terms, folder: Path, whole_file: WholeFile
+    found: Parsed,
+    watch: DriftWatch,
+    terms: Terms,
+    folder: Path,
+    whole_file: WholeFile,
+    accounts: Accounts,
 ) -> Walk:
     """Check and write the rows of a file, or of a part of it, but those that the whole file speaks
-    against."""
+    against. `accounts` has counted its chunks as they came."""
     read = 0
     whole: list[tuple[pa.Table, Chunk]] = []
     feed, contract = terms.feed, watch.contract
@@ -151,6 +176,8 @@ def walked(
         checker = Checker(feed, contract, watch, terms.now.date(), whole_file)
         for chunk in found.chunks:
             terms.check()
+            if not chunk.rows:
+                continue
             read += chunk.rows
             good, reasons = checker.check(chunk)
             rejects.write(reasons.rejected(chunk))
@@ -171,6 +198,7 @@ def walked(
         partitions=rows.partitions,
         watch=watch,
         checker=checker,
+        accounted=accounts.complete(),
     )
 
 
@@ -188,6 +216,7 @@ def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
         warnings=(*walk.checker.warnings(), *whole.warnings, *warnings),
         drift=walk.watch.findings(),
         profiles=walk.watch.profiles,
+        accounted=walk.accounted,
     )
 
 

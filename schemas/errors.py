@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 
+from schemas.accounted import Accounted
 from schemas.language import say
 
 
@@ -59,6 +60,9 @@ class ItemChangedError(RetryableError):
 
 class DataError(WaybillError):
     """The file cannot be loaded as it is: it is quarantined and its sender told."""
+
+    accounted: Accounted | None = None
+    """What became of the file's lines, where it was given up while they were read."""
 
 
 class FatalError(WaybillError):

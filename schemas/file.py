@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from schemas.accounted import Accounted
 from schemas.item import Item
 
 
@@ -96,7 +97,8 @@ class File:
     `in_force` says that the table holds the file's rows, as far as later files left them: it was
     loaded and was neither unloaded nor superseded since. `superseded_by` is the file id of the
     newer version that took its place. `placed_at` puts a file before all that was loaded later,
-    whenever it is loaded itself. `quiet` files are not answered by mail again.
+    whenever it is loaded itself. `quiet` files are not answered by mail again. `accounted`
+    says what became of each of its lines; None for a file prepared before that was kept.
     """
 
     file_id: str
@@ -120,6 +122,7 @@ class File:
     partitions: tuple[str, ...] = ()
     contract_version: str | None = None
     counts: Counts = field(default_factory=Counts)
+    accounted: Accounted | None = None
     batch_id: str | None = None
     repeats: str | None = None
     reason: str | None = None

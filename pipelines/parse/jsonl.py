@@ -75,11 +75,12 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         line += 1
         if len(text) == _LONGEST:
             raise DataError("line {line} is longer than {most:,} bytes", line=line, most=_LONGEST)
-        if text.strip():
-            yield line, text
+        yield line, text
 
 
 def _row(line: int, text: bytes, names: Sequence[str], known: frozenset[str], language: str) -> Row:
+    if not text.strip():
+        return None
     found, fault = _parsed(text)
     if found is not None:
         strange = [key for key in found if key not in known]

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipelines.parse.chunk import Chunk
 from pipelines.parse.header import unique_names
 from pipelines.parse.rows import line_of
+from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 
@@ -47,7 +48,9 @@ def _chunks(path: Path, dialect: Dialect) -> Iterator[Chunk]:
                 columns = [_text(column, dialect) for column in batch.columns]
                 table = pa.table(columns, names=batch.schema.names)
                 lines = np.arange(line, line + batch.num_rows, dtype=np.int64)
-                yield Chunk(table, lines, (), _Raws(table, dialect))
+                accounted = Accounted(lines=batch.num_rows)
+                raws = _Raws(table, dialect)
+                yield Chunk(table, lines, (), raws, accounted=accounted, span=batch.num_rows)
                 line += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise _damaged(error) from error

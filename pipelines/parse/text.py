@@ -71,6 +71,15 @@ class Disguise:
         return _UNIT if self.delimiter else dialect.delimiter
 
 
+def without_marks(block: bytes) -> bytes:
+    """A block without the byte order marks at the beginnings of its lines, which files have that
+    were put together."""
+    # One byte is found ten times as fast as three.
+    if b"\xef" not in block or codecs.BOM_UTF8 not in block:
+        return block
+    return block.removeprefix(codecs.BOM_UTF8).replace(b"\n" + codecs.BOM_UTF8, b"\n")
+
+
 class Blocks:
     """UTF-8 blocks of whole records, LF last.
 
@@ -112,7 +121,7 @@ class Blocks:
                 block, self._rest = self._rest[:end], self._rest[end:]
                 return self._seen(block)
         block, self._rest = self._rest, b""
-        if not block.strip(b"\r\n"):
+        if not block:
             raise StopIteration
         return self._seen(block if block.endswith(b"\n") else block + b"\n")
 
