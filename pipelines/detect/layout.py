@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pipelines.detect.dialect import Record
 from pipelines.detect.found import Finding
 from pipelines.detect.kinds import TYPED, kind_of
+from pipelines.detect.totals import find_totals
+from pipelines.parse.fit import Fit, Shape
+from pipelines.parse.header import joined
+from pipelines.parse.names import folded
+from pipelines.parse.totals import LOOKS_LIKE
 
 _FIRST = 60
 _HEADER_LINES = 4
 _FOOTER_LINES = 10
-_TOTALS = re.compile(
-    r"(?i)(grand |sub-?|sum )?(total|totals|totales|totaux|totale|gesamt|gesamtsumme|summe|suma|sum"
-    r"|insgesamt|somme|totaal|razem)\b.*"
-)
+_LIKE_TOTALS = re.compile(LOOKS_LIKE)
 _NOTE = re.compile(
     r"(?i)\W*(notes?|source|generated|exported|created|printed|rows?|records?|page|end|nota|fuente"
     r"|quelle|hinweis|stand|legende?|copyright|©|\(c\)|\*)\b"
@@ -36,6 +38,7 @@ class Layout:
     header: int
     footer: int
     totals: str
+    rows_like: str
     comment: str
     trailing: bool
     width: int
@@ -58,14 +61,15 @@ def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True
     usual = _usual_kinds(found, width)
     first = _after_header(found, _first_row(found, width, usual), width)
     start, sure, why = _header_start(found, first, width, usual)
-    names = _joined([each.cells for each in found[start:first]], width)
-    tail, totals = _footer(found[first:], width, usual) if at_end else (0, "")
+    heads = [each.cells for each in found[start:first]]
+    names = tuple(joined(heads, not delimited)) if heads else ()
+    tail = _footer(found[first:], width, usual) if at_end else 0
     rows = list(found[first : len(found) - tail] if tail else found[first:])
-    if totals:
-        rows = [each for each in rows if not re.match(totals, each.cells[0].strip())]
+    totals = find_totals([each.cells for each in rows], width)
+    rows = [each for at, each in enumerate(rows) if at not in totals.at]
     if first > start:
-        heads = [each.cells for each in found[start:first]]
-        rows = [each for each in rows if each.cells not in heads]
+        heads = [list(map(folded, each.cells)) for each in found[start:first]]
+        rows = [each for each in rows if list(map(folded, each.cells)) not in heads]
     preamble = found[start].line - 1 if found and start < len(found) else 0
     fit = [each for each in rows if len(each.cells) == width]
     layout = Layout(
@@ -73,7 +77,8 @@ def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True
         preamble=preamble if start or not delimited else 0,
         header=first - start,
         footer=tail,
-        totals=totals,
+        totals=totals.totals,
+        rows_like=totals.rows_like,
         comment=comment,
         trailing=trailing,
         width=width,
@@ -82,7 +87,7 @@ def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True
         ragged=len(rows) - len(fit),
         findings=(),
     )
-    said = _findings(layout, sure, why, rows, comment)
+    said = (*_findings(layout, sure, why, rows, comment), *totals.findings)
     return Layout(**{name: getattr(layout, name) for name in Layout.__slots__[:-1]}, findings=said)
 
 
@@ -94,8 +99,11 @@ def _without_comments(found: Sequence[Record]) -> tuple[str, list[Record]]:
         if not marked or len(marked) >= len(others):
             continue
         width = _width(others)
+        shape = Shape(width, [each.cells for each in others[1:] if len(each.cells) == width])
         # A line of the table's own width that opens the file is a header such as "#id,name".
-        if all(len(each.cells) != width or width == 1 for each in marked):
+        if all(shape.fit(each.cells) is Fit.NOTE for each in marked) and not (
+            width > 1 and len(marked[0].cells) == width and marked[0].line == found[0].line
+        ):
             return mark, others
     return "", list(found)
 
@@ -235,7 +243,13 @@ def _names_only(found: Sequence[Record], width: int) -> bool:
     if not found:
         return False
     cells = [cell.strip() for cell in found[0].cells]
-    below = [each.cells for each in found[1:] if len(each.cells) == width]
+    # A whole row that repeats the first one is a header where files were put together.
+    head = list(map(folded, cells))
+    below = [
+        each.cells
+        for each in found[1:]
+        if len(each.cells) == width and list(map(folded, each.cells)) != head
+    ]
     again = sum(
         any(row[at].strip() == cell for row in below) for at, cell in enumerate(cells[:width])
     )
@@ -285,25 +299,13 @@ def _names(cells: Sequence[str]) -> bool:
     )
 
 
-def _joined(heads: Sequence[Sequence[str]], width: int) -> tuple[str, ...]:
-    """The names of the columns: a header's lines joined by a space."""
-    wide = max((len(cells) for cells in heads), default=0)
-    return tuple(
-        " ".join(cells[at].strip() for cells in heads if at < len(cells) and cells[at].strip())
-        for at in range(wide)
-    )
-
-
-def _footer(rows: Sequence[Record], width: int, usual: Sequence[frozenset[str]]) -> tuple[int, str]:
-    """How many lines after the last row are none, and the pattern of totals among them."""
+def _footer(rows: Sequence[Record], width: int, usual: Sequence[frozenset[str]]) -> int:
+    """How many lines after the last row are none; totals among them are not counted."""
     tail = 0
-    totals = ""
     for each in reversed(rows[-_FOOTER_LINES:]):
         cells = each.cells
         first = cells[0].strip()
-        if width > 1 and _TOTALS.fullmatch(first):
-            word = re.match(r"\W*\w+", first)
-            totals = f"(?i){re.escape(word[0])}\\b" if word else totals
+        if width > 1 and _LIKE_TOTALS.match(next(filter(None, map(str.strip, cells)), "")):
             continue
         alone = bool(first) and _filled(cells) == 1 and not _fits(cells, usual)
         noted = len(cells) != width or len(first) > 60 or _NOTE.match(first)
@@ -311,7 +313,7 @@ def _footer(rows: Sequence[Record], width: int, usual: Sequence[frozenset[str]])
             tail += each.lines
         else:
             break
-    return tail, totals
+    return tail
 
 
 def _findings(
@@ -328,8 +330,6 @@ def _findings(
         value = f"{layout.header} lines from line {layout.preamble + 1}"
         sure = min(sure, 0.8)
     found.append(_found("header", value, sure, why))
-    if layout.totals:
-        found.append(_found("totals", layout.totals, 0.85, "the last rows add up the others"))
     if layout.footer:
         words = "at the end, not like the rows above"
         found.append(_found("footer", f"{layout.footer} lines", 0.8, words))

@@ -11,6 +11,7 @@ from pipelines.detect.found import Detected, Finding
 from pipelines.detect.layout import Layout, find_layout
 from pipelines.detect.sample import Sample
 from pipelines.detect.table import described, with_header
+from pipelines.parse.names import folded
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 
@@ -72,7 +73,7 @@ def _refuse_bytes(text: str) -> None:
 
 def _decoded(data: bytes, encoding: str) -> str:
     """The text, without a byte order mark; what is not text becomes a replacement character."""
-    return data.decode(encoding, "replace").removeprefix("\ufeff")
+    return data.decode(encoding, "replace").removeprefix("\ufeff").replace("\n\ufeff", "\n")
 
 
 def _whole(text: str, dialect: Dialect, complete: bool) -> str:
@@ -91,12 +92,12 @@ def _rows(layout: Layout, sample: Sample, dialect: Dialect) -> list[list[str]]:
         # The first line is cut, and so may be the last.
         text = text.partition(end)[2]
         found += records(_whole(text, dialect, complete=False), dialect)
-    heads = list(layout.names)
+    heads = list(map(folded, layout.names))
     rows = []
     step = max(1, -(-len(found) // ROWS))
     for each in found[::step]:
         cells = each.cells[:width] if layout.trailing and not each.cells[-1] else each.cells
-        if len(cells) == width and cells != heads:
+        if len(cells) == width and list(map(folded, cells)) != heads:
             rows.append(cells)
     return rows
 

@@ -169,7 +169,7 @@ def names_of(rows: Sequence[Sequence[str]], dialect: Dialect) -> tuple[str, ...]
     if not dialect.header_cells:
         return unique_names(joined(rows, dialect.format is Format.EXCEL))
     found = joined(rows, dialect.format is Format.EXCEL)
-    while len(found) > len(dialect.header_cells) and not found[-1]:
+    while found and len(found) > len(dialect.header_cells) and not found[-1]:
         found.pop()
     if [folded(cell) for cell in found] == [folded(cell) for cell in dialect.header_cells]:
         return tuple(dialect.columns)

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.parse.chunk import Chunk, listed_raws, without_rows
+from pipelines.parse.sheet import Shown
 from schemas.accounted import NOTHING, Accounted
-from schemas.dialect import Dialect
+from schemas.dialect import Dialect, Format
 from schemas.reject import RejectedRow
 
 ROWS = 16 * 1024
@@ -37,10 +38,24 @@ def gathered(
         lines = np.array([line for line, _ in good], dtype=np.int64)
         accounted = Accounted(lines=len(some), blank=blank) + above
         raws = listed_raws(_Lines(cells, dialect))
-        yield Chunk(table, lines, ragged, raws, accounted=accounted, span=accounted.lines)
+        beneath = _beneath(table, columns) if dialect.format is Format.EXCEL else None
+        yield Chunk(table, lines, ragged, raws, accounted=accounted, span=accounted.lines,
+                    beneath=beneath)  # fmt: skip
         above = NOTHING
     if above.lines:
         yield without_rows(names, above, above.lines)
+
+
+def _beneath(table: pa.Table, columns: Sequence[Sequence[str | None]]) -> pa.Table | None:
+    """The values beneath what a sheet shows, of the columns in which some cell shows another."""
+    found = {
+        name: [cell.plain if isinstance(cell, Shown) else cell for cell in column]
+        for name, column in zip(table.column_names, columns, strict=True)
+        if any(type(cell) is Shown for cell in column)
+    }
+    if not found:
+        return None
+    return pa.table({name: pa.array(cells, pa.string()) for name, cells in found.items()})
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
