@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from pipelines.parse.mistaken import Utf8Watch, is_single_byte
 from pipelines.parse.records import last_record_end
 from schemas.dialect import Dialect
 from schemas.errors import DataError
@@ -148,7 +149,10 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
     decoder = codecs.getincrementaldecoder(name)(_MARK)
     held, first = "", True
     data = stream_start
+    watch = Utf8Watch(dialect.encoding) if not plain and is_single_byte(name) else None
     while data:
+        if watch is not None:
+            watch.look(data)
         if plain:
             yield data.removeprefix(codecs.BOM_UTF8) if first else data
         else:
@@ -160,6 +164,8 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
             yield _encoded(text, disguise)
         first = False
         data = stream.read(size)
+    if watch is not None:
+        watch.look(b"")
     if not plain:
         yield _encoded(held + _decoded(decoder, b"", dialect.encoding), disguise)
 
@@ -170,10 +176,9 @@ def _decoded(decoder: codecs.IncrementalDecoder, data: bytes, encoding: str) -> 
         return decoder.decode(data, not data)
     except UnicodeError as error:
         raise DataError(
-            "the file is not {encoding} text: {error}",
+            "the file is not {encoding} text",
             hint="save the file as {encoding}, or correct dialect.encoding in the contract",
             encoding=encoding,
-            error=getattr(error, "reason", error),
         ) from error
 
 
