@@ -155,6 +155,8 @@ def _column(column: FoundColumn, detected: Detected) -> CommentedMap:
         own["nulls"] = column.own_nulls
     if column.formats:
         own["formats"] = column.formats
+    if column.pivot is not None:
+        own["pivot"] = column.pivot
     if column.locale != "en":
         own["locale"] = column.locale
     if column.numbers is not None:

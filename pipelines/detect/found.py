@@ -41,6 +41,7 @@ class FoundColumn:
     formats: tuple[str, ...] = ()
     locale: str = "en"
     ambiguous: bool = False
+    pivot: int | None = None
     numbers: Numbers | None = None
     booleans: Booleans | None = None
     scale: int | None = None

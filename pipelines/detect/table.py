@@ -15,6 +15,7 @@ from schemas.contract import Type
 from schemas.dialect import Dialect, Format, Numbers
 
 _KEY = re.compile(r"(?i)(^|_)(id|key|code|codigo|nr|no|num|number|numero|sku|ref|uuid|guid)(_|$)")
+_EXCEL_TEXT = re.compile(r'^="([^"]*)"$')
 _DAY = re.compile(r"(?i)date|day|fecha|datum|created|_at$|time|jour|tag")
 _TIMES = (Type.DATE, Type.DATETIME, Type.TIMESTAMP)
 
@@ -29,6 +30,9 @@ def described(
     ascii: bool = True,
 ) -> Detected:
     """The rows' columns, and everything they say about the file's styles and uses."""
+    if dialect.format is Format.DELIMITED:
+        rows, more, is_text = _without_equals(rows)
+        dialect, findings = replace(dialect, excel_text=is_text), [*findings, *more]
     columns = find_columns(header, rows, dialect.delimiter)
     dialect = _with_styles(dialect, columns)
     return Detected(
@@ -39,6 +43,22 @@ def described(
         rows=len(rows),
         complete=complete,
         ascii=ascii,
+    )
+
+
+def _without_equals(
+    rows: Sequence[Sequence[str]],
+) -> tuple[Sequence[Sequence[str]], list[Finding], bool]:
+    """The rows with cells such as ="00123" as the text that a spreadsheet shows of them."""
+    count = sum(bool(_EXCEL_TEXT.fullmatch(cell)) for row in rows for cell in row)
+    if not count:
+        return rows, [], False
+    plain = [[_EXCEL_TEXT.sub(r"\1", cell) for cell in row] for row in rows]
+    words = 'cells such as ="00123" are the text between their quotes'
+    return (
+        plain,
+        [Finding(what="excel text", value=f"{count:,}", confidence=0.9, evidence=words)],
+        True,
     )
 
 
