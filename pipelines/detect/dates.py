@@ -15,7 +15,7 @@ from schemas.contract import Type
 _LOCALES = ("en", "es", "fr", "de", "pt", "it", "nl", "ca", "pl", "sv", "da")
 _NUMERIC_DAYS = (
     "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d",
-    "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%y-%m-%d", "%Y%m%d", "%Y%m%d%H%M%S",
+    "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%y-%m-%d", "%Y%m%d",
 )  # fmt: skip
 _NAMED_DAYS = (
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d %b %y", "%b %d, %Y", "%b %d %Y",
@@ -136,6 +136,7 @@ def _candidates(cells: Sequence[str]) -> Iterator[tuple[str, str]]:
         days = [(form, each) for each in _locales(words) for form in _NAMED_DAYS]
     if not clock:
         yield from days
+        yield "%Y%m%d%H%M%S", "en"
         return
     yield from ((each, "en") for each in _CLOCKS)
     for (day, locale), between, time in itertools.product(days, (" ", "T", ", "), _CLOCKS):
