@@ -161,7 +161,7 @@ def _size(file: File) -> int:
 def _is_to_be_cut(file: File, raw: Path, terms: Terms) -> bool:
     """Whether the file is large, and a text as its contract expects it."""
     dialect = terms.contract.dialect
-    if terms.feed.whole_file or _size(file) < 2 * terms.limits.part_bytes:
+    if terms.feed.takes_whole or _size(file) < 2 * terms.limits.part_bytes:
         return False
     return kind_of(raw) is Kind.TEXT and dialect_of(raw, dialect) == dialect
 
@@ -322,6 +322,7 @@ def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged 
             loaded=sum(each.counts.loaded for each in found),
             rejected=sum(each.counts.rejected for each in found),
             dropped=sum(each.counts.dropped for each in found),
+            aggregated=sum(each.counts.aggregated for each in found),
         ),
         partitions=tuple(sorted({name for each in found for name in each.partitions})),
         watch=watch,

@@ -213,9 +213,7 @@ def _settled(
         accounted=staged.accounted,
     )
     if staged.refusal is not None:
-        counts = replace(
-            staged.counts, loaded=0, dropped=staged.counts.dropped + staged.counts.loaded
-        )
+        counts = staged.counts.refused()
         reason = _joined(staged.refusal, _evidence(raw, feed, contract))
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift

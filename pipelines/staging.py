@@ -181,15 +181,21 @@ def walked(
             read += chunk.rows
             good, reasons = checker.check(chunk)
             rejects.write(reasons.rejected(chunk))
-            if feed.whole_file:
+            if feed.takes_whole:
                 whole.append((good, chunk))
+                _check_size(sum(table.nbytes for table, _ in whole), feed, terms.limits)
             else:
                 rows.write(checker.transformed(good, [chunk], rejects))
         if whole:
             tables, chunks = zip(*whole, strict=True)
             rows.write(checker.transformed(pa.concat_tables(tables), chunks, rejects))
+    rest = read - rows.rows - rejects.rows
     counts = Counts(
-        read=read, loaded=rows.rows, rejected=rejects.rows, dropped=read - rows.rows - rejects.rows
+        read=read,
+        loaded=rows.rows,
+        rejected=rejects.rows,
+        dropped=0 if feed.makes_rows else rest,
+        aggregated=rest if feed.makes_rows else 0,
     )
     return Walk(
         rows=(rows.path,),
@@ -200,6 +206,20 @@ def walked(
         checker=checker,
         accounted=accounts.complete(),
     )
+
+
+def _check_size(size: int, feed: Feed, limits: Limits) -> None:
+    """A transform's frame is held in memory, so it is bounded."""
+    if size > limits.frame_bytes:
+        raise DataError(
+            "the file's rows take {size:,} bytes, more than the {most:,} that the feed's transform"
+            " gets at once",
+            hint="send smaller files; or set chunked=True in dags/{feed}.py if its transform looks"
+            " at each row by itself, or raise limits.frame_bytes",
+            size=size,
+            most=limits.frame_bytes,
+            feed=feed.name,
+        )
 
 
 def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:

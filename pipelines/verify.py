@@ -101,15 +101,17 @@ type _Figure = tuple[str, int, int]
 
 
 def _of_ledger(file: File) -> list[_Figure]:
-    """Rows read = loaded + rejected + dropped, and lines = header + rows + passed over."""
+    """Rows read = loaded + rejected + dropped + aggregated, and lines = header + rows + passed
+    over."""
     counts, accounted = file.counts, file.accounted
-    figures = [("rows read", counts.loaded + counts.rejected + counts.dropped, counts.read)]
+    told = counts.loaded + counts.rejected + counts.dropped + counts.aggregated
+    figures = [("rows read", told, counts.read)]
     if accounted is None or file.outcome not in BRINGING:
         return figures
-    told = accounted.header + accounted.rows + accounted.passed + (accounted.unread or 0)
+    lines = accounted.header + accounted.rows + accounted.passed + (accounted.unread or 0)
     return [
         *figures,
-        ("lines of the file", accounted.lines, told),
+        ("lines of the file", accounted.lines, lines),
         ("rows among the lines of the file", accounted.rows, counts.read),
     ]
 

@@ -6,6 +6,7 @@ A subclass's docstring is its default message. `hint` says what a person should 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 
 from schemas.accounted import Accounted
 from schemas.language import say
@@ -24,6 +25,11 @@ class WaybillError(Exception):
         self._template = message or inspect.cleandoc(type(self).__doc__ or "")
         self._hint, self._values = hint, values
         super().__init__(say(self._template, **values))
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What the sentence is about, by name."""
+        return self._values
 
     @property
     def message(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -73,17 +73,23 @@ LEASED: Mapping[Status, Status] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """Rows of one file: `read` always equals `loaded + rejected + dropped`.
+    """Rows of one file: `read` always equals `loaded + rejected + dropped + aggregated`.
 
     `rejected` rows have a reason of their own. `dropped` rows were left out by the feed's
     transform, or are the good rows of a quarantined file. `loaded` rows are those staged for the
-    table.
+    table. `aggregated` rows went into others that the transform made of them.
     """
 
     read: int = 0
     loaded: int = 0
     rejected: int = 0
     dropped: int = 0
+    aggregated: int = 0
+
+    def refused(self) -> Counts:
+        """The same of a file that is not loaded after all: its good rows are dropped."""
+        good = self.loaded + self.dropped + self.aggregated
+        return replace(self, loaded=0, dropped=good, aggregated=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

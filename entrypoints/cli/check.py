@@ -75,6 +75,13 @@ def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
     if checked.reason:
         out.print(f"  why      {escape(printable(checked.reason))}")
     _print_counts(out, checked, contract)
+    for each in checked.uneven:
+        out.print(
+            f"  [red]pieces[/]   the transform gives other rows when the file is cut otherwise:"
+            f" {escape(printable(each))}"
+        )
+    if checked.uneven:
+        out.print("           drop chunked=True: it is for functions that look at each row alone")
     _print_differences(out, checked, feed)
     _print_columns(out, checked)
     if checked.rejects:

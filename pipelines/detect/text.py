@@ -11,6 +11,7 @@ from pipelines.detect.found import Detected, Finding
 from pipelines.detect.layout import Layout, find_layout
 from pipelines.detect.sample import Sample
 from pipelines.detect.table import described, with_header
+from pipelines.parse.mistaken import Utf8Watch, is_single_byte
 from pipelines.parse.names import folded
 from schemas.dialect import Dialect
 from schemas.errors import DataError
@@ -30,6 +31,7 @@ def detect_text(sample: Sample) -> Detected:
     Raises DataError for what is no text, and for text in columns of fixed width.
     """
     encoding = find_encoding(sample.head)
+    _refuse_mixture(sample.head, encoding.value)
     text = _decoded(sample.head, encoding.value)
     _refuse_bytes(text)
     dialect, findings = find_dialect(text)
@@ -58,6 +60,21 @@ def detect_text(sample: Sample) -> Detected:
         dialect, [*findings, *more], header, rows,
         complete=sample.complete, ascii=sample.head.isascii(),
     )  # fmt: skip
+
+
+def _refuse_mixture(head: bytes, encoding: str) -> None:
+    """Raise DataError for a text of which some lines are UTF-8, and others are not."""
+    if not is_single_byte(encoding):
+        return
+    try:
+        watch = Utf8Watch(encoding)
+        watch.look(head)
+    except DataError as error:
+        raise DataError(
+            "the lines are in different encodings: line {line} is UTF-8 text, others are not",
+            hint="save it again in one encoding, best in UTF-8",
+            line=error.values.get("line", 1),
+        ) from error
 
 
 def _refuse_bytes(text: str) -> None:

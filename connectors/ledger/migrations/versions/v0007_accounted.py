@@ -1,4 +1,4 @@
-"""What became of each line of a file."""
+"""What became of each line of a file, and of the rows that a transform makes others of."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; files that were prepared before have nothing in it."""
+    """Add the columns; files that were prepared before have nothing in them."""
     op.add_column("files", sa.Column("accounted", sa.Text()))
+    op.add_column(
+        "files", sa.Column("rows_aggregated", sa.BigInteger, nullable=False, server_default="0")
+    )
 
 
 def downgrade() -> None:
     """Forget what became of the lines."""
+    op.drop_column("files", "rows_aggregated")
     op.drop_column("files", "accounted")
