@@ -16,6 +16,7 @@ feed = Feed(
     match="orders/**/*.csv*",
     contract="orders",
     transform=add_revenue,
+    chunked=True,
     write="merge",
     schedule=every(minutes=5),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pipelines.detect import (
     Detected,
@@ -20,6 +21,7 @@ from pipelines.feed import Feed
 from pipelines.header import match_header
 from pipelines.stage import read_rejects
 from pipelines.staging import Staged, Terms, stage_file
+from schemas.accounted import Accounted
 from schemas.contract import Column, Contract
 from schemas.drift import Finding
 from schemas.errors import DataError
@@ -67,6 +69,7 @@ class Checked:
     `rejects` are grouped by rule and column, the most frequent first; `load_bytes` is the Parquet
     that a load job would take. `reason` says why a file would be quarantined. `drift` is what a
     feed's first file would show: earlier files, which scales are compared with, are not known here.
+    `uneven` names rows that a transform in pieces makes otherwise when the pieces are others.
     """
 
     name: str
@@ -78,6 +81,8 @@ class Checked:
     outcome: Outcome
     reason: str | None = None
     counts: Counts = field(default_factory=Counts)
+    accounted: Accounted | None = None
+    uneven: tuple[str, ...] = ()
     rejects: tuple[RejectGroup, ...] = ()
     partitions: tuple[str, ...] = ()
     load_bytes: int = 0
@@ -101,16 +106,18 @@ def check(
     differs: list[Disagreement] = []
     if detected is not None:
         differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
-    staged, reason = None, None
+    staged, reason, accounted = None, None, None
     drift: tuple[Finding, ...] = ()
+    uneven: tuple[str, ...] = ()
     try:
         staged = stage_file(path, Terms.of("check", feed, contract, limits, check=tick), folder)
         reason = staged.refusal or _too_many_partitions(staged, limits)
-        drift = staged.drift
+        drift, accounted = staged.drift, staged.accounted
+        uneven = _cut_otherwise(path, feed, contract, limits, folder, staged)
     except HeldBackError as error:
-        reason, drift = error.said(feed.language), error.drift
+        reason, drift, accounted = error.said(feed.language), error.drift, error.accounted
     except DataError as error:
-        reason = error.said(feed.language)
+        reason, accounted = error.said(feed.language), error.accounted
     if reason and refused:
         reason = f"{reason}; {refused}"
     seen = {} if detected is None else _by_name(detected.columns, contract)
@@ -126,11 +133,62 @@ def check(
         outcome=_outcome(staged, reason),
         reason=reason,
         counts=_counts(staged, reason),
+        accounted=accounted,
+        uneven=uneven,
         rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows),
         partitions=() if staged is None or reason else staged.partitions,
         load_bytes=0 if staged is None or reason else staged.size,
         quotas=() if staged is None or reason else _quotas(staged, contract),
     )
+
+
+def _cut_otherwise(
+    path: Path, feed: Feed, contract: Contract, limits: Limits, folder: Path, staged: Staged
+) -> tuple[str, ...]:
+    """The rows that a `chunked` transform makes otherwise when it gets the file in other pieces:
+    then it does not look at each row by itself, and needs the whole file."""
+    if not feed.chunked or feed.transform is None or not staged.rows:
+        return ()
+    other = replace(feed, transform=_in_halves(feed.transform))
+    again = folder / "again"
+    again.mkdir()
+    try:
+        cut = stage_file(path, Terms.of("check", other, contract, limits), again)
+    except DataError as error:
+        return (error.said(feed.language),)
+    one, two = (_by_line(each.rows) for each in (staged, cut))
+    differ = sorted(line for line in one.keys() | two.keys() if one.get(line) != two.get(line))
+    return tuple(
+        f"line {line}: {_difference(one.get(line), two.get(line))}" for line in differ[:_EXAMPLES]
+    ) + ((f"… and {len(differ) - _EXAMPLES:,} more rows",) if len(differ) > _EXAMPLES else ())
+
+
+def _in_halves(transform: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The transform, called with one half of each frame after the other."""
+
+    def halved(frame: Any) -> Any:
+        import pandas as pd
+
+        middle = len(frame) // 2
+        if not middle:
+            return transform(frame)
+        return pd.concat([transform(frame.iloc[:middle]), transform(frame.iloc[middle:])])
+
+    return halved
+
+
+def _by_line(parts: Sequence[Path]) -> dict[int, dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    rows = [row for part in parts for row in pq.read_table(part).to_pylist()]
+    return {row.pop("_etl_row"): row for row in rows}
+
+
+def _difference(one: dict[str, Any] | None, two: dict[str, Any] | None) -> str:
+    if one is None or two is None:
+        return "it is there or not"
+    name = next(name for name in one if one[name] != two.get(name))
+    return f"{name} is {one[name]} or {two.get(name)}"
 
 
 def _detected(path: Path, limits: Limits, language: str) -> tuple[Detected | None, str]:
@@ -157,7 +215,7 @@ def _counts(staged: Staged | None, reason: str | None) -> Counts:
     counts = staged.counts
     if reason is None:
         return counts
-    return replace(counts, loaded=0, dropped=counts.dropped + counts.loaded)
+    return counts.refused()
 
 
 def _too_many_partitions(staged: Staged, limits: Limits) -> str | None:

@@ -34,7 +34,12 @@ class Checker:
         self._names = watch.header.columns
         self._today, self._whole = today, whole
         self._before = Judge(validate.expectations_for(contract, derived=False))
-        self._after = Judge(validate.expectations_for(contract, derived=True))
+        self._after = Judge(
+            [
+                *validate.expectations_for(contract, derived=True),
+                *(validate.expectations_for(contract, derived=False) if feed.makes_rows else ()),
+            ]
+        )
         self._warned: dict[str, tuple[int, int, Expectation]] = {}
 
     def check(self, chunk: Chunk) -> tuple[pa.Table, Reasons]:
@@ -46,7 +51,8 @@ class Checker:
         reasons = Reasons(typed, chunk, self._names, language)
         for broken in self._before.broken(typed.rows):
             reasons.add(broken)
-        reasons.judge(self._whole)
+        if not self._feed.makes_rows:
+            reasons.judge(self._whole)
         self._remember(reasons)
         good = typed.rows.append_column(LINE, pa.array(chunk.lines))
         return good.filter(pa.array(~reasons.bad)), reasons
@@ -58,10 +64,13 @@ class Checker:
         contract = self._contract
         lines = good.column(LINE).combine_chunks()
         table = transform_rows(self._feed, to_frame(good.drop_columns(LINE), lines), contract)
-        derived = [column for column in contract.columns if column.derived]
+        made = self._feed.makes_rows
+        derived = [column for column in contract.columns if column.derived or made]
         if not derived:
             return table
         reasons = Reasons.after_transform(table, self._feed.language)
+        if made:
+            reasons.judge(self._whole)
         for column in derived:
             if column.required:
                 reasons.require(column.name)
@@ -71,7 +80,7 @@ class Checker:
         for broken in self._after.broken(table.drop_columns(LINE)):
             reasons.add(broken)
         self._remember(reasons)
-        rejects.write(reasons.rejected_rows(chunks))
+        rejects.write(reasons.rejected_made() if made else reasons.rejected_rows(chunks))
         return table.filter(pa.array(~reasons.bad))
 
     def warnings(self) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from pipelines import likeness
 from pipelines.cast import Typed
-from pipelines.header import Header, column_name, fold, match_header, shown
+from pipelines.header import Header, column_name, match_header, shown
 from pipelines.parse import Chunk
+from pipelines.parse.names import folded
 from pipelines.tally import Tally
 from schemas.contract import Contract, DriftPolicy, Type, can_be_named
 from schemas.dialect import Format
@@ -283,5 +284,5 @@ def _same_order(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _addition(name: str, cell: str, found: Type) -> ContractChange:
-    headers = (cell,) if fold(cell) != fold(name) else ()
+    headers = (cell,) if folded(cell) != folded(name) else ()
     return ContractChange(column=name, type=found, headers=headers)

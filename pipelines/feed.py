@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,14 @@ class OnNewVersion(StrEnum):
     REFUSE = "refuse"
 
 
+class Lineage(StrEnum):
+    """What a row that is loaded can be traced to: its line, or only its file."""
+
+    ROW = "row"
+    FILE = "file"
+
+
+log = logging.getLogger(__name__)
 _FIVE_MINUTES = Every(timedelta(minutes=5))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -36,8 +45,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 class Feed:
     """Files that match `match` at `source`, checked by `contract`, written as `write` says.
 
-    `transform` gets each chunk of good rows as a pandas frame, indexed by line, and returns the
-    rows to load with their index kept; with `whole_file` it gets all rows of a file at once.
+    `transform` gets the good rows of a file as a pandas frame, indexed by line, and returns the
+    rows to load with their index kept. With `chunked` it gets them piece by piece: that is for
+    functions that look at each row by itself, and takes no more memory for a large file. With
+    `lineage="file"` it may return fewer rows than it got, such as sums: these carry the file and
+    the batch that they come from, and their number (from 1) instead of a line.
     `on_new_version` says what becomes of the rows of a file that is sent again with other content:
     `replace` (they give way to the new ones), `append` (both stay) or `refuse` (the new version is
     quarantined). `language` (`en` or `es`) is the one in which senders are answered. Files that
@@ -52,6 +64,8 @@ class Feed:
     transform: Callable[[DataFrame], DataFrame] | None = None
     write: WriteMode | str = WriteMode.APPEND
     schedule: Every | Cron = _FIVE_MINUTES
+    chunked: bool = False
+    lineage: Lineage | str = "row"
     whole_file: bool = False
     language: str = "en"
     on_new_version: OnNewVersion | str = OnNewVersion.REPLACE
@@ -77,6 +91,17 @@ class Feed:
                 f'feed "{self.name}": trust: types="{odd[0]}" is not one of'
                 f" {', '.join(kind.name.lower() for kind in Kind)}"
             )
+        if self.lineage not in list(Lineage):
+            raise ConfigError(
+                f'feed "{self.name}": lineage="{self.lineage}" is not one of {", ".join(Lineage)}'
+            )
+        if self.chunked and (self.whole_file or self.lineage == Lineage.FILE):
+            raise ConfigError(
+                f'feed "{self.name}": chunked=True gives the transform pieces of a file, and'
+                ' whole_file or lineage="file" want all of it'
+            )
+        if self.whole_file:
+            log.info("feed %s: whole_file=True is what a transform gets anyway; drop it", self.name)
         if self.language not in LANGUAGES:
             raise ConfigError(
                 f'feed "{self.name}": language="{self.language}" is not one of'
@@ -87,6 +112,16 @@ class Feed:
     def mode(self) -> WriteMode:
         """The write disposition as a WriteMode."""
         return WriteMode(self.write)
+
+    @property
+    def takes_whole(self) -> bool:
+        """Whether the transform gets all rows of a file at once."""
+        return self.transform is not None and not self.chunked
+
+    @property
+    def makes_rows(self) -> bool:
+        """Whether the rows that are loaded are the transform's own, and no lines of the file."""
+        return self.transform is not None and self.lineage == Lineage.FILE
 
     @property
     def new_versions(self) -> OnNewVersion:

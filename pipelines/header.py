@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipelines.escape import restored
 from pipelines.parse import Chunk
+from pipelines.parse.names import folded
 from schemas.contract import Column, Contract
 from schemas.errors import DataError
 
@@ -52,14 +53,14 @@ def match_header(header: Sequence[str], contract: Contract) -> Header:
     A column is found by its name or one of its `headers`, exactly or folded. Raises DataError when
     two cells name the same column.
     """
-    exact, folded = _spellings(contract)
+    exact, by_fold = _spellings(contract)
     cells: dict[str, list[str]] = defaultdict(list)
     unknown: list[str] = []
     for cell in header:
         name = exact.get(cell.strip().casefold())
         if name is None and cell in OUR_COLUMNS:
             continue
-        name = name or folded.get(fold(cell))
+        name = name or by_fold.get(folded(cell))
         if name is None:
             unknown.append(cell)
         else:
@@ -79,12 +80,6 @@ def match_header(header: Sequence[str], contract: Contract) -> Header:
         unknown=tuple(unknown),
         correction="_error" in header and "_error" not in exact,
     )
-
-
-def fold(text: str) -> str:
-    """A name without case, accents, spaces and punctuation; empty if nothing is left."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(char for char in plain if char.isalnum())
 
 
 def column_name(cell: str) -> str:
@@ -107,10 +102,12 @@ def _spellings(contract: Contract) -> tuple[dict[str, str], dict[str, str]]:
     A folded spelling that two columns share finds neither.
     """
     exact: dict[str, str] = {}
-    folded: dict[str, set[str]] = defaultdict(set)
+    names_by_fold: dict[str, set[str]] = defaultdict(set)
     for column in contract.file_columns:
         for spelling in (column.name, *column.headers):
             exact.setdefault(spelling.strip().casefold(), column.name)
-            folded[fold(spelling)].add(column.name)
-    unique = {key: next(iter(names)) for key, names in folded.items() if key and len(names) == 1}
+            names_by_fold[folded(spelling)].add(column.name)
+    unique = {
+        key: next(iter(names)) for key, names in names_by_fold.items() if key and len(names) == 1
+    }
     return exact, unique

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     PARQUET = "a Parquet file"
     PDF = "a PDF"
     HTML = "a web page"
+    XML_WORKBOOK = "a spreadsheet in XML (of Excel 2003)"
+    XML = "an XML file"
     IMAGE = "a picture"
     PROGRAM = "a program"
 
@@ -48,7 +50,9 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"\xcf\xfa\xed\xfe", Kind.PROGRAM),
     (b"\xca\xfe\xba\xbe", Kind.PROGRAM),
 )
+_HTML = (b"<!doctype html", b"<html", b"<table", b"<head", b"<body", b"<meta", b"<style", b"<div")
 _PARTS = ("[Content_Types].xml", "content.xml")
+_RESAVE = "open it in a spreadsheet, save it as .xlsx or CSV, and send that"
 _SUITS: dict[Format, frozenset[Kind]] = {
     Format.DELIMITED: frozenset({Kind.TEXT}),
     Format.JSONL: frozenset({Kind.TEXT}),
@@ -85,8 +89,20 @@ def kind_of(file: Path | IO[bytes]) -> Kind:
         return Kind.PROGRAM
     if head[257:262] == b"ustar":
         return Kind.TAR
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return Kind.HTML if start.startswith((b"<!doctype html", b"<html")) else Kind.TEXT
+    return _marked_up(head)
+
+
+def _marked_up(head: bytes) -> Kind:
+    """The kind of a text that may begin with a tag: also one that is named .xls."""
+    text = head
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = head.decode("utf-16", "ignore").encode()
+    start = text.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"urn:schemas-microsoft-com:office:spreadsheet" in start and start.startswith(b"<"):
+        return Kind.XML_WORKBOOK
+    if start.startswith(_HTML):
+        return Kind.HTML
+    return Kind.XML if start.startswith(b"<?xml") else Kind.TEXT
 
 
 def refuse_other(kind: Kind, declared: Format, name: str | None = None) -> None:
@@ -95,12 +111,14 @@ def refuse_other(kind: Kind, declared: Format, name: str | None = None) -> None:
         return
     raise DataError(
         "{file} is {kind}, the contract expects {declared}",
-        hint="send it in the agreed format, or correct dialect.format in the contract",
+        hint=_RESAVE
+        if kind in (Kind.XML_WORKBOOK, Kind.HTML)
+        else "send it in the agreed format, or correct dialect.format in the contract",
         file=name or "the file",
         kind=kind,
         declared={
             Format.DELIMITED: "delimited text",
-            Format.JSONL: "JSON Lines",
+            Format.JSONL: "JSON",
             Format.EXCEL: "a workbook",
             Format.PARQUET: "Parquet",
         }[declared],

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.cast import cast_chunk
-from pipelines.header import fold
 from pipelines.parse import Chunk
+from pipelines.parse.names import folded
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect
 from schemas.drift import Profile
@@ -225,7 +225,7 @@ def changed_scale(now: Profile, before: Sequence[Profile]) -> float | None:
 
 
 def _near(cell: str, name: str) -> float:
-    one, other = fold(cell), fold(name)
+    one, other = folded(cell), folded(name)
     if not one or not other:
         return 0.0
     ratio = difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()

@@ -27,12 +27,13 @@ from pipelines.correction import dialect_of
 from pipelines.drift import NOTHING_KNOWN, DriftWatch
 from pipelines.kind import Kind, kind_of
 from pipelines.land import Landing
-from pipelines.parse import CannotBeCutError, Parsed, Part, ahead, cut, parsed, read_part
+from pipelines.parse import Accounts, CannotBeCutError, Parsed, Part, ahead, cut, parsed, read_part
 from pipelines.runtime import Runtime, Work
 from pipelines.stage import join_rejects
 from pipelines.staging import Staged, Terms, Walk, judged, walked
 from pipelines.validate import table_expectations
 from pipelines.whole import WholeFile
+from schemas.accounted import Accounted
 from schemas.errors import DataError
 from schemas.file import Counts, File, Status
 
@@ -49,6 +50,7 @@ class Top:
 
     names: tuple[str, ...]
     line_end: str
+    heads: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,7 @@ class Found:
     warned: Sequence[Any] = ()
     watch: dict[str, Any] | None = None
     refused: bool = False
+    accounted: dict[str, Any] = field(default_factory=dict)
 
 
 def stage_parts(
@@ -158,7 +161,7 @@ def _size(file: File) -> int:
 def _is_to_be_cut(file: File, raw: Path, terms: Terms) -> bool:
     """Whether the file is large, and a text as its contract expects it."""
     dialect = terms.contract.dialect
-    if terms.feed.whole_file or _size(file) < 2 * terms.limits.part_bytes:
+    if terms.feed.takes_whole or _size(file) < 2 * terms.limits.part_bytes:
         return False
     return kind_of(raw) is Kind.TEXT and dialect_of(raw, dialect) == dialect
 
@@ -167,7 +170,7 @@ def _read_top(landing: Landing, terms: Terms, folder: Path) -> tuple[Top, DriftW
     """The top of the file, and the watch over its columns."""
     with _from_top(landing.raw.path, terms, folder, landing.raw.open) as found:
         watch = DriftWatch(found.names, None, terms.contract, terms.memory)
-        return Top(found.names, found.line_end), watch
+        return Top(found.names, found.line_end, found.heads), watch
 
 
 class _Desk:
@@ -210,8 +213,10 @@ class _Desk:
         watch = DriftWatch(top.names, None, terms.contract, NOTHING_KNOWN)
         whole = WholeFile(terms.contract, terms.feed)
         try:
+            accounts = Accounts()
             with reading as found:
-                walk = walked(found, watch, terms, self.folder, whole)
+                counted = replace(found, chunks=accounts.over(found.chunks))
+                walk = walked(counted, watch, terms, self.folder, whole, accounts)
         except DataError:
             self._tell(part, Found(refused=True))
             return
@@ -232,6 +237,7 @@ class _Desk:
                 partitions=walk.partitions,
                 warned=walk.checker.facts(),
                 watch=watch.facts(),
+                accounted=walk.accounted.to_json(),
             ),
         )
 
@@ -267,9 +273,10 @@ def _from_top(
 def _below(top: Top, part: Part, stream: BinaryIO, terms: Terms) -> Iterator[Parsed]:
     """The rows of a part that has no header."""
     dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
-    found = read_part(stream, dialect, limits.block_bytes, top.names, part.line, language)
+    above = Parsed(top.names, iter(()), top.line_end, top.heads)
+    found = read_part(stream, dialect, limits.block_bytes, above, part.line, language)
     with ahead(found.chunks) as chunks:
-        yield replace(found, chunks=chunks, line_end=top.line_end)
+        yield replace(found, chunks=chunks)
 
 
 def _gathered(desk: _Desk, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
@@ -315,10 +322,12 @@ def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged 
             loaded=sum(each.counts.loaded for each in found),
             rejected=sum(each.counts.rejected for each in found),
             dropped=sum(each.counts.dropped for each in found),
+            aggregated=sum(each.counts.aggregated for each in found),
         ),
         partitions=tuple(sorted({name for each in found for name in each.partitions})),
         watch=watch,
         checker=checker,
+        accounted=sum((Accounted.from_json(each.accounted) for each in found), Accounted()),
     )
     return replace(judged(walk, whole, terms.feed.language), keys=keys)
 
@@ -335,7 +344,8 @@ def _read_plan(runtime: Runtime, file: File) -> Plan | None:
         return None
     parts = tuple(Part(**each) for each in said.pop("parts"))
     top = said.pop("top")
-    return Plan(top=Top(tuple(top["names"]), top["line_end"]), parts=parts, **said)
+    heads = tuple(map(tuple, top.get("heads", ())))
+    return Plan(top=Top(tuple(top["names"]), top["line_end"], heads), parts=parts, **said)
 
 
 class _Span(io.RawIOBase):

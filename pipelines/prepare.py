@@ -108,7 +108,12 @@ def _prepared(
     except ItemChangedError as error:
         file = _gone(runtime, file, feed, error)
     except DataError as error:
-        file = replace(file, outcome=Outcome.QUARANTINED, reason=error.said(feed.language))
+        file = replace(
+            file,
+            outcome=Outcome.QUARANTINED,
+            reason=error.said(feed.language),
+            accounted=error.accounted or file.accounted,
+        )
     runtime.ledger.note_drift(file, shown)
     return file, None
 
@@ -182,7 +187,12 @@ def _settled(
     if isinstance(staged, DataError):
         reason = staged.said(feed.language)
         seen = _evidence(raw, feed, contract)
-        file = replace(file, outcome=Outcome.QUARANTINED, reason=_joined(reason, seen))
+        file = replace(
+            file,
+            outcome=Outcome.QUARANTINED,
+            reason=_joined(reason, seen),
+            accounted=staged.accounted,
+        )
         return file, staged.drift if isinstance(staged, HeldBackError) else ()
     if len(staged.partitions) > runtime.limits.partitions:
         raise DataError(
@@ -196,11 +206,14 @@ def _settled(
     if staged.counts.rejected:
         rejects_key = f"{file.staged_prefix}/rejects.parquet"
         runtime.storage.put(rejects_key, staged.rejects, is_final=True)
-    file = replace(file, rejects_key=rejects_key, contract_version=staged.contract.version)
+    file = replace(
+        file,
+        rejects_key=rejects_key,
+        contract_version=staged.contract.version,
+        accounted=staged.accounted,
+    )
     if staged.refusal is not None:
-        counts = replace(
-            staged.counts, loaded=0, dropped=staged.counts.dropped + staged.counts.loaded
-        )
+        counts = staged.counts.refused()
         reason = _joined(staged.refusal, _evidence(raw, feed, contract))
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift

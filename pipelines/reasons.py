@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,11 +15,15 @@ from pipelines.blame import Blame, Ints, blame, blame_each
 from pipelines.cast import Typed
 from pipelines.cast.fault import Fault
 from pipelines.parse import Chunk
+from pipelines.parse.chunk import listed_raws, without_rows
+from pipelines.parse.rows import line_of
 from pipelines.sentences import about, sentence, telling
 from pipelines.stage import problems_of, rejected_of, rejected_table
 from pipelines.validate import Broken, columns_of
 from pipelines.whole import Verdict, WholeFile
+from schemas.accounted import NOTHING
 from schemas.contract import Expectation
+from schemas.dialect import Dialect
 
 
 class Reasons:
@@ -130,6 +135,25 @@ class Reasons:
             tables.append(rejected_of(chunk, index, problems.take(pa.array(here))))
             order.append(here)
         return pa.concat_tables(tables).take(np.argsort(np.concatenate(order)))
+
+    def rejected_made(self) -> pa.Table:
+        """The rows rejected after the transform which are no lines of the file, as CSV."""
+        at, problems = problems_of(self._blames, self._lines)
+        rows = self._rows.drop_columns("_etl_row")
+        columns = [column.to_pylist() for column in rows.columns]
+        texts = [line_of([_cell(each[index]) for each in columns], Dialect()) for index in at]
+        empty = without_rows(rows.column_names, NOTHING)
+        made = replace(
+            empty,
+            cells=pa.table([pa.array([""] * len(at))], names=["row"]),
+            lines=self._lines[at],
+            raws=listed_raws(texts),
+        )
+        return rejected_of(made, np.arange(len(at)), problems)
+
+
+def _cell(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _short(rule: str) -> str:

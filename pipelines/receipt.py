@@ -46,6 +46,12 @@ _FIXES: dict[str, str] = {
     "unreadable": "mend the quotes of these lines, or save the file again as the agreed format",
     "encoding": "save the file in the agreed encoding",
     "nul": "export the file again; these lines are damaged",
+    "total": "leave rows of totals out, or ask for it to be agreed what such rows are",
+    "comment": "leave such lines out, or ask for it to be agreed what they are",
+    "footer": "leave notes below the rows out, or ask for it to be agreed what they are",
+    "preamble": "begin the rows below the header, or ask for another number of lines above it",
+    "inexact": "write {column} as text: a spreadsheet keeps 15 digits of a number",
+    "uncalculated": "open the file where its formulas are calculated, save it and send it again",
     "cell_error": "mend the formulas of {column}, or clear these cells, and save it again",
     "partition": "look for a typo in {column}",
     "values_to_be_unique": "keep one row for each value of {column}",
@@ -159,6 +165,7 @@ def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
         held=file.outcome is Outcome.QUARANTINED and any(note.held for note in notes),
         language=case.language,
         correction=_correction(case, rules),
+        accounted=file.accounted,
     )
 
 

@@ -6,7 +6,7 @@ the verdict on the file is the same either way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,11 +21,13 @@ from pipelines.checker import Checker
 from pipelines.correction import dialect_of
 from pipelines.drift import NOTHING_KNOWN, DriftWatch, Memory
 from pipelines.feed import Feed
-from pipelines.parse import Chunk, Parsed, parsed
+from pipelines.parse import Accounts, Chunk, Parsed, parsed
 from pipelines.stage import RejectsWriter, RowsWriter
 from pipelines.whole import WholeFile, read_columns
+from schemas.accounted import NOTHING, Accounted
 from schemas.contract import Contract
 from schemas.drift import Finding, Profile
+from schemas.errors import DataError
 from schemas.file import Counts
 from schemas.language import say
 from schemas.limits import Limits
@@ -37,7 +39,7 @@ class Staged:
 
     `rows` have the good rows; `keys` says where in storage they are, if they are there already.
     `contract` is the one it was staged by, which drift may have extended; `drift` is what differs,
-    `profiles` what the columns look like.
+    `profiles` what the columns look like. `accounted` says what became of every line.
     """
 
     rows: tuple[Path, ...]
@@ -50,6 +52,7 @@ class Staged:
     drift: tuple[Finding, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    accounted: Accounted = NOTHING
 
     @property
     def size(self) -> int:
@@ -99,6 +102,7 @@ class Walk:
     partitions: tuple[str, ...]
     watch: DriftWatch
     checker: Checker
+    accounted: Accounted
 
 
 def stage_file(
@@ -128,18 +132,39 @@ def _walked_file(
     contract, limits = terms.contract, terms.limits
     columns = [column.name for column in contract.file_columns]
     dialect = dialect_of(path, contract.dialect)
-    with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
-        first = next(found.chunks, None)
-        watch = DriftWatch(found.names, first, contract, terms.memory)
-        chunks = watch.checked(chain([first] if first is not None else [], found.chunks))
-        return walked(replace(found, chunks=chunks), watch, terms, folder, whole)
+    accounts = Accounts()
+    try:
+        with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
+            counted = accounts.over(found.chunks)
+            above, first = _first_rows(counted)
+            watch = DriftWatch(found.names, first, contract, terms.memory)
+            chunks = watch.checked(chain(above, counted))
+            return walked(replace(found, chunks=chunks), watch, terms, folder, whole, accounts)
+    except DataError as error:
+        error.accounted = accounts.given_up(path, dialect, limits)
+        raise
+
+
+def _first_rows(chunks: Iterator[Chunk]) -> tuple[list[Chunk], Chunk | None]:
+    """The chunks up to the first that has rows, and that one."""
+    above = []
+    for chunk in chunks:
+        above.append(chunk)
+        if chunk.rows:
+            return above, chunk
+    return above, None
 
 
 def walked(
-    found: Parsed, watch: DriftWatch, terms: Terms, folder: Path, whole_file: WholeFile
+    found: Parsed,
+    watch: DriftWatch,
+    terms: Terms,
+    folder: Path,
+    whole_file: WholeFile,
+    accounts: Accounts,
 ) -> Walk:
     """Check and write the rows of a file, or of a part of it, but those that the whole file speaks
-    against."""
+    against. `accounts` has counted its chunks as they came."""
     read = 0
     whole: list[tuple[pa.Table, Chunk]] = []
     feed, contract = terms.feed, watch.contract
@@ -151,18 +176,26 @@ def walked(
         checker = Checker(feed, contract, watch, terms.now.date(), whole_file)
         for chunk in found.chunks:
             terms.check()
+            if not chunk.rows:
+                continue
             read += chunk.rows
             good, reasons = checker.check(chunk)
             rejects.write(reasons.rejected(chunk))
-            if feed.whole_file:
+            if feed.takes_whole:
                 whole.append((good, chunk))
+                _check_size(sum(table.nbytes for table, _ in whole), feed, terms.limits)
             else:
                 rows.write(checker.transformed(good, [chunk], rejects))
         if whole:
             tables, chunks = zip(*whole, strict=True)
             rows.write(checker.transformed(pa.concat_tables(tables), chunks, rejects))
+    rest = read - rows.rows - rejects.rows
     counts = Counts(
-        read=read, loaded=rows.rows, rejected=rejects.rows, dropped=read - rows.rows - rejects.rows
+        read=read,
+        loaded=rows.rows,
+        rejected=rejects.rows,
+        dropped=0 if feed.makes_rows else rest,
+        aggregated=rest if feed.makes_rows else 0,
     )
     return Walk(
         rows=(rows.path,),
@@ -171,7 +204,22 @@ def walked(
         partitions=rows.partitions,
         watch=watch,
         checker=checker,
+        accounted=accounts.complete(),
     )
+
+
+def _check_size(size: int, feed: Feed, limits: Limits) -> None:
+    """A transform's frame is held in memory, so it is bounded."""
+    if size > limits.frame_bytes:
+        raise DataError(
+            "the file's rows take {size:,} bytes, more than the {most:,} that the feed's transform"
+            " gets at once",
+            hint="send smaller files; or set chunked=True in dags/{feed}.py if its transform looks"
+            " at each row by itself, or raise limits.frame_bytes",
+            size=size,
+            most=limits.frame_bytes,
+            feed=feed.name,
+        )
 
 
 def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
@@ -188,6 +236,7 @@ def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
         warnings=(*walk.checker.warnings(), *whole.warnings, *warnings),
         drift=walk.watch.findings(),
         profiles=walk.watch.profiles,
+        accounted=walk.accounted,
     )
 
 

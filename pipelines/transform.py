@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipelines.decimals import with_decimals
+from pipelines.failed_transform import failed_transform
 from pipelines.feed import Feed
 from schemas.arrow import arrow_schema, to_pandas
 from schemas.contract import Contract
@@ -19,10 +23,11 @@ LINE = "_etl_row"
 
 
 def to_frame(rows: pa.Table, lines: pa.Array) -> pd.DataFrame:
-    """The rows as a pandas frame of Arrow-backed columns, indexed by line (`_etl_row`)."""
+    """The rows as a pandas frame of Arrow-backed columns, indexed by line (`_etl_row`). Decimals in
+    it calculate as an analyst expects (`pipelines.decimals`)."""
     import pandas as pd
 
-    frame = to_pandas(rows)
+    frame = with_decimals(to_pandas(rows))
     frame.index = pd.Index(lines.to_numpy(), name=LINE)
     return frame
 
@@ -53,7 +58,8 @@ def transform_rows(feed: Feed, frame: pd.DataFrame, contract: Contract) -> pa.Ta
             hint=f"return the columns of {contract.name}; name new ones in the contract",
         )
     table = _typed(feed, result, contract)
-    return table.append_column(LINE, pa.array(result.index.to_numpy(), pa.int64()))
+    lines = np.arange(1, len(result) + 1) if feed.makes_rows else result.index.to_numpy()
+    return table.append_column(LINE, pa.array(lines, pa.int64()))
 
 
 def _called(feed: Feed, frame: pd.DataFrame) -> pd.DataFrame:
@@ -63,16 +69,21 @@ def _called(feed: Feed, frame: pd.DataFrame) -> pd.DataFrame:
     try:
         result = feed.transform(frame.copy(deep=False))
     except Exception as error:
-        raise TransformError(
-            f"feed {feed.name}: the transform failed: {type(error).__name__}: {error}",
-            hint=f"see dags/{feed.name}.py",
-        ) from error
+        raise failed_transform(feed, frame, error) from error
     if not isinstance(result, pd.DataFrame):
         raise TransformError(f"feed {feed.name}: the transform returned no DataFrame")
+    if feed.makes_rows:
+        if len(result) > len(frame):
+            raise TransformError(
+                f"feed {feed.name}: the transform returned more rows than it got",
+                hint="a transform may drop, change and sum up rows, not multiply them",
+            )
+        return result
     if not result.index.isin(frame.index).all():
         raise TransformError(
             f"feed {feed.name}: the transform lost the index, so rows cannot be traced to lines",
-            hint="keep the frame's index: no reset_index, merge with left_index or join",
+            hint="keep the frame's index: no reset_index, merge with left_index or join; for sums"
+            ' of rows set lineage="file"',
         )
     if not result.index.is_unique:
         raise TransformError(
@@ -83,7 +94,8 @@ def _called(feed: Feed, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _typed(feed: Feed, result: pd.DataFrame, contract: Contract) -> pa.Table:
-    """The frame's columns in the contract's Arrow types, never rounded."""
+    """The frame's columns in the contract's Arrow types: decimals rounded to its scale, everything
+    else as it is."""
     arrays = []
     schema = arrow_schema(contract.columns)
     for field in schema:
@@ -91,13 +103,23 @@ def _typed(feed: Feed, result: pd.DataFrame, contract: Contract) -> pa.Table:
             column = pa.Array.from_pandas(result[field.name])
             if isinstance(column, pa.ChunkedArray):
                 column = column.combine_chunks()
-            arrays.append(column.cast(field.type))
+            arrays.append(_scaled(column, field.type).cast(field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             raise TransformError(
                 f"feed {feed.name}: column {field.name} does not fit {field.type}: {error}",
                 hint="round or convert it in the transform",
             ) from error
     return pa.table(arrays, schema=schema)
+
+
+def _scaled(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Decimals with no more digits behind the point than a column has, rounded half away from zero
+    as BigQuery rounds."""
+    if not (pa.types.is_decimal(kind) and pa.types.is_decimal(column.type)):
+        return column
+    if column.type.scale <= kind.scale:
+        return column
+    return pc.round(column, ndigits=kind.scale, round_mode="half_towards_infinity")
 
 
 def _names(contract: Contract) -> set[str]:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from connectors.protocols import Tally
 from pipelines.runtime import Runtime
 from schemas.contract import Contract, TimePartition
-from schemas.file import File, Outcome
+from schemas.file import BRINGING, File, Outcome
 
 _PAGE = 1000
 
@@ -110,10 +110,18 @@ type _Figure = tuple[str, int, int]
 
 
 def _of_ledger(file: File) -> list[_Figure]:
-    """Rows read = loaded + rejected + dropped."""
-    counts = file.counts
+    """Rows read = loaded + rejected + dropped + aggregated, and lines = header + rows + passed
+    over."""
+    counts, accounted = file.counts, file.accounted
+    told = counts.loaded + counts.rejected + counts.dropped + counts.aggregated
+    figures = [("rows read", told, counts.read)]
+    if accounted is None or file.outcome not in BRINGING:
+        return figures
+    lines = accounted.header + accounted.rows + accounted.passed + (accounted.unread or 0)
     return [
-        ("rows read", counts.loaded + counts.rejected + counts.dropped, counts.read),
+        *figures,
+        ("lines of the file", accounted.lines, lines),
+        ("rows among the lines of the file", accounted.rows, counts.read),
     ]
 
 

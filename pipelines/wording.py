@@ -28,6 +28,17 @@ HEADLINES: dict[str, str] = {
 """What became of a file, in a few words."""
 
 
+PASSED: dict[str, str] = {
+    "blank": "Blank lines",
+    "repeated_header": "Repeated headers",
+    "total": "Totals",
+    "comment": "Comments",
+    "preamble": "Above the header",
+    "footer": "Below the rows",
+}
+"""What lines are called that are passed over."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bodies:
     """The same said twice: as plain text, and as HTML."""
@@ -45,6 +56,7 @@ def receipt_bodies(receipt: Receipt, feed: Feed, templates: Path | None = None) 
     facts = {
         "receipt": receipt,
         "headline": _headline(receipt),
+        "passed": PASSED,
         # The rest of the partition would go with a file of only the mended rows.
         "whole": feed.mode is WriteMode.REPLACE_PARTITION,
     }

@@ -46,7 +46,8 @@ class Column:
     point); `max_length` to STRING. `headers` are further names the column may have in a file.
     `derived` columns come from the feed's transform and are not expected in a file. `formats` are
     strptime formats for dates and times, or `excel`, `epoch` and `epoch_ms`; none means ISO 8601.
-    `locale` is the language of month names, `timezone` the zone of times that carry none.
+    `locale` is the language of month names, `timezone` the zone of times that carry none. Years of
+    two digits up to `pivot` are of this century, later ones of the last (POSIX: 68).
     `nulls`, `numbers` and `booleans` are the dialect's unless the column has its own.
     """
 
@@ -62,6 +63,7 @@ class Column:
     formats: tuple[str, ...] = ()
     locale: str = "en"
     timezone: str | None = None
+    pivot: int | None = None
     nulls: tuple[str, ...] | None = None
     numbers: Numbers | None = None
     booleans: Booleans | None = None

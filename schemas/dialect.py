@@ -66,10 +66,15 @@ class Dialect:
     inside a quoted cell is doubled. `line_end` empty takes LF and CRLF as they come; CR alone must
     be declared. `preamble` lines come before the header; `header` is how many lines the header has
     (0: none, and `columns` names the cells in their order; 2 or more are joined by a space).
-    `footer` lines come after the last row; rows whose first cell matches `totals` (a regular
-    expression) are passed over, and so are repetitions of the header. With `trailing_delimiter`
-    each line ends with one. `comment` starts lines to be passed over. Blank lines always are.
-    `stray_quotes` are those that neither begin nor end a cell, or that never close.
+    With a header and `header_cells` (the cells that it had when the contract was made) the columns
+    are named by `columns`, in their order, and a file with another header is refused.
+    `footer` lines come after the last row. A row whose first filled cell is wholly `totals` (a
+    regular expression) is passed over if its numbers add up the rows above, and so are repetitions
+    of the header. With `trailing_delimiter` each line ends with one. `comment` starts lines to be
+    passed over. Blank lines always are. A preamble, footer or comment is passed over only if it is
+    not like a row; what could be either is rejected by name, unless its first filled cell is wholly
+    `rows_like` (a regular expression): then it is a row. `stray_quotes` are those that neither
+    begin nor end a cell, or that never close. With `excel_text` a cell `="007"` is the text 007.
 
     Of workbooks: `sheet` by name (the only one if empty) and `range` such as `B3:H`.
     Of archives: `members` is a glob of the member names that are read.
@@ -85,12 +90,15 @@ class Dialect:
     preamble: int = 0
     header: int = 1
     columns: tuple[str, ...] = ()
+    header_cells: tuple[str, ...] = ()
     footer: int = 0
     totals: str = ""
+    rows_like: str = ""
     trailing_delimiter: bool = False
     ragged: Ragged = Ragged.REJECT
     extra: Extra = Extra.REJECT
     stray_quotes: Extra = Extra.REJECT
+    excel_text: bool = False
     sheet: str = ""
     range: str = ""
     members: str = "**"

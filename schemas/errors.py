@@ -6,7 +6,9 @@ A subclass's docstring is its default message. `hint` says what a person should 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 
+from schemas.accounted import Accounted
 from schemas.language import say
 
 
@@ -23,6 +25,11 @@ class WaybillError(Exception):
         self._template = message or inspect.cleandoc(type(self).__doc__ or "")
         self._hint, self._values = hint, values
         super().__init__(say(self._template, **values))
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What the sentence is about, by name."""
+        return self._values
 
     @property
     def message(self) -> str:
@@ -59,6 +66,9 @@ class ItemChangedError(RetryableError):
 
 class DataError(WaybillError):
     """The file cannot be loaded as it is: it is quarantined and its sender told."""
+
+    accounted: Accounted | None = None
+    """What became of the file's lines, where it was given up while they were read."""
 
 
 class FatalError(WaybillError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from schemas.accounted import Accounted
 from schemas.item import Item
 
 
@@ -72,17 +73,23 @@ LEASED: Mapping[Status, Status] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """Rows of one file: `read` always equals `loaded + rejected + dropped`.
+    """Rows of one file: `read` always equals `loaded + rejected + dropped + aggregated`.
 
     `rejected` rows have a reason of their own. `dropped` rows were left out by the feed's
     transform, or are the good rows of a quarantined file. `loaded` rows are those staged for the
-    table.
+    table. `aggregated` rows went into others that the transform made of them.
     """
 
     read: int = 0
     loaded: int = 0
     rejected: int = 0
     dropped: int = 0
+    aggregated: int = 0
+
+    def refused(self) -> Counts:
+        """The same of a file that is not loaded after all: its good rows are dropped."""
+        good = self.loaded + self.dropped + self.aggregated
+        return replace(self, loaded=0, dropped=good, aggregated=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +103,8 @@ class File:
     `in_force` says that the table holds the file's rows, as far as later files left them: it was
     loaded and was neither unloaded nor superseded since. `superseded_by` is the file id of the
     newer version that took its place. `placed_at` puts a file before all that was loaded later,
-    whenever it is loaded itself. `quiet` files are not answered by mail again.
+    whenever it is loaded itself. `quiet` files are not answered by mail again. `accounted`
+    says what became of each of its lines; None for a file prepared before that was kept.
     """
 
     file_id: str
@@ -120,6 +128,7 @@ class File:
     partitions: tuple[str, ...] = ()
     contract_version: str | None = None
     counts: Counts = field(default_factory=Counts)
+    accounted: Accounted | None = None
     batch_id: str | None = None
     repeats: str | None = None
     reason: str | None = None

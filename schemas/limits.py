@@ -27,6 +27,9 @@ class Limits(BaseModel):
     """How much text is parsed at once; memory grows with this, never with the file."""
     part_bytes: Count = 64 * 1024 * 1024
     """A plain text file of two such parts or more is prepared in parts, by all workers at once."""
+    frame_bytes: Count = 512 * 1024**2
+    """The most that the good rows of a file may take as one frame of a feed's transform; a feed
+    with `chunked=True` gets them in pieces, whatever there are."""
     file_bytes: Count = 20 * 1024**3
     """A larger file is quarantined without being read to its end."""
     unpack_ratio: Count = 250

@@ -63,7 +63,7 @@ _OBJECT_WORDS = frozenset(
     ]
 )
 _COLUMN_WORDS = frozenset(
-    {"headers", "formats", "locale", "timezone", "nulls", "numbers", "booleans"}
+    {"headers", "formats", "locale", "timezone", "pivot", "nulls", "numbers", "booleans"}
 )
 
 
@@ -185,6 +185,7 @@ def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
         formats=read_formats(words, each.logicalTypeOptions or {}, parsed.type, at, faults),
         locale=_locale(words.get("locale", "en"), at, faults),
         timezone=_timezone(words.get("timezone"), at, faults),
+        pivot=_pivot(words.get("pivot"), at, faults),
         nulls=read_nulls(words.get("nulls"), at, faults),
         numbers=read_numbers(words["numbers"], at, faults) if "numbers" in words else None,
         booleans=read_booleans(words["booleans"], at, faults) if "booleans" in words else None,
@@ -214,6 +215,16 @@ def _timezone(given: Any, at: Where, faults: Faults) -> str | None:
     except (KeyError, ValueError, OSError):
         faults.add(at, f'timezone "{given}" is not known; write UTC or Europe/Madrid')
         return None
+
+
+def _pivot(given: Any, at: Where, faults: Faults) -> int | None:
+    """The last year of two digits that is of this century."""
+    if given is None or (
+        isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 99
+    ):
+        return given
+    faults.add(at, "pivot is the last two-digit year of this century, 0 to 99")
+    return None
 
 
 def _name_of(each: SchemaProperty) -> str:

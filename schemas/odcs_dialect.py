@@ -148,8 +148,15 @@ def _faults(dialect: Dialect) -> list[str]:
         b"".decode(dialect.encoding)
     except (LookupError, UnicodeError):
         found.append(f'encoding "{dialect.encoding}" is not known')
-    try:
-        re.compile(dialect.totals)
-    except re.error as error:
-        found.append(f'totals "{dialect.totals}" is not a regular expression: {error}')
+    for name in ("totals", "rows_like"):
+        pattern = getattr(dialect, name)
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            found.append(f'{name} "{pattern}" is not a regular expression: {error}')
+        if re.search(r"\(\?[=!<]|\\[1-9]", pattern):
+            # These cannot be run over a column in linear time, and RE2 refuses them.
+            found.append(f'{name} "{pattern}": lookaround and backreferences are not read')
+    if dialect.header_cells and not dialect.columns:
+        found.append("header_cells need columns: the names that go with them, in their order")
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from schemas.accounted import Accounted
 from schemas.file import Counts, Outcome
 
 
@@ -72,6 +73,7 @@ class Receipt:
 
     The JSON of it is described by `docs/receipt.schema.json`: fields are added, never changed.
     `warnings` are sentences about a loaded file; `reason` says why another was not loaded.
+    `accounted` says what became of each of the file's lines.
     """
 
     file_id: str
@@ -92,6 +94,7 @@ class Receipt:
     held: bool = False
     language: str = "en"
     correction: Correction | None = None
+    accounted: Accounted | None = None
 
 
 DOCUMENTS = (".receipt.json", ".receipt.txt", ".rejected.csv")

@@ -179,6 +179,7 @@ class Batches:
                     rows_loaded=0,
                     rows_rejected=files.c.rows_read,
                     rows_dropped=0,
+                    rows_aggregated=0,
                 )
             connection.execute(back)
             write_events(connection, events)

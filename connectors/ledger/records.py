@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert
 
 from connectors.ledger.tables import events as events_table
+from schemas.accounted import Accounted
 from schemas.file import Counts, Event, File, Outcome, Status
 from schemas.item import Item
 
@@ -50,7 +51,9 @@ def file_of(row: RowMapping) -> File:
             loaded=row["rows_loaded"],
             rejected=row["rows_rejected"],
             dropped=row["rows_dropped"],
+            aggregated=row["rows_aggregated"],
         ),
+        accounted=Accounted.from_json(row["accounted"]) if row["accounted"] else None,
         batch_id=row["batch_id"],
         repeats=row["repeats"],
         reason=row["reason"],
@@ -82,6 +85,8 @@ def facts_of(file: File) -> dict[str, Any]:
         "rows_loaded": file.counts.loaded,
         "rows_rejected": file.counts.rejected,
         "rows_dropped": file.counts.dropped,
+        "rows_aggregated": file.counts.aggregated,
+        "accounted": file.accounted.to_json() if file.accounted is not None else None,
         "repeats": file.repeats,
         "reason": file.reason,
         "superseded_by": file.superseded_by,

@@ -107,6 +107,8 @@ files = Table(
     Column("rows_loaded", BigInteger, nullable=False),
     Column("rows_rejected", BigInteger, nullable=False),
     Column("rows_dropped", BigInteger, nullable=False),
+    Column("rows_aggregated", BigInteger, nullable=False, server_default="0"),
+    Column("accounted", JsonText),
     Column("batch_id", ForeignKey(batches.c.batch_id)),
     Column("repeats", AnyText),
     Column("reason", AnyText),

@@ -75,6 +75,13 @@ def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
     if checked.reason:
         out.print(f"  why      {escape(printable(checked.reason))}")
     _print_counts(out, checked, contract)
+    for each in checked.uneven:
+        out.print(
+            f"  [red]pieces[/]   the transform gives other rows when the file is cut otherwise:"
+            f" {escape(printable(each))}"
+        )
+    if checked.uneven:
+        out.print("           drop chunked=True: it is for functions that look at each row alone")
     _print_differences(out, checked, feed)
     _print_columns(out, checked)
     if checked.rejects:
@@ -91,12 +98,19 @@ def _verdict(checked: Checked) -> str:
 def _print_counts(out: Console, checked: Checked, contract: Contract) -> None:
     from rich.markup import escape
 
+    from entrypoints.cli.screen import lines_of
+
     counts = checked.counts
     if counts.read:
         out.print(
             f"  rows     {counts.read:,} read = {counts.loaded:,} to load"
             f" + {counts.rejected:,} rejected + {counts.dropped:,} left out"
         )
+    if lines := lines_of(checked.accounted):
+        out.print(f"  lines    {lines}")
+    if checked.accounted is not None and checked.accounted.others:
+        others = ", ".join(map(printable, checked.accounted.others))
+        out.print(f"  unread   not part of this feed: {escape(others)}")
     if checked.partitions and contract.partition is not None:
         first, last = checked.partitions[0], checked.partitions[-1]
         places = first if first == last else f"{first} to {last}"

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from pipelines.runtime import Runtime
+from schemas.accounted import Accounted
 from schemas.file import Event, File, Status
 from schemas.language import printable
 from schemas.reject import RejectedRow
@@ -120,6 +121,8 @@ def fact_table(file: File) -> Table:
         "sha256": file.sha256,
         "rows": f"{counts.read:,} read = {counts.loaded:,} loaded"
         f" + {counts.rejected:,} rejected + {counts.dropped:,} left out",
+        "lines": lines_of(file.accounted),
+        "others": file.accounted and ", ".join(file.accounted.others),
         "batch": file.batch_id,
         "repeats": file.repeats,
         "reason": file.reason,
@@ -131,6 +134,18 @@ def fact_table(file: File) -> Table:
         if fact:
             table.add_row(f"  {name}", escape(printable(fact)))
     return table
+
+
+def lines_of(accounted: Accounted | None) -> str:
+    """What became of a file's lines, as a sum: `320 = 1 header + 317 rows + 2 total`."""
+    if accounted is None or not accounted.lines:
+        return ""
+    parts = [f"{accounted.header:,} header", f"{accounted.rows:,} rows"]
+    parts += [f"{count:,} {name.replace('_', ' ')}" for name, count in accounted.reasons().items()]
+    if accounted.unread:
+        parts.append(f"{accounted.unread:,} never read")
+    more = " + an unknown number never read" if accounted.unread is None else ""
+    return f"{accounted.lines:,} in the file = {' + '.join(parts)}{more}"
 
 
 def event_table(events: Sequence[Event]) -> Table:

@@ -8,11 +8,12 @@ from itertools import chain
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.blame import Blame, Ints, blame
 from pipelines.cast.booleans import cast_booleans
 from pipelines.cast.cells import null_mask, trimmed, without
-from pipelines.cast.errors import error_mask
+from pipelines.cast.errors import error_mask, inexact_mask, uncalculated_mask, without_mark
 from pipelines.cast.fault import Cast, Fault, Mask, fault
 from pipelines.cast.moments import cast_moments
 from pipelines.cast.numbers import cast_numbers
@@ -58,7 +59,7 @@ def cast_chunk(
     arrays: list[pa.Array] = []
     blames: list[Blame] = []
     for column in contract.file_columns:
-        cells = chunk.cells.column(names[column.name]).combine_chunks()
+        cells = _cells_of(chunk, names[column.name], column)
         values, faults = cast_column(cells, column, contract.dialect)
         faults += outside_partition(values, column, contract, today)
         arrays.append(values)
@@ -69,18 +70,45 @@ def cast_chunk(
     return Typed(pa.table(arrays, names=names_out), bad, tuple(blames), chunk.lines)
 
 
+def _cells_of(chunk: Chunk, name: str, column: Column) -> pa.Array:
+    """The column's cells: as the file shows them, or for what is no text the values beneath."""
+    beneath = chunk.beneath
+    if column.type is not Type.STRING and beneath is not None and name in beneath.column_names:
+        return beneath.column(name).combine_chunks()
+    return chunk.cells.column(name).combine_chunks()
+
+
 def cast_column(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
     """The column's values, null where a cell is bad, and the faults of its bad cells."""
     if column.type is not Type.STRING:
         cells = trimmed(cells)
     missing = null_mask(cells, dialect.nulls if column.nulls is None else column.nulls)
     cells = without(cells, missing)
-    failed = error_mask(cells) if dialect.format is Format.EXCEL else np.zeros(len(cells), np.bool_)
-    values, faults = _converted(without(cells, failed), column, dialect)
-    faults += fault("cell_error", "{value} is the error of a formula, and no value", failed)
+    if dialect.excel_text:
+        cells = pc.replace_substring_regex(cells, r'^="([^"]*)"$', r"\1")
+    if dialect.format is Format.EXCEL:
+        values, faults = _of_sheet(cells, column, dialect)
+    else:
+        values, faults = _converted(cells, column, dialect)
     if column.required:
         faults += fault("required", "{column} is empty and must not be", missing)
     return values, faults
+
+
+def _of_sheet(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
+    """Cells of a workbook, of which some hold no value: errors, formulas that were never
+    calculated, and numbers with more digits than a spreadsheet keeps."""
+    failed = error_mask(cells)
+    empty = uncalculated_mask(cells)
+    inexact = inexact_mask(cells)
+    if column.type is Type.FLOAT64:
+        # Such a column holds no more digits itself.
+        cells, inexact = without_mark(cells), np.zeros(len(cells), np.bool_)
+    values, faults = _converted(without(cells, failed | empty | inexact), column, dialect)
+    faults += fault("cell_error", "{value} is the error of a formula, and no value", failed)
+    faults += fault("uncalculated", "{column} has a formula that was never calculated", empty)
+    template = "{value} is a number of more than 15 digits, which a spreadsheet does not keep"
+    return values, faults + fault("inexact", template, inexact)
 
 
 def _converted(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:

@@ -61,12 +61,12 @@ def read_form(cells: pa.Array, form: Form) -> Reading:
     parts = {
         letter: _number(text, letter, form.words.get(letter)) for letter, text in fields.items()
     }
-    return _moment(parts, fields.get("z"), ok)
+    return _moment(parts, fields.get("z"), ok, form.pivot)
 
 
-def _moment(parts: Mapping[str, Ints], zones: pa.Array | None, ok: Mask) -> Reading:
+def _moment(parts: Mapping[str, Ints], zones: pa.Array | None, ok: Mask, pivot: int) -> Reading:
     """The moments that parts of dates, times and zones make, where there are such."""
-    days, good = _days(parts, len(ok))
+    days, good = _days(parts, len(ok), pivot)
     clock, good_clock = _clock(parts, len(ok))
     ok = ok & good & good_clock
     zone, zoned = _zone(zones, len(ok))
@@ -104,7 +104,7 @@ def _by_width(cells: pa.Array, form: Form) -> Reading | None:
     zones = pc.binary_slice(cells.cast(pa.binary()), width, long).cast(pa.string())
     if zone and not flags(pc.match_substring_regex(zones, f"^(?:{ZONE})$")).all():
         return None
-    return _moment(parts, zones if zone else None, np.ones(len(cells), np.bool_))
+    return _moment(parts, zones if zone else None, np.ones(len(cells), np.bool_), form.pivot)
 
 
 def _ends_zoned(form: Form) -> bool:
@@ -160,12 +160,11 @@ def _number(text: pa.Array, letter: str, words: Mapping[str, int] | None) -> Int
     return numbers
 
 
-def _days(parts: Mapping[str, Ints], count: int) -> tuple[Ints, Mask]:
+def _days(parts: Mapping[str, Ints], count: int, pivot: int) -> tuple[Ints, Mask]:
     """Days since 1970, and which of them exist. Without a date it is 1970-01-01."""
     one = np.ones(count, np.int64)
     if "y" in parts:
-        # POSIX: 69 to 99 are of the last century.
-        year = parts["y"] + np.where(parts["y"] >= 69, 1900, 2000)
+        year = parts["y"] + np.where(parts["y"] > pivot, 1900, 2000)
     else:
         year = parts.get("Y", one * 1970)
     month = parts.get("m", parts.get("b", one))
@@ -219,7 +218,7 @@ def _zone(text: pa.Array | None, count: int) -> tuple[Ints, Mask]:
 
 
 def _offset(text: str) -> int:
-    if text in ("", "Z", "z"):
+    if text.strip().upper() in ("", "Z", "UTC", "GMT"):
         return 0
     digits = text[1:].replace(":", "")
     hours, minutes = int(digits[:2]), int(digits[2:] or 0)

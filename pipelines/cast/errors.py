@@ -19,9 +19,33 @@ _WORDS = (
 _NUMBERED = r"^Err:[0-9]{3}$"
 
 
+_INEXACT, _UNCALCULATED = "#INEXACT! ", "#UNCALCULATED!"
+# What the reader of sheets writes (`pipelines.parse.sheet`).
+
+
 def is_error(cell: str) -> bool:
-    """Whether one cell of a workbook is an error."""
-    return cell in _WORDS or re.match(_NUMBERED, cell) is not None
+    """Whether one cell of a workbook is an error, or holds no value for another reason."""
+    return (
+        cell in _WORDS
+        or cell == _UNCALCULATED
+        or cell.startswith(_INEXACT)
+        or re.match(_NUMBERED, cell) is not None
+    )
+
+
+def uncalculated_mask(cells: pa.Array) -> Mask:
+    """Which cells of a workbook have a formula that was never calculated."""
+    return flags(pc.equal(cells, _UNCALCULATED))
+
+
+def inexact_mask(cells: pa.Array) -> Mask:
+    """Which cells of a workbook are numbers of more digits than a spreadsheet keeps."""
+    return flags(pc.starts_with(cells, _INEXACT))
+
+
+def without_mark(cells: pa.Array) -> pa.Array:
+    """The cells with such numbers as plain ones."""
+    return pc.replace_substring_regex(cells, f"^{_INEXACT}", "")
 
 
 def error_mask(cells: pa.Array) -> Mask:

@@ -15,11 +15,11 @@ from pipelines.cast.months import day_names, half_names, month_names
 
 _DIGITS = {"Y": (4, 4), "m": (1, 2), "d": (1, 2), "H": (1, 2), "I": (1, 2), "M": (1, 2),
            "S": (1, 2), "y": (2, 2), "f": (1, 6), "j": (1, 3)}  # fmt: skip
-ZONE = r"Z|z|[+-][0-9]{2}:?(?:[0-9]{2})?"
+ZONE = r"Z|z| ?UTC| ?GMT|[+-][0-9]{2}:?(?:[0-9]{2})?"
 _BLANKS = r"[ \t\x{A0}\x{2009}\x{202F}]+"
 ISO_DATE = r"(?P<Y>[0-9]{4})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})"
 ISO_TIME = r"(?P<H>[0-9]{2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:\.(?P<f>[0-9]{1,6})0*)?)?"
-ISO_ZONE = r"(?P<z>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+ISO_ZONE = r"(?P<z>Z| ?UTC| ?GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,13 @@ class Form:
     mean by group.
 
     `fixed` is the same as pieces of fixed width, if every cell has all its digits: a letter and its
-    width, or a literal and 0. A zone may end it.
+    width, or a literal and 0. A zone may end it. Two-digit years up to `pivot` are of this century.
     """
 
     pattern: str
     words: Mapping[str, Mapping[str, int]]
     fixed: tuple[tuple[str, int], ...] = ()
+    pivot: int = 68
 
 
 @cache
@@ -48,6 +49,8 @@ def form_of(text: str, locale: str) -> Form:
             out.append("%")
         elif letter in _DIGITS:
             out.append(f"(?P<{letter}>[0-9]{{{_least(pieces, index, letter)}}})")
+            # Oracle and others write nine digits, of which a microsecond needs six.
+            out.append("0{0,3}" if letter == "f" else "")
         elif letter == "z":
             out.append(f"(?P<z>{ZONE})")
         elif letter in ("b", "B", "a", "A", "p"):

@@ -7,6 +7,7 @@ time that a change of clocks skips or repeats is not resolved by guessing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -136,7 +137,9 @@ def _read(cells: pa.Array, form: str, column: Column) -> Reading:
                 reading.zoned[:] = False
             return reading
         case _:
-            return read_form(cells, form_of(form, column.locale))
+            found = form_of(form, column.locale)
+            pivot = found.pivot if column.pivot is None else column.pivot
+            return read_form(cells, replace(found, pivot=pivot))
 
 
 def _example(form: str, column: Column) -> str:

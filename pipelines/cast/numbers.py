@@ -22,7 +22,7 @@ from schemas.contract import Column, Type
 from schemas.dialect import Numbers
 
 _ZERO, _MINUS = ord("0"), ord("-")
-_WORDS = r"^(NaN|[+-]?inf)$"
+_WORDS = r"(?i)^(nan|[+-]?inf(inity)?)$"
 _LONGEST_EXPONENT = 5
 _PLAIN = Numbers()
 

@@ -8,9 +8,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from pipelines.detect.counts import find_counts, moments_unnamed
 from pipelines.detect.dates import find_dates, shown_format, span
+from pipelines.detect.doubts import is_birth, is_flag, why_no_boolean, why_text
 from pipelines.detect.found import FoundColumn
 from pipelines.detect.numbers import NumberStyle, find_numbers
 from schemas.contract import Type
@@ -27,12 +29,13 @@ _BOOLEANS = (
     ("verdadero", "falso"), ("sim", "não"), ("sim", "nao"), ("vero", "falso"), ("on", "off"),
 )  # fmt: skip
 _DEFAULT_TRUE, _DEFAULT_FALSE = Booleans().true, Booleans().false
-_FLAG = re.compile(r"(?i)^(is|has|can|es|tiene)_|(flag|active|activo|enabled|deleted)$")
 _DAY_NAME = re.compile(r"(?i)date|day|time|fecha|datum|giorno|jour|tag|month|created|updated|_at$")
 _RESERVED = ("_etl_", "_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colident")
 # Below this share of the filled cells a column is text with some numbers in it.
 _MOST = 0.95
 _LARGEST_INT = 2**63 - 1
+_FUTURE = 10
+"""So many years ahead are planned for; later days are a century too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +185,15 @@ def _words(read: int, cells: _Cells, what: str, bad: str | None) -> str:
 
 def _as_boolean(column: FoundColumn, cells: _Cells) -> FoundColumn | None:
     distinct = {cell.lower() for cell in cells.filled}
-    if distinct <= {"0", "1"} and len(distinct) == 2 and _FLAG.search(column.name):
+    if distinct <= {"0", "1"} and len(distinct) == 2 and is_flag(column.name):
         evidence = "only 0 and 1, and the name is that of a flag"
         return replace(column, type=Type.BOOL, confidence=0.8, evidence=evidence)
     for true, false in _BOOLEANS:
         if distinct <= {true, false} and (len(distinct) == 2 or len(true) > 1):
+            if why := why_no_boolean(column.name, cells.filled):
+                said = f"{len(set(cells.filled)):,} different words, as text: {why}"
+                sure = 0.5 if "ASK" in why else 0.8
+                return replace(column, confidence=sure, evidence=said, ambiguous="ASK" in why)
             counts = Counter(cell.lower() for cell in cells.filled)
             said = " and ".join(f'{count:,} "{word}"' for word, count in counts.most_common())
             own = None
@@ -215,6 +222,9 @@ def _as_date(column: FoundColumn, cells: _Cells, day_first: bool | None) -> Foun
     if ambiguous:
         said += f"; {shown_format(style.rivals[0])} reads them as well: ASK THE SENDER"
     sure = 0.5 if ambiguous else 0.98 * _share(read, cells)
+    pivot, why = _pivot(column.header, cells, style.formats, style.locale)
+    if pivot is not None:
+        said, sure = said + why, min(sure, 0.5 if "ASK" in why else 0.8)
     first, last, days = ("", "", 0)
     if style.type is not Type.TIME:
         first, last, days = span(cells.filled, style.formats, style.locale)
@@ -224,12 +234,31 @@ def _as_date(column: FoundColumn, cells: _Cells, day_first: bool | None) -> Foun
         last=last,
         days=days,
         type=style.type,
+        pivot=pivot,
         formats=style.formats,
         locale=style.locale,
         ambiguous=ambiguous,
         confidence=round(sure if len(cells.filled) > 2 else min(sure, 0.7), 2),
         evidence=said,
     )
+
+
+def _pivot(
+    header: str, cells: _Cells, formats: Sequence[str], locale: str
+) -> tuple[int | None, str]:
+    """The last two-digit year of this century, where POSIX's 68 would make days of the future."""
+    if not any("%y" in form for form in formats):
+        return None, ""
+    last = span(cells.filled, formats, locale)[1]
+    today = datetime.now(UTC).date()
+    if is_birth(header):
+        return today.year % 100, f"; years up to {today.year % 100:02} are of this century: births"
+    if last[:4] and int(last[:4]) > today.year + _FUTURE:
+        return today.year % 100, (
+            f"; years of two digits, which would go up to {last[:4]}: up to {today.year % 100:02}"
+            " they are of this century (`pivot`): ASK THE SENDER"
+        )
+    return None, ""
 
 
 def _as_counts(column: FoundColumn, cells: _Cells) -> FoundColumn | None:
@@ -256,6 +285,16 @@ def _as_number(column: FoundColumn, cells: _Cells, decimal: str) -> FoundColumn 
     style, read = find_numbers(cells.filled, prefer=decimal)
     if style is None or _share(read, cells) < _MOST:
         return None
+    if why := why_text(cells.filled):
+        said = _words(read, cells, "digits", None) + f", but {why}"
+        return replace(column, confidence=0.9, evidence=f"{said}: kept as text")
+    if len(style.numbers.symbols) > 1:
+        said = (
+            f"amounts in {', '.join(style.numbers.symbols)}, which one column of numbers would lose"
+        )
+        said += ": kept as text;"
+        said += " ASK THE SENDER for a column of currencies"
+        return replace(column, confidence=0.5, evidence=said)
     if zeros or long:
         odd = zeros or long
         why = "start with zero" if zeros else "are longer than an INT64"

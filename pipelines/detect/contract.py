@@ -147,10 +147,16 @@ def _column(column: FoundColumn, detected: Detected) -> CommentedMap:
     if column.empty == 0 and column.seen >= _ENOUGH_ROWS:
         found["required"] = True
     own: dict[str, Any] = {}
-    if column.header.casefold() != column.name.casefold() and detected.dialect.header:
+    if column.header.casefold() != column.name.casefold() and (
+        detected.dialect.header and not detected.dialect.header_cells
+    ):
         own["headers"] = (column.header,)
+    if column.own_nulls is not None:
+        own["nulls"] = column.own_nulls
     if column.formats:
         own["formats"] = column.formats
+    if column.pivot is not None:
+        own["pivot"] = column.pivot
     if column.locale != "en":
         own["locale"] = column.locale
     if column.numbers is not None:

@@ -31,12 +31,21 @@ _CLOCKS = (
     "%I:%M%p",
     "%H.%M.%S",
     "%H.%M",
+    "%I.%M.%S.%f %p",
+    "%I.%M.%S %p",
+    "%H.%M.%S.%f",
+    "%H:%M:%S:%f",
 )
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?")
+_ISO = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6}0{0,3})?)?"
+    r"(?:Z| ?UTC| ?GMT|[+-]\d\d:?\d\d)?)?"
+)
+_LONG_FRACTION = re.compile(r"(?<=[.:]\d{6})0{1,3}(?!\d)")
 _CLOCK = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
-_ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
+_ZONE = re.compile(r"(?:Z| ?UTC| ?GMT|[+-]\d\d:?\d\d)$")
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 _DIRECTIVE = re.compile(r"%[a-zA-Z]")
+_TOUCHING = {"%Y%m%d": 8, "%Y%m%d%H%M%S": 14}
 _TRIED = 40
 _LONGEST = 60
 
@@ -127,6 +136,7 @@ def _candidates(cells: Sequence[str]) -> Iterator[tuple[str, str]]:
         days = [(form, each) for each in _locales(words) for form in _NAMED_DAYS]
     if not clock:
         yield from days
+        yield "%Y%m%d%H%M%S", "en"
         return
     yield from ((each, "en") for each in _CLOCKS)
     for (day, locale), between, time in itertools.product(days, (" ", "T", ", "), _CLOCKS):
@@ -179,14 +189,14 @@ def _reads(cell: str, form: str, locale: str) -> bool:
 
 def _moment(cell: str, form: str, locale: str) -> datetime | None:
     """The moment a format reads in a cell, if it does and the year makes sense."""
-    if form == "%Y%m%d" and (len(cell) != 8 or not cell.isdigit()):
+    if form in _TOUCHING and (len(cell) != _TOUCHING[form] or not cell.isdigit()):
         return None
     if form == "%H:%M":
         form = "%H:%M:%S" if cell.count(":") == 2 and "." not in cell else form
         form = "%H:%M:%S.%f" if "." in cell else form
-    text = cell
+    text = _LONG_FRACTION.sub("", cell) if "%f" in form else cell
     if "%b" in form or "%B" in form:
-        text = _in_english(cell, locale, "%b" if "%b" in form else "%B")
+        text = _in_english(text, locale, "%b" if "%b" in form else "%B")
     try:
         moment = datetime.strptime(text, form)
     except ValueError:
@@ -209,8 +219,9 @@ def _rank(form: str, day_first: bool | None) -> tuple[bool, bool, bool, int]:
 
 
 def _is_iso(cell: str) -> bool:
+    plain = re.sub(r" ?(?:UTC|GMT)$", "Z", _LONG_FRACTION.sub("", cell))
     try:
-        return 1900 <= datetime.fromisoformat(cell).year <= 2200
+        return 1900 <= datetime.fromisoformat(plain).year <= 2200
     except ValueError:
         return False
 

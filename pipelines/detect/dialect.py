@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from pipelines.detect.found import Finding
 from pipelines.detect.kinds import TYPED, kind_of
+from pipelines.parse.escapes import has_meanings, hidden_text, meant_text
 from schemas.dialect import Dialect
 
 _SOME = 48 * 1024
@@ -67,6 +68,8 @@ def find_dialect(text: str) -> tuple[Dialect, list[Finding]]:
 def records(text: str, dialect: Dialect) -> Iterator[Record]:
     """The records of a text under a dialect, read leniently; blank lines are left out."""
     csv.field_size_limit(2**31 - 1)
+    meaning = has_meanings(dialect) and "\\" in text
+    text = hidden_text(text) if meaning else text
     lines = lines_of(text, dialect.line_end)
     has_cr = "\r" in text
     stand_in = _STAND_IN if len(dialect.delimiter) > 1 else None
@@ -90,6 +93,8 @@ def records(text: str, dialect: Dialect) -> Iterator[Record]:
             cells = [cell.replace(stand_in, dialect.delimiter) for cell in cells]
         if has_cr:
             cells = [cell.replace(_CR, "\r") for cell in cells]
+        if meaning:
+            cells = [meant_text(cell) or "" for cell in cells]
         if cells:
             yield Record(start + 1, reader.line_num - start, cells)
 
@@ -171,9 +176,12 @@ def _opens(sample: str, quote: str, delimiter: str) -> bool:
 
 
 def _escapes(sample: str, quote: str) -> list[str]:
-    if not quote:
-        return [""]
-    return ["", *(char for char in "\\\0" if char + quote in sample)]
+    # MySQL writes so even without quotes: a NULL, and a tab, a line end or a backslash in a cell.
+    mysql = re.search(r"\\[\t\n\\]", sample) and re.search(
+        r"(?:^|[\t,;|\n])\\N(?:[\t,;|\r\n]|$)", sample
+    )
+    slash = ["\\"] if mysql or (quote and "\\" + quote in sample) else []
+    return ["", *slash, *(["\0"] if quote and "\0" + quote in sample else [])]
 
 
 def _tried(sample: str, dialect: Dialect, lines: int, cut: bool) -> _Try:

@@ -12,7 +12,7 @@ from pipelines.detect.found import Detected
 from pipelines.detect.packing import find_packing
 from pipelines.detect.sample import take_sample
 from pipelines.detect.text import detect_text
-from pipelines.detect.typed import detect_jsonl, detect_parquet, detect_workbook, looks_like_jsonl
+from pipelines.detect.typed import detect_json, detect_parquet, detect_workbook, looks_like_json
 from pipelines.kind import Kind, kind_of
 from pipelines.unpack import Member, members
 from schemas.errors import DataError
@@ -44,13 +44,15 @@ def _of_kind(member: Member, path: Path, folder: Path, limits: Limits) -> Detect
         return detect_workbook(local, limits)
     if member.kind is not Kind.TEXT:
         raise DataError(
-            "{file} is {kind}, which holds no rows",
-            hint="send delimited text, a workbook, JSON Lines or Parquet",
+            "{file} is {kind}, which is not read",
+            hint="open it in a spreadsheet, save it as .xlsx or CSV, and send that"
+            if member.kind in (Kind.HTML, Kind.XML_WORKBOOK)
+            else "send delimited text, a workbook, JSON Lines or Parquet",
             file=member.name or path.name,
             kind=member.kind,
         )
     sample = take_sample(member.stream)
-    return detect_jsonl(sample) if looks_like_jsonl(sample.head) else detect_text(sample)
+    return detect_json(sample) if looks_like_json(sample.head) else detect_text(sample)
 
 
 def _local(member: Member, path: Path, folder: Path) -> Path:

@@ -26,6 +26,7 @@ class FoundColumn:
     `header` is the cell as it stands in the file, `name` a name BigQuery takes. `seen` counts the
     cells looked at, `empty` those that are empty or a null word. `evidence` is a sentence for the
     contract's comment. `distinct` is true if no value came twice.
+    `own_nulls` are the words for nothing that the contract needs to say of this column alone.
     `first` and `last` are the first and last day of dates, `days` how many there are.
     """
 
@@ -40,10 +41,12 @@ class FoundColumn:
     formats: tuple[str, ...] = ()
     locale: str = "en"
     ambiguous: bool = False
+    pivot: int | None = None
     numbers: Numbers | None = None
     booleans: Booleans | None = None
     scale: int | None = None
     nulls: tuple[str, ...] = ()
+    own_nulls: tuple[str, ...] | None = None
     first: str = ""
     last: str = ""
     days: int = 0

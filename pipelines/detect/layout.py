@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -10,15 +9,27 @@ from dataclasses import dataclass
 
 from pipelines.detect.dialect import Record
 from pipelines.detect.found import Finding
+from pipelines.detect.head import (
+    after_header,
+    filled,
+    first_row,
+    fit_share,
+    header_start,
+    is_head,
+    is_near,
+    may_be_names,
+)
 from pipelines.detect.kinds import TYPED, kind_of
+from pipelines.detect.totals import find_totals
+from pipelines.parse.fit import Fit, Shape
+from pipelines.parse.header import joined
+from pipelines.parse.names import folded
+from pipelines.parse.totals import LOOKS_LIKE
 
 _FIRST = 60
 _HEADER_LINES = 4
 _FOOTER_LINES = 10
-_TOTALS = re.compile(
-    r"(?i)(grand |sub-?|sum )?(total|totals|totales|totaux|totale|gesamt|gesamtsumme|summe|suma|sum"
-    r"|insgesamt|somme|totaal|razem)\b.*"
-)
+_LIKE_TOTALS = re.compile(LOOKS_LIKE)
 _NOTE = re.compile(
     r"(?i)\W*(notes?|source|generated|exported|created|printed|rows?|records?|page|end|nota|fuente"
     r"|quelle|hinweis|stand|legende?|copyright|©|\(c\)|\*)\b"
@@ -36,6 +47,7 @@ class Layout:
     header: int
     footer: int
     totals: str
+    rows_like: str
     comment: str
     trailing: bool
     width: int
@@ -48,7 +60,7 @@ class Layout:
 def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True) -> Layout:
     """The layout of the sample's records; `at_end` says that the last of them end the file,
     `delimited` that they are lines of text and no rows of a sheet."""
-    comment, found = _without_comments([each for each in found if _filled(each.cells)])
+    comment, found = _without_comments([each for each in found if filled(each.cells)])
     width = _width(found) if delimited else _named_width(found)
     trailing = delimited and _is_trailing(found, width)
     if trailing:
@@ -56,16 +68,17 @@ def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True
     if trailing or not delimited:
         found = [_cut(each, width) for each in found]
     usual = _usual_kinds(found, width)
-    first = _after_header(found, _first_row(found, width, usual), width)
-    start, sure, why = _header_start(found, first, width, usual)
-    names = _joined([each.cells for each in found[start:first]], width)
-    tail, totals = _footer(found[first:], width, usual) if at_end else (0, "")
+    first = after_header(found, first_row(found, width, usual), width, usual)
+    start, sure, why = header_start(found, first, width, usual)
+    heads = [each.cells for each in found[start:first]]
+    names = tuple(joined(heads, not delimited)) if heads else ()
+    tail = _footer(found[first:], width, usual) if at_end else 0
     rows = list(found[first : len(found) - tail] if tail else found[first:])
-    if totals:
-        rows = [each for each in rows if not re.match(totals, each.cells[0].strip())]
+    totals = find_totals([each.cells for each in rows], width)
+    rows = [each for at, each in enumerate(rows) if at not in totals.at]
     if first > start:
-        heads = [each.cells for each in found[start:first]]
-        rows = [each for each in rows if each.cells not in heads]
+        heads = [list(map(folded, each.cells)) for each in found[start:first]]
+        rows = [each for each in rows if list(map(folded, each.cells)) not in heads]
     preamble = found[start].line - 1 if found and start < len(found) else 0
     fit = [each for each in rows if len(each.cells) == width]
     layout = Layout(
@@ -73,7 +86,8 @@ def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True
         preamble=preamble if start or not delimited else 0,
         header=first - start,
         footer=tail,
-        totals=totals,
+        totals=totals.totals,
+        rows_like=totals.rows_like,
         comment=comment,
         trailing=trailing,
         width=width,
@@ -82,7 +96,7 @@ def find_layout(found: Sequence[Record], *, at_end: bool, delimited: bool = True
         ragged=len(rows) - len(fit),
         findings=(),
     )
-    said = _findings(layout, sure, why, rows, comment)
+    said = (*_findings(layout, sure, why, rows, comment), *totals.findings)
     return Layout(**{name: getattr(layout, name) for name in Layout.__slots__[:-1]}, findings=said)
 
 
@@ -94,8 +108,11 @@ def _without_comments(found: Sequence[Record]) -> tuple[str, list[Record]]:
         if not marked or len(marked) >= len(others):
             continue
         width = _width(others)
+        shape = Shape(width, [each.cells for each in others[1:] if len(each.cells) == width])
         # A line of the table's own width that opens the file is a header such as "#id,name".
-        if all(len(each.cells) != width or width == 1 for each in marked):
+        if all(shape.fit(each.cells) is Fit.NOTE for each in marked) and not (
+            width > 1 and len(marked[0].cells) == width and marked[0].line == found[0].line
+        ):
             return mark, others
     return "", list(found)
 
@@ -122,7 +139,7 @@ def _named_width(found: Sequence[Record]) -> int:
     heads = [
         end + 1
         for cells, end in zip(rows[:_FIRST], ends, strict=False)
-        if _filled(cells) >= max(2, common // 2) and _names(cells)
+        if filled(cells) >= max(2, common // 2) and may_be_names(cells)
     ]
     return min(width, max([common, *heads[:1]]))
 
@@ -136,11 +153,11 @@ def _is_trailing(found: Sequence[Record], width: int) -> bool:
     likely = (
         each.cells
         for each in found
-        if _near(each.cells, width) and _filled(each.cells) * 2 >= width
+        if is_near(each.cells, width) and filled(each.cells) * 2 >= width
     )
     head = next(likely, usual[0])
-    named = _filled(head) == width - 1 and len(head) in (width - 1, width)
-    return named and _heads(head, width)
+    named = filled(head) == width - 1 and len(head) in (width - 1, width)
+    return named and is_head(head, width)
 
 
 def _cut(record: Record, width: int) -> Record:
@@ -165,153 +182,21 @@ def _usual_kinds(found: Sequence[Record], width: int) -> list[frozenset[str]]:
     return usual
 
 
-def _fits(cells: Sequence[str], usual: Sequence[frozenset[str]]) -> float | None:
-    """The share of the cells in typed columns that are of their column's kind; None if none is."""
-    pairs = [
-        (kind_of(cell.strip()), kinds)
-        for cell, kinds in zip(cells, usual, strict=False)
-        if kinds and cell.strip()
-    ]
-    if not pairs:
-        return None
-    return sum(kind in kinds for kind, kinds in pairs) / len(pairs)
-
-
-def _filled(cells: Sequence[str]) -> int:
-    return sum(bool(cell.strip()) for cell in cells)
-
-
-def _near(cells: Sequence[str], width: int) -> bool:
-    return abs(len(cells) - width) <= max(1, width // 5)
-
-
-def _first_row(found: Sequence[Record], width: int, usual: Sequence[frozenset[str]]) -> int:
-    """The position of the first data row."""
-    typed = any(usual)
-    for at, each in enumerate(found[:_FIRST]):
-        if not _near(each.cells, width):
-            continue
-        fits = _fits(each.cells, usual)
-        enough = _filled(each.cells) >= min(width, max(1, width // 3))
-        enough = enough or (fits == 1.0 and len(each.cells) == width)
-        if typed and enough and fits is not None and fits >= 0.5:
-            return at + 1 if _is_of_years(each.cells, found[at + 1 :]) else at
-    if typed:
-        # No row of the sample is like the usual: there is a header and nothing else.
-        return min(len(found), 1)
-    start = next(
-        (
-            at
-            for at, each in enumerate(found[:_FIRST])
-            if _near(each.cells, width) and _filled(each.cells) >= max(1, (width + 1) // 2)
-        ),
-        0,
-    )
-    return min(len(found), start + 1) if _names_only(found[start:], width) else start
-
-
-def _is_of_years(cells: Sequence[str], below: Sequence[Record]) -> bool:
-    """Whether a line of numbers is a header all the same: years, as in `area,2025,2026`."""
-    years = [int(cell) for cell in cells if re.fullmatch(r"(19|20)\d\d", cell.strip())]
-    steps = {after - before for before, after in itertools.pairwise(years)}
-    numbers = sum(kind_of(cell.strip()) == "number" for cell in cells)
-    if len(years) < 2 or len(years) != numbers or len(steps) != 1 or 0 in steps:
-        return False
-    return not any(set(map(str, years)) & set(each.cells) for each in below[:5])
-
-
-def _after_header(found: Sequence[Record], first: int, width: int) -> int:
-    """The first row again, after a look at the lines above it: a broken row is no header."""
-    for least in (max(2, (width + 1) // 2), 1):
-        for at in range(first - 1, -1, -1):
-            cells = found[at].cells
-            if _near(cells, width) and _names(cells) and _filled(cells) >= min(least, width):
-                return at + 1
-    return first
-
-
-def _names_only(found: Sequence[Record], width: int) -> bool:
-    """Whether, in a table of nothing but text, the first record reads like names of columns."""
-    if not found:
-        return False
-    cells = [cell.strip() for cell in found[0].cells]
-    below = [each.cells for each in found[1:] if len(each.cells) == width]
-    again = sum(
-        any(row[at].strip() == cell for row in below) for at, cell in enumerate(cells[:width])
-    )
-    named = all(
-        kind_of(cell) in ("word", "text", "code", "empty")
-        or not any(kind_of(row[at]) == kind_of(cell) for row in below)
-        for at, cell in enumerate(cells[:width])
-    )
-    short = all(len(cell) <= 60 for cell in cells)
-    once = len(set(cells)) >= 0.7 * len(cells)
-    named = named or _is_of_years(cells, found[1:])
-    return once and short and named and again <= len(cells) * 0.3
-
-
-def _header_start(
-    found: Sequence[Record], first: int, width: int, usual: Sequence[frozenset[str]]
-) -> tuple[int, float, str]:
-    """Where the header starts (`first` itself if there is none), how sure that is, and why."""
-    if first == 0:
-        return 0, (0.9 if any(usual) else 0.6), "the first line is a row like those below it"
-    start = first - 1
-    if not _near(found[start].cells, width) or not _names(found[start].cells):
-        return first, 0.6, "the lines above the first row name no columns"
-    while (
-        start > 0
-        and first - start < _HEADER_LINES
-        and len(found[start - 1].cells) == width
-        and found[start - 1].line + found[start - 1].lines == found[start].line
-        and _heads(found[start - 1].cells, width)
-    ):
-        start -= 1
-    if not any(usual):
-        return start, 0.65, "its cells read like names, and none comes again below"
-    return start, 0.95, "its cells are names where the rows below hold numbers, dates or addresses"
-
-
-def _heads(cells: Sequence[str], width: int) -> bool:
-    """Whether a line above a header belongs to it: names or groups, not a title or a note."""
-    return _filled(cells) >= max(2, (width + 2) // 3) and _names(cells)
-
-
-def _names(cells: Sequence[str]) -> bool:
-    """Whether the cells may be names."""
-    return all(
-        kind_of(cell.strip()) in ("word", "text", "code", "empty", "date") or len(cell) <= 12
-        for cell in cells
-    )
-
-
-def _joined(heads: Sequence[Sequence[str]], width: int) -> tuple[str, ...]:
-    """The names of the columns: a header's lines joined by a space."""
-    wide = max((len(cells) for cells in heads), default=0)
-    return tuple(
-        " ".join(cells[at].strip() for cells in heads if at < len(cells) and cells[at].strip())
-        for at in range(wide)
-    )
-
-
-def _footer(rows: Sequence[Record], width: int, usual: Sequence[frozenset[str]]) -> tuple[int, str]:
-    """How many lines after the last row are none, and the pattern of totals among them."""
+def _footer(rows: Sequence[Record], width: int, usual: Sequence[frozenset[str]]) -> int:
+    """How many lines after the last row are none; totals among them are not counted."""
     tail = 0
-    totals = ""
     for each in reversed(rows[-_FOOTER_LINES:]):
         cells = each.cells
         first = cells[0].strip()
-        if width > 1 and _TOTALS.fullmatch(first):
-            word = re.match(r"\W*\w+", first)
-            totals = f"(?i){re.escape(word[0])}\\b" if word else totals
+        if width > 1 and _LIKE_TOTALS.match(next(filter(None, map(str.strip, cells)), "")):
             continue
-        alone = bool(first) and _filled(cells) == 1 and not _fits(cells, usual)
+        alone = bool(first) and filled(cells) == 1 and not fit_share(cells, usual)
         noted = len(cells) != width or len(first) > 60 or _NOTE.match(first)
         if len(rows) > 2 and width > 1 and alone and noted:
             tail += each.lines
         else:
             break
-    return tail, totals
+    return tail
 
 
 def _findings(
@@ -328,8 +213,6 @@ def _findings(
         value = f"{layout.header} lines from line {layout.preamble + 1}"
         sure = min(sure, 0.8)
     found.append(_found("header", value, sure, why))
-    if layout.totals:
-        found.append(_found("totals", layout.totals, 0.85, "the last rows add up the others"))
     if layout.footer:
         words = "at the end, not like the rows above"
         found.append(_found("footer", f"{layout.footer} lines", 0.8, words))

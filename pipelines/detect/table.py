@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from schemas.contract import Type
 from schemas.dialect import Dialect, Format, Numbers
 
 _KEY = re.compile(r"(?i)(^|_)(id|key|code|codigo|nr|no|num|number|numero|sku|ref|uuid|guid)(_|$)")
+_EXCEL_TEXT = re.compile(r'^="([^"]*)"$')
 _DAY = re.compile(r"(?i)date|day|fecha|datum|created|_at$|time|jour|tag")
 _TIMES = (Type.DATE, Type.DATETIME, Type.TIMESTAMP)
 
@@ -28,6 +30,9 @@ def described(
     ascii: bool = True,
 ) -> Detected:
     """The rows' columns, and everything they say about the file's styles and uses."""
+    if dialect.format is Format.DELIMITED:
+        rows, more, is_text = _without_equals(rows)
+        dialect, findings = replace(dialect, excel_text=is_text), [*findings, *more]
     columns = find_columns(header, rows, dialect.delimiter)
     dialect = _with_styles(dialect, columns)
     return Detected(
@@ -41,6 +46,22 @@ def described(
     )
 
 
+def _without_equals(
+    rows: Sequence[Sequence[str]],
+) -> tuple[Sequence[Sequence[str]], list[Finding], bool]:
+    """The rows with cells such as ="00123" as the text that a spreadsheet shows of them."""
+    count = sum(bool(_EXCEL_TEXT.fullmatch(cell)) for row in rows for cell in row)
+    if not count:
+        return rows, [], False
+    plain = [[_EXCEL_TEXT.sub(r"\1", cell) for cell in row] for row in rows]
+    words = 'cells such as ="00123" are the text between their quotes'
+    return (
+        plain,
+        [Finding(what="excel text", value=f"{count:,}", confidence=0.9, evidence=words)],
+        True,
+    )
+
+
 def with_header(layout: Layout, dialect: Dialect) -> tuple[tuple[str, ...], Dialect, list[Finding]]:
     """The header's names, one for each cell of a row, and the dialect with the layout in it."""
     dialect = replace(
@@ -49,6 +70,7 @@ def with_header(layout: Layout, dialect: Dialect) -> tuple[tuple[str, ...], Dial
         header=layout.header,
         footer=layout.footer,
         totals=layout.totals,
+        rows_like=layout.rows_like,
         comment=layout.comment,
         trailing_delimiter=layout.trailing,
     )
@@ -59,16 +81,23 @@ def with_header(layout: Layout, dialect: Dialect) -> tuple[tuple[str, ...], Dial
     # A sheet's reader takes the last named column for its last.
     if len(names) != layout.width or (dialect.format is Format.EXCEL and not names[-1]):
         return _misfit(names, layout, dialect)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = _twice(names)
     if not twice:
         return tuple(names), dialect, []
     note = Finding(
         what="names twice",
         value=", ".join(repr(name) for name in twice)[:60],
         confidence=1.0,
-        evidence="the header is passed over and the columns are named by their order",
+        evidence="the columns are named by their order, and a file with another header is refused",
     )
-    return _by_order(names, layout, dialect, note)
+    return _by_order(names, dialect, note)
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    """The names that are not told apart by a reader, for which case, accents and signs may be what
+    a sender gets wrong."""
+    exact = Counter(name.strip().casefold() for name in names)
+    return sorted({name for name in names if exact[name.strip().casefold()] > 1})
 
 
 def _misfit(
@@ -83,32 +112,48 @@ def _misfit(
         what="header's cells",
         value=f"{len(names)} for {layout.width}",
         confidence=0.7 if fits else 0.3,
-        evidence="the header is passed over and the columns are named by their order"
+        evidence="the columns are named by their order"
         + ("" if fits else ", perhaps wrongly: ASK THE SENDER"),
     )
-    return _by_order(kept, layout, dialect, note)
+    unique = _unique(kept)
+    while names and not names[-1]:
+        names.pop()
+    return unique, replace(dialect, header_cells=tuple(names), columns=unique), [note]
 
 
 def _by_order(
-    names: Sequence[str], layout: Layout, dialect: Dialect, note: Finding
+    names: Sequence[str], dialect: Dialect, note: Finding
 ) -> tuple[tuple[str, ...], Dialect, list[Finding]]:
-    """A dialect that passes over the header, which a reader would refuse, and names the columns."""
-    unique = tuple(
-        name if name and names.count(name) == 1 else f"{name or 'column'}_{at}"
+    """A dialect that names the columns by their order, under the header that it pins."""
+    unique = _unique(names)
+    return unique, replace(dialect, header_cells=tuple(names), columns=unique), [note]
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    counts = Counter(name.strip().casefold() for name in names)
+    return tuple(
+        name if name and counts[name.strip().casefold()] == 1 else f"{name or 'column'}_{at}"
         for at, name in enumerate(names, 1)
     )
-    over = layout.preamble + layout.header
-    return unique, replace(dialect, preamble=over, header=0, columns=unique), [note]
 
 
 def _with_styles(dialect: Dialect, columns: Sequence[FoundColumn]) -> Dialect:
-    nulls = dict.fromkeys(word for column in columns for word in column.nulls)
+    """The dialect with what all columns agree in: each other column says its own."""
+    agreed = {column.nulls for column in columns if column.seen > column.empty or column.nulls}
+    nulls = next(iter(agreed)) if len(agreed) == 1 else ()
     return replace(dialect, nulls=("", *nulls), numbers=file_numbers(columns))
 
 
 def _own_styles(columns: Sequence[FoundColumn], dialect: Dialect) -> tuple[FoundColumn, ...]:
-    """The columns, each with its number style only where it differs from the file's."""
-    return tuple(replace(column, numbers=_own(column, dialect.numbers)) for column in columns)
+    """The columns, each with its number style and null words only where they are not the file's."""
+    return tuple(
+        replace(
+            column,
+            numbers=_own(column, dialect.numbers),
+            own_nulls=None if ("", *column.nulls) == dialect.nulls else ("", *column.nulls),
+        )
+        for column in columns
+    )
 
 
 def _own(column: FoundColumn, usual: Numbers) -> Numbers | None:
@@ -158,7 +203,7 @@ def _style_findings(columns: Sequence[FoundColumn], dialect: Dialect) -> list[Fi
                 Finding(what="booleans", value=each.evidence.split(";")[0],
                         confidence=each.confidence, evidence=words)
             )  # fmt: skip
-    for word in dialect.nulls[1:]:
+    for word in sorted({word for each in columns for word in each.nulls}):
         those = [each for each in columns if word in each.nulls]
         found.append(
             Finding(what="null word", value=word, confidence=0.85,

@@ -11,6 +11,8 @@ from pipelines.detect.found import Detected, Finding
 from pipelines.detect.layout import Layout, find_layout
 from pipelines.detect.sample import Sample
 from pipelines.detect.table import described, with_header
+from pipelines.parse.mistaken import Utf8Watch, is_single_byte
+from pipelines.parse.names import folded
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 
@@ -29,6 +31,7 @@ def detect_text(sample: Sample) -> Detected:
     Raises DataError for what is no text, and for text in columns of fixed width.
     """
     encoding = find_encoding(sample.head)
+    _refuse_mixture(sample.head, encoding.value)
     text = _decoded(sample.head, encoding.value)
     _refuse_bytes(text)
     dialect, findings = find_dialect(text)
@@ -59,6 +62,21 @@ def detect_text(sample: Sample) -> Detected:
     )  # fmt: skip
 
 
+def _refuse_mixture(head: bytes, encoding: str) -> None:
+    """Raise DataError for a text of which some lines are UTF-8, and others are not."""
+    if not is_single_byte(encoding):
+        return
+    try:
+        watch = Utf8Watch(encoding)
+        watch.look(head)
+    except DataError as error:
+        raise DataError(
+            "the lines are in different encodings: line {line} is UTF-8 text, others are not",
+            hint="save it again in one encoding, best in UTF-8",
+            line=error.values.get("line", 1),
+        ) from error
+
+
 def _refuse_bytes(text: str) -> None:
     """Raise DataError for what is no text: control characters all over the place."""
     some = text[:_LOOKED_AT]
@@ -72,7 +90,7 @@ def _refuse_bytes(text: str) -> None:
 
 def _decoded(data: bytes, encoding: str) -> str:
     """The text, without a byte order mark; what is not text becomes a replacement character."""
-    return data.decode(encoding, "replace").removeprefix("\ufeff")
+    return data.decode(encoding, "replace").removeprefix("\ufeff").replace("\n\ufeff", "\n")
 
 
 def _whole(text: str, dialect: Dialect, complete: bool) -> str:
@@ -91,12 +109,12 @@ def _rows(layout: Layout, sample: Sample, dialect: Dialect) -> list[list[str]]:
         # The first line is cut, and so may be the last.
         text = text.partition(end)[2]
         found += records(_whole(text, dialect, complete=False), dialect)
-    heads = list(layout.names)
+    heads = list(map(folded, layout.names))
     rows = []
     step = max(1, -(-len(found) // ROWS))
     for each in found[::step]:
         cells = each.cells[:width] if layout.trailing and not each.cells[-1] else each.cells
-        if len(cells) == width and cells != heads:
+        if len(cells) == width and list(map(folded, cells)) != heads:
             rows.append(cells)
     return rows
 

@@ -1,26 +1,39 @@
-"""Files that are no delimited text: workbooks, JSON Lines and Parquet."""
+"""Files that are no delimited text: workbooks, JSON and Parquet."""
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipelines.cast.errors import is_error
 from pipelines.detect.dialect import Record
-from pipelines.detect.found import Detected, Finding
+from pipelines.detect.found import Detected, Finding, FoundColumn
 from pipelines.detect.layout import find_layout
 from pipelines.detect.sample import Sample
 from pipelines.detect.table import described, with_header
 from pipelines.detect.text import ROWS
 from pipelines.parse.chunk import Chunk
-from pipelines.parse.jsonl import read_jsonl
+from pipelines.parse.json_values import json_values
+from pipelines.parse.jsonl import cells_of, read_jsonl
 from pipelines.parse.parquet import read_parquet
 from pipelines.parse.workbook import sheet_names, sheet_rows
+from schemas.contract import Type
 from schemas.dialect import Dialect, Format
+from schemas.errors import DataError
 from schemas.limits import Limits
+
+_MOMENTS = (Type.DATE, Type.DATETIME, Type.TIMESTAMP, Type.TIME)
+_SOME = 64 * 1024
+_OBJECTS = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*+"\s*:.*\}\s*\{', re.DOTALL)
 
 
 def detect_workbook(path: Path, limits: Limits) -> Detected:
@@ -109,30 +122,81 @@ def _letters(column: int) -> str:
     return letters
 
 
-def looks_like_jsonl(head: bytes) -> bool:
-    """Whether the first lines are JSON objects."""
-    lines = [line for line in head.split(b"\n", 4)[:4] if line.strip()]
-    lines = lines[:-1] if len(lines) == 4 else lines
+def looks_like_json(head: bytes) -> bool:
+    """Whether a text begins with a JSON object, or with an array of them."""
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"["):
+        text = text[1:].lstrip()
+        return text.startswith((b"{", b"]"))
+    if not text.startswith(b"{"):
+        return False
+    values = json_values(io.BytesIO(text[:_SOME]), is_cut=True)
+    first = next((each for _, each in values if each.strip()), b"")
+    return bool(cells_of(first.decode("utf-8", "replace"))) or _OBJECTS.match(first) is not None
 
-    def is_object(line: bytes) -> bool:
-        try:
-            return isinstance(json.loads(line), dict)
-        except (ValueError, RecursionError):
-            return False
 
-    return bool(lines) and lines[0].lstrip().startswith(b"{") and all(map(is_object, lines))
+def detect_json(sample: Sample) -> Detected:
+    """The columns of JSON: every key of the sample's objects, with the types that JSON has.
 
-
-def detect_jsonl(sample: Sample) -> Detected:
-    """The columns of JSON Lines: every key of the sample's objects."""
+    Raises DataError for one object that holds its rows under a key.
+    """
     text = sample.head if sample.complete else sample.head[: sample.head.rfind(b"\n") + 1]
+    text = text or sample.head
+    kinds, count, wrapped = _kinds(text, sample.complete)
+    if wrapped and count == 1:
+        raise DataError(
+            'the file is one JSON object, whose rows seem to stand under "{key}"',
+            hint="send that list by itself, or one object a line",
+            key=wrapped,
+        )
     dialect = Dialect(format=Format.JSONL)
-    names, chunks = read_jsonl(io.BytesIO(text), dialect, (), "en")
-    found = Finding(
-        what="format", value="JSON Lines", confidence=0.95, evidence="a JSON object on each line"
-    )
+    names, chunks = read_jsonl(io.BytesIO(text), dialect, (), "en", is_cut=not sample.complete)
+    found = Finding(what="format", value="JSON", confidence=0.95, evidence="objects of JSON")
     rows = _cells(chunks)
-    return described(dialect, [found], names, rows, complete=sample.complete)
+    detected = described(dialect, [found], names, rows, complete=sample.complete)
+    columns = tuple(_as_json_has(each, kinds.get(each.header, set())) for each in detected.columns)
+    return replace(detected, columns=columns)
+
+
+def _kinds(text: bytes, complete: bool) -> tuple[dict[str, set[str]], int, str]:
+    """What JSON types each key has; how many objects there are, and a key that has a list of
+    objects, if there is one."""
+    kinds: dict[str, set[str]] = {}
+    count, wrapped = 0, ""
+    for _, value in islice(json_values(io.BytesIO(text), is_cut=not complete), ROWS):
+        try:
+            found = json.loads(value) if value.strip() else None
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(found, dict):
+            continue
+        count += 1
+        for key, each in found.items():
+            if each is not None:
+                kinds.setdefault(key, set()).add(type(each).__name__)
+            if isinstance(each, float) and each != each:
+                kinds[key].add("nan")
+            if isinstance(each, list) and each and all(isinstance(one, dict) for one in each):
+                wrapped = wrapped or key
+    return kinds, count, wrapped
+
+
+def _as_json_has(column: FoundColumn, kinds: set[str]) -> FoundColumn:
+    """The column with the type that JSON says it has: a text is no number for its looks."""
+    if "nan" in kinds:
+        return _plain(column, Type.FLOAT64, "numbers of JSON, some of them NaN")
+    if "str" in kinds and column.type not in (Type.STRING, *_MOMENTS):
+        return _plain(column, Type.STRING, "texts of JSON")
+    if kinds and "str" not in kinds:
+        return replace(column, nulls=(), own_nulls=None)
+    return column
+
+
+def _plain(column: FoundColumn, kind: Type, evidence: str) -> FoundColumn:
+    return replace(
+        column, type=kind, confidence=1.0, evidence=evidence, numbers=None, booleans=None,
+        formats=(), locale="en", ambiguous=False, nulls=(), own_nulls=None, pivot=None, scale=None,
+    )  # fmt: skip
 
 
 def detect_parquet(path: Path) -> Detected:
@@ -141,7 +205,39 @@ def detect_parquet(path: Path) -> Detected:
     names, chunks = read_parquet(path, dialect)
     found = Finding(what="format", value="Parquet", confidence=1.0, evidence="its first bytes")
     rows = _cells(chunks)
-    return described(dialect, [found], names, rows, complete=len(rows) < ROWS)
+    detected = described(dialect, [found], names, rows, complete=len(rows) < ROWS)
+    schema = pq.read_schema(path)
+    columns = tuple(_as_file_has(each, schema.field(each.header).type) for each in detected.columns)
+    return replace(detected, dialect=replace(detected.dialect, nulls=("",)), columns=columns)
+
+
+def _as_file_has(column: FoundColumn, kind: pa.DataType) -> FoundColumn:
+    """The column with the type that the file itself gives it."""
+    found = _type_of(kind)
+    if found in _MOMENTS and column.type not in _MOMENTS and column.empty < column.seen:
+        # Some of its moments are finer than a table can hold.
+        found = Type.STRING
+    return _plain(column, found, f"the file's own type is {kind}")
+
+
+def _type_of(kind: pa.DataType) -> Type:
+    if pa.types.is_dictionary(kind):
+        return _type_of(kind.value_type)
+    if pa.types.is_decimal(kind):
+        fits = kind.scale <= 9 and kind.precision - kind.scale <= 29
+        return Type.NUMERIC if fits else Type.BIGNUMERIC
+    if pa.types.is_uint64(kind):
+        return Type.NUMERIC
+    if pa.types.is_timestamp(kind):
+        return Type.TIMESTAMP if kind.tz else Type.DATETIME
+    for is_kind, found in (
+        (pa.types.is_integer, Type.INT64), (pa.types.is_floating, Type.FLOAT64),
+        (pa.types.is_boolean, Type.BOOL), (pa.types.is_date, Type.DATE),
+        (pa.types.is_time, Type.TIME), (pa.types.is_nested, Type.JSON),
+    ):  # fmt: skip
+        if is_kind(kind):
+            return found
+    return Type.STRING
 
 
 def _cells(chunks: Iterable[Chunk]) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """Parse: files of every format into chunks of string cells, each row with its place in the file."""
 
+from pipelines.parse.accounts import Accounts
 from pipelines.parse.ahead import ahead
 from pipelines.parse.chunk import Chunk, Parsed
 from pipelines.parse.cut import CannotBeCutError, Part, cut
@@ -8,6 +9,7 @@ from pipelines.parse.file import parsed
 from pipelines.parse.records import last_record_end, split
 
 __all__ = [
+    "Accounts",
     "CannotBeCutError",
     "Chunk",
     "Parsed",

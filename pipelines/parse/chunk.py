@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from schemas.accounted import NOTHING, Accounted
 from schemas.place import MEMBER
 from schemas.reject import RejectedRow
 
@@ -20,7 +21,9 @@ class Chunk:
     `cells` has one string column a header cell; a cell that is not there is null. `lines` are the
     rows' places (`schemas.place`), rising. `ragged` rows could not be read as cells at all.
     `member` is the archive's member they come from. `raws` gives the text of rows as it stands in
-    the file.
+    the file. `accounted` counts the records that the chunk was made of, and those passed over;
+    `span` is how many lines of text these cover. `beneath` has the values beneath what a sheet
+    shows, of the columns where the two differ.
     """
 
     cells: pa.Table
@@ -28,6 +31,9 @@ class Chunk:
     ragged: tuple[RejectedRow, ...]
     raws: Callable[[Sequence[int]], list[str]]
     member: str | None = None
+    accounted: Accounted = NOTHING
+    span: int = 0
+    beneath: pa.Table | None = None
 
     @property
     def rows(self) -> int:
@@ -42,14 +48,22 @@ class Chunk:
         """The rows for which the mask is true; ragged ones stay."""
         if mask.all():
             return self
-        kept, inner = np.flatnonzero(mask), self.raws
+        kept, inner, wanted = np.flatnonzero(mask), self.raws, pa.array(mask)
 
         def raws(indexes: Sequence[int]) -> list[str]:
             return inner([int(kept[index]) for index in indexes])
 
         return replace(
-            self, cells=self.cells.filter(pa.array(mask)), lines=self.lines[mask], raws=raws
+            self,
+            cells=self.cells.filter(wanted),
+            lines=self.lines[mask],
+            raws=raws,
+            beneath=None if self.beneath is None else self.beneath.filter(wanted),
         )
+
+    def passing(self, **counts: int) -> Chunk:
+        """The same rows with so many more lines passed over, by reason."""
+        return replace(self, accounted=self.accounted.passing(**counts))
 
     def in_member(self, number: int, name: str) -> Chunk:
         """The same rows as those of an archive's member, counted from 1; 0 for its only one."""
@@ -60,13 +74,24 @@ class Chunk:
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """The names of a file's columns as its header has them, and its rows; `line_end` is what the
-    lines of a text end with (LF or CR LF), empty where that is nobody's choice."""
+    lines of a text end with (LF or CR LF), empty where that is nobody's choice.
+
+    `heads` are the cells of each line of the header, by which repetitions of it are known.
+    """
 
     names: tuple[str, ...]
     chunks: Iterator[Chunk]
     line_end: str = ""
+    heads: tuple[tuple[str, ...], ...] = ()
 
 
 def listed_raws(texts: Sequence[str]) -> Callable[[Sequence[int]], list[str]]:
     """Raw texts that are at hand already."""
     return lambda indexes: [texts[index] for index in indexes]
+
+
+def without_rows(names: Sequence[str], accounted: Accounted, span: int = 0) -> Chunk:
+    """A chunk that only accounts for lines, such as those above the rows."""
+    empty = pa.table([pa.array([], pa.string()) for _ in names], names=list(names))
+    none = np.zeros(0, np.int64)
+    return Chunk(empty, none, (), listed_raws([]), accounted=accounted, span=span)

@@ -61,5 +61,5 @@ def _can_be_cut(dialect: Dialect) -> bool:
     return (
         dialect.format is Format.DELIMITED
         and codecs.lookup(dialect.encoding).name in ("utf-8", "utf-8-sig", "ascii")
-        and not (dialect.escape or dialect.comment or dialect.footer)
+        and not (dialect.escape or dialect.comment or dialect.footer or dialect.totals)
     )

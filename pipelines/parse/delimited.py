@@ -7,7 +7,6 @@ suffers.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -18,20 +17,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from pipelines.parse.chunk import Chunk, Parsed, listed_raws
-from pipelines.parse.header import Layout, read_layout, totals_of
-from pipelines.parse.records import Offsets, Record, count_of, offsets, records, well_formed
-from pipelines.parse.text import Blocks, Disguise
+from pipelines.parse.by_record import by_record
+from pipelines.parse.chunk import Chunk, Parsed, without_rows
+from pipelines.parse.doubt import rows_of
+from pipelines.parse.escapes import has_meanings, hidden, meant
+from pipelines.parse.escapes import is_hiding as is_hiding_any
+from pipelines.parse.escapes import raw as shown_escapes
+from pipelines.parse.fit import Shape
+from pipelines.parse.fitting import Fitting
+from pipelines.parse.header import Layout, read_layout
+from pipelines.parse.records import (
+    Offsets,
+    count_of,
+    offsets,
+    records,
+    well_formed,
+)
+from pipelines.parse.text import Blocks, Disguise, without_marks
 from pipelines.parse.tidy import tidied
+from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
-from schemas.language import say
 from schemas.place import MEMBER
-from schemas.reject import Problem, RejectedRow
+from schemas.reject import RejectedRow
 
 _LF, _CR = 10, 13
-_NO_TEXT = re.compile("[\udc80-\udcff]")
-"""What bytes become that are no text in the file's encoding."""
 
 
 def read_delimited(
@@ -46,24 +56,27 @@ def read_delimited(
     texts = Blocks(stream, dialect, disguise, block_bytes)
     layout = read_layout(texts, dialect, disguise, columns)
     reader = _Reader(layout, dialect, disguise, language)
-    return Parsed(layout.names, reader.chunks(texts), texts.line_end)
+    heads = layout.heads
+    if not heads and layout.above and len(layout.above[-1][2]) == len(layout.names):
+        # Columns that are read by their order may have a header all the same, which is passed over.
+        heads = (tuple(layout.above[-1][2]),)
+    return Parsed(layout.names, reader.chunks(texts), texts.line_end, heads)
 
 
 def read_part(
     stream: BinaryIO,
     dialect: Dialect,
     block_bytes: int,
-    names: tuple[str, ...],
+    top: Parsed,
     line: int,
     language: str,
 ) -> Parsed:
     """The rows of a part of a delimited text (`pipelines.parse.cut`) which begins on that line,
-    below the header that has those names."""
-    disguise = Disguise.of(dialect)
+    below the header that was parsed before."""
+    disguise, names = Disguise.of(dialect), top.names
     texts = Blocks(stream, dialect, disguise, block_bytes)
-    layout = Layout(names, b"", line, totals_of(dialect))
-    chunks = _Reader(layout, dialect, disguise, language).chunks(texts)
-    return Parsed(names, tidied(chunks, names, dialect))
+    chunks = _Reader(Layout(names, b"", line), dialect, disguise, language).chunks(texts)
+    return replace(top, chunks=tidied(chunks, names, dialect, top.heads, language))
 
 
 class _Reader:
@@ -71,21 +84,46 @@ class _Reader:
 
     def __init__(self, layout: Layout, dialect: Dialect, disguise: Disguise, language: str) -> None:
         self._layout, self._dialect, self._disguise = layout, dialect, disguise
-        self._language = language
+        self._fitting = Fitting(layout, dialect, disguise, language)
+        self._shape = Shape(len(layout.names))
+        self._escapes = has_meanings(dialect)
         self._delimiter = disguise.readable(dialect)
         # A line that ends with a delimiter has one cell more, which is empty.
         self._width = len(layout.names) + dialect.trailing_delimiter
 
     def chunks(self, texts: Blocks) -> Iterator[Chunk]:
-        line = self._layout.line
+        """The chunks of the text below the header; the first accounts for what stands above."""
+        line, is_first = self._layout.line, True
         for block in _chain(self._layout.rest, texts):
+            block = without_marks(block)
+            block = hidden(block) if self._escapes else block
             chunk, read = self._fast(block, line), len(block)
             if chunk is None:
                 chunk, read = self._slow(block, line, texts)
-            line += count_of(block[:read], _LF)
+            span = count_of(block[:read], _LF)
+            line += span
             if line >= MEMBER:
                 raise DataError("the file has more lines than can be counted")
-            yield self._revealed(chunk)
+            chunk = self._revealed(replace(chunk, span=span), block)
+            yield self._with_top(chunk) if is_first else chunk
+            is_first = False
+        if is_first:
+            yield self._with_top(without_rows(self._layout.names, Accounted()))
+
+    def _with_top(self, chunk: Chunk) -> Chunk:
+        """The first chunk, with the lines above it accounted for. Those that are certainly rows are
+        rejected: nothing that could be loaded is passed over."""
+        top = self._layout.top
+        if self._layout.above:
+            self._shape.learn(rows_of(chunk))
+        rows = self._fitting.above(self._shape)
+        top = replace(top, preamble=top.preamble - len(rows))
+        return replace(
+            chunk,
+            ragged=(*rows, *chunk.ragged),
+            accounted=chunk.accounted + top,
+            span=chunk.span + self._layout.line - 1,
+        )
 
     def _fast(self, block: bytes, line: int) -> Chunk | None:
         """The block by Arrow; None if it has to be read record by record."""
@@ -110,7 +148,7 @@ class _Reader:
         # Arrow cannot say which of several bad rows are no text.
         if table is None and _is_text(block):
             if not len(located().starts):
-                return Chunk(self._table([]), located().lines, (), listed_raws([]))
+                return without_rows(self._layout.names, _blank(located().blank))
             table = self._arrow(block, uneven)
         if table is None:
             return None
@@ -126,7 +164,9 @@ class _Reader:
         if uneven:
             return self._with_uneven(table, block, located(), uneven, line)
         lines = np.arange(table.num_rows) if is_plain else located().lines
-        return Chunk(table, lines + line, (), raws)
+        blank = 0 if is_plain else located().blank
+        accounted = Accounted(lines=table.num_rows + blank, blank=blank)
+        return Chunk(table, lines + line, (), raws, accounted=accounted)
 
     def _with_uneven(
         self, table: pa.Table, block: bytes, where: Offsets, uneven: Sequence[int], line: int
@@ -138,12 +178,12 @@ class _Reader:
         for index, text in zip(uneven, where.texts(block, uneven), strict=True):
             place = int(where.lines[index]) + line
             for record in records(text.split("\n"), self._dialect, self._delimiter, self._width):
-                cells, fault = self._fitted(record)
+                cells, fault = self._fitting.fitted(record)
                 if fault is None:
                     rows.append(cells)
                     fitted.append(index)
-                elif not self._layout.is_total(record.cells):
-                    ragged.append(self._rejected(record, place, *fault))
+                else:
+                    ragged.append(self._fitting.rejected(record, place, *fault))
         even = np.delete(np.arange(len(where.starts)), uneven)
         found = np.concatenate([even, np.array(fitted, dtype=np.int64)])
         order = np.argsort(found)
@@ -154,7 +194,8 @@ class _Reader:
         def raws(indexes: Sequence[int]) -> list[str]:
             return where.texts(block, [int(kept[index]) for index in indexes])
 
-        return Chunk(table, where.lines[kept] + line, tuple(ragged), raws)
+        accounted = Accounted(lines=len(where.starts) + where.blank, blank=where.blank)
+        return Chunk(table, where.lines[kept] + line, tuple(ragged), raws, accounted=accounted)
 
     def _arrow(self, block: bytes, uneven: list[int] | None) -> pa.Table | None:
         """The block's rows by Arrow; None if it refuses it. Rows with another number of cells are
@@ -191,83 +232,41 @@ class _Reader:
         return table.rename_columns(shown)
 
     def _slow(self, block: bytes, line: int, texts: Blocks) -> tuple[Chunk, int]:
-        """The block record by record, and how many of its bytes were read: a record that it does
-        not end is given back."""
-        lines = block.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
-        rows: list[list[str | None]] = []
-        starts: list[int] = []
-        raws: list[str] = []
-        ragged: list[RejectedRow] = []
-        read = len(block)
-        for record in records(lines, self._dialect, self._delimiter, self._width):
-            if record.open:
-                rest = _bytes(lines[record.line :])
-                if texts.give_back(rest):
-                    read -= len(rest)
-                    break
-            cells, fault = self._fitted(record)
-            if fault is None:
-                rows.append(cells)
-                starts.append(line + record.line)
-                raws.append(record.raw)
-            elif not self._layout.is_total(record.cells):
-                ragged.append(self._rejected(record, line + record.line, *fault))
-        places = np.array(starts, dtype=np.int64)
-        return Chunk(self._table(rows), places, tuple(ragged), listed_raws(raws)), read
+        """The block record by record, and how many of its bytes were read."""
+        return by_record(block, line, texts, self._fitting, self._shape, self._table)
 
     def _table(self, rows: Sequence[Sequence[str | None]]) -> pa.Table:
         names = list(self._layout.names)
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
         return pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
-    def _fitted(self, record: Record) -> tuple[list[str | None], tuple[str, str] | None]:
-        """The record's cells, one a column, or the rule it breaks and what to say."""
-        width, cells = len(self._layout.names), record.cells
-        if record.fault is not None:
-            return [], ("unreadable", say(
-                "the line cannot be read as delimited text: {fault}",
-                self._language, fault=record.fault,
-            ))  # fmt: skip
-        if _NO_TEXT.search(record.raw):
-            return [], ("encoding", say(
-                "the line has bytes that are not text in the file's encoding", self._language
-            ))  # fmt: skip
-        if "\x00" in record.raw and self._dialect.escape != "\x00":
-            return [], ("nul", say("the line has a NUL character", self._language))
-        if self._dialect.trailing_delimiter and len(cells) == width + 1 and not cells[-1]:
-            cells = cells[:-1]
-        if len(cells) < width and self._dialect.ragged == "pad":
-            return [*cells, *[None] * (width - len(cells))], None
-        if len(cells) > width and self._dialect.extra == "keep":
-            return [*cells[:width]], None
-        if len(cells) != width:
-            return [], ("columns", say(
-                "the line has {cells} cells where the header has {width}",
-                self._language, cells=len(cells), width=width,
-            ))  # fmt: skip
-        return [*cells], None
-
-    def _rejected(self, record: Record, line: int, rule: str, message: str) -> RejectedRow:
-        shown = record.raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        problem = Problem(line=line, column=None, value=None, rule=rule, message=message)
-        return RejectedRow(line=line, raw=self._disguise.reveal(shown), problems=(problem,))
-
-    def _revealed(self, chunk: Chunk) -> Chunk:
-        """The chunk with delimiters and line ends as they stand in the file."""
-        if not self._disguise.is_needed:
+    def _revealed(self, chunk: Chunk, block: bytes) -> Chunk:
+        """The chunk with delimiters, line ends and escapes as they stand in the file, or as they
+        are meant."""
+        is_hiding = self._escapes and is_hiding_any(block)
+        if not self._disguise.is_needed and not is_hiding:
             return chunk
-        reveal = self._disguise.reveal
-        columns = [
-            pa.array([cell and reveal(cell) for cell in column.to_pylist()], pa.string())
-            for column in chunk.cells.columns
-        ]
-        hidden = chunk.raws
+        reveal, columns = self._disguise.reveal, chunk.cells.columns
+        if self._disguise.is_needed:
+            columns = [
+                pa.chunked_array(
+                    [pa.array([cell and reveal(cell) for cell in each.to_pylist()], pa.string())]
+                )
+                for each in columns
+            ]
+        if is_hiding:
+            columns = [meant(each) for each in columns]
+        inner = chunk.raws
 
         def raws(indexes: Sequence[int]) -> list[str]:
-            return [self._disguise.reveal(text) for text in hidden(indexes)]
+            return [shown_escapes(reveal(text)) for text in inner(indexes)]
 
         table = pa.table(columns, names=chunk.cells.column_names)
         return replace(chunk, cells=table, raws=raws)
+
+
+def _blank(count: int) -> Accounted:
+    return Accounted(lines=count, blank=count)
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -282,7 +281,3 @@ def _is_text(block: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _bytes(lines: Sequence[str]) -> bytes:
-    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")

@@ -81,20 +81,23 @@ class _Read:
             case Format.EXCEL:
                 return self._workbook(self.path)
             case Format.PARQUET:
-                names, chunks = read_parquet(self._local(member), dialect)
+                found = Parsed(*read_parquet(self._local(member), dialect))
             case Format.JSONL:
-                names, chunks = read_jsonl(member.stream, dialect, self.columns, self.language)
+                found = Parsed(*read_jsonl(member.stream, dialect, self.columns, self.language))
             case _:
                 found = read_delimited(
                     member.stream, dialect, self.limits.block_bytes, self.columns, self.language
                 )
-                return replace(found, chunks=tidied(found.chunks, found.names, dialect))
-        return Parsed(names, tidied(chunks, names, dialect))
+        return self._tidied(found)
 
     def _workbook(self, path: Path) -> Parsed:
         most = self.limits.workbook_bytes
-        names, chunks = read_workbook(path, self.dialect, most, self.columns, self.language)
-        return Parsed(names, tidied(chunks, names, self.dialect))
+        found = read_workbook(path, self.dialect, most, self.columns, self.language)
+        return self._tidied(found)
+
+    def _tidied(self, found: Parsed) -> Parsed:
+        chunks = tidied(found.chunks, found.names, self.dialect, found.heads, self.language)
+        return replace(found, chunks=chunks)
 
     def _local(self, member: Member) -> Path:
         """The member as a file of its own: some formats are read from their end."""

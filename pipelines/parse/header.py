@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.parse.records import records
-from pipelines.parse.text import Disguise
-from schemas.dialect import Dialect
+from pipelines.parse.names import folded
+from pipelines.parse.records import all_records
+from pipelines.parse.text import Disguise, without_marks
+from schemas.accounted import NOTHING, Accounted
+from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
 
 MOST_COLUMNS = 10_000
@@ -17,19 +18,21 @@ _MOST_CELLS = 20 * MOST_COLUMNS
 _MOST_LINES = 10_000
 
 
+LIKE_A_ROW = "{value} stands above the header, where lines are passed over, but is like a row"
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The columns' names, the text behind the header in its first block, and the line on which
-    that begins (from 1)."""
+    that begins (from 1). `heads` are the cells of the header's lines; `above` the cells of the
+    lines that stand over it, with their numbers and texts; `top` counts what there is."""
 
     names: tuple[str, ...]
     rest: bytes
     line: int
-    totals: re.Pattern[str] | None = None
-
-    def is_total(self, cells: Sequence[str | None]) -> bool:
-        """Whether a row is one of totals, to be passed over."""
-        return bool(self.totals and cells and self.totals.search(cells[0] or ""))
+    heads: tuple[tuple[str, ...], ...] = ()
+    above: tuple[tuple[int, str, list[str]], ...] = ()
+    top: Accounted = NOTHING
 
 
 def read_layout(
@@ -37,32 +40,66 @@ def read_layout(
 ) -> Layout:
     """Read the preamble and the header from the first blocks.
 
-    Raises DataError for a text without a header line, and for a header that names a column twice.
+    Raises DataError for a text without a header line, for a header that names a column twice, and
+    for another header than the one that the contract's columns were named by.
     """
-    totals = totals_of(dialect)
-    block = next(texts, b"")
+    block = without_marks(next(texts, b""))
     if dialect.header and not block:
         raise DataError("the file is empty", hint="send it with its header line and its rows")
     while True:
         used, rest = _below_preamble(block, dialect.preamble)
         found = _header(rest, dialect, disguise, used) if used == dialect.preamble else None
         if found is not None:
-            rows, taken = found
-            names = joined_names(rows) if rows else tuple(dialect.columns or columns)
-            _, rest = _below_preamble(rest, taken)
-            return Layout(names, rest, used + taken + 1, totals)
+            above = _above(block[: len(block) - len(rest)], dialect, disguise)
+            return _layout(found, rest, used, above, dialect, columns)
         more = next(texts, b"")
         if not more or block.count(b"\n") > _MOST_LINES:
             break
-        block += more
+        block += without_marks(more)
     if not dialect.header:
-        return Layout(tuple(dialect.columns or columns), b"", used + 1, totals)
+        above = _above(block, dialect, disguise)
+        top = Accounted(lines=used, preamble=used)
+        return Layout(tuple(dialect.columns or columns), b"", used + 1, above=above, top=top)
     raise DataError("the file has no header line", hint="send it with its header line and its rows")
 
 
-def totals_of(dialect: Dialect) -> re.Pattern[str] | None:
-    """What the first cell of a row of totals is like, if the dialect has such rows."""
-    return re.compile(dialect.totals) if dialect.totals else None
+def _layout(
+    found: _Header,
+    rest: bytes,
+    used: int,
+    above: tuple[tuple[int, str, list[str]], ...],
+    dialect: Dialect,
+    columns: Sequence[str],
+) -> Layout:
+    heads = tuple(tuple(row) for row in found.rows)
+    if not dialect.header:
+        names = tuple(dialect.columns or columns)
+        heads = (tuple(dialect.header_cells),) if dialect.header_cells else ()
+    else:
+        names = names_of(found.rows, dialect)
+    _, rest = _below_preamble(rest, found.taken)
+    count = len(found.rows)
+    top = Accounted(
+        lines=used + count + found.blank + found.comments,
+        preamble=used,
+        header=count,
+        blank=found.blank,
+        comment=found.comments,
+    )
+    return Layout(names, rest, used + found.taken + 1, heads, above, top)
+
+
+def _above(
+    text: bytes, dialect: Dialect, disguise: Disguise
+) -> tuple[tuple[int, str, list[str]], ...]:
+    """The lines above the header, each by itself: its number, its text and its cells."""
+    delimiter, found = disguise.readable(dialect), []
+    for number, line in enumerate(_decoded(text).split("\n")[:-1], start=1):
+        raw = line.removesuffix("\r")
+        record = next(all_records([raw], dialect, delimiter), None)
+        if record is not None and record.fault is None and record.cells:
+            found.append((number, raw, [disguise.reveal(cell) for cell in record.cells]))
+    return tuple(found)
 
 
 def _below_preamble(text: bytes, count: int) -> tuple[int, bytes]:
@@ -73,20 +110,31 @@ def _below_preamble(text: bytes, count: int) -> tuple[int, bytes]:
     return used, text[at:]
 
 
-def _header(
-    text: bytes, dialect: Dialect, disguise: Disguise, above: int
-) -> tuple[list[list[str]], int] | None:
-    """The header's rows and how many lines they take; None if the text is too short for them."""
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The header's rows, how many lines they take, and the lines among these that are none."""
+
+    rows: list[list[str]]
+    taken: int
+    blank: int = 0
+    comments: int = 0
+
+
+def _header(text: bytes, dialect: Dialect, disguise: Disguise, above: int) -> _Header | None:
+    """The header of a text; None if the text is too short for it."""
     rows: list[list[str]] = []
     if not dialect.header:
-        return rows, 0
+        return _Header(rows, 0)
     lines = [_decoded(line) for line in text.split(b"\n", _MOST_LINES)[:-1]]
-    widest = max(
-        (line.count(disguise.readable(dialect)) for line in lines[: dialect.header]), default=0
-    )
+    delimiter = disguise.readable(dialect)
+    widest = max((line.count(delimiter) for line in lines[: dialect.header]), default=0)
     if widest > _MOST_CELLS:
         raise too_wide(widest + 1)
-    for record in records(lines, dialect, disguise.readable(dialect)):
+    blank = comments = 0
+    for record in all_records(lines, dialect, delimiter):
+        if record.comment:
+            comments += 1
+            continue
         if record.fault is not None:
             raise DataError(
                 "line {line}: the header cannot be read: {fault}",
@@ -94,12 +142,16 @@ def _header(
                 line=above + record.line + 1,
                 fault=record.fault,
             )
-        if rows or any(cell.strip() for cell in record.cells):
+        if any(cell.strip() for cell in record.cells):
+            rows.append([disguise.reveal(cell) for cell in record.cells])
+        elif not rows or record.blank:
+            blank += 1
+        else:
             rows.append([disguise.reveal(cell) for cell in record.cells])
         if len(rows) == dialect.header:
             if dialect.trailing_delimiter:
                 rows = [row[:-1] if not row[-1] else row for row in rows]
-            return rows, record.line + record.count
+            return _Header(rows, record.line + record.count, blank, comments)
     return None
 
 
@@ -108,18 +160,67 @@ def _decoded(line: bytes) -> str:
     return line.decode("utf-8", "replace")
 
 
-def joined_names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """The columns' names; those of several header rows joined by a space.
+def names_of(rows: Sequence[Sequence[str]], dialect: Dialect) -> tuple[str, ...]:
+    """The columns' names: those of the header's lines, or where the contract has pinned what the
+    header says, those that it gives them.
 
-    Raises DataError if one comes twice.
+    Raises DataError if a name comes twice, or the header is not the pinned one.
     """
+    if not dialect.header_cells:
+        return unique_names(joined(rows, dialect.format is Format.EXCEL))
+    found = joined(rows, dialect.format is Format.EXCEL)
+    while found and len(found) > len(dialect.header_cells) and not found[-1]:
+        found.pop()
+    if [folded(cell) for cell in found] == [folded(cell) for cell in dialect.header_cells]:
+        return tuple(dialect.columns)
+    at = next(
+        (
+            at
+            for at, (cell, pinned) in enumerate(zip(found, dialect.header_cells, strict=False))
+            if folded(cell) != folded(pinned)
+        ),
+        min(len(found), len(dialect.header_cells)),
+    )
+    raise DataError(
+        'the header is not the agreed one: column {number} is "{found}" where "{pinned}" is'
+        " expected; columns of the same name are known by their order only",
+        hint="send the columns in the agreed order: {columns}",
+        number=at + 1,
+        found=found[at] if at < len(found) else "",
+        pinned=dialect.header_cells[at] if at < len(dialect.header_cells) else "",
+        columns=", ".join(dialect.header_cells),
+    )
+
+
+def joined(rows: Sequence[Sequence[str]], is_sheet: bool = False) -> list[str]:
+    """The header's lines in one, joined by a space. Where names come twice otherwise, a group's
+    name over several columns (as of merged cells) counts for each of them; what a sheet says twice
+    of a column, as of cells merged down, is said once."""
     width = max(map(len, rows))
     if width > MOST_COLUMNS:
         raise too_wide(width)
     padded = [[*row, *[""] * (width - len(row))] for row in rows]
-    columns = zip(*padded, strict=True)
-    names = [" ".join(filter(None, (cell.strip() for cell in column))) for column in columns]
-    return unique_names(names)
+    names = _in_one(padded, is_sheet)
+    if len(rows) > 1 and len(set(names)) < len(names):
+        return _in_one([*map(_spread, padded[:-1]), padded[-1]], True)
+    return names
+
+
+def _in_one(rows: Sequence[Sequence[str]], once: bool) -> list[str]:
+    names = []
+    for column in zip(*rows, strict=True):
+        parts = [cell.strip() for cell in column if cell.strip()]
+        names.append(" ".join(dict.fromkeys(parts) if once else parts))
+    return names
+
+
+def _spread(row: Sequence[str]) -> list[str]:
+    """A line of groups with each group's name over all its columns."""
+    out, last = [], ""
+    for cell in row:
+        last = cell if cell.strip() else last
+        out.append(last)
+    return out
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""JSON Lines: an object a line. https://jsonlines.org/"""
+"""JSON: an object a line (https://jsonlines.org/), an array of objects, or one after the other."""
 
 from __future__ import annotations
 
@@ -9,14 +9,25 @@ from typing import Any, BinaryIO
 
 from pipelines.parse.chunk import Chunk
 from pipelines.parse.header import MOST_COLUMNS, too_wide
+from pipelines.parse.json_values import json_values
 from pipelines.parse.rows import ROWS, Row, gathered
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.language import say
 from schemas.reject import Problem, RejectedRow
 
-_LONGEST = 64 * 1024 * 1024
 _FIRST = 16 * 1024 * 1024
+
+
+_WORDS = (
+    ("a key comes twice", "a key comes twice"),
+    ("Extra data", "something follows its closing bracket"),
+    ("Unterminated string", "a text in it is never closed"),
+    ("control character", "a text in it has a line end or a control character"),
+    ("escape", "a text in it has an escape that JSON does not know"),
+)
+_OTHER = "its brackets, commas and quotes are not those of JSON"
+"""What Python says of JSON, in words of ours."""
 
 
 class _Number(str):
@@ -26,15 +37,20 @@ class _Number(str):
 
 
 def read_jsonl(
-    stream: BinaryIO, dialect: Dialect, columns: Sequence[str], language: str
+    stream: BinaryIO,
+    dialect: Dialect,
+    columns: Sequence[str],
+    language: str,
+    *,
+    is_cut: bool = False,
 ) -> tuple[tuple[str, ...], Iterator[Chunk]]:
-    """The names and rows of JSON Lines. The names are the contract's columns that are found, and
+    """The names and rows of JSON. The names are the contract's columns that are found, and
     every other key of the first lines; a later line with a key of its own is rejected.
 
     Numbers keep their digits, objects and lists come as JSON text, a missing key is null. Raises
-    DataError for an empty file and for a line of 64 MiB.
+    DataError for an empty file and as `json_values` does, of which `is_cut` is too.
     """
-    lines = _lines(stream)
+    lines = json_values(stream, is_cut=is_cut)
     first = _first(lines)
     if not first:
         raise DataError("the file is empty", hint="send it with its rows")
@@ -69,23 +85,17 @@ def _first(lines: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     return found
 
 
-def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    line = 0
-    while text := stream.readline(_LONGEST):
-        line += 1
-        if len(text) == _LONGEST:
-            raise DataError("line {line} is longer than {most:,} bytes", line=line, most=_LONGEST)
-        if text.strip():
-            yield line, text
-
-
 def _row(line: int, text: bytes, names: Sequence[str], known: frozenset[str], language: str) -> Row:
+    if not text.strip():
+        return None
     found, fault = _parsed(text)
     if found is not None:
         strange = [key for key in found if key not in known]
         if not strange:
             return line, [found.get(name) for name in names]
         fault = say("the line has a key that no line had before: {key}", language, key=strange[0])
+    else:
+        fault = say(fault, language)
     message = say("the line is not a JSON object: {fault}", language, fault=fault)
     problem = Problem(line=line, column=None, value=None, rule="unreadable", message=message)
     raw = text.decode("utf-8", "replace").rstrip("\r\n")
@@ -99,7 +109,7 @@ def _parsed(text: bytes) -> tuple[dict[str, str | None] | None, str]:
             text,
             parse_int=_Number,
             parse_float=_Number,
-            parse_constant=_refused,
+            parse_constant=_Number,
             object_pairs_hook=_once,
         )
         if not isinstance(found, dict):
@@ -112,8 +122,11 @@ def _parsed(text: bytes) -> tuple[dict[str, str | None] | None, str]:
         return None, "it is nested too deeply"
     except UnicodeEncodeError:
         return None, "it has an escape that is no character"
+    except UnicodeDecodeError:
+        return None, "it has bytes that are not UTF-8"
     except ValueError as error:
-        return None, str(error)[:200]
+        told = str(error)
+        return None, next((words for part, words in _WORDS if part in told), _OTHER)
     return cells, ""
 
 
@@ -122,10 +135,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key comes twice")
     return found
-
-
-def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _cell(value: Any) -> str | None:

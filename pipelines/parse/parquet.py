@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipelines.parse.chunk import Chunk
 from pipelines.parse.header import unique_names
 from pipelines.parse.rows import line_of
+from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 
@@ -28,7 +29,7 @@ def read_parquet(path: Path, dialect: Dialect) -> tuple[tuple[str, ...], Iterato
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(error) from error
+        raise _damaged() from error
     for field in schema:
         if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
             raise DataError(
@@ -47,10 +48,12 @@ def _chunks(path: Path, dialect: Dialect) -> Iterator[Chunk]:
                 columns = [_text(column, dialect) for column in batch.columns]
                 table = pa.table(columns, names=batch.schema.names)
                 lines = np.arange(line, line + batch.num_rows, dtype=np.int64)
-                yield Chunk(table, lines, (), _Raws(table, dialect))
+                accounted = Accounted(lines=batch.num_rows)
+                raws = _Raws(table, dialect)
+                yield Chunk(table, lines, (), raws, accounted=accounted, span=batch.num_rows)
                 line += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(error) from error
+        raise _damaged() from error
 
 
 class _Raws:
@@ -83,11 +86,30 @@ def _text(column: pa.Array, dialect: Dialect) -> pa.Array:
         precise = column.cast(pa.timestamp("us", kind.tz)) if _is_whole(column) else column
         text = pc.strftime(precise.cast(pa.timestamp(precise.type.unit)), "%Y-%m-%dT%H:%M:%S")
         return pc.binary_join_element_wise(text, zone, "") if zone else text
+    if pa.types.is_duration(kind):
+        return _durations(column)
     text = column.cast(pa.string())
     is_fractional = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if is_fractional and dialect.numbers.decimal != ".":
         return pc.replace_substring(text, ".", dialect.numbers.decimal)
     return text
+
+
+def _durations(column: pa.Array) -> pa.Array:
+    """Durations as hours, minutes and seconds."""
+    micros = column.cast(pa.duration("us"), safe=False).cast(pa.int64()).to_pylist()
+    texts: list[str | None] = []
+    for each in micros:
+        if each is None:
+            texts.append(None)
+            continue
+        seconds, rest = divmod(abs(each), 1_000_000)
+        fraction = f".{rest:06}".rstrip("0") if rest else ""
+        sign = "-" if each < 0 else ""
+        texts.append(
+            f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"
+        )
+    return pa.array(texts, pa.string())
 
 
 def _is_whole(column: pa.Array) -> bool:
@@ -99,9 +121,8 @@ def _is_whole(column: pa.Array) -> bool:
     return True
 
 
-def _damaged(error: Exception) -> DataError:
+def _damaged() -> DataError:
     return DataError(
-        "the Parquet file cannot be read: {error}",
+        "the Parquet file is damaged, or cut off, and cannot be read",
         hint="write it again and resend",
-        error=str(error)[:300],
     )

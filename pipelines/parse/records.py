@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -24,11 +24,12 @@ type Positions = npt.NDArray[np.int64]
 @dataclass(frozen=True, slots=True)
 class Offsets:
     """The records of a block: where each begins and ends (its line end left out), and the line
-    on which it begins, counted from 0. Blank lines are not records."""
+    on which it begins, counted from 0. Blank lines are not among them; `blank` counts these."""
 
     starts: Positions
     ends: Positions
     lines: Positions
+    blank: int = 0
 
     def texts(self, block: bytes, indexes: Sequence[int]) -> list[str]:
         """The text of some records."""
@@ -90,7 +91,7 @@ def offsets(block: bytes, dialect: Dialect) -> Offsets:
     carriage = (ends > starts) & (text[np.maximum(ends - 1, 0)] == _CR)
     ends = ends - carriage
     full = ends > starts
-    return Offsets(starts[full], ends[full], lines[full])
+    return Offsets(starts[full], ends[full], lines[full], int(np.count_nonzero(~full)))
 
 
 def well_formed(block: bytes, dialect: Dialect, delimiter: str) -> bool:
@@ -121,7 +122,8 @@ def _pairs_up(text: Bytes, quote: int, delimiter: int) -> bool:
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record as cells; `fault` says why it has none. `line` counts from 0, `count` is how many
-    lines it covers. `open` records have a quote that the lines at hand do not close."""
+    lines it covers. `open` records have a quote that the lines at hand do not close. A `comment`
+    begins with the dialect's mark of comments; a `blank` line has nothing on it."""
 
     line: int
     count: int
@@ -129,25 +131,38 @@ class Record:
     cells: list[str]
     fault: str | None = None
     open: bool = False
+    comment: bool = False
+    blank: bool = False
 
 
 def records(
     lines: Sequence[str], dialect: Dialect, delimiter: str, width: int = 0
 ) -> Iterator[Record]:
-    """Record after record of some lines (without their line ends). Blank lines and comments are
-    passed over.
+    """Record after record of some lines (without their line ends), but blank lines and comments;
+    as `all_records` otherwise."""
+    found = all_records(lines, dialect, delimiter, width)
+    return (each for each in found if not each.blank and not each.comment)
 
-    A record with a stray quote covers one line only: what follows is read on its own. `width` is
-    how many cells a record should have, 0 for any number.
+
+def all_records(
+    lines: Sequence[str], dialect: Dialect, delimiter: str, width: int = 0
+) -> Iterator[Record]:
+    """Record after record of some lines (without their line ends), blank lines and comments too.
+
+    A record with a stray quote covers one line only, and so does a comment: what follows is read on
+    its own. `width` is how many cells a record should have, 0 for any number.
     """
     csv.field_size_limit(2**31 - 1)
     at = 0
     while at < len(lines):
         line = lines[at]
-        if not line.strip("\r") or (dialect.comment and line.startswith(dialect.comment)):
-            at += 1
-            continue
-        record = _record(lines, at, dialect, delimiter, width)
+        if not line.strip("\r"):
+            record = Record(at, 1, "", [], blank=True)
+        elif dialect.comment and line.startswith(dialect.comment):
+            alone = _record([line], 0, dialect, delimiter, width)
+            record = replace(alone, line=at, open=False, comment=True)
+        else:
+            record = _record(lines, at, dialect, delimiter, width)
         at += record.count
         yield record
 
@@ -167,7 +182,7 @@ def _record(lines: Sequence[str], at: int, dialect: Dialect, delimiter: str, wid
         cells = next(reader)
     except csv.Error as error:
         unclosed = "unexpected end" in str(error)
-        fault = "a quote is never closed" if unclosed else str(error)
+        fault = _in_words(str(error))
     else:
         raw = "\n".join(lines[at : at + reader.line_num]).removesuffix("\r")
         # With an escape the csv module takes text behind a closing quote for a part of the cell.
@@ -183,6 +198,20 @@ def _record(lines: Sequence[str], at: int, dialect: Dialect, delimiter: str, wid
     if dialect.stray_quotes == "keep":
         return Record(at, 1, raw, lenient(raw, dialect, delimiter, width), open=unclosed)
     return Record(at, 1, raw, [], fault, open=unclosed)
+
+
+_WORDS = (
+    ("unexpected end", "a quote is never closed"),
+    ("expected after", "text follows a closing quote"),
+    ("new-line character", "a carriage return (CR) stands in the middle of the line"),
+    ("NUL", "the line has a NUL character"),
+    ("field larger", "a cell is too long"),
+)
+"""What the csv module's errors mean, in words of ours."""
+
+
+def _in_words(error: str) -> str:
+    return next((words for part, words in _WORDS if part in error), "its quotes do not pair up")
 
 
 @cache

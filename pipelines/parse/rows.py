@@ -9,27 +9,53 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipelines.parse.chunk import Chunk, listed_raws
-from schemas.dialect import Dialect
+from pipelines.parse.chunk import Chunk, listed_raws, without_rows
+from pipelines.parse.sheet import Shown
+from schemas.accounted import NOTHING, Accounted
+from schemas.dialect import Dialect, Format
 from schemas.reject import RejectedRow
 
 ROWS = 16 * 1024
 _SIZE = 16 * 1024 * 1024
 
-type Row = tuple[int, list[str | None]] | RejectedRow
-"""A row's line and its cells, or why it has none."""
+type Row = tuple[int, list[str | None]] | RejectedRow | None
+"""A row's line and its cells, or why it has none; None is a blank one."""
 
 
-def gathered(rows: Iterable[Row], names: Sequence[str], dialect: Dialect) -> Iterator[Chunk]:
-    """The rows in chunks, which are bounded in rows and in size."""
+def gathered(
+    rows: Iterable[Row], names: Sequence[str], dialect: Dialect, top: Accounted | None = None
+) -> Iterator[Chunk]:
+    """The rows in chunks, which are bounded in rows and in size. `top` accounts for what stands
+    above them, if anything does."""
+    above = top or NOTHING
     for some in _batches(rows):
-        good = [row for row in some if not isinstance(row, RejectedRow)]
+        good = [row for row in some if row is not None and not isinstance(row, RejectedRow)]
+        blank = some.count(None)
         ragged = tuple(row for row in some if isinstance(row, RejectedRow))
         cells = [cells for _, cells in good]
         columns = list(zip(*cells, strict=True)) if cells else [()] * len(names)
         table = pa.table([pa.array(each, pa.string()) for each in columns], names=list(names))
         lines = np.array([line for line, _ in good], dtype=np.int64)
-        yield Chunk(table, lines, ragged, listed_raws(_Lines(cells, dialect)))
+        accounted = Accounted(lines=len(some), blank=blank) + above
+        raws = listed_raws(_Lines(cells, dialect))
+        beneath = _beneath(table, columns) if dialect.format is Format.EXCEL else None
+        yield Chunk(table, lines, ragged, raws, accounted=accounted, span=accounted.lines,
+                    beneath=beneath)  # fmt: skip
+        above = NOTHING
+    if above.lines:
+        yield without_rows(names, above, above.lines)
+
+
+def _beneath(table: pa.Table, columns: Sequence[Sequence[str | None]]) -> pa.Table | None:
+    """The values beneath what a sheet shows, of the columns in which some cell shows another."""
+    found = {
+        name: [cell.plain if isinstance(cell, Shown) else cell for cell in column]
+        for name, column in zip(table.column_names, columns, strict=True)
+        if any(type(cell) is Shown for cell in column)
+    }
+    if not found:
+        return None
+    return pa.table({name: pa.array(cells, pa.string()) for name, cells in found.items()})
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -37,7 +63,8 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     size = 0
     for row in rows:
         some.append(row)
-        size += len(row.raw) if isinstance(row, RejectedRow) else sum(map(_weight, row[1]))
+        if row is not None:
+            size += len(row.raw) if isinstance(row, RejectedRow) else sum(map(_weight, row[1]))
         if len(some) == ROWS or size > _SIZE:
             yield some
             some, size = [], 0

@@ -5,7 +5,9 @@ half a terabyte. So `read_sheet` runs this file as a program, bounded in memory 
 prints the sheets' names and then the rows as JSON.
 
 Of a cell with an error, such as #N/A, Calamine gives nothing, and for a new one such as #SPILL! it
-refuses the sheet. Where a sheet in XML has one, a copy in which it is a text is read.
+refuses the sheet. Where a sheet in XML has one, or a formula that was never calculated, a copy in
+which it is a text is read. A number is what Excel shows of it: 15 digits, those of its format where
+that is one like 00000.
 """
 
 from __future__ import annotations
@@ -21,13 +23,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import batched
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 _SECONDS = 600
 _BATCH = 1000
-_WHOLE = 10**15
+_EXACT = 2**53
+"""Above it, not every whole number can be told from the next one."""
+INEXACT, UNCALCULATED = "#INEXACT!", "#UNCALCULATED!"
+"""What stands in a cell, before its digits, that no number should be made of."""
 _BLOCK, _LONGEST = 1024 * 1024, 8 * 1024 * 1024
 _PARTS = (".xml", ".rels", "mimetype")
 # Tags of cells: xlsx says `<c r="B3" t="e">`, ods
@@ -36,7 +42,36 @@ _PARTS = (".xml", ".rels", "mimetype")
 _XLSX_ERROR = re.compile(rb"""(<(?:\w+:)?c\s(?:[^<>]*\s)?t=["'])e(?=["'])""")
 _ODS_ERROR = re.compile(rb"""<table:table-cell\s[^<>]*\bcalcext:value-type=["']error["'][^<>]*>""")
 _ODS_VALUE = re.compile(rb"""\soffice:(?:string-value|value)=(?:"[^"]*"|'[^']*')""")
+_ODS_UNCALCULATED = (
+    b'<table:table-cell office:value-type="string"><text:p>#UNCALCULATED!</text:p>'
+    b"</table:table-cell>"
+)
+_SIGNS = (b't="e"', b"t='e'", b"calcext", b"<f", b":f", b"formula=")
+_TEXT_TYPE, _ANY_TYPE = re.compile(rb"""\bt=["']str["']"""), re.compile(rb"""\st=["']\w+["']""")
+_DIGITS = re.compile(r"-?[0-9]+")
 _ODS_TYPE = re.compile(rb"""(\soffice:value-type=["'])\w+""")
+
+
+_XLSX_FORMULA = re.compile(
+    rb"<((?:\w+:)?c)\b([^<>]*)>\s*<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+_ODS_FORMULA = re.compile(
+    rb"<table:table-cell\b(?=[^<>]*\btable:formula=)(?![^<>]*office:value-type=)[^<>]*/>"
+)
+
+
+class Shown(str):
+    """What a sheet shows of a cell; `plain` is the number beneath it."""
+
+    __slots__ = ("plain",)
+    plain: str
+
+    def __new__(cls, text: str, plain: str) -> Shown:
+        """A cell that shows `text` of the number `plain`."""
+        found = super().__new__(cls, text)
+        found.plain = plain
+        return found
 
 
 class SheetError(Exception):
@@ -78,7 +113,10 @@ def read_sheet(path: Path, sheet: str, decimal: str, memory: int) -> Generator[S
 
 def _rows(stream: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
     while (rows := _message(stream)) is not None:
-        yield from rows
+        for line, cells, *beneath in rows:
+            for at, plain in beneath[0] if beneath else ():
+                cells[at] = Shown(cells[at], plain)
+            yield line, cells
 
 
 def _message(stream: IO[bytes]) -> Any:
@@ -107,12 +145,87 @@ def main() -> None:
             with CalamineWorkbook.from_path(_with_error_texts(path, folder)) as workbook:
                 sheet = workbook.get_sheet_by_name(wanted or names[0])
                 left = [""] * (sheet.start[1] if sheet.start else 0)
-                rows = enumerate(sheet.iter_rows(), start=1)
-                for some in batched(rows, _BATCH, strict=False):
-                    _say([(line, left + _texts(row, decimal)) for line, row in some])
+                rows = (
+                    (line, left + _texts(row, decimal))
+                    for line, row in enumerate(sheet.iter_rows(), start=1)
+                )
+                filled = _filled_down(rows, _merged(sheet))
+                with _masked(path, wanted or names[0]) as masked:
+                    for some in batched(_masked_rows(filled, masked), _BATCH, strict=False):
+                        _say(some)
         _say(None)
     except Exception as error:
         _say({"error": str(error)[:300] or type(error).__name__})
+
+
+def _merged(sheet: Any) -> dict[int, list[tuple[int, int]]]:
+    """The cells that are merged with others below them, by row: their column and their last row,
+    all from 0."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    try:
+        ranges = sheet.merged_cell_ranges or ()
+    except Exception:
+        # Calamine knows them for some kinds of workbooks only.
+        return found
+    for (top, left), (bottom, _) in ranges:
+        if bottom > top:
+            found.setdefault(top, []).append((left, bottom))
+    return found
+
+
+def _filled_down(
+    rows: Iterator[tuple[int, list[str]]], merged: dict[int, list[tuple[int, int]]]
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows, in which a cell that is merged over several has its value in each of them."""
+    if not merged:
+        yield from rows
+        return
+    open_: dict[int, tuple[int, str]] = {}
+    for line, cells in rows:
+        for at, (last, text) in list(open_.items()):
+            if line - 1 > last:
+                del open_[at]
+            elif at < len(cells) and not cells[at]:
+                cells[at] = text
+        for at, last in merged.get(line - 1, ()):
+            if at < len(cells):
+                open_[at] = (last, cells[at])
+        yield line, cells
+
+
+@contextmanager
+def _masked(path: str, sheet: str) -> Generator[Iterator[tuple[int, int, str]]]:
+    """The cells of the sheet whose format shows zeros that their numbers do not have."""
+    if not zipfile.is_zipfile(path):
+        yield iter(())
+        return
+    sys.path.append(str(Path(__file__).parent))
+    from formats import masked_cells, masks_of  # type: ignore[import-not-found]
+
+    with zipfile.ZipFile(path) as book:
+        masks = masks_of(book)
+        yield masked_cells(book, sheet, masks) if masks else iter(())
+
+
+def _masked_rows(
+    rows: Iterator[tuple[int, list[str]]], masked: Iterator[tuple[int, int, str]]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows with what their formats show; the numbers beneath go along with their columns."""
+    from formats import shown
+
+    coming = next(masked, None)
+    for line, cells in rows:
+        beneath = []
+        while coming is not None and coming[0] <= line:
+            row, column, mask = coming
+            at = column - 1
+            if row == line and at < len(cells) and _DIGITS.fullmatch(cells[at]):
+                plain = cells[at]
+                cells[at] = shown(plain, mask)
+                if cells[at] != plain:
+                    beneath.append((at, plain))
+            coming = next(masked, None)
+        yield (line, cells, beneath) if beneath else (line, cells)
 
 
 def _with_error_texts(path: str, folder: str) -> str:
@@ -133,14 +246,29 @@ def _with_error_texts(path: str, folder: str) -> str:
 
 def _has_errors(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     return any(
-        (b't="e"' in some or b"t='e'" in some or b"calcext" in some) and _as_text(some) != some
+        any(sign in some for sign in _SIGNS) and _as_text(some) != some
         for some in _tags(book, part)
     )
 
 
 def _as_text(some: bytes) -> bytes:
-    """Some XML with the cells that hold an error typed as texts."""
-    return _ODS_ERROR.sub(_ods_text, _XLSX_ERROR.sub(rb"\1str", some))
+    """Some XML with the cells that hold an error, or a formula without a value, typed as texts."""
+    some = _ODS_ERROR.sub(_ods_text, _XLSX_ERROR.sub(rb"\1str", some))
+    if b"formula=" in some:
+        some = _ODS_FORMULA.sub(_ODS_UNCALCULATED, some)
+    return _XLSX_FORMULA.sub(_xlsx_text, some) if b"<f" in some or b":f" in some else some
+
+
+def _xlsx_text(cell: re.Match[bytes]) -> bytes:
+    """A cell with a formula that was never calculated as a text that says so. A text without
+    letters is what a formula may well come to."""
+    name, attributes, value = cell.groups()
+    if value is not None and _TEXT_TYPE.search(attributes):
+        return cell[0]
+    kept = _ANY_TYPE.sub(b"", attributes)
+    word = UNCALCULATED.encode()
+    v = name.removesuffix(b"c") + b"v"
+    return b'<%b%b t="str"><%b>%b</%b></%b>' % (name, kept, v, word, v, name)
 
 
 def _ods_text(tag: re.Match[bytes]) -> bytes:
@@ -153,7 +281,9 @@ def _tags(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
     with book.open(part) as stream:
         while block := stream.read(_BLOCK):
             block = rest + block
-            cut = block.rfind(b"<")
+            cut = block.rfind(b"</c>") + 4
+            if cut < 4:
+                cut = block.rfind(b"<")
             if cut < 0 or b">" in block[cut:] or len(block) > _LONGEST:
                 cut = len(block)
             rest = block[cut:]
@@ -175,17 +305,28 @@ def _text(value: Any, decimal: str) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case float() if value.is_integer() and abs(value) < _WHOLE:
+        case float() | int() if abs(value) >= _EXACT:
+            return f"{INEXACT} {value:.0f}" if value == value and abs(value) != inf else ""
+        case float() if value.is_integer():
             return str(int(value))
         case float() | int():
-            return repr(value).replace(".", decimal)
+            # Excel keeps and shows 15 digits; those behind are noise of its arithmetic.
+            return f"{value:.15g}".replace(".", decimal)
         case datetime() | date() | time():
             return value.isoformat()
         case timedelta():
-            minutes, seconds = divmod(int(value.total_seconds()), 60)
-            return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+            return _duration(value)
         case _:
             return str(value)
+
+
+def _duration(value: timedelta) -> str:
+    """A duration as hours, minutes and seconds, with thousandths if it has any."""
+    millis = round(abs(value) / timedelta(milliseconds=1))
+    seconds, rest = divmod(millis, 1000)
+    sign = "-" if value < timedelta() and millis else ""
+    fraction = f".{rest:03}" if rest else ""
+    return f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"
 
 
 if __name__ == "__main__":

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
-from pipelines.parse.chunk import Chunk
-from pipelines.parse.header import joined_names
+from pipelines.parse.chunk import Parsed
+from pipelines.parse.doubt import Names
+from pipelines.parse.fit import ENOUGH, Shape
+from pipelines.parse.header import LIKE_A_ROW, names_of
 from pipelines.parse.rows import Row, gathered, line_of
 from pipelines.parse.sheet import SheetError, read_sheet
+from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.language import say
@@ -25,7 +28,7 @@ _MEMORY = 4
 
 def read_workbook(
     path: Path, dialect: Dialect, most_bytes: int, columns: Sequence[str], language: str
-) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+) -> Parsed:
     """The header's names and the rows of one sheet; a row's line is the sheet's own row number.
 
     Typed cells come as text: whole numbers without a point, other numbers with the dialect's
@@ -34,22 +37,51 @@ def read_workbook(
     workbook, a sheet that is not there, and one that would not fit into memory.
     """
     rows = sheet_rows(path, dialect, most_bytes)
+    above = list(islice(rows, dialect.preamble))
+    heads: tuple[tuple[str, ...], ...] = ()
     if dialect.header:
-        above = list(islice(rows, dialect.preamble + dialect.header))[dialect.preamble :]
-        if len(above) < dialect.header or not any(
-            cell.strip() for _, cells in above for cell in cells
-        ):
+        head = [cells for _, cells in islice(rows, dialect.header)]
+        if len(head) < dialect.header or not any(cell.strip() for row in head for cell in row):
             raise DataError(
                 "the sheet has no header row", hint="send it with its header row and its rows"
             )
-        names = _names([cells for _, cells in above])
+        names = _names(head, dialect)
+        heads = tuple(tuple(row[: len(names)]) for row in head)
     else:
         names = dialect.columns or tuple(columns)
-        rows = islice(rows, dialect.preamble, None)
+        if above and len(above[-1][1]) == len(names):
+            heads = (tuple(above[-1][1]),)
+    first = list(islice(rows, ENOUGH))
+    shape = Shape(len(names), [_padded(cells, len(names)) for _, cells in first if any(cells)])
+    words = Names(names, dialect, language)
+    like = [
+        words.doubted(line, line_of(cells, dialect), cells, LIKE_A_ROW, "preamble")
+        for line, cells in above
+        if any(cells) and shape.is_certain(_padded(cells, len(names)))
+    ]
+    over = len(above) - len(like)
+    top = Accounted(lines=over + dialect.header, preamble=over, header=dialect.header)
     fitted = (
-        _fitted(line, cells, len(names), dialect, language) for line, cells in rows if any(cells)
+        _fitted(line, cells, len(names), dialect, language) if any(cells) else None
+        for line, cells in _ended(chain(first, rows))
     )
-    return names, gathered(fitted, names, dialect)
+    return Parsed(names, gathered(chain(like, fitted), names, dialect, top), heads=heads)
+
+
+def _padded(cells: Sequence[str], width: int) -> list[str]:
+    return [*cells[:width], *[""] * (width - len(cells))]
+
+
+def _ended(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """The rows up to the last that has a cell: what a sheet has below it is no line of anything."""
+    blank: list[tuple[int, list[str]]] = []
+    for line, cells in rows:
+        if any(cells):
+            yield from blank
+            blank.clear()
+            yield line, cells
+        else:
+            blank.append((line, []))
 
 
 def sheet_names(path: Path, most_bytes: int) -> list[str]:
@@ -140,9 +172,9 @@ def _column(letters: str) -> int:
     return number
 
 
-def _names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+def _names(rows: Sequence[Sequence[str]], dialect: Dialect) -> tuple[str, ...]:
     width = max(index + 1 for row in rows for index, cell in enumerate(row) if cell.strip())
-    return joined_names([row[:width] for row in rows])
+    return names_of([row[: max(width, len(dialect.header_cells))] for row in rows], dialect)
 
 
 def _fitted(line: int, values: Sequence[str], width: int, dialect: Dialect, language: str) -> Row:

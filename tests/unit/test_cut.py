@@ -53,10 +53,10 @@ def test_parts_hold_what_the_whole_text_holds(
             piece = path.read_bytes()[part.start : part.end]
             if part.number == 0:
                 (folder / "first").write_bytes(piece)
-                with parsed(folder / "first", Dialect(), LIMITS, folder) as found:
-                    read += rows_of(found.chunks)
+                with parsed(folder / "first", Dialect(), LIMITS, folder) as top:
+                    read += rows_of(top.chunks)
                 continue
-            made = read_part(io.BytesIO(piece), Dialect(), 64, ("x", "y", "z"), part.line, "en")
+            made = read_part(io.BytesIO(piece), Dialect(), 64, top, part.line, "en")
             read += rows_of(made.chunks)
         assert read == expected
 

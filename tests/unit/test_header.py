@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.escape import harmless, restored, restored_cell
-from pipelines.header import column_name, fold, match_header
+from pipelines.header import column_name, match_header
+from pipelines.parse.names import folded
 from schemas.contract import Column, Contract, Type, can_be_named
 from schemas.errors import DataError
 
@@ -49,7 +50,7 @@ def test_case_accents_and_punctuation_make_no_difference(
 def test_a_name_made_of_any_cell_is_one_the_warehouse_takes_or_none(cell: str) -> None:
     name = column_name(cell)
     assert name == "" or can_be_named(name) or name.startswith(("etl_", "table_", "partition"))
-    assert fold(fold(cell)) == fold(cell)
+    assert folded(folded(cell)) == folded(cell)
 
 
 def test_missing_unknown_and_our_own_columns_are_told_apart() -> None:

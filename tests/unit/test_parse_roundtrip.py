@@ -79,7 +79,7 @@ def written(case: Case) -> tuple[bytes, list[int]]:
             text += f'{dialect.comment} a "remark{case.end}'
         places.append(text.count(newline) + 1)
         text += record(row, dialect) + case.end
-    text += "".join(f"{record(('end', '', ''), dialect)}{case.end}" for _ in range(dialect.footer))
+    text += "".join(f"{record(('end',), dialect)}{case.end}" for _ in range(dialect.footer))
     mark = "\ufeff" if case.mark and dialect.encoding in ("utf-8", "utf-16-le") else ""
     return (mark + text).encode(dialect.encoding), places
 
