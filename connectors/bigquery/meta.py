@@ -41,12 +41,14 @@ FILES: Facts = (
     ("rows_loaded", "INT64", "NULLABLE", "Rows that were loaded."),
     ("rows_rejected", "INT64", "NULLABLE", "Rows that broke a rule; see rejected_rows."),
     ("rows_dropped", "INT64", "NULLABLE", "Rows that the feed's transform left out."),
+    ("rows_aggregated", "INT64", "NULLABLE", "Rows that the transform made others of."),
     ("contract_version", "STRING", "NULLABLE", "The version of the contract it was checked by."),
     ("reason", "STRING", "NULLABLE", "Why it was quarantined."),
     ("repeats", "STRING", "NULLABLE", "The file id that brought the same bytes before."),
     ("partitions", "STRING", "REPEATED", "Starts of the partitions its rows went to."),
     ("placed_at", "TIMESTAMP", "NULLABLE", "Its place among the loads; a replay keeps it."),
     ("place", "INT64", "NULLABLE", "Its place among files of the same placed_at, from 0."),
+    ("accounted", "JSON", "NULLABLE", "Its lines: header, rows, and those passed over by reason."),
 )
 REMOVALS: Facts = (
     ("file_id", "STRING", "NULLABLE", "The file that had brought the rows."),

@@ -94,9 +94,14 @@ def _one_log(own: Migrations) -> None:
             own.run(f"ALTER TABLE META.{name} RENAME TO {name}_before_commits")
 
 
+_UNKNOWN_THEN = {"rows_aggregated": "0", "accounted": "CAST(NULL AS JSON)"}
+
+
 def _copy_sql() -> str:
     # Named one by one: not every BigQuery infers the names of a structure's fields.
-    names_of_files = ", ".join(f"f.`{name}` AS `{name}`" for name, _, _, _ in FILES)
+    names_of_files = ", ".join(
+        f"{_UNKNOWN_THEN.get(name, f'f.`{name}`')} AS `{name}`" for name, _, _, _ in FILES
+    )
     return (
         "INSERT INTO META.commits (batch_id, feed, `table`, kind, attempt, `rows`, committed_at,"
         " files, removals, `changed`)\n"

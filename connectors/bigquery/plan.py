@@ -94,6 +94,15 @@ def _compare_column(
             f" {_alter(diff, f'ALTER COLUMN `{have.name}` SET DATA TYPE {type_of(want)}')};"
             " any other needs a new table",
         )
+    if missing := [each for each in want.fields if each.name not in _names(have)]:
+        for each in missing:
+            diff.safe(f"add column {have.name}.{each.name} {type_of(each)}", "schema")
+        have = bigquery.SchemaField.from_api_repr(
+            {
+                **have.to_api_repr(),
+                "fields": [each.to_api_repr() for each in (*have.fields, *missing)],
+            }
+        )
     if have.mode == "REQUIRED" and want.mode == "NULLABLE":
         diff.safe(f"let column {have.name} be NULL", "schema")
         have = _with(have, mode="NULLABLE")
@@ -176,6 +185,10 @@ def type_of(each: bigquery.SchemaField) -> str:
     elif each.precision is not None:
         name += f"({each.precision}, {each.scale or 0})"
     return f"ARRAY<{name}>" if each.mode == "REPEATED" else name
+
+
+def _names(each: bigquery.SchemaField) -> set[str]:
+    return {inner.name for inner in each.fields}
 
 
 def _with(each: bigquery.SchemaField, **changes: str) -> bigquery.SchemaField:

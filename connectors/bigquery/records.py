@@ -146,7 +146,7 @@ def _into_rejected_rows(tables: Tables) -> str:
 
 
 _STRINGS = ("file_id", "source", "key", "version", "name", "sender")
-_COUNTS = ("rows_read", "rows_loaded", "rows_rejected", "rows_dropped")
+_COUNTS = ("rows_read", "rows_loaded", "rows_rejected", "rows_dropped", "rows_aggregated")
 _MORE_STRINGS = ("contract_version", "reason", "repeats")
 
 
@@ -165,6 +165,7 @@ def insert_commit(tables: Tables, *, has_removals: bool) -> str:
     values.append("JSON_VALUE_ARRAY(_etl_f, '$.partitions') AS partitions")
     values.append(f"IFNULL(CAST({text('placed_at')} AS TIMESTAMP), _etl_now) AS placed_at")
     values.append(f"CAST({text('place')} AS INT64) AS place")
+    values.append("PARSE_JSON(JSON_QUERY(_etl_f, '$.accounted')) AS accounted")
     files = f"SELECT AS STRUCT {', '.join(values)} FROM UNNEST(JSON_QUERY_ARRAY(@files)) AS _etl_f"
     changed = (
         "SELECT AS STRUCT JSON_VALUE(_etl_c, '$.partition') AS `partition`,"
@@ -204,10 +205,12 @@ def _file(file: File, number: int, place: Place | None) -> dict[str, object]:
         "rows_loaded": counts.loaded,
         "rows_rejected": counts.rejected,
         "rows_dropped": counts.dropped,
+        "rows_aggregated": counts.aggregated,
         "contract_version": file.contract_version,
         "partitions": list(file.partitions),
         "reason": file.reason,
         "repeats": file.repeats,
         "placed_at": placed_at.isoformat() if placed_at else None,
         "place": number,
+        "accounted": file.accounted.to_json() if file.accounted else None,
     }
