@@ -16,7 +16,8 @@ from connectors.protocols import Storage
 from schemas.arrow import PARQUET
 from schemas.errors import DataError, FatalError
 
-_ROWS = 64 * 1024
+_READ_ROWS = 64 * 1024
+_ROWS = 1024 * 1024
 _BYTES = 32 * 1024 * 1024
 
 
@@ -87,7 +88,7 @@ def _tables(
     for part in parts:
         try:
             with _fetched(storage, part, scratch) as file:
-                for batch in file.iter_batches(batch_size=_ROWS):
+                for batch in file.iter_batches(batch_size=_READ_ROWS):
                     yield _fitted(pa.Table.from_batches([batch]), part, schema)
         finally:
             scratch.unlink(missing_ok=True)

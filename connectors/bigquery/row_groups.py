@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 _MAGIC = b"PAR1"
 _TAIL_BYTES = 8
-_GOOD_ROWS, _GOOD_BYTES = 16 * 1024, 1024 * 1024
-"""Row groups that have so many rows, or bytes, on average are better copied than written anew:
-BigQuery reads row groups in parallel, and many small ones slowly."""
+GOOD_BYTES = 8 * 1024 * 1024
+"""Row groups of so many bytes on average are better copied than written anew: BigQuery reads row
+groups in parallel, and many small ones slowly."""
 
 
 class MisfitError(Exception):
@@ -30,9 +30,9 @@ class Joiner(AbstractContextManager["Joiner"]):
     of all files.
     """
 
-    def __init__(self, target: Path, schema: pa.Schema) -> None:
+    def __init__(self, target: Path, schema: pa.Schema, good_bytes: int = GOOD_BYTES) -> None:
         self.rows = self._count = self._bytes = 0
-        self._schema = schema
+        self._schema, self._good_bytes = schema, good_bytes
         self._out = target.open("w+b")
         self._footer: Any = None
         self._groups: list[Any] = []
@@ -67,7 +67,7 @@ class Joiner(AbstractContextManager["Joiner"]):
 
     @property
     def _is_good(self) -> bool:
-        return self.rows >= self._count * _GOOD_ROWS or self._bytes >= self._count * _GOOD_BYTES
+        return self._bytes >= self._count * self._good_bytes
 
     def _take(self, footer: Any, start: int) -> None:
         for group in footer.row_groups:
