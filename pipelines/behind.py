@@ -12,10 +12,9 @@ import pyarrow.parquet as pq
 
 from schemas.arrow import PARQUET
 
-
 _GROUP_BYTES = 32 * 1024 * 1024
-"""Tables are gathered up to that before they are written: packed, it is a row group of about 16 MiB,
-which BigQuery reads best:
+"""Tables are gathered up to that before they are written: packed, it is a row group of about 16
+MiB, which BigQuery reads best:
 https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet#parquet_schemas"""
 
 
