@@ -90,6 +90,8 @@ def other_reading(cells: Sequence[str], column: Column, dialect: Dialect) -> Col
     A date in another format is named only if just one format fits, for days and months must not
     be guessed. None if nothing narrower than text fits and the column is text already.
     """
+    if column.repeated:
+        return None
     array = pa.array(cells, pa.string())
     if column.type in _FORMATS:
         found = [
@@ -114,7 +116,7 @@ class Watch:
     """Samples a column's values chunk by chunk; memory stays the same however many come."""
 
     def __init__(self, column: Column) -> None:
-        self._is_number = column.type in NUMBERS
+        self._is_number = column.type in NUMBERS and not column.repeated
         self._values: list[float] = []
         self._texts: list[str] = []
         self._count = 0
@@ -187,7 +189,9 @@ def likely_rename(
         return None
     looks = 0.3 if column.type is Type.STRING else 0.6
     if before:
-        now = profile_of(full, _floats(full) if column.type in NUMBERS else ())
+        now = profile_of(
+            full, _floats(full) if column.type in NUMBERS and not column.repeated else ()
+        )
         few = sum(each.count for each in before) < _ENOUGH_ROWS
         looks = max(_alike(now, before), looks if few else 0.0)
     score = (names + looks) / 2

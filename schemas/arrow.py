@@ -30,12 +30,13 @@ _PLAIN: dict[Type, pa.DataType] = {
     Type.DATETIME: pa.timestamp("us"),
     Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
     Type.TIME: pa.time64("us"),
-    Type.JSON: pa.string(),
 }
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """The Arrow type of the column's values; JSON travels as its text."""
+    """The Arrow type of the column's values; JSON, arrays and bytes travel as text."""
+    if column.travels_as_text:
+        return pa.string()
     match column.type:
         case Type.NUMERIC:
             return pa.decimal128(*_digits(column, NUMERIC_DIGITS))

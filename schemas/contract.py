@@ -27,6 +27,7 @@ class Type(StrEnum):
     TIME = "TIME"
     TIMESTAMP = "TIMESTAMP"
     JSON = "JSON"
+    BYTES = "BYTES"
 
 
 class Granularity(StrEnum):
@@ -48,7 +49,8 @@ class Column:
     strptime formats for dates and times, or `excel`, `epoch` and `epoch_ms`; none means ISO 8601.
     `locale` is the language of month names, `timezone` the zone of times that carry none. Years of
     two digits up to `pivot` are of this century, later ones of the last (POSIX: 68).
-    `nulls`, `numbers` and `booleans` are the dialect's unless the column has its own.
+    `nulls`, `numbers` and `booleans` are the dialect's unless the column has its own. A `repeated`
+    column is an array of its type.
     """
 
     name: str
@@ -68,6 +70,13 @@ class Column:
     numbers: Numbers | None = None
     booleans: Booleans | None = None
     derived: bool = False
+    repeated: bool = False
+
+    @property
+    def travels_as_text(self) -> bool:
+        """Whether its values stay text until the warehouse makes them what they are: JSON, arrays
+        as JSON of texts, bytes as base64."""
+        return self.repeated or self.type in (Type.JSON, Type.BYTES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -181,6 +181,7 @@ def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
         precision=parsed.precision,
         scale=parsed.scale,
         max_length=parsed.max_length,
+        repeated=parsed.repeated,
         headers=tuple(str(header) for header in words.get("headers", [])),
         formats=read_formats(words, each.logicalTypeOptions or {}, parsed.type, at, faults),
         locale=_locale(words.get("locale", "en"), at, faults),

@@ -14,7 +14,7 @@ from schemas.contract import Column, Type
 from schemas.odcs_file import Faults, Where
 
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
-_CLUSTERABLE = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME}
+_CLUSTERABLE = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME, Type.BYTES}
 _KEY_TYPES = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME}
 _MOST_LABELS, _MOST_KEY, _MOST_CLUSTERING = 64, 16, 4
 _MOST_DESCRIPTION, _MOST_COLUMN_DESCRIPTION = 16_384, 1_024
@@ -38,12 +38,12 @@ def read_clustering(
 ) -> tuple[str, ...]:
     """The columns of `clusteredBy`."""
     names = [str(name) for name in given] if isinstance(given, list) else [str(given)]
-    types = {column.name: column.type for column in columns}
+    types = {column.name: column.type for column in columns if not column.repeated}
     if len(names) > _MOST_CLUSTERING:
         faults.add(where, f"clusteredBy names {len(names)} columns; BigQuery takes up to four")
     for name in names:
         if name not in types:
-            faults.add(where, f'clusteredBy names "{name}", which is not a column')
+            faults.add(where, f'clusteredBy names "{name}", which is no column of a single value')
         elif types[name] not in _CLUSTERABLE:
             faults.add(where, f"BigQuery cannot cluster by {name}, a {types[name]}")
     return tuple(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from open_data_contract_standard.model import SchemaProperty
 
@@ -11,6 +11,7 @@ from schemas.contract import Type
 from schemas.odcs_file import Faults, Where
 
 _PHYSICAL = re.compile(r"\s*([A-Za-z0-9]+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*")
+_ARRAY = re.compile(r"\s*ARRAY\s*<\s*(.+?)\s*>\s*", re.I)
 _SYNONYMS = {
     "INTEGER": Type.INT64,
     "INT": Type.INT64,
@@ -22,7 +23,7 @@ _SYNONYMS = {
     "BIGDECIMAL": Type.BIGNUMERIC,
 }
 _LOGICAL = {
-    "string": {Type.STRING, Type.JSON},
+    "string": {Type.STRING, Type.JSON, Type.BYTES},
     "integer": {Type.INT64, Type.NUMERIC, Type.BIGNUMERIC},
     "number": {Type.NUMERIC, Type.BIGNUMERIC, Type.FLOAT64, Type.INT64},
     "boolean": {Type.BOOL},
@@ -44,6 +45,7 @@ LOGICAL_OF: dict[Type, str] = {
     Type.TIMESTAMP: "timestamp",
     Type.TIME: "time",
     Type.JSON: "object",
+    Type.BYTES: "string",
 }
 """The logicalType that a contract of ours writes for each BigQuery type."""
 _DEFAULT = {
@@ -93,6 +95,7 @@ class ParsedType:
     precision: int | None = None
     scale: int | None = None
     max_length: int | None = None
+    repeated: bool = False
 
 
 def parse_type(each: SchemaProperty, at: Where, faults: Faults) -> ParsedType | None:
@@ -102,6 +105,9 @@ def parse_type(each: SchemaProperty, at: Where, faults: Faults) -> ParsedType | 
             faults.add(at, "physicalType is missing: name a BigQuery type, such as STRING")
             return None
         return ParsedType(_DEFAULT[each.logicalType])
+    array = _ARRAY.fullmatch(each.physicalType)
+    if array is not None:
+        return _array(each, array[1], at, faults)
     match = _PHYSICAL.fullmatch(each.physicalType)
     word = match[1].upper() if match else each.physicalType
     kind = _SYNONYMS.get(word) or (Type(word) if word in list(Type) else None)
@@ -115,12 +121,26 @@ def parse_type(each: SchemaProperty, at: Where, faults: Faults) -> ParsedType | 
     return _with_parameters(kind, first, second, (*at, "physicalType"), faults)
 
 
+def _array(each: SchemaProperty, inner: str, at: Where, faults: Faults) -> ParsedType | None:
+    """The type of an array's elements, which are scalars."""
+    where = (*at, "physicalType")
+    if each.required or each.unique or each.primaryKey or each.partitioned:
+        faults.add(where, "an array is neither required, unique, a key nor partitioned by")
+    found = parse_type(
+        each.model_copy(update={"physicalType": inner, "logicalType": None}), at, faults
+    )
+    if found is None or found.repeated or found.type is Type.JSON:
+        faults.add(where, "an array holds scalars, such as ARRAY<STRING> or ARRAY<INT64>")
+        return None
+    return replace(found, repeated=True)
+
+
 def _with_parameters(
     kind: Type, first: int | None, second: int | None, at: Where, faults: Faults
 ) -> ParsedType:
     if first is None:
         return ParsedType(kind)
-    if kind is Type.STRING and second is None and first > 0:
+    if kind in (Type.STRING, Type.BYTES) and second is None and first > 0:
         return ParsedType(kind, max_length=first)
     if kind not in _DIGITS:
         faults.add(at, f"{kind} takes no such parameters")

@@ -62,11 +62,6 @@ class _Task:
     uris: Sequence[str]
     rows: int | None
 
-    @property
-    def arrays(self) -> bool:
-        """Whether a column holds lists."""
-        return any(field.mode == "REPEATED" for field in self.fields)
-
 
 class Loader:
     """Stages batches. Vendor exceptions pass through; a job's failure is translated."""
@@ -226,8 +221,6 @@ class Loader:
             labels=job_labels(),
             destination_encryption_configuration=self._session.encryption(),
         )
-        if task.arrays:
-            settings.parquet_options = _listed()
         if task.uris:
             return self._submit_uris(task, task.uris, settings)
         with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
@@ -285,13 +278,6 @@ class Loader:
             raise AttemptSpentError(
                 f"the staging table of load job {job.job_id} is gone"
             ) from error
-
-
-def _listed() -> bigquery.ParquetOptions:
-    """Parquet's lists as arrays, not as records of records."""
-    options = bigquery.ParquetOptions()
-    options.enable_list_inference = True
-    return options
 
 
 def bringing_rows(batch: Batch) -> list[File]:

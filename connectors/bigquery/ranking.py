@@ -66,7 +66,19 @@ def _kept(contract: Contract, mode: WriteMode) -> str:
 def _value(column: Column, alias: str) -> str:
     """A staged column in its own type; some are staged as text."""
     name = f"{alias}.{names.column(column.name)}"
+    if column.repeated:
+        element = (
+            "FROM_BASE64(_etl_e)"
+            if column.type is Type.BYTES
+            else (f"CAST(_etl_e AS {column.type})")
+        )
+        return (
+            f"ARRAY(SELECT {element} FROM UNNEST(JSON_VALUE_ARRAY({name})) AS _etl_e"
+            " WITH OFFSET AS _etl_o ORDER BY _etl_o)"
+        )
     match column.type:
+        case Type.BYTES:
+            return f"FROM_BASE64({name})"
         case Type.JSON:
             # Exact numbers would fail the whole batch over one that a double cannot hold.
             return f"PARSE_JSON({name}, wide_number_mode => 'round')"

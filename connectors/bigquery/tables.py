@@ -19,7 +19,7 @@ def field_of(column: Column) -> bigquery.SchemaField:
     facts: dict[str, object] = {
         "name": column.name,
         "type": column.type.value,
-        "mode": "REQUIRED" if column.required else "NULLABLE",
+        "mode": _mode(column),
         "description": column.description,
         "precision": column.precision,
         "scale": column.scale,
@@ -28,6 +28,12 @@ def field_of(column: Column) -> bigquery.SchemaField:
     return bigquery.SchemaField.from_api_repr(
         {name: value for name, value in facts.items() if value is not None}
     )
+
+
+def _mode(column: Column) -> str:
+    if column.repeated:
+        return "REPEATED"
+    return "REQUIRED" if column.required else "NULLABLE"
 
 
 def table_of(contract: Contract, table_id: str) -> bigquery.Table:
@@ -71,12 +77,16 @@ def _partition(table: bigquery.Table, contract: Contract) -> None:
 def staging_fields(contract: Contract, *, direct: bool) -> list[bigquery.SchemaField]:
     """The staging table's fields: everything NULLABLE, without limits of length and digits.
 
-    JSON is staged as its text. So is BIGNUMERIC, unless the job reads our staged files `direct`ly:
-    there it is the 256-bit decimal that BigQuery reads and some other readers do not.
+    JSON, arrays and bytes are staged as text. So is BIGNUMERIC, unless the job reads our staged
+    files `direct`ly: there it is the 256-bit decimal that BigQuery reads and some other readers do
+    not.
     """
     lineage = [column for column in LINEAGE if column.name in ("_etl_file", "_etl_row")]
-    texts = {Type.JSON} if direct else {Type.JSON, Type.BIGNUMERIC}
+
+    def kind(column: Column) -> str:
+        is_text = column.travels_as_text or (not direct and column.type is Type.BIGNUMERIC)
+        return "STRING" if is_text else column.type.value
+
     return [
-        bigquery.SchemaField(column.name, ("STRING" if column.type in texts else column.type.value))
-        for column in (*contract.columns, *lineage)
+        bigquery.SchemaField(column.name, kind(column)) for column in (*contract.columns, *lineage)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import chain
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.blame import Blame, Ints, blame
+from pipelines.cast.arrays import cast_arrays
 from pipelines.cast.booleans import cast_booleans
 from pipelines.cast.cells import null_mask, trimmed, without
 from pipelines.cast.errors import error_mask, inexact_mask, uncalculated_mask, without_mark
@@ -18,12 +19,14 @@ from pipelines.cast.fault import Cast, Fault, Mask, fault
 from pipelines.cast.moments import cast_moments
 from pipelines.cast.numbers import cast_numbers
 from pipelines.cast.partition import outside_partition
-from pipelines.cast.texts import cast_json, cast_texts
+from pipelines.cast.texts import cast_bytes, cast_json, cast_texts
 from pipelines.parse import Chunk
 from pipelines.sentences import about
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Format
 from schemas.reject import Problem
+
+_ELEMENTS = Dialect(format=Format.JSONL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +115,17 @@ def _of_sheet(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
 
 
 def _converted(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
+    if column.repeated:
+        single = replace(column, repeated=False)
+        # The elements are JSON's own values, whatever the file is written in.
+        return cast_arrays(cells, column, lambda each: _converted(each, single, _ELEMENTS))
     match column.type:
         case Type.STRING:
             return cast_texts(cells, column)
         case Type.JSON:
             return cast_json(cells)
+        case Type.BYTES:
+            return cast_bytes(cells, column)
         case Type.BOOL:
             return cast_booleans(cells, column.booleans or dialect.booleans)
         case Type.DATE | Type.DATETIME | Type.TIMESTAMP | Type.TIME:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -24,6 +25,29 @@ def cast_texts(cells: pa.Array, column: Column) -> Cast:
     wrong = flags(pc.greater(pc.utf8_length(cells), longest))
     faults = fault("length", "{value} is longer than {most:,} characters", wrong, most=longest)
     return without(cells, wrong), faults
+
+
+def cast_bytes(cells: pa.Array, column: Column) -> Cast:
+    """The cells' own text, where it is base64 of as many bytes as the column may hold."""
+    encoded = cells.dictionary_encode()
+    sizes = [_size(cell) for cell in encoded.dictionary.to_pylist()]
+    bad = pa.array([size is None for size in sizes], pa.bool_())
+    wrong = flags(bad.take(encoded.indices))
+    faults = fault("type", "{value} is not base64", wrong)
+    if (most := column.max_length) is not None:
+        long = pa.array([size is not None and size > most for size in sizes], pa.bool_())
+        longer = flags(long.take(encoded.indices))
+        faults += fault("length", "{value} is longer than {most:,} bytes", longer, most=most)
+        wrong = wrong | longer
+    return without(cells, wrong), faults
+
+
+def _size(cell: str) -> int | None:
+    """How many bytes a base64 text stands for; None if it is none."""
+    try:
+        return len(base64.b64decode(cell, validate=True))
+    except ValueError:
+        return None
 
 
 def cast_json(cells: pa.Array) -> Cast:

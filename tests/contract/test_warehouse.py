@@ -342,6 +342,7 @@ def test_every_type_arrives_as_it_was_staged(world: World) -> None:
         Type.TIME: time(14, 15, 16, 123456),
         Type.TIMESTAMP: moment.replace(tzinfo=UTC),
         Type.JSON: '{"a": [1, null, "é"]}',
+        Type.BYTES: "AP9h",
     }
     empty = [None] * len(Type)
     file = world.file(EVERY_TYPE, [[values[each] for each in Type], empty])
@@ -349,7 +350,7 @@ def test_every_type_arrives_as_it_was_staged(world: World) -> None:
     assert world.warehouse.load(batch, EVERY_TYPE, WriteMode.APPEND) == Committed(rows=2)
     columns = ", ".join(f"c_{each.lower()}" for each in Type)
     first, second = world.sql(f"SELECT {columns} FROM DATA.every ORDER BY _etl_row")
-    expected = values | {Type.JSON: {"a": [1, None, "é"]}}
+    expected = values | {Type.JSON: {"a": [1, None, "é"]}, Type.BYTES: b"\x00\xffa"}
     assert dict(zip(Type, first, strict=True)) == expected
     assert list(second) == empty
     lineage = world.sql("SELECT _etl_file, _etl_row, _etl_batch FROM DATA.every ORDER BY _etl_row")

@@ -6,6 +6,8 @@ import json
 import urllib.error
 import urllib.request
 import uuid
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -344,3 +346,44 @@ def test_a_merge_looks_no_further_back_than_its_contract_says(
         ("a", "2026-09-03"), ("a", "2026-11-03"), ("b", "2026-11-03"),
     ]  # fmt: skip
     assert list(verify(service.runtime, "sales")) == []
+
+
+def test_arrays_and_bytes_arrive(tmp_path: Path, bigquery_url: str) -> None:
+    service = small_service(tmp_path, bigquery_url)
+    more = """\
+      - {name: tags, logicalType: array, physicalType: ARRAY<STRING>}
+      - {name: sizes, logicalType: array, physicalType: ARRAY<INT64>}
+      - {name: days, logicalType: array, physicalType: ARRAY<DATE>}
+      - {name: prices, logicalType: array, physicalType: "ARRAY<NUMERIC(10, 2)>"}
+      - {name: picture, logicalType: string, physicalType: BYTES}
+"""
+    dialect = "    customProperties:\n      - {property: dialect, value: {format: jsonl}}\n"
+    dialect += "      - {property: rejectThreshold, value: 1}\n"
+    contract = CONTRACT.replace("    physicalType: table\n", "    physicalType: table\n" + dialect)
+    (service.folder / "contracts" / "sales.odcs.yaml").write_text(contract + more)
+    service = _again(service)
+    service.client.delete_table(f"{service.dataset}.sales")
+    service.runtime.warehouse.apply(service.runtime.tables(), ())
+    assert service.runtime.warehouse.plan(service.runtime.tables(), ()) == []
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "day": "2026-11-03", "amount": 1, "tags": ["x", "", "é, \"q\""],
+         "sizes": [3, -1], "days": ["2026-02-28"], "prices": [19.90, 1], "picture": "AP9h"},
+        {"id": "b", "day": "2026-11-03", "amount": 1, "tags": []},
+        {"id": "null", "day": "2026-11-03", "amount": 1, "sizes": [1, None]},
+        {"id": "date", "day": "2026-11-03", "amount": 1, "days": ["2026-02-30"]},
+        {"id": "list", "day": "2026-11-03", "amount": 1, "tags": "x"},
+        {"id": "nested", "day": "2026-11-03", "amount": 1, "tags": [["x"]]},
+        {"id": "bytes", "day": "2026-11-03", "amount": 1, "picture": "no!"},
+    ]  # fmt: skip
+    service.drop("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    (file,) = service.run()
+    assert (file.counts.loaded, file.counts.rejected) == (2, 5), file.reason
+    found = service.sql(
+        "SELECT id, tags, sizes, days, prices, picture FROM DATA.sales"
+        " WHERE day > '2000-01-01' ORDER BY id"
+    )
+    assert found == [
+        ("a", ["x", "", 'é, "q"'], [3, -1], [date(2026, 2, 28)],
+         [Decimal("19.90"), Decimal(1)], b"\x00\xffa"),
+        ("b", [], [], [], [], None),
+    ]  # fmt: skip
