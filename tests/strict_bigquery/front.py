@@ -110,7 +110,7 @@ class Front:
     ) -> Answer:
         wanted = json.loads(body)
         is_job = rest == "jobs"
-        configuration = wanted["configuration"] if is_job else {"query": wanted, **wanted}
+        configuration = wanted["configuration"] if is_job else {**wanted, "query": wanted}
         reference = wanted.get("jobReference") or {}
         job = Job(reference.get("jobId") or secrets.token_hex(8), creator, configuration)
         location = reference.get("location") or wanted.get("location") or "US"

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -30,6 +31,9 @@ class _Handler(BaseHTTPRequestHandler):
             answer = self.server.front_answer(self.command, self.path, self.headers, body)
         except OSError as error:
             answer = Answer(503, [], str(error).encode())
+        except Exception:
+            # A fault of the front itself: said at once, where a closed connection is tried again.
+            answer = Answer(501, [], traceback.format_exc().encode())
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
