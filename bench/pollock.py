@@ -175,7 +175,7 @@ def _loaded(file: Path, known: Known, lenient: bool) -> list[list[str]]:
         with parsed(file, dialect, Limits(), Path(folder)) as read:
             # Columns of one name are named by their order; the header is what the file has.
             header = dialect.header_cells
-            names = header if len(header) == len(read.names) else read.names
+            names = header if 0 < len(header) <= len(read.names) else read.names
             rows = [list(names)] if known.named else []
             for chunk in read.chunks:
                 columns = [column.to_pylist() for column in chunk.cells.columns]
