@@ -23,8 +23,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     """Count the warehouse's rows of every file of FEEDS (all by default) against the ledger.
 
-    Rows read = loaded + rejected + dropped, and the table holds what was loaded less what was
-    replaced. Every difference is named, and the exit status is 1 if there is one.
+    Lines = header + rows + passed over, rows read = loaded + rejected + dropped + aggregated, and
+    the table holds what was loaded less what was replaced. Every difference is named, and the exit status is 1 if there is one.
     """
     from entrypoints.cli.screen import console, plain_table, print_json, progress
     from pipelines.verify import Difference
