@@ -24,7 +24,8 @@ def verify(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     """Count the warehouse's rows of every file of FEEDS (all by default) against the ledger.
 
     Lines = header + rows + passed over, rows read = loaded + rejected + dropped + aggregated, and
-    the table holds what was loaded less what was replaced. Every difference is named, and the exit status is 1 if there is one.
+    the table holds what was loaded less what was replaced. Every difference is named, and the exit
+    status is 1 if there is one.
     """
     from entrypoints.cli.screen import console, plain_table, print_json, progress
     from pipelines.verify import Difference
