@@ -174,7 +174,9 @@ def _loaded(file: Path, known: Known, lenient: bool) -> list[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         with parsed(file, dialect, Limits(), Path(folder)) as read:
             # Columns of one name are named by their order; the header is what the file has.
-            rows = [list(dialect.header_cells or read.names)] if known.named else []
+            header = dialect.header_cells
+            names = header if 0 < len(header) <= len(read.names) else read.names
+            rows = [list(names)] if known.named else []
             for chunk in read.chunks:
                 columns = [column.to_pylist() for column in chunk.cells.columns]
                 rows += [[cell or "" for cell in row] for row in zip(*columns, strict=True)]

@@ -18,6 +18,7 @@ from pipelines.detect import (
 from pipelines.detect.fixed import FixedWidthError
 from pipelines.drift import HeldBackError
 from pipelines.feed import Feed
+from pipelines.first_rows import FirstRow, first_rows
 from pipelines.header import match_header
 from pipelines.stage import read_rejects
 from pipelines.staging import Staged, Terms, stage_file
@@ -69,7 +70,8 @@ class Checked:
     `rejects` are grouped by rule and column, the most frequent first; `load_bytes` is the Parquet
     that a load job would take. `reason` says why a file would be quarantined. `drift` is what a
     feed's first file would show: earlier files, which scales are compared with, are not known here.
-    `uneven` names rows that a transform in pieces makes otherwise when the pieces are others.
+    `first` are the file's first rows as they would be loaded. `uneven` names rows that a transform
+    in pieces makes otherwise when the pieces are others.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Checked:
     counts: Counts = field(default_factory=Counts)
     accounted: Accounted | None = None
     uneven: tuple[str, ...] = ()
+    first: tuple[FirstRow, ...] = ()
     rejects: tuple[RejectGroup, ...] = ()
     partitions: tuple[str, ...] = ()
     load_bytes: int = 0
@@ -135,6 +138,7 @@ def check(
         counts=_counts(staged, reason),
         accounted=accounted,
         uneven=uneven,
+        first=() if staged is None else first_rows(path, contract, limits, folder),
         rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows),
         partitions=() if staged is None or reason else staged.partitions,
         load_bytes=0 if staged is None or reason else staged.size,

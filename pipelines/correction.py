@@ -36,5 +36,13 @@ def dialect_of(path: Path, dialect: Dialect) -> Dialect:
     if not first.removesuffix(plain.delimiter).endswith(f"{plain.delimiter}_error"):
         return dialect
     return replace(
-        plain, preamble=0, header=1, columns=(), footer=0, totals="", comment="", members="**"
+        plain,
+        preamble=0,
+        header=1,
+        columns=(),
+        header_cells=(),
+        footer=0,
+        totals="",
+        comment="",
+        members="**",
     )

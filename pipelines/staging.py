@@ -141,7 +141,7 @@ def _walked_file(
             chunks = watch.checked(chain(above, counted))
             return walked(replace(found, chunks=chunks), watch, terms, folder, whole, accounts)
     except DataError as error:
-        error.accounted = accounts.given_up(path, dialect, limits)
+        error.accounted = accounts.given_up(path, dialect, limits, opened)
         raise
 
 

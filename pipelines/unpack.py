@@ -12,9 +12,9 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -39,6 +39,7 @@ _HEAD = 4096
 _AES = 99
 """The compression method of members under AES: https://www.winzip.com/en/support/aes-encryption/"""
 _RATIO_FROM = 64 * 1024 * 1024
+_NAMED = 100
 _NOISE = ("__MACOSX/", ".")
 
 
@@ -46,12 +47,13 @@ _NOISE = ("__MACOSX/", ".")
 class Member:
     """One readable file: the whole file, or a member of an archive. `stream` can be read until the
     next member is asked for. `number` counts the members of an archive from 1; 0 if there is but
-    one."""
+    one. `others` names the archive's files that are not read."""
 
     stream: BinaryIO
     kind: Kind
     number: int = 0
     name: str | None = None
+    others: tuple[str, ...] = ()
 
 
 def members(
@@ -114,10 +116,16 @@ def _zip_members(path: Path, pattern: str, bounds: _Bounds) -> Iterator[Member]:
             if not each.is_dir() and _is_wanted(each.filename, pattern)
         ]
         _check_count(len(chosen), pattern, bounds)
+        read = {each.filename for each in chosen}
+        others = _others(
+            each.filename for each in archive.infolist() if not each.is_dir()
+            and each.filename not in read
+        )  # fmt: skip
         for number, each in enumerate(chosen, start=1):
             opened = _decrypted(archive, each, bounds.limits.passwords)
             with _bounded(opened, bounds, broken) as stream:
-                yield _member(stream, number if len(chosen) > 1 else 0, each.filename)
+                found = _member(stream, number if len(chosen) > 1 else 0, each.filename)
+                yield replace(found, others=others)
 
 
 @contextmanager
@@ -163,8 +171,13 @@ def _tar_members(reopen: Callable[[], Any], pattern: str, bounds: _Bounds) -> It
         return (each for each in tar if each.isfile() and _is_wanted(each.name, pattern))
 
     with _told(), reopen() as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
-        count = 0
-        for each in chosen(tar):
+        count, rest = 0, list[str]()
+        for each in tar:
+            if not each.isfile():
+                continue
+            if not _is_wanted(each.name, pattern):
+                rest.append(each.name)
+                continue
             count += 1
             bounds.count(each.size)
             _check_count(count, pattern, bounds)
@@ -174,7 +187,8 @@ def _tar_members(reopen: Callable[[], Any], pattern: str, bounds: _Bounds) -> It
             opened = tar.extractfile(each)
             assert opened is not None
             with io.BufferedReader(cast(io.RawIOBase, opened)) as stream:
-                yield _member(stream, number if count > 1 else 0, each.name)
+                found = _member(stream, number if count > 1 else 0, each.name)
+                yield replace(found, others=_others(rest))
 
 
 def _member(stream: Any, number: int, name: str) -> Member:
@@ -190,6 +204,11 @@ def _refuse_nested(kind: Kind, name: str) -> None:
             hint="pack the files themselves, once",
             name=name,
         )
+
+
+def _others(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of files in an archive that are not read, but for what systems put there."""
+    return tuple(name for name in names if _is_wanted(name, "**"))[:_NAMED]
 
 
 def _is_wanted(name: str, pattern: str) -> bool:

@@ -32,9 +32,10 @@ def verify(
 ) -> None:
     """Count the warehouse's rows of every file of FEEDS (all by default) against the ledger.
 
-    Rows read = loaded + rejected + dropped, and the table holds what was loaded less what was
-    replaced. Every difference is named, and the exit status is 1 if there is one. What it would
-    read is asked first where that is much; --since reads only the days since then.
+    Lines = header + rows + passed over, rows read = loaded + rejected + dropped + aggregated, and
+    the table holds what was loaded less what was replaced. Every difference is named, and the exit
+    status is 1 if there is one. What it would read is said, and asked first where that is much;
+    --since reads only the days since then.
     """
     from entrypoints.cli.screen import console, plain_table, print_json, progress
     from pipelines.operations.cost import verify_estimate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--feed", "feed_name", required=True, help="The feed under which it would come.")
+@click.option("--feed", "feed_name", help="The feed under which it would come.")
+@click.option("--contract", "contract_name", help="Only a contract: no feed is needed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def check(config: Path, file: Path, feed_name: str, as_json: bool) -> None:
-    """Say what would become of FILE under a feed: a dry run that loads nothing.
+def check(
+    config: Path, file: Path, feed_name: str | None, contract_name: str | None, as_json: bool
+) -> None:
+    """Say what would become of FILE under a feed, or a contract: a dry run that loads nothing.
 
     Runs the real checks, offline: no broker, ledger, warehouse or network. Exit status 1 when the
     file would not be accepted whole.
@@ -34,7 +38,12 @@ def check(config: Path, file: Path, feed_name: str, as_json: bool) -> None:
     from pipelines.check import check as checked_file
     from schemas.file import Outcome
 
-    feed, contract, limits = _rules(config, feed_name)
+    if (feed_name is None) == (contract_name is None):
+        raise click.UsageError("say --feed NAME or --contract NAME")
+    if contract_name is not None:
+        feed, contract, limits = _without_feed(config, contract_name)
+    else:
+        feed, contract, limits = _rules(config, str(feed_name))
     with tempfile.TemporaryDirectory(prefix="waybill-check-") as folder, progress() as bar:
         task = bar.add_task(f"checking {file.name[:30]}", total=None)
         checked = checked_file(
@@ -62,15 +71,42 @@ def _rules(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
     return feeds[name], contracts[feeds[name].contract], settings.limits
 
 
+def _without_feed(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
+    """A contract by name, or its file, and a feed without a transform under it."""
+    from entrypoints.settings import read_settings
+    from pipelines.feed import Feed
+    from schemas.contract import Contract
+    from schemas.odcs import SUFFIX, read_contract
+
+    settings = read_settings(config)
+    path = Path(name) if name.endswith(SUFFIX) else settings.folders.contracts / f"{name}{SUFFIX}"
+    if not path.is_file():
+        known = sorted(
+            each.name.removesuffix(SUFFIX) for each in settings.folders.contracts.glob(f"*{SUFFIX}")
+        )
+        raise click.ClickException(
+            f"there is no contract {name}; the contracts are {', '.join(known)}"
+        )
+    contract = read_contract(path)
+    if not isinstance(contract, Contract):
+        raise click.ClickException(f"{name} is a view, which no file is loaded into")
+    columns = tuple(column for column in contract.columns if not column.derived)
+    contract = replace(contract, columns=columns)
+    feed = Feed(name="none", source="none", match="*", contract=contract.name)
+    return feed, contract, settings.limits
+
+
 def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import console
+    from entrypoints.cli.screen import console, first_table
 
     out = console()
     name = escape(printable(checked.name))
     out.print(
-        f"[bold]{name}[/] under feed {feed.name}, contract {contract.name}: {_verdict(checked)}"
+        f"[bold]{name}[/] under"
+        + (f" feed {feed.name}," if feed.source != "none" else "")
+        + f" contract {contract.name}: {_verdict(checked)}"
     )
     if checked.reason:
         out.print(f"  why      {escape(printable(checked.reason))}")
@@ -83,6 +119,9 @@ def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
     if checked.uneven:
         out.print("           drop chunked=True: it is for functions that look at each row alone")
     _print_differences(out, checked, feed)
+    if checked.first:
+        out.print()
+        out.print(first_table(checked.first))
     _print_columns(out, checked)
     if checked.rejects:
         _print_rejects(out, checked)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pipelines.detect import Detected
+    from pipelines.first_rows import FirstRow
 
 _SUFFIX = ".odcs.yaml"
 
@@ -48,19 +49,19 @@ def infer(file: Path, name: str | None, out: Path | None, force: bool, as_json: 
         raise click.ClickException(f"{file.name} holds nothing to make a contract of")
     today = datetime.now(UTC).date()
     text = propose(detected, name, file.name, today)
-    _checked(text, name)
+    first = _checked(text, name, file)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
     if as_json:
-        _print_json(detected, name, text, out)
+        _print_json(detected, name, text, out, first)
         return
-    _print(file, detected)
+    _print(file, detected, first)
     if out is None:
         click.echo(f"\n{text}", nl=False)
     else:
         click.echo(f"\nwrote {out}")
-        click.echo("read it, correct it, then try: waybill check FILE --feed NAME")
+        click.echo("read it, correct it, then try: waybill check FILE --contract NAME")
 
 
 def _name(file: Path, name: str | None, out: Path | None) -> str:
@@ -84,20 +85,26 @@ def _name(file: Path, name: str | None, out: Path | None) -> str:
     return name
 
 
-def _checked(text: str, name: str) -> None:
-    """Read the proposal as the service would; a proposal that is no contract must not go out."""
+def _checked(text: str, name: str, file: Path) -> tuple[FirstRow, ...]:
+    """Read the proposal as the service would, for a proposal that is no contract must not go out;
+    and the file's first rows under it."""
+    from pipelines.first_rows import first_rows
+    from schemas.contract import Contract
+    from schemas.limits import Limits
     from schemas.odcs import read_contract
 
     with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
         path = Path(folder) / f"{name}{_SUFFIX}"
         path.write_text(text, encoding="utf-8")
-        read_contract(path)
+        contract = read_contract(path)
+        assert isinstance(contract, Contract)
+        return first_rows(file, contract, Limits(), Path(folder))
 
 
-def _print(file: Path, detected: Detected) -> None:
+def _print(file: Path, detected: Detected, first: tuple[FirstRow, ...]) -> None:
     from rich.markup import escape
 
-    from entrypoints.cli.screen import console
+    from entrypoints.cli.screen import console, first_table
 
     screen = console()
     part = "all of them" if detected.complete else "of its beginning, middle and end"
@@ -105,6 +112,9 @@ def _print(file: Path, detected: Detected) -> None:
     screen.print(finding_table(detected))
     screen.print()
     screen.print(column_table(detected))
+    if first:
+        screen.print("\nthe first rows, and what they would be loaded as:\n")
+        screen.print(first_table(first))
 
 
 def finding_table(detected: Detected) -> Table:
@@ -151,7 +161,9 @@ def sure(confidence: float) -> str:
     return f"[{colour}]{confidence:.0%}[/]"
 
 
-def _print_json(detected: Detected, name: str, text: str, out: Path | None) -> None:
+def _print_json(
+    detected: Detected, name: str, text: str, out: Path | None, first: tuple[FirstRow, ...]
+) -> None:
     from dataclasses import asdict
 
     from entrypoints.cli.screen import print_json
@@ -164,6 +176,7 @@ def _print_json(detected: Detected, name: str, text: str, out: Path | None) -> N
             "dialect": asdict(detected.dialect),
             "findings": [asdict(each) for each in detected.findings],
             "columns": [asdict(each) for each in detected.columns],
+            "first": [asdict(each) for each in first],
             "contract": text,
             "out": None if out is None else str(out),
         }

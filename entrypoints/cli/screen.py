@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
@@ -14,12 +15,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from pipelines.first_rows import FirstCell, FirstRow
 from pipelines.runtime import Runtime
 from schemas.accounted import Accounted
 from schemas.file import Event, File, Status
 from schemas.language import printable
 from schemas.reject import RejectedRow
 
+_LEAST_COLUMNS, _LONGEST_CELL = 40, 60
 _COLOURS = {
     "accepted": "green",
     "partly": "yellow",
@@ -33,8 +36,14 @@ _COLOURS = {
 
 
 def console() -> Console:
-    """The terminal; 80 columns wide and without colour when output goes elsewhere."""
-    return Console(width=None if sys.stdout.isatty() else 80, highlight=False)
+    """The terminal; without colour and as wide as COLUMNS says (80) when output goes elsewhere."""
+    width = None if sys.stdout.isatty() else _columns()
+    return Console(width=width, highlight=False)
+
+
+def _columns() -> int:
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isdecimal() and int(said) >= _LEAST_COLUMNS else 80
 
 
 def progress() -> Progress:
@@ -162,6 +171,27 @@ def event_table(events: Sequence[Event]) -> Table:
             escape(printable(event.message or "")),
         )
     return table
+
+
+def first_table(rows: Sequence[FirstRow]) -> Table:
+    """The first rows of a file, a column a line: what stands in the file and, where reading has
+    made something else of it, what is loaded."""
+    table = plain_table("COLUMN")
+    for row in rows:
+        table.add_column(f"LINE {row.line:,}", overflow="fold", ratio=1)
+    for cells in zip(*(row.cells for row in rows), strict=True):
+        table.add_row(escape(cells[0].column), *map(_first_cell, cells))
+    return table
+
+
+def _first_cell(cell: FirstCell) -> str:
+    raw = escape(printable(cell.raw)[:_LONGEST_CELL])
+    if cell.is_bad:
+        return f"{raw} [red]→ rejected[/]"
+    if not cell.is_changed:
+        return raw
+    loaded = "NULL" if cell.loaded is None else escape(printable(cell.loaded)[:_LONGEST_CELL])
+    return f"{raw} [yellow]→[/] {loaded}"
 
 
 def reject_table(rows: Sequence[RejectedRow]) -> Table:

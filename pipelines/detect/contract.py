@@ -60,9 +60,7 @@ def _opening(detected: Detected, origin: str) -> str:
         f"Proposed by `waybill infer` from {origin}: {detected.rows:,} rows were read, {part}.",
         "It is a guess from one file. Read it, correct it, describe table and columns.",
     ]
-    unsure = [each for each in detected.findings if each.confidence < _UNSURE]
-    for each in unsure:
-        lines.append(f"Not sure ({each.confidence:.0%}): {each.what} {each.value}: {each.evidence}")
+    lines += _doubts(detected)
     keys = key_candidates(detected.columns)
     if keys:
         lines.append(
@@ -70,6 +68,29 @@ def _opening(detected: Detected, origin: str) -> str:
             " twice."
         )
     return "\n".join(map(_wrapped, lines))
+
+
+def _doubts(detected: Detected) -> list[str]:
+    """What is not sure, of which only what could load wrong values stands here: what is to be asked
+    first, then the least sure. The rest is said beside its key."""
+    told = [
+        ("ASK" in each.evidence, each.confidence, f"{each.what} {each.value}: {each.evidence}")
+        for each in detected.findings
+        if each.confidence < _UNSURE
+        and each.what not in _HARMLESS
+        and not (each.what == "quote" and each.evidence == "no cell is in quotes yet")
+    ]
+    told += [
+        (True, each.confidence, f"column {each.name}, {each.type}: {each.evidence}")
+        for each in detected.columns
+        if "ASK" in each.evidence
+    ]
+    told.sort(key=lambda each: (not each[0], each[1]))
+    return [f"Not sure ({sure:.0%}): {words}" for _, sure, words in told]
+
+
+_HARMLESS = frozenset(["key", "partition", "line ends", "ragged rows"])
+"""What a person may choose, or what is rejected by name: no wrong value comes of it."""
 
 
 def _dialect_property(detected: Detected) -> CommentedMap:

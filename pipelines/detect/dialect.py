@@ -227,7 +227,10 @@ def _column_credit(cells: Sequence[str], dialect: Dialect) -> float:
     odd = 0.15 if min(typed, len(cells) - kinds["empty"] - typed) > 0 else 0.0
     # Text that holds the other usual delimiters has most likely not been split enough.
     others = [each for each in ",;\t|" if each not in dialect.delimiter]
-    held = sum(1 for cell in cells if any(each in cell for each in others))
+    # A number with a decimal comma holds none: it is explained.
+    held = sum(
+        1 for cell in cells if any(each in cell for each in others) and kind_of(cell) not in TYPED
+    )
     return mean * (1 - odd) * (1 - 0.3 * held / len(cells))
 
 

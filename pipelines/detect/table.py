@@ -93,6 +93,18 @@ def with_header(layout: Layout, dialect: Dialect) -> tuple[tuple[str, ...], Dial
     return _by_order(names, dialect, note)
 
 
+def _has_row_names(layout: Layout) -> bool:
+    """Whether the first cells of the rows are names of rows, which R writes below no name: numbers
+    from 1 on, or texts of which none comes twice where the last cells are no texts."""
+    rows = [each.cells for each in layout.rows if len(each.cells) == layout.width]
+    first = [cells[0].strip() for cells in rows]
+    if len(rows) < 2 or len(set(first)) < len(first):
+        return False
+    if first == [str(number) for number in range(1, len(first) + 1)]:
+        return True
+    return all(re.search(r"[^\W\d_]", cell) for cell in first)
+
+
 def _twice(names: Sequence[str]) -> list[str]:
     """The names that are not told apart by a reader, for which case, accents and signs may be what
     a sender gets wrong."""
@@ -108,6 +120,8 @@ def _misfit(
     fits = len(filled) == layout.width or len(names) == layout.width
     kept = filled if len(filled) == layout.width else names[: layout.width]
     kept += [""] * (layout.width - len(kept))
+    if len(names) == layout.width - 1 and _has_row_names(layout):
+        kept, fits = ["", *names], True
     note = Finding(
         what="header's cells",
         value=f"{len(names)} for {layout.width}",

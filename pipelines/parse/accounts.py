@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from pipelines.parse.chunk import Chunk
 from pipelines.unpack import members
@@ -21,7 +22,7 @@ class Accounts:
     """Adds up what chunks account for."""
 
     def __init__(self) -> None:
-        self.accounted, self._span = Accounted(), 0
+        self.accounted, self._span, self._ended = Accounted(), 0, False
 
     def over(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """The same chunks, each counted as it goes by."""
@@ -29,6 +30,7 @@ class Accounts:
             self.accounted += replace(chunk.accounted, rows=chunk.rows)
             self._span += chunk.span
             yield chunk
+        self._ended = True
 
     def complete(self) -> Accounted:
         """What became of every record, now that all have gone by.
@@ -39,16 +41,27 @@ class Accounts:
             raise RuntimeError(f"lines of the file are not accounted for: {self.accounted}")
         return self.accounted
 
-    def given_up(self, path: Path, dialect: Dialect, limits: Limits) -> Accounted:
-        """What became of the records of a file that was given up part way."""
-        total = _lines_in(path, dialect, limits)
+    def given_up(
+        self,
+        path: Path,
+        dialect: Dialect,
+        limits: Limits,
+        opened: Callable[[], BinaryIO] | None = None,
+    ) -> Accounted:
+        """What became of the records of a file that was given up part way. `opened` opens a text
+        that is still coming."""
+        if self._ended:
+            return self.accounted
+        total = _lines_in(path, dialect, limits, opened)
         if total is None:
             return replace(self.accounted, unread=None)
         unread = max(total - self._span, 0)
         return replace(self.accounted, lines=self.accounted.lines + unread, unread=unread)
 
 
-def _lines_in(path: Path, dialect: Dialect, limits: Limits) -> int | None:
+def _lines_in(
+    path: Path, dialect: Dialect, limits: Limits, opened: Callable[[], BinaryIO] | None
+) -> int | None:
     """How many lines of text a file has; None where that cannot be said."""
     if dialect.format not in (Format.DELIMITED, Format.JSONL):
         return None
@@ -57,7 +70,7 @@ def _lines_in(path: Path, dialect: Dialect, limits: Limits) -> int | None:
     end = (dialect.line_end or "\n").encode(dialect.encoding)[mark:]
     count, last = 0, b""
     try:
-        with closing(members(path, dialect.members, limits)) as found:
+        with closing(members(path, dialect.members, limits, opened)) as found:
             for member in found:
                 while block := member.stream.read(_BLOCK):
                     count += block.count(end)

@@ -11,13 +11,14 @@ from typing import BinaryIO
 
 from pipelines.kind import refuse_other
 from pipelines.parse.ahead import ahead
-from pipelines.parse.chunk import Chunk, Parsed
+from pipelines.parse.chunk import Chunk, Parsed, without_rows
 from pipelines.parse.delimited import read_delimited
 from pipelines.parse.jsonl import read_jsonl
 from pipelines.parse.parquet import read_parquet
 from pipelines.parse.tidy import tidied
 from pipelines.parse.workbook import read_workbook
 from pipelines.unpack import Member, members
+from schemas.accounted import Accounted
 from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
 from schemas.limits import Limits
@@ -47,6 +48,8 @@ def parsed(
 
         def everything() -> Iterator[Chunk]:
             yield from _placed(begun.chunks, first)
+            if first.others:
+                yield without_rows(begun.names, Accounted(others=first.others))
             for member in found:
                 more = read.member(member)
                 if sorted(more.names) != sorted(begun.names):

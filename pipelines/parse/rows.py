@@ -42,7 +42,7 @@ def gathered(
         yield Chunk(table, lines, ragged, raws, accounted=accounted, span=accounted.lines,
                     beneath=beneath)  # fmt: skip
         above = NOTHING
-    if above.lines:
+    if above.lines or above.others:
         yield without_rows(names, above, above.lines)
 
 

@@ -36,7 +36,8 @@ def read_workbook(
     xlsb, of whose errors calamine says nothing, it is empty. Raises DataError for a file that is no
     workbook, a sheet that is not there, and one that would not fit into memory.
     """
-    rows = sheet_rows(path, dialect, most_bytes)
+    others: list[str] = []
+    rows = sheet_rows(path, dialect, most_bytes, others)
     above = list(islice(rows, dialect.preamble))
     heads: tuple[tuple[str, ...], ...] = ()
     if dialect.header:
@@ -60,7 +61,12 @@ def read_workbook(
         if any(cells) and shape.is_certain(_padded(cells, len(names)))
     ]
     over = len(above) - len(like)
-    top = Accounted(lines=over + dialect.header, preamble=over, header=dialect.header)
+    top = Accounted(
+        lines=over + dialect.header,
+        preamble=over,
+        header=dialect.header,
+        others=tuple(others),
+    )
     fitted = (
         _fitted(line, cells, len(names), dialect, language) if any(cells) else None
         for line, cells in _ended(chain(first, rows))
@@ -94,15 +100,20 @@ def sheet_names(path: Path, most_bytes: int) -> list[str]:
         raise _unreadable(error) from error
 
 
-def sheet_rows(path: Path, dialect: Dialect, most_bytes: int) -> Iterator[tuple[int, list[str]]]:
-    """The row numbers and cells of a sheet inside the declared range, header and all; raises as
-    `read_workbook` does."""
+def sheet_rows(
+    path: Path, dialect: Dialect, most_bytes: int, others: list[str] | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """The row numbers and cells of a sheet inside the declared range, header and all; the names of
+    the other sheets are added to `others`. Raises as `read_workbook` does."""
     _check_size(path, most_bytes)
     top, left, bottom, right = _bounds(dialect.range)
     sign = dialect.numbers.decimal
     try:
         with read_sheet(path, dialect.sheet, sign, _memory(most_bytes)) as sheets:
             _check_sheet(sheets.names, dialect.sheet)
+            if others is not None:
+                own = dialect.sheet or sheets.names[0]
+                others += [name for name in sheets.names if name != own]
             for line, cells in sheets.rows:
                 if bottom and line > bottom:
                     return

@@ -15,7 +15,7 @@ from pipelines.cast import cast_chunk
 from pipelines.detect import detect
 from pipelines.detect.contract import propose
 from pipelines.parse import parsed
-from pipelines.parse.sheet import _as_text, _tags
+from pipelines.parse.sheet_xml import _as_text, _tags
 from pipelines.parse.workbook import sheet_rows
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Format
@@ -127,7 +127,7 @@ def test_no_tag_is_missed_where_blocks_meet(before: int, block: int, sign: str) 
     with zipfile.ZipFile(out, "w") as book:
         book.writestr("sheet.xml", text)
     with zipfile.ZipFile(out) as book, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.parse.sheet._BLOCK", block)
+        patch.setattr("pipelines.parse.sheet_xml._BLOCK", block)
         pieces = list(_tags(book, book.infolist()[0]))
     assert b"".join(pieces).decode() == text
     mended = text.replace(tag, tag.replace(f"t={sign}e", f"t={sign}str"))
