@@ -43,7 +43,7 @@ def read_clustering(
         faults.add(where, f"clusteredBy names {len(names)} columns; BigQuery takes up to four")
     for name in names:
         if name not in types:
-            faults.add(where, f'clusteredBy names "{name}", which is no column of a single value')
+            faults.add(where, f'clusteredBy names "{name}", which is not a column (or is an array)')
         elif types[name] not in _CLUSTERABLE:
             faults.add(where, f"BigQuery cannot cluster by {name}, a {types[name]}")
     return tuple(names)

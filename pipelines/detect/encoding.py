@@ -131,6 +131,9 @@ def _single(sample: bytes) -> Finding:
     best = max(scores, key=lambda name: scores[name])
     if scores[best] >= _ENOUGH and not _foreign(some):
         same = {name for name in scores if _same(some, name, best)}
+        if "cp1252" in same:
+            # Where the bytes mean the same in both, the more usual one is likelier to fit the next.
+            best = "cp1252"
         others = [scores[name] for name in scores if name not in same]
         sure = min(0.95, 0.5 + scores[best] - max(others, default=0.0))
         words = f"{scores[best]:.0%} of the characters beyond ASCII make sense where they stand"

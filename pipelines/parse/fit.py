@@ -70,6 +70,14 @@ class Shape:
         typed = [at for at in range(self._width) if self._is_typed(at)]
         return len(cells) == self._width and bool(typed) and self.fit(cells) is Fit.ROW
 
+    def may_be(self, cells: Sequence[str | None]) -> bool:
+        """Whether a line has a row's cells, some of which may be empty: no cell contradicts its
+        column, and more than one is filled."""
+        filled = [at for at, cell in enumerate(cells) if cell and cell.strip()]
+        if len(cells) != self._width or len(filled) < 2:
+            return False
+        return all(is_figure(cells[at] or "") for at in filled if self._is_typed(at))
+
     def _is_typed(self, at: int) -> bool:
         return self._filled[at] > 0 and self._figures[at] >= _MOST * self._filled[at]
 

@@ -86,8 +86,12 @@ class Fitting:
             self._row(line, raw, "preamble", say(LIKE_A_ROW, self._language, value=cells[0]))
             for line, raw, cells in self._layout.above
             if len(cells) == len(self._layout.names)
-            and (shape.is_certain(cells) or self.is_row(cells))
+            and (shape.is_certain(cells) or self.is_row(cells) or self._may_be(shape, cells))
         )
+
+    def _may_be(self, shape: Shape, cells: Sequence[str]) -> bool:
+        """Whether a line above a file without header may be a row that lacks some numbers."""
+        return not self._dialect.header and shape.may_be(cells)
 
     def _row(self, line: int, raw: str, rule: str, message: str) -> RejectedRow:
         problem = Problem(line=line, column=None, value=None, rule=rule, message=message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -84,7 +85,25 @@ def _fit(chunk: Chunk, each: _Last, shape: Shape, words: Names) -> Fit:
         cells = words.cells_of(row)
     else:
         cells = [column[each.at].as_py() for column in chunk.cells.columns]
-    filled = next((cell.strip() for cell in cells if cell and cell.strip()), "")
-    if len(matching(pa.array([filled], pa.string()), words.dialect.rows_like)):
+    filled = [cell.strip() for cell in cells if cell and cell.strip()]
+    first = pa.array([filled[0] if filled else ""], pa.string())
+    if len(matching(first, words.dialect.rows_like)):
         return Fit.ROW
-    return shape.fit(cells)
+    fit = shape.fit(cells)
+    if fit is Fit.NOTE and not _reads_as_note(filled, len(cells) == len(words.names)):
+        return Fit.EITHER
+    return fit
+
+
+_ENDS = re.compile(r"(?i)(?:end|eof|fin|fine|ende|fim|koniec|total|totals|[^\w\s]+)[.:!]?")
+
+
+def _reads_as_note(filled: Sequence[str], is_full: bool) -> bool:
+    """Whether a line of no row's shape reads as a note: words, or one that says that it is the end.
+
+    A row that lacks its numbers, or that was cut off, has no row's shape either. Where a line has a
+    cell for every column and more than one of them is filled, it may be such a row.
+    """
+    if is_full and len(filled) > 1:
+        return False
+    return not filled or " " in filled[0] or bool(_ENDS.fullmatch(filled[0]))

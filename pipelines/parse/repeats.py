@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
@@ -25,11 +26,21 @@ def repeated(cells: pa.Table, heads: Sequence[Sequence[str]]) -> Mask:
         likely = _likely(cells, head)
         if len(likely):
             rows = cells.take(pa.array(likely)).to_pydict()
-            wanted = [folded(cell) for cell in head]
+            wanted = [_plain(cell) for cell in head]
             columns = [*rows.values()][: len(head)]
             for at, row in zip(likely, zip(*columns, strict=True), strict=True):
-                found[at] |= [folded(cell or "") for cell in row] == wanted
+                found[at] |= [_plain(cell or "") for cell in row] == wanted
     return found
+
+
+def _plain(cell: str) -> str:
+    """A cell without case, accents, blanks and byte order marks. Signs stay: A+ is not A-."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", cell).casefold())
+    return "".join(
+        char
+        for char in decomposed
+        if not char.isspace() and char != "\ufeff" and not unicodedata.combining(char)
+    )
 
 
 def _likely(cells: pa.Table, head: Sequence[str]) -> npt.NDArray[np.int64]:

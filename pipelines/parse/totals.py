@@ -110,7 +110,8 @@ class Sums:
         """Whether a row's numbers are the sums of the rows above; None if nothing can be compared.
 
         A row with as many cells as columns is compared column by column, another one by its numbers
-        wherever they stand.
+        wherever they stand. Some columns, such as prices and shares, are not summed up: more of its
+        numbers must be sums than not, for one alone may be so by chance.
         """
         width = len(self._all)
         pairs: list[tuple[float, float, list[int]]] = []
@@ -123,7 +124,8 @@ class Sums:
         if not pairs:
             return None
         hits = [self._is_sum(value, unit, where) for value, unit, where in pairs]
-        return any(hit and pair[0] != 0 for hit, pair in zip(hits, pairs, strict=True)) or all(hits)
+        right = sum(hit and pair[0] != 0 for hit, pair in zip(hits, pairs, strict=True))
+        return right > hits.count(False) or all(hits)
 
     def _is_sum(self, value: float, unit: float, where: Sequence[int]) -> bool:
         return any(
