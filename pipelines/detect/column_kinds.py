@@ -77,10 +77,7 @@ def as_boolean(column: FoundColumn, cells: Cells) -> FoundColumn | None:
             if why := why_no_boolean(column.name, cells.filled):
                 said = f"{len(set(cells.filled)):,} different words, as text: {why}"
                 sure = 0.5 if "ASK" in why else 0.8
-                # Among codes, NA is one of them.
-                return replace(
-                    column, confidence=sure, evidence=said, ambiguous="ASK" in why, nulls=()
-                )
+                return replace(column, confidence=sure, evidence=said, ambiguous="ASK" in why)
             counts = Counter(cell.lower() for cell in cells.filled)
             said = " and ".join(f'{count:,} "{word}"' for word, count in counts.most_common())
             own = None

@@ -119,6 +119,9 @@ def _column(
         or as_json(column, cells)
         or _as_text(column, cells, values)
     )
+    if found.type is Type.STRING:
+        # What means nothing among numbers may be a text among texts.
+        found = replace(found, nulls=tuple(word for word in found.nulls if word in _SURE_NULLS))
     return replace(found, evidence=found.evidence + _emptiness(found, cells))
 
 
