@@ -118,6 +118,8 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield from _where(results)
     yield from _start_up(results)
     yield from _streamed(results)
+    yield from _QUOTAS.splitlines()
+    yield ""
     yield from _ledger(results)
 
 
@@ -218,6 +220,16 @@ def _streamed(results: Mapping[str, Any]) -> Iterator[str]:
         f" through parse, cast, checks and Parquet: {streamed['seconds']:,.0f} s, at most"
         f" {streamed['peak_rss'] / 1e6:,.0f} MB of memory."
     )
+
+
+_QUOTAS = """
+## A day within BigQuery's quotas
+
+50,000 files an hour over 300 tables for 24 hours of a virtual clock, the governor's own decisions
+against the limits that the strict front of the tests enforces, without rows (`make quota-day`):
+1,200,260 files in 90,941 batches, none refused; a file waits 143 s (median), 285 s (99 %), 305 s at
+most. That is 0.08 load jobs and 0.23 DML statements a file, and in append 31 MB billed a batch, 2.4 MB
+a file. [bigquery.md](bigquery.md#quotas) says which limits bite."""
 
 
 def _ledger(results: Mapping[str, Any]) -> Iterator[str]:
