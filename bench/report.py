@@ -228,8 +228,8 @@ _QUOTAS = """
 50,000 files an hour over 300 tables for 24 hours of a virtual clock, the governor's own decisions
 against the limits that the strict front of the tests enforces, without rows (`make quota-day`):
 1,200,260 files in 90,941 batches, none refused; a file waits 143 s (median), 285 s (99 %), 305 s at
-most. That is 0.08 load jobs and 0.23 DML statements a file, and in append 31 MB billed a batch, 2.4 MB
-a file. [bigquery.md](bigquery.md#quotas) says which limits bite."""
+most. That is 0.08 load jobs and 0.23 DML statements a file, and in append 31 MB billed a batch,
+2.4 MB a file. [bigquery.md](bigquery.md#quotas) says which limits bite."""
 
 
 def _ledger(results: Mapping[str, Any]) -> Iterator[str]:

@@ -101,7 +101,7 @@ class Rehearsal:
             with translated("take it", of_data=False):
                 return Checked(what=what, sql=sql, bytes_read=self._session.bytes_of(sql, given))
         except WaybillError as error:
-            return Checked(what=what, sql=sql, error=error.message, todo=_todo(error))
+            return Checked(what=what, sql=sql, error=error.message, todo=todo_of(error))
 
     def _all(self, mode: WriteMode) -> Iterator[tuple[str, str, Sequence[Parameter]]]:
         for what, staged, pruned in self._cases(mode):
@@ -180,7 +180,7 @@ def _given(table: str, staged: Staged) -> list[Parameter]:
     return parameters(batch, staged, [], {}, Partitions())
 
 
-def _todo(error: WaybillError) -> str | None:
+def todo_of(error: WaybillError) -> str | None:
     """What to do: the role that has the permission that is missing, else the error's own hint."""
     match = _PERMISSION.search(error.message)
     if match is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from connectors.bigquery.errors import meaning
 from connectors.bigquery.loader import Staged
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import tables_of
+from connectors.bigquery.rehearsal import todo_of
 from connectors.bigquery.transaction import Pruned, script
 from schemas.batch import WriteMode
 from schemas.contract import Column, Contract, Granularity, RangePartition, TimePartition, Type
@@ -25,6 +27,7 @@ from schemas.errors import (
     RetryableError,
     ThrottledError,
 )
+from schemas.odcs import read_contract
 
 
 def table(partition: TimePartition | RangePartition, kind: Type) -> Partitioning:
@@ -227,3 +230,40 @@ def test_a_token_never_goes_out_in_clear() -> None:
         BigQueryConfig(project="demo", api_endpoint="http://warehouse.example.com")
     assert BigQueryConfig(project="demo", api_endpoint="http://127.0.0.1:9050").keyless
     assert not BigQueryConfig(project="demo", api_endpoint="https://127.0.0.1.example.com").keyless
+
+
+@pytest.mark.parametrize(
+    ("message", "role"),
+    [
+        ("Access Denied: Project p: User does not have bigquery.jobs.create permission", "jobUser"),
+        ("Access Denied: Table p:d.t: User does not have bigquery.tables.updateData", "dataEditor"),
+        ("Access Denied: Dataset p:d: Permission bigquery.datasets.create denied", "the project"),
+    ],
+)
+def test_the_doctor_names_the_role_that_has_a_missing_permission(message: str, role: str) -> None:
+    refused = meaning("accessDenied", message, "take it", 403)
+    assert role in (todo_of(refused) or "")
+
+
+def test_a_contract_keeps_to_what_a_primary_key_and_a_label_may_be(tmp_path: Path) -> None:
+    columns = "".join(
+        f"      - {{name: k{number}, physicalType: STRING, primaryKey: true}}\n"
+        for number in range(17)
+    )
+    labels = ", ".join(f"k{number}: v" for number in range(65))
+    path = tmp_path / "t.odcs.yaml"
+    path.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: t\nname: t\nversion: 1.0.0\n"
+        "status: active\nschema:\n  - name: t\n    physicalType: table\n"
+        f"    customProperties:\n      - {{property: labels, value: {{{labels}}}}}\n"
+        "    properties:\n"
+        f"{columns}"
+        "      - {name: price, physicalType: FLOAT64, primaryKey: true}\n"
+        "      - {name: _CHANGE_TYPE, physicalType: STRING}\n"
+        f"      - {{name: long, physicalType: STRING, description: '{'x' * 1025}'}}\n"
+    )
+    with pytest.raises(ContractError) as refused:
+        read_contract(path)
+    said = f"{refused.value.message} {refused.value.hint}"
+    for part in ("65 labels", "18 columns", "price is a FLOAT64", "_CHANGE_TYPE", "1,025"):
+        assert part in said
