@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from schemas.accounted import Accounted
 from schemas.alert import Alert, AlertKind, News, Trouble, Worker
 from schemas.batch import Batch, Committed, Removal, WriteMode
 from schemas.contract import Contract, View
@@ -127,6 +128,8 @@ class LoadCounts:
     loaded: int
     rejected: int
     dropped: int
+    aggregated: int = 0
+    accounted: Accounted | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from connectors.protocols import Tally
 from pipelines.runtime import Runtime
+from schemas.accounted import Accounted
 from schemas.contract import Contract, TimePartition
 from schemas.file import BRINGING, File, Outcome
 
@@ -148,8 +149,22 @@ def _of_warehouse(
             ("rows_loaded in etl_meta.files", counts.loaded, last.loaded),
             ("rows_rejected in etl_meta.files", counts.rejected, last.rejected),
             ("rows_dropped in etl_meta.files", counts.dropped, last.dropped),
+            ("rows_aggregated in etl_meta.files", counts.aggregated, last.aggregated),
         ]
+        figures += _lines(file.accounted, last.accounted)
     return figures
+
+
+def _lines(ledger: Accounted | None, warehouse: Accounted | None) -> list[_Figure]:
+    """What became of the file's lines, by both records; older ones do not say it."""
+    if ledger is None or warehouse is None:
+        return []
+    there = warehouse.to_json()
+    return [
+        (f"{name} lines in etl_meta.files", count, there[name])
+        for name, count in ledger.to_json().items()
+        if isinstance(count, int) and isinstance(there.get(name), int)
+    ]
 
 
 def _may_have_expired(contract: Contract, tally: Tally, now: datetime) -> bool:

@@ -9,6 +9,7 @@ taken apart and written anew, so that it can be nothing but one condition of a S
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import since as since_parameter
 from connectors.bigquery.session import Parameter, Session
 from connectors.protocols import FoundRow, LoadCounts, Tally
+from schemas.accounted import Accounted
 from schemas.contract import LINEAGE, Contract
 from schemas.errors import DataError
 
@@ -39,8 +41,18 @@ def _tally(row: tuple[Any, ...]) -> Tally:
     (file_id, feed, count, loaded, removed, rejected, touched, outcome, *figures) = row
     last = None
     if figures[0] is not None:
-        read, brought, bad, dropped = figures
-        last = LoadCounts(outcome=outcome, read=read, loaded=brought, rejected=bad, dropped=dropped)
+        read, brought, bad, dropped, aggregated, lines = figures
+        # Of a NULL it is the text "null".
+        said = json.loads(lines or "null")
+        last = LoadCounts(
+            outcome=outcome,
+            read=read,
+            loaded=brought,
+            rejected=bad,
+            dropped=dropped,
+            aggregated=aggregated or 0,
+            accounted=Accounted.from_json(said) if said else None,
+        )
     return Tally(
         file_id=file_id,
         feed=feed,
@@ -72,7 +84,8 @@ def tallies_sql(
     mine = "c.committed_at >= @since AND c.`table` = @target"
     loads = (
         "SELECT f.file_id, c.batch_id, c.feed, f.outcome, f.rows_read, f.rows_loaded,"
-        " f.rows_rejected, f.rows_dropped, ARRAY_TO_STRING(f.partitions, ',') AS touched,"
+        " f.rows_rejected, f.rows_dropped, f.rows_aggregated,"
+        " TO_JSON_STRING(f.accounted) AS accounted, ARRAY_TO_STRING(f.partitions, ',') AS touched,"
         " ROW_NUMBER() OVER (PARTITION BY f.file_id ORDER BY c.committed_at DESC) AS age"
         f" FROM {commits} AS c CROSS JOIN UNNEST(c.files) AS f WHERE {mine}"
     )
@@ -93,7 +106,7 @@ def tallies_sql(
         "ids AS (SELECT file_id FROM present UNION DISTINCT SELECT file_id FROM sums)\n"
         "SELECT ids.file_id, l.feed, present.n AS in_table, sums.loaded, gone.n AS removed,"
         " bad.n AS rejected, sums.touched, l.outcome, l.rows_read, l.rows_loaded,"
-        " l.rows_rejected, l.rows_dropped\n"
+        " l.rows_rejected, l.rows_dropped, l.rows_aggregated, l.accounted\n"
         "FROM ids LEFT JOIN present ON present.file_id = ids.file_id"
         " LEFT JOIN sums ON sums.file_id = ids.file_id"
         " LEFT JOIN gone ON gone.file_id = ids.file_id"
