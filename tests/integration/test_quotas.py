@@ -339,9 +339,9 @@ def test_what_a_person_must_mend_stops_the_feed(
 def test_a_warehouse_that_stays_away_is_retryable(
     proxied: tuple[SmallService, Saboteur], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from connectors.bigquery import client
+    from connectors.bigquery import session
 
-    monkeypatch.setattr(client, "RETRY", client.RETRY.with_timeout(2))
+    monkeypatch.setattr(session, "RETRY", session.RETRY.with_timeout(2))
     service, between = proxied
     for status in (503, 0):
         between.faults = [Fault("POST", JOBS, status, "", times=999)]
