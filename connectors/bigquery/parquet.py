@@ -53,7 +53,7 @@ def _joined(storage: Storage, parts: Sequence[Part], schema: pa.Schema, target: 
     """The parts' row groups, byte by byte. Raises MisfitError, mostly at the first part."""
     with Joiner(target, schema) as joiner:
         for part in parts:
-            with _readable(part), storage.open(part.key) as stream:
+            with readable(part), storage.open(part.key) as stream:
                 joiner.add(stream)
     return joiner.rows
 
@@ -97,7 +97,7 @@ def _tables(
 @contextmanager
 def _fetched(storage: Storage, part: Part, path: Path) -> Iterator[pq.ParquetFile]:
     """The part as a local file: Parquet is read from its end, and a stored object is streamed."""
-    with _readable(part):
+    with readable(part):
         with storage.open(part.key) as stream, path.open("wb") as local:
             shutil.copyfileobj(stream, local, 1024 * 1024)
         with pq.ParquetFile(path) as file:
@@ -105,7 +105,7 @@ def _fetched(storage: Storage, part: Part, path: Path) -> Iterator[pq.ParquetFil
 
 
 @contextmanager
-def _readable(part: Part) -> Iterator[None]:
+def readable(part: Part) -> Iterator[None]:
     """Raise DataError for a part that is not there or cannot be read."""
     try:
         yield

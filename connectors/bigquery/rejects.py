@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from google.cloud import bigquery
 
+from connectors.bigquery.parquet import Part, readable
 from connectors.protocols import Storage
 from schemas.batch import Batch, BatchKind
-from schemas.errors import DataError
 
 REJECTS = [
     bigquery.SchemaField("member", "STRING"),
@@ -67,19 +67,11 @@ def inline(storage: Storage, batch: Batch) -> str | None:
 
 def _rows(storage: Storage, key: str, file_id: str) -> list[dict[str, object]] | None:
     """The rows of one file; None if they are too much to be read at once."""
-    try:
+    with readable(Part(key, file_id)):
         with storage.open(key) as stream:
             stored = stream.read(_MOST_STORED + 1)
         if len(stored) > _MOST_STORED:
             return None
         table = pq.read_table(pa.BufferReader(stored))
-    except FileNotFoundError as error:
-        raise DataError(
-            f"the rejected rows in {key} are gone", hint=f"waybill retry {file_id}"
-        ) from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
-            f"the rejected rows in {key} are damaged: {error}", hint=f"waybill retry {file_id}"
-        ) from error
     rows: list[dict[str, object]] = table.select(["member", "line", "raw", "problems"]).to_pylist()
     return rows
