@@ -47,8 +47,10 @@ class FolderConfig(BaseModel):
 class FolderSource:
     """Lists, reads and answers the files of one folder (protocol `Source`).
 
-    An item's version is the file's time of change and its size. Hidden and half-written files are
-    left out, and so is whatever a symbolic link reaches outside the folder.
+    An item's version is the time of the file's last writing, its size, and the time at which it
+    came to its name: an older file that is moved back into place is a version of its own. Hidden
+    and half-written files are left out, and so is whatever a symbolic link reaches outside the
+    folder.
     """
 
     def __init__(self, config: FolderConfig) -> None:
@@ -99,6 +101,7 @@ class FolderSource:
             name=path.name,
             sent_at=datetime.fromtimestamp(found.st_mtime, UTC),
             size=found.st_size,
+            formerly=_content(found),
         )
 
     def _key(self, path: Path) -> str:
@@ -185,12 +188,19 @@ class _File(io.FileIO):
 
 
 def _check_version(item: Item, file: io.FileIO) -> None:
-    if _version(os.fstat(file.fileno())) != item.version:
+    found = os.fstat(file.fileno())
+    # Not the third time: a new link or other rights change it, and not the bytes.
+    if _content(found).split(":") != item.version.split(":")[:2]:
         raise ItemChangedError(f"{item.key} was overwritten")
 
 
-def _version(found: os.stat_result) -> str:
+def _content(found: os.stat_result) -> str:
+    """What tells a file's bytes from others, unless somebody has set the clock back."""
     return f"{found.st_mtime_ns}:{found.st_size}"
+
+
+def _version(found: os.stat_result) -> str:
+    return f"{_content(found)}:{found.st_ctime_ns}"
 
 
 def _below(folder: Path, key: str) -> Path:

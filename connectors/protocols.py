@@ -23,6 +23,7 @@ from schemas.file import Event, File, Status
 from schemas.item import Item, Page
 from schemas.quota import Bucket, Charge, Pause, Spent
 from schemas.receipt import Answer, Message
+from schemas.recorded import LastCommit, Learned, Recorded
 from schemas.reply import Reply, ReplyState
 from schemas.sla import Arrived, ExpectedFile, FeedPromise
 from schemas.trust import Cause, Hold, Vouched
@@ -247,6 +248,15 @@ class Warehouse(Protocol):
         """Every statement that a feed of that mode can send about the table, tried without being
         run, each with the error it would get. What that needs is there within the block."""
 
+    def last_commit(self, table: str) -> LastCommit:
+        """The table's last commit, by the whole log."""
+
+    def batches(self, table: str) -> Collection[str]:
+        """The ids of all batches of the table that have committed."""
+
+    def recorded(self, table: str) -> Iterator[Recorded]:
+        """Every file of the table, as its last load recorded it, by file id."""
+
     def leftovers(self) -> Mapping[str, str]:
         """Staging tables and staged uploads that there are, each with its batch's id."""
 
@@ -335,10 +345,11 @@ class Ledger(Protocol):
     def release(self, file: File, retry_at: datetime | None, event: Event) -> None:
         """Give a held file back to be tried again at `retry_at`; raises LeaseLostError."""
 
-    def retry(self, file_id: str, *, quiet: bool = False) -> File:
+    def retry(self, file_id: str, *, quiet: bool = False, may_lose: bool = False) -> File:
         """Send a done, failed or unloaded file on its way again from the start; raises ValueError.
 
-        `quiet`: its sender gets no mail about it.
+        `quiet`: its sender gets no mail about it. `may_lose`: it may take the place of rows under
+        which others cannot come back.
         """
 
     def prepare_again(self, feed: str, version: str) -> Sequence[str]:
@@ -416,6 +427,9 @@ class Ledger(Protocol):
 
         Bytes whose owner was quarantined, superseded, unloaded, or failed, pass to this file.
         """
+
+    def take_content(self, file: File) -> None:
+        """Make this file the owner of its bytes, whoever owns them."""
 
     def get(self, file_id: str) -> File:
         """The file; raises KeyError."""
@@ -588,6 +602,27 @@ class Ledger(Protocol):
 
     def forget_files(self, file_ids: Sequence[str]) -> int:
         """Forget files that are done, with their timelines; how many."""
+
+    def uncovered(self, before: datetime, most: int) -> Sequence[File]:
+        """Files done before that time whose bytes were kept because rows of theirs lay beneath
+        others, and that are not in force any more."""
+
+    def generation(self, table: str) -> LastCommit:
+        """The table's last commit that the ledger knows of; it is opened, not ended, then."""
+
+    def set_generation(self, table: str, number: int | None, at: datetime | None) -> None:
+        """Go on from that number, once ledger and warehouse are known to agree."""
+
+    def learn(self, recorded: Recorded, landing_key: str | None, *, dry_run: bool) -> Learned:
+        """Take over what the warehouse has recorded of a file; `landing_key` is where its bytes
+        are, if they are."""
+
+    def load_again(self, file_ids: Sequence[str], in_force: Collection[str]) -> None:
+        """Send files on their way again whose load the warehouse has lost; those `in_force` have
+        rows of an earlier load there."""
+
+    def close_batches(self, table: str, committed: Collection[str]) -> Sequence[str]:
+        """Close the table's open batches that the warehouse has; their ids."""
 
     def open_batches(self) -> Sequence[str]:
         """The ids of all open batches."""

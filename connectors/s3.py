@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,6 +20,7 @@ from schemas.receipt import DOCUMENTS, Answer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 __all__ = ["S3Config", "S3Source"]
 
@@ -29,7 +30,8 @@ _MARKERS = ("_SUCCESS", ".keep", ".gitkeep", "_$folder$")
 class S3Source:
     """Lists, reads and answers the objects of one bucket (protocol `Source`).
 
-    An item's version is its VersionId in a versioned bucket, else its ETag.
+    An item's version is its VersionId in a versioned bucket, else its ETag and the time at which it
+    was put there: an object that is put back to earlier bytes is another one.
     """
 
     def __init__(self, config: S3Config) -> None:
@@ -80,7 +82,7 @@ class S3Source:
     def open(self, item: Item) -> Iterator[BinaryIO]:
         """Stream that very version; raises ItemChangedError once it is gone."""
         bucket = self._config.bucket
-        pinned = _version_id(item) or {"IfMatch": f'"{item.version}"'}
+        pinned = _version_id(item) or {"IfMatch": f'"{_etag(item)}"'}
         wanted: dict[str, Any] = {"Bucket": bucket, "Key": item.key, **pinned}
         size = item.size
         if size is None:
@@ -125,10 +127,9 @@ class S3Source:
     def _move(self, item: Item, target: str) -> None:
         """Copy and remove that one version; quiet if it is not the latest any more."""
         client, bucket, version = self._client, self._config.bucket, _version_id(item)
-        etag = {} if version else {"IfMatch": f'"{item.version}"'}
+        etag = {} if version else {"IfMatch": f'"{_etag(item)}"'}
         try:
-            found = client.head_object(Bucket=bucket, Key=item.key)
-            if (found.get("VersionId") if version else found["ETag"].strip('"')) != item.version:
+            if not _is_there(item, client.head_object(Bucket=bucket, Key=item.key)):
                 return
             client.copy(
                 {"Bucket": bucket, "Key": item.key, **version},  # type: ignore[typeddict-item]
@@ -170,16 +171,40 @@ class S3Source:
 def _item(listed: Mapping[str, Any]) -> Item:
     # Objects older than the bucket's versioning all have the version "null".
     version = None if listed.get("VersionId") == "null" else listed.get("VersionId")
+    etag, modified = listed["ETag"].strip('"'), listed["LastModified"].astimezone(UTC)
     return Item(
         key=listed["Key"],
-        version=version or listed["ETag"].strip('"'),
+        version=version or f"{etag}@{modified.isoformat()}",
         name=listed["Key"].rpartition("/")[2],
-        sent_at=listed["LastModified"].astimezone(UTC),
+        sent_at=modified,
         size=listed["Size"],
-        detail={"version_id": version} if version else {},
+        detail={"version_id": version}
+        if version
+        else {"etag": etag, "modified": modified.isoformat()},
+        formerly=None if version else etag,
     )
 
 
 def _version_id(item: Item) -> dict[str, str]:
     """The argument that names the item's version to S3; empty if only its ETag is known."""
     return {"VersionId": item.version} if "version_id" in item.detail else {}
+
+
+def _etag(item: Item) -> str:
+    """The item's ETag, which was the whole version of those found by earlier releases."""
+    return item.detail.get("etag", item.version)
+
+
+def _is_there(item: Item, found: HeadObjectOutputTypeDef) -> bool:
+    """Whether what lies under the key is still the item, and not the same bytes put there again,
+    which are a delivery of their own."""
+    if version := _version_id(item):
+        return found.get("VersionId") == version["VersionId"]
+    if found["ETag"].strip('"') != _etag(item):
+        return False
+    modified = item.detail.get("modified")
+    if modified is None:
+        return True
+    # A listing may know parts of the second, which a header never does.
+    listed = datetime.fromisoformat(modified).replace(microsecond=0)
+    return found["LastModified"].astimezone(UTC).replace(microsecond=0) == listed

@@ -13,7 +13,7 @@ from pipelines.answer import answer_about
 from pipelines.failure import held
 from pipelines.reply import planned_reply, send_reply
 from pipelines.runtime import Runtime, Work
-from schemas.file import Event, Status
+from schemas.file import Event, Outcome, Status
 
 
 def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
@@ -34,6 +34,9 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             )
         )
         answer = answer_about(runtime, file, folder, stack)
+        if file.outcome is Outcome.UNCHANGED:
+            # Nothing was sent: a copy over itself, another key of encryption, a touch.
+            answer = replace(answer, documents=())
         reply = planned_reply(runtime, file, answer)
         crash_point("acknowledge.replying")
         told = send_reply(runtime, reply, file, answer)

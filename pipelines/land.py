@@ -15,6 +15,7 @@ from threading import Event
 
 from pipelines.arriving import Arriving
 from pipelines.runtime import Runtime
+from schemas import storage_keys
 from schemas.errors import DataError, LeaseLostError
 from schemas.file import File
 
@@ -100,6 +101,6 @@ def _land(runtime: Runtime, file: File, raw: Arriving, go_on: Callable[[], None]
                 go_on()
     sha256 = digest.hexdigest()
     if key is None:
-        key = f"landing/{sha256[:2]}/{sha256}"
+        key = storage_keys.landing(sha256)
         runtime.storage.put(key, raw.path, is_final=True)
     return Landed(sha256, size, key)

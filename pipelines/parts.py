@@ -33,6 +33,7 @@ from pipelines.stage import join_rejects
 from pipelines.staging import Staged, Terms, Walk, judged, walked
 from pipelines.validate import table_expectations
 from pipelines.whole import WholeFile
+from schemas import storage_keys
 from schemas.accounted import Accounted
 from schemas.errors import DataError
 from schemas.file import Counts, File, Status
@@ -124,7 +125,7 @@ def _staged_parts(
             top=top,
             parts=tuple(parts),
         )
-        desk.write(_plan_key(file), asdict(plan))
+        desk.write(storage_keys.plan(file.staged_prefix), asdict(plan))
         whole = f"{file.file_id}/{file.attempt}"
         ask([Work("part", f"{whole}/{each.number}") for each in reversed(parts[ours:])])
     return _gathered(desk, top, parts, landing.raw.path)
@@ -183,12 +184,12 @@ class _Desk:
 
     def take(self, part: Part) -> bool:
         """Whether the part is ours to do: nobody has taken it before."""
-        return self.write(f"{self._prefix}/parts/{part.number}.taken", {})
+        return self.write(storage_keys.taken(self._prefix, part.number), {})
 
     def found(self, part: Part) -> Found | None:
         """What was found in the part, once its taker has written it down."""
         try:
-            with self.storage.open(f"{self._prefix}/parts/{part.number}.json") as stream:
+            with self.storage.open(storage_keys.found(self._prefix, part.number)) as stream:
                 said = json.load(stream)
         except FileNotFoundError:
             return None
@@ -223,7 +224,7 @@ class _Desk:
         keys: dict[str, str] = {}
         for name, count in (("rows", walk.counts.loaded), ("rejects", walk.counts.rejected)):
             if count:
-                keys[name] = f"{self._prefix}/{name}-{part.number:03}-{token}.parquet"
+                keys[name] = storage_keys.of_part(self._prefix, name, part.number, token)
                 path = self.folder / f"{name}.parquet"
                 self.storage.put(keys[name], path, is_final=True)
                 # The next part's rows go into a file of their own.
@@ -257,7 +258,7 @@ class _Desk:
         return paths
 
     def _tell(self, part: Part, found: Found) -> None:
-        self.write(f"{self._prefix}/parts/{part.number}.json", asdict(found))
+        self.write(storage_keys.found(self._prefix, part.number), asdict(found))
 
 
 def _from_top(
@@ -332,13 +333,9 @@ def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged 
     return replace(judged(walk, whole, terms.feed.language), keys=keys)
 
 
-def _plan_key(file: File) -> str:
-    return f"{file.staged_prefix}/parts/plan.json"
-
-
 def _read_plan(runtime: Runtime, file: File) -> Plan | None:
     try:
-        with runtime.storage.open(_plan_key(file)) as stream:
+        with runtime.storage.open(storage_keys.plan(file.staged_prefix)) as stream:
             said = json.load(stream)
     except FileNotFoundError:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipelines.feed import Feed
 from pipelines.kind import Kind, kind_of
 from pipelines.land import Landing, landing
 from pipelines.parts import stage_parts
+from pipelines.repeat import repeated_by
 from pipelines.retention import keeping
 from pipelines.runtime import Runtime, Work
 from pipelines.staging import Staged, Terms, stage_file
@@ -25,6 +27,7 @@ from pipelines.trust import (
     let_in_before,
     put_aside,
 )
+from schemas import storage_keys
 from schemas.contract import Contract
 from schemas.dialect import Format
 from schemas.drift import DriftStatus, Finding
@@ -38,9 +41,9 @@ _HEAD_BYTES = 64 * 1024
 
 def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     """Prepare one discovered file and return the work that follows; nothing if it is not due."""
-    file = runtime.ledger.claim(
-        file_id, Status.DISCOVERED, runtime.owner, runtime.limits.lease_seconds
-    )
+    # A token of this claim's own: what it stages is never taken for another claim's.
+    lease = f"{runtime.owner}/{uuid.uuid4().hex[:12]}"
+    file = runtime.ledger.claim(file_id, Status.DISCOVERED, lease, runtime.limits.lease_seconds)
     if file is None:
         return []
     crash_point("prepare.claimed")
@@ -98,10 +101,10 @@ def _prepared(
             crash_point("prepare.landed")
             if not is_judged and (doubt := doubt_about_content(runtime, file, feed, contract, raw)):
                 return file, doubt
-            owner = runtime.ledger.claim_content(file)
+            repeats = repeated_by(runtime, file)
             crash_point("prepare.owned")
-            if owner != file.file_id:
-                file = replace(file, outcome=Outcome.REPEATED, repeats=owner)
+            if repeats is not None:
+                file = replace(file, outcome=repeats.outcome, repeats=repeats.file_id)
             else:
                 staged = staged or _stage(runtime, file, coming, contract, folder, check)
                 file, shown = _settled(runtime, file, feed, contract, raw, staged)
@@ -204,7 +207,7 @@ def _settled(
         )
     rejects_key = None
     if staged.counts.rejected:
-        rejects_key = f"{file.staged_prefix}/rejects.parquet"
+        rejects_key = storage_keys.rejects(file.staged_prefix)
         runtime.storage.put(rejects_key, staged.rejects, is_final=True)
     file = replace(
         file,
@@ -220,7 +223,7 @@ def _settled(
     runtime.ledger.save_profiles(file, staged.profiles)
     keys = staged.keys
     if staged.counts.loaded and not keys:
-        keys = (f"{file.staged_prefix}/rows.parquet",)
+        keys = (storage_keys.rows(file.staged_prefix),)
         runtime.storage.put(keys[0], staged.rows[0], is_final=True)
     file = replace(
         file,

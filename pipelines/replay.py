@@ -9,13 +9,13 @@ from itertools import batched
 from pipelines.run import drain
 from pipelines.runtime import Runtime, Work
 from schemas.errors import ConfigError
-from schemas.file import AT_REST, File, Outcome, Status
+from schemas.file import AT_REST, LEFT_OUT, File, Outcome, Status
 from schemas.item import Page
 
 type Progress = Callable[[Work, int], None]
 
 _ALL = 10_000_000
-_LEFT_OUT = (Outcome.REPEATED, Outcome.SUPERSEDED)
+_NOT_AGAIN = LEFT_OUT | {Outcome.SUPERSEDED}
 
 
 def replayable(
@@ -31,7 +31,7 @@ def replayable(
         for file in runtime.ledger.files(feed=feed, limit=_ALL)
         if file.status in AT_REST
         and file.status is not Status.UNLOADED
-        and file.outcome not in _LEFT_OUT
+        and file.outcome not in _NOT_AGAIN
         and (file.in_force or file.superseded_by is None)
         and _within(file.item.sent_at, since, until)
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipelines.runtime import Runtime
 from schemas.errors import DataError
-from schemas.file import File
+from schemas.file import File, Outcome
 from schemas.receipt import Answer, Document, Message, Receipt
 from schemas.reply import Reply, ReplyState, reply_id_of
 
@@ -31,6 +31,8 @@ def earlier_receipt(runtime: Runtime, file: File) -> Receipt | None:
 def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
     """The reply that is due to the file's sender, written into the ledger; or why none is."""
     sender = file.item.sender
+    if file.outcome is Outcome.UNCHANGED:
+        return "the same bytes were there before: nobody is told"
     if sender is None:
         return "receipt left at the source"
     if file.quiet:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from pipelines.governor import quota_day
 from pipelines.runtime import Runtime
+from schemas import storage_keys
 from schemas.errors import RetryableError
 from schemas.file import File
 
@@ -54,8 +55,10 @@ def clean(runtime: Runtime, *, dry_run: bool = False) -> list[Cleaned]:
         )
         if days is not None
     ]
+    if keep.landing_days is not None:
+        done.append(_uncovered(runtime, keep.landing_days, dry_run))
     done += _rows(runtime, dry_run)
-    done.append(_leftovers(runtime, dry_run))
+    done += [_leftovers(runtime, dry_run), _brought_back(runtime, dry_run)]
     return done
 
 
@@ -104,9 +107,9 @@ def _rejects(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> i
 
 def _attempts(runtime: Runtime, file: File) -> Iterator[str]:
     """The keys of the file's attempts up to the one we know; a later one is being made."""
-    for key in runtime.storage.list(f"staged/{file.feed}/{file.file_id}"):
-        attempt = key.split("/")[3]
-        if attempt.isdigit() and int(attempt) <= file.attempt:
+    for key in runtime.storage.list(storage_keys.staged_of(file.feed, file.file_id)):
+        attempt = storage_keys.attempt_of(key)
+        if attempt is None or attempt <= file.attempt:
             yield key
 
 
@@ -126,6 +129,23 @@ def _landing(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> i
         return 1
     finally:
         runtime.ledger.unlock_table(key, runtime.owner)
+
+
+def _uncovered(runtime: Runtime, days: int, dry_run: bool) -> Cleaned:
+    """Raw bytes that were kept beyond their time, because rows of theirs lay beneath others, of
+    files that are not in force any more."""
+    before, most = runtime.now() - timedelta(days=days), runtime.retention.clean_files
+    files = runtime.ledger.uncovered(before, most)
+    count = sum(_landing(runtime, file, before, dry_run) for file in files)
+    return Cleaned(kind="landing kept", count=count, more=count == most)
+
+
+def _brought_back(runtime: Runtime, dry_run: bool) -> Cleaned:
+    """Rows that were staged to come back with batches that are over."""
+    found = [*runtime.storage.list(storage_keys.AGAIN)]
+    open_ids = set(runtime.ledger.open_batches())
+    over = [key for key in found if storage_keys.batch_of(key) not in open_ids]
+    return Cleaned(kind="rows that came back", count=_delete(runtime, over, dry_run))
 
 
 def _delete(runtime: Runtime, keys: Sequence[str], dry_run: bool) -> int:

@@ -6,7 +6,7 @@ loaded, in their order. A file is in force from its load until it is unloaded or
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -17,12 +17,11 @@ from pathlib import Path
 from pipelines.feed import Feed, OnNewVersion
 from pipelines.runtime import Runtime
 from pipelines.staging import Terms, stage_file
+from schemas import storage_keys
 from schemas.batch import Batch, BatchKind, WriteMode
 from schemas.errors import DataError
 from schemas.file import BRINGING, Counts, File, Outcome
 from schemas.language import say
-
-log = logging.getLogger(__name__)
 
 _OLDER = "version {version}, sent {sent}, is newer and is loaded already"
 _REFUSED = "a version of this file, sent {sent}, is loaded already, and the feed takes only one"
@@ -142,7 +141,19 @@ def beneath(runtime: Runtime, batch: Batch) -> list[File]:
 def _under(runtime: Runtime, batch: Batch) -> tuple[File, ...]:
     if not batch.leaving:
         return ()
-    again = (_restaged(runtime, file) for file in beneath(runtime, batch))
+    files = beneath(runtime, batch)
+    lost = [file for file in files if not can_come_back(runtime, file)]
+    if lost and not all(file.may_lose for file in batch.files):
+        raise DataError(
+            "rows of {count:,} files, such as {name}, would come back from under rows that leave"
+            " with this file, and cannot: their raw files are not in storage any more",
+            hint="drop those files again first; or, to do without their rows:"
+            " waybill retry {file} --without-rows-beneath",
+            count=len(lost),
+            name=lost[0].item.name,
+            file=batch.files[0].file_id,
+        )
+    again = (_restaged(runtime, file, batch) for file in files if file not in lost)
     return tuple(file for file in again if file.staged_keys)
 
 
@@ -157,14 +168,11 @@ def _is_staged(runtime: Runtime, file: File) -> bool:
     return bool(keys) and all(runtime.storage.exists(key) for key in keys)
 
 
-def _restaged(runtime: Runtime, file: File) -> File:
+def _restaged(runtime: Runtime, file: File, batch: Batch) -> File:
     """The file with its rows staged: as they were if they still are and the contract is the same,
     else prepared again from landing, under today's contract."""
     nothing = replace(file, staged_keys=(), partitions=(), counts=Counts())
-    feed = runtime.feeds.get(file.feed)
-    if feed is None or not can_come_back(runtime, file):
-        log.warning("the rows of %s cannot come back: its raw file or feed is gone", file.file_id)
-        return nothing
+    feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
     if file.contract_version == contract.version and _is_staged(runtime, file):
         return file
@@ -177,13 +185,16 @@ def _restaged(runtime: Runtime, file: File) -> File:
             while block := stream.read(1024 * 1024):
                 copy.write(block)
         try:
-            terms = Terms.of(file.file_id, feed, contract, runtime.limits)
+            # Rules that move with the time are counted from when the file came.
+            terms = Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
             staged = stage_file(folder / "raw", terms, folder)
         except DataError:
             return nothing
         if staged.refusal is not None or not staged.counts.loaded:
             return nothing
-        key = f"staged/{file.feed}/{file.file_id}/again-{contract.version}/rows.parquet"
         [rows] = staged.rows
+        with rows.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        key = storage_keys.again(batch.batch_id, file.file_id, digest)
         runtime.storage.put(key, rows)
     return replace(file, staged_keys=(key,), partitions=staged.partitions, counts=staged.counts)

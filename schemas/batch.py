@@ -44,8 +44,10 @@ class Batch:
     A file of `under` that is not in force is so again with this batch.
 
     `attempt` is part of the load job's id; it rises only once the earlier attempt is known to have
-    failed, because BigQuery refuses a used job id for months. `known_since` is when the first of
-    the files it speaks of was found: nothing about them was committed before.
+    failed, because BigQuery refuses a used job id for months. `generation` is the number drawn for
+    it from the ledger, `before` that of the table's last commit the ledger knows of, and
+    `before_at` when that was opened. `known_since` is when the first of the files it speaks of was
+    found: nothing about them was committed before.
     """
 
     batch_id: str
@@ -59,6 +61,9 @@ class Batch:
     superseded: Mapping[str, str] = field(default_factory=dict)
     under: tuple[File, ...] = ()
     known_since: datetime | None = None
+    generation: int | None = None
+    before: int | None = None
+    before_at: datetime | None = None
 
     @property
     def leaving(self) -> dict[str, str]:
@@ -90,16 +95,26 @@ class Removal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Committed:
-    """What a committed batch did: rows it brought, took out, and brought back from under them."""
+    """What a committed batch did: rows it brought, took out, and brought back from under them.
+    `may_yield`: rows of its own files may have given way to those of later ones."""
 
     rows: int
     removals: tuple[Removal, ...] = field(default=())
     restored: tuple[Removal, ...] = field(default=())
+    may_yield: bool = False
 
 
-def batch_id_of(table: str, files: Iterable[File], kind: BatchKind = BatchKind.LOAD) -> str:
-    """The batch id: 16 hex digits that depend only on table, kind and the files' attempts."""
+def batch_id_of(
+    table: str,
+    files: Iterable[File],
+    kind: BatchKind = BatchKind.LOAD,
+    generation: int | None = None,
+) -> str:
+    """The batch id: 16 hex digits that depend only on table, kind, generation and the files'
+    attempts."""
     named = [table, *sorted(f"{file.file_id}.{file.attempt}" for file in files)]
+    if generation is not None:
+        named.append(f"#{generation}")
     if kind is not BatchKind.LOAD:
         named.append(kind)
     return hashlib.sha256("\x00".join(named).encode()).hexdigest()[:16]

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from schemas.accounted import Accounted
 from schemas.item import Item
+from schemas.storage_keys import staged_by
 
 
 class Status(StrEnum):
@@ -35,8 +36,12 @@ class Outcome(StrEnum):
     PARTLY = "partly"
     QUARANTINED = "quarantined"
     REPEATED = "repeated"
+    UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
 
+
+LEFT_OUT = frozenset({Outcome.REPEATED, Outcome.UNCHANGED})
+"""The outcomes of files whose bytes are loaded already, under another name or the same."""
 
 BRINGING = frozenset({Outcome.ACCEPTED, Outcome.PARTLY})
 """The outcomes of files whose rows are for the table."""
@@ -105,6 +110,11 @@ class File:
     newer version that took its place. `placed_at` puts a file before all that was loaded later,
     whenever it is loaded itself. `quiet` files are not answered by mail again. `accounted`
     says what became of each of its lines; None for a file prepared before that was kept.
+
+    `covered`: rows of it may lie beneath those of later files, so that its bytes are still needed.
+    `may_lose`: a person has said that it may take the place of rows under which others are lost.
+    `corrects` is the file whose rejected rows it brings corrected, `rows_corrected` how many of its
+    own were so.
     """
 
     file_id: str
@@ -136,11 +146,15 @@ class File:
     superseded_by: str | None = None
     placed_at: datetime | None = None
     quiet: bool = False
+    covered: bool = False
+    may_lose: bool = False
+    corrects: str | None = None
+    rows_corrected: int = 0
 
     @property
     def staged_prefix(self) -> str:
         """Where in storage this attempt keeps what it stages."""
-        return f"staged/{self.feed}/{self.file_id}/{self.attempt}"
+        return staged_by(self.feed, self.file_id, self.attempt, self.owner)
 
     def order(self) -> tuple[datetime, str, datetime, str]:
         """Files sort by when they were sent; versions sent at once, by when they were found."""

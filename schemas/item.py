@@ -15,6 +15,9 @@ class Item:
     versions of a key. `group` is shared by items that travel together (the attachments of a
     message); the original is marked as handled only with the last of them. `detail` holds what the
     source needs to answer: message id, subject.
+
+    `formerly` is a shorter version by which the same delivery may be known, alone or followed by a
+    colon and a time: the newest version of the key that is known so is this one.
     """
 
     key: str
@@ -24,6 +27,7 @@ class Item:
     size: int | None = None
     sender: str | None = None
     group: str | None = None
+    formerly: str | None = None
     detail: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -22,8 +22,9 @@ from connectors.ledger import LedgerConfig, SqlLedger
 from connectors.objects import ObjectStorage, StorageConfig
 from connectors.protocols import Source
 from pipelines import Feed
+from pipelines.discover import discover
 from pipelines.run import drain, run
-from pipelines.runtime import Runtime
+from pipelines.runtime import Runtime, Work
 from pipelines.unload import plan_unload, unload
 from schemas.batch import WriteMode
 from schemas.contract import Column, Contract, TimePartition, Type
@@ -112,6 +113,23 @@ class World:
 
     def run(self) -> None:
         run(self.runtime, ["stock"])
+
+    def discover(self) -> list[Work]:
+        return discover(self.runtime, "stock")
+
+    def snapshot(self) -> None:
+        """Keep the tables as they are now."""
+        for table in self._tables():
+            self.sql(f"CREATE OR REPLACE TABLE {table}_kept AS SELECT * FROM {table}")
+
+    def restore_snapshot(self) -> None:
+        """Put the tables back to what was kept, as a restore in place does."""
+        for table in self._tables():
+            self.sql(f"DELETE FROM {table} WHERE TRUE")
+            self.sql(f"INSERT INTO {table} SELECT * FROM {table}_kept")
+
+    def _tables(self) -> list[str]:
+        return ["DATA.stock", "META.commits", "META.rejected_rows"]
 
     def newest(self, name: str) -> File:
         """The file of that name that was sent last."""

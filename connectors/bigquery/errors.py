@@ -30,6 +30,8 @@ from schemas.errors import (
 
 STAGING_INCOMPLETE = "waybill: the staging table is not complete"
 """What the transaction raises when it does not find the rows that were staged."""
+OTHER_GENERATION = "waybill: the last commit of the table is not the one the ledger knows of"
+"""What it raises when ledger or warehouse are not as the last commit has left them."""
 
 _SERVER_ERROR = 500
 _DENIED = {
@@ -132,6 +134,13 @@ def meaning(
     said = f"BigQuery did not {doing}: {_line(message)}"
     if STAGING_INCOMPLETE in message:
         return AttemptSpentError(f"{doing}: the staging table is gone or not complete")
+    if OTHER_GENERATION in message:
+        return FatalError(
+            f"BigQuery did not {doing}: the table's last load is not the one that the ledger knows"
+            " of. One of them was restored from an older copy, or another service loads the table",
+            hint="stop the other service, if there is one; then `waybill reconcile`, and"
+            " `waybill resume` for the feed",
+        )
     # The message before the reason: the same reason is given for what others do and for our data.
     if _BUSY.search(message):
         return ThrottledError(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import tempfile
@@ -29,11 +30,12 @@ from schemas.batch import Batch, BatchKind
 from schemas.contract import Contract, Type
 from schemas.errors import AttemptSpentError, DataError, FatalError, RetryableError
 from schemas.file import File
+from schemas.storage_keys import in_bucket
 
 log = logging.getLogger(__name__)
 
 _URIS = 10_000
-_OF_BATCH = re.compile(r"_(?P<batch>[0-9a-f]{16})_\d+(_rejects)?(\.parquet)?$")
+_OF_BATCH = re.compile(r"_(?P<batch>[0-9a-f]{16})_\d+(_[0-9a-f]{8})?(_rejects)?(\.parquet)?$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +114,7 @@ class Loader:
         removed expire by themselves."""
         for table in filter(None, (staged.table, staged.rejects)):
             if self._bucket is not None:
-                self._bucket.delete(_bucket_key(table))
+                self._bucket.delete(in_bucket(table))
             try:
                 self._client.delete_table(
                     table, not_found_ok=True, retry=RETRY, timeout=REQUEST_SECONDS
@@ -179,7 +181,7 @@ class Loader:
         )
 
     def _table(self, batch: Batch, contract: Contract, suffix: str) -> str:
-        name = f"{contract.table}_{batch.batch_id}_{batch.attempt}{suffix}"
+        name = f"{contract.table}_{_named_by(batch)}{suffix}"
         names.table(self._config.project, self._config.staging_dataset, name)
         return f"{self._config.project}.{self._config.staging_dataset}.{name}"
 
@@ -232,7 +234,7 @@ class Loader:
                     hint="retry the batch's files",
                 )
             if self._bucket is not None:
-                key = _bucket_key(task.table)
+                key = in_bucket(task.table)
                 self._bucket.put(key, path)
                 return self._submit_uris(task, [self._bucket.uri(key)], settings)
             return upload(self._client, self._config, path, task.job_id, task.table, settings)
@@ -298,12 +300,17 @@ def contenders(batch: Batch) -> list[File]:
 
 
 def _job_id(batch: Batch) -> str:
-    return f"waybill_{batch.batch_id}_{batch.attempt}"
+    return f"waybill_{_named_by(batch)}"
 
 
-def _bucket_key(table: str) -> str:
-    """Where the rows of a staging table wait in the staging bucket."""
-    return f"{table.rpartition('.')[2]}.parquet"
+def _named_by(batch: Batch) -> str:
+    """What tells the attempt's job and tables from all others: rows that come back may be prepared
+    otherwise by the time it is taken up again, and then it is another job."""
+    name = f"{batch.batch_id}_{batch.attempt}"
+    if not batch.under:
+        return name
+    keys = "\x00".join(key for file in batch.under for key in file.staged_keys)
+    return f"{name}_{hashlib.sha256(keys.encode()).hexdigest()[:8]}"
 
 
 def _staging_schema(contract: Contract) -> pa.Schema:

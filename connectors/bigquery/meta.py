@@ -26,6 +26,7 @@ COMMITS: Facts = (
     ("attempt", "INT64", "REQUIRED", "Which attempt committed; earlier ones left nothing."),
     ("rows", "INT64", "REQUIRED", "Rows of its files, those replaced within the batch included."),
     ("committed_at", "TIMESTAMP", "REQUIRED", "When its transaction ran."),
+    ("generation", "INT64", "NULLABLE", "Rises with each batch of the table; see reconcile."),
 )
 FILES: Facts = (
     ("file_id", "STRING", "NULLABLE", "The file: one version of one file at a source."),
@@ -36,7 +37,12 @@ FILES: Facts = (
     ("sender", "STRING", "NULLABLE", "Who sent it, where the source knows."),
     ("sent_at", "TIMESTAMP", "NULLABLE", "When it was sent."),
     ("sha256", "STRING", "NULLABLE", "The SHA-256 of its bytes, in hexadecimal."),
-    ("outcome", "STRING", "NULLABLE", "accepted, partly, quarantined, repeated or superseded."),
+    (
+        "outcome",
+        "STRING",
+        "NULLABLE",
+        "accepted, partly, quarantined, repeated, unchanged, superseded.",
+    ),
     ("rows_read", "INT64", "NULLABLE", "Rows in the file: loaded, rejected and dropped ones."),
     ("rows_loaded", "INT64", "NULLABLE", "Rows that were loaded."),
     ("rows_rejected", "INT64", "NULLABLE", "Rows that broke a rule; see rejected_rows."),
@@ -48,6 +54,7 @@ FILES: Facts = (
     ("partitions", "STRING", "REPEATED", "Starts of the partitions its rows went to."),
     ("placed_at", "TIMESTAMP", "NULLABLE", "Its place among the loads; a replay keeps it."),
     ("place", "INT64", "NULLABLE", "Its place among files of the same placed_at, from 0."),
+    ("corrects", "STRING", "NULLABLE", "The file id whose rejected rows it brings corrected."),
     ("accounted", "JSON", "NULLABLE", "Its lines: header, rows, and those passed over by reason."),
 )
 REMOVALS: Facts = (

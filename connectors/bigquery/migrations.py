@@ -94,7 +94,11 @@ def _one_log(own: Migrations) -> None:
             own.run(f"ALTER TABLE META.{name} RENAME TO {name}_before_commits")
 
 
-_UNKNOWN_THEN = {"rows_aggregated": "0", "accounted": "CAST(NULL AS JSON)"}
+_UNKNOWN_THEN = {
+    "rows_aggregated": "0",
+    "corrects": "CAST(NULL AS STRING)",
+    "accounted": "CAST(NULL AS JSON)",
+}
 
 
 def _copy_sql() -> str:

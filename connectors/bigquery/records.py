@@ -88,7 +88,9 @@ def parameters(
     brought = () if batch.kind is BatchKind.UNLOAD else batch.files
     scalar, array = bigquery.ScalarQueryParameter, bigquery.ArrayQueryParameter
     return [
-        since(batch.created_at),
+        since(_looked_back(batch)),
+        scalar("before", "INT64", batch.before or 0),
+        scalar("generation", "INT64", batch.generation),
         scalar("batch", "STRING", batch.batch_id),
         scalar("feed", "STRING", batch.feed),
         scalar("target", "STRING", batch.table),
@@ -106,6 +108,14 @@ def parameters(
         array("gone", "STRING", list(batch.leaving)),
         array("standing", "STRING", [each.file_id for each in batch.under if each.in_force]),
     ]
+
+
+def _looked_back(batch: Batch) -> datetime | None:
+    """How far back the log is read: to the table's last commit, by which a batch is known that was
+    opened since; all of it before the first."""
+    if batch.created_at is None or batch.before_at is None:
+        return None
+    return min(batch.created_at, batch.before_at)
 
 
 def files_json(files: Sequence[File], places: Mapping[str, Place] | None = None) -> str:
@@ -165,6 +175,7 @@ def insert_commit(tables: Tables, *, has_removals: bool) -> str:
     values.append("JSON_VALUE_ARRAY(_etl_f, '$.partitions') AS partitions")
     values.append(f"IFNULL(CAST({text('placed_at')} AS TIMESTAMP), _etl_now) AS placed_at")
     values.append(f"CAST({text('place')} AS INT64) AS place")
+    values.append(f"{text('corrects')} AS corrects")
     values.append("PARSE_JSON(JSON_QUERY(_etl_f, '$.accounted')) AS accounted")
     files = f"SELECT AS STRUCT {', '.join(values)} FROM UNNEST(JSON_QUERY_ARRAY(@files)) AS _etl_f"
     changed = (
@@ -181,8 +192,8 @@ def insert_commit(tables: Tables, *, has_removals: bool) -> str:
         )
     return (
         f"INSERT INTO {tables.commits} (batch_id, feed, `table`, kind, attempt, `rows`,"
-        f" committed_at, files, `changed`{into})\n"
-        "SELECT @batch, @feed, @target, @kind, @attempt, @rows, _etl_now,\n"
+        f" committed_at, generation, files, `changed`{into})\n"
+        "SELECT @batch, @feed, @target, @kind, @attempt, @rows, _etl_now, @generation,\n"
         f"ARRAY({files}),\nARRAY({changed}){removals}"
     )
 
@@ -212,5 +223,6 @@ def _file(file: File, number: int, place: Place | None) -> dict[str, object]:
         "repeats": file.repeats,
         "placed_at": placed_at.isoformat() if placed_at else None,
         "place": number,
+        "corrects": file.corrects,
         "accounted": file.accounted.to_json() if file.accounted else None,
     }

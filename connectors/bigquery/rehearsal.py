@@ -32,8 +32,8 @@ from connectors.bigquery.tables import staging_fields
 from connectors.bigquery.transaction import (
     Pruned,
     holders_sql,
-    is_committed,
     key_match,
+    last_commit,
     matched_sql,
     script,
     statements,
@@ -110,7 +110,7 @@ class Rehearsal:
             for each in statements(self._contract, mode, staged, self._tables, pruned):
                 if alone := self._alone(each):
                     yield f"{what}: {alone.split(None, 1)[0]}", alone, given
-        yield "load: committed?", is_committed(self._tables), _given(self._table, self._staged())
+        yield "load: committed?", last_commit(self._tables), _given(self._table, self._staged())
         yield from self._lookups(mode)
 
     def _staged(self, *, rejects: bool = False, has_rows: bool = True) -> Staged:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.bigquery import names
-from connectors.bigquery.errors import STAGING_INCOMPLETE
+from connectors.bigquery.errors import OTHER_GENERATION, STAGING_INCOMPLETE
 from connectors.bigquery.loader import Staged
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.ranking import UNDER, ranked_rows, same_key
@@ -49,30 +49,34 @@ class Pruned:
 def script(
     contract: Contract, mode: WriteMode, staged: Staged, tables: Tables, pruned: Pruned
 ) -> str:
-    """The whole script. It does nothing if the batch has committed; see `records.parameters`.
+    """The whole script. It does nothing if the batch has committed; see `records.parameters`. It
+    fails if the table's last commit is not the one that the ledger knows of.
 
-    Whether it has is asked within the transaction, and every transaction of the batch empties the
+    Both are asked within the transaction, and every transaction of the batch empties the
     same staging table: of two that run side by side, BigQuery lets one commit
     (https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency).
     """
     body = "".join(f"{each};\n" for each in statements(contract, mode, staged, tables, pruned))
     return (
-        "DECLARE _etl_done BOOL;\n"
+        "DECLARE _etl_last INT64;\n"
         "DECLARE _etl_now TIMESTAMP DEFAULT CURRENT_TIMESTAMP();\n"
         "BEGIN TRANSACTION;\n"
-        f"SET _etl_done = ({is_committed(tables)});\n"
-        "IF NOT _etl_done THEN\n"
+        f"SET _etl_last = ({last_commit(tables)});\n"
+        f"IF _etl_last >= 0 THEN\n"
+        f"IF _etl_last != @before THEN RAISE USING MESSAGE = '{OTHER_GENERATION}'; END IF;\n"
         f"{_checks(staged)}{body}"
         "END IF;\n"
         "COMMIT TRANSACTION;"
     )
 
 
-def is_committed(tables: Tables) -> str:
-    """The query that says whether the batch has committed."""
+def last_commit(tables: Tables) -> str:
+    """The query for the generation of the table's last commit, 0 for none; -1 if the batch itself
+    has committed. One question, for each is billed for 10 MB at least."""
     return (
-        f"SELECT COUNT(*) > 0 FROM {tables.commits}"
-        " WHERE committed_at >= @since AND batch_id = @batch"
+        "SELECT IF(COUNTIF(batch_id = @batch) > 0, -1,"
+        " IFNULL(MAX(IF(`table` = @target, generation, NULL)), 0))"
+        f" FROM {tables.commits} WHERE committed_at >= @since"
     )
 
 

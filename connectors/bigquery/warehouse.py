@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing
 from connectors.bigquery.loader import Loader
 from connectors.bigquery.partitions import Partitioning
+from connectors.bigquery.recorded import Log
 from connectors.bigquery.records import since
 from connectors.bigquery.rehearsal import Rehearsal
 from connectors.bigquery.session import Meter, Session, labelled
@@ -33,6 +35,7 @@ from schemas.contract import Contract, View
 from schemas.cost import Pricing
 from schemas.errors import ConfigError, ContractError, DataError, FatalError, RetryableError
 from schemas.limits import PARTITIONS_PER_JOB
+from schemas.recorded import LastCommit, Recorded
 from schemas.sla import ExpectedFile, FeedPromise
 
 
@@ -133,7 +136,9 @@ class BigQueryWarehouse:
                 loader.drop(staged)
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
-        return done
+        placed = any(file.in_force or file.placed_at for file in batch.files)
+        yields = mode is not WriteMode.APPEND and (placed or bool(batch.under))
+        return replace(done, may_yield=yields)
 
     def beneath(
         self, table: str, files: Collection[str], known_since: datetime | None = None
@@ -228,6 +233,21 @@ class BigQueryWarehouse:
         rehearsal = Rehearsal(self._session, contract, self.table_id(contract))
         with translated("make a staging table"), labelled("doctor"), rehearsal.standing_in():
             yield rehearsal.tried(mode)
+
+    def last_commit(self, table: str) -> LastCommit:
+        """The table's last commit, by the whole log."""
+        with translated("look up the last load"), labelled("lookup", table=table):
+            return Log(self._session).last_commit(table)
+
+    def batches(self, table: str) -> Collection[str]:
+        """The ids of all batches of the table that have committed."""
+        with translated("look up its loads"), labelled("reconcile", table=table):
+            return Log(self._session).batches(table)
+
+    def recorded(self, table: str) -> Iterator[Recorded]:
+        """Every file of the table, as its last load recorded it, by file id."""
+        with translated("look up its files"), labelled("reconcile", table=table):
+            yield from Log(self._session).recorded(table)
 
     def leftovers(self) -> Mapping[str, str]:
         """Staging tables and staged uploads that there are, each with its batch's id."""

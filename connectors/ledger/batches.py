@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from datetime import datetime
 from itertools import batched
 
 from sqlalchemy import (
@@ -20,8 +21,9 @@ from sqlalchemy import (
 
 from connectors.ledger.database import Database
 from connectors.ledger.feeds import clear_request
+from connectors.ledger.generations import drawn, last_commit, note_committed
 from connectors.ledger.records import file_of, write_events
-from connectors.ledger.standing import loaded, stay_loaded, unloaded
+from connectors.ledger.standing import loaded, note_covered, stay_loaded, unloaded
 from connectors.ledger.tables import OPEN, PREPARED, batches, files
 from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
 from schemas.errors import LeaseLostError, RetryableError
@@ -52,13 +54,7 @@ class Batches:
             chosen = _choose(connection, feed, max_files, max_bytes)
             if not chosen:
                 return None
-            batch = Batch(
-                batch_id=batch_id_of(table, chosen),
-                feed=feed,
-                table=table,
-                files=(),
-                created_at=self._database.now(),
-            )
+            batch = _new(connection, feed, table, chosen, self._database.now())
             _write(connection, batch, chosen)
             loading = (
                 replace(file, status=Status.LOADING, batch_id=batch.batch_id) for file in chosen
@@ -92,14 +88,8 @@ class Batches:
             for file in chosen:
                 if not file.in_force or Status.UNLOADING not in TRANSITIONS[file.status]:
                     raise ValueError(f"{file.item.name} is {file.status}, not loaded")
-            batch = Batch(
-                batch_id=batch_id_of(table, chosen, BatchKind.UNLOAD),
-                feed=feed,
-                table=table,
-                files=(),
-                created_at=self._database.now(),
-                kind=BatchKind.UNLOAD,
-            )
+            now = self._database.now()
+            batch = _new(connection, feed, table, chosen, now, BatchKind.UNLOAD)
             _write(connection, batch, chosen)
             return replace(
                 batch,
@@ -142,10 +132,12 @@ class Batches:
                 rows_removed=removed,
             ):
                 return
+            note_committed(connection, batch)
             if batch.kind is BatchKind.UNLOAD:
                 unloaded(connection, batch, self._database.now())
             else:
                 loaded(connection, batch, self._database.now())
+            note_covered(connection, batch, committed)
             write_events(connection, events)
 
     def abandon_batch(
@@ -201,6 +193,28 @@ class Batches:
         return True
 
 
+def _new(
+    connection: Connection,
+    feed: str,
+    table: str,
+    chosen: list[File],
+    now: datetime,
+    kind: BatchKind = BatchKind.LOAD,
+) -> Batch:
+    """A new batch of those files, with the table's next number."""
+    number = drawn(connection, table)
+    return Batch(
+        batch_id=batch_id_of(table, chosen, kind, number),
+        feed=feed,
+        table=table,
+        files=(),
+        created_at=now,
+        kind=kind,
+        generation=number,
+        **last_commit(connection, table),
+    )
+
+
 def _open_row(connection: Connection, feed: str, table: str) -> RowMapping | None:
     """The row of the open batch, if there is one."""
     query = select(batches).where(batches.c.feed == feed, batches.c.table_name == table, OPEN)
@@ -229,6 +243,8 @@ def _batch_of(connection: Connection, row: RowMapping) -> Batch:
         status=BatchStatus(row["status"]),
         created_at=row["created_at"],
         kind=BatchKind(row["kind"]),
+        generation=row["generation"],
+        **last_commit(connection, row["table_name"]),
     )
 
 
@@ -286,6 +302,7 @@ def _write(connection: Connection, batch: Batch, chosen: list[File]) -> None:
             status=batch.status,
             kind=batch.kind,
             created_at=batch.created_at,
+            generation=batch.generation,
         )
     )
     for some in batched((file.file_id for file in chosen), _AT_ONCE, strict=False):

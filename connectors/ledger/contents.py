@@ -39,6 +39,12 @@ class Contents:
             connection.execute(update(contents).where(*same).values(file_id=file.file_id))
             return file.file_id
 
+    def take_content(self, file: File) -> None:
+        """Make this file the owner of its bytes, whoever owns them."""
+        same = (contents.c.feed == file.feed, contents.c.sha256 == file.sha256)
+        with self._database.write() as connection:
+            connection.execute(update(contents).where(*same).values(file_id=file.file_id))
+
 
 def _gave_up(owner: File) -> bool:
     """Whether the owner's rows are not in the table and will not come by themselves."""

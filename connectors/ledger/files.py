@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from sqlalchemy.sql.elements import TextClause
 
 from connectors.ledger.database import Database, insert_into
+from connectors.ledger.identity import known_versions, rename, told_apart
 from connectors.ledger.records import event_of, facts_of, file_of, row_of, write_events
 from connectors.ledger.tables import GROUPED, NOTED, OWED, PREPARED, SUPERSEDED, WAITING, feeds
 from connectors.ledger.tables import events as events_table
@@ -35,18 +36,23 @@ class Files:
         """Write the page's unseen items and its cursor; the new file ids, in the page's order.
 
         Items of the `past` take their place among the loads by when they were sent. A page without
-        news (the usual case) only reads.
+        news (the usual case) only reads. What is known by its former version is given the new one
+        and keeps its file id; what was put back to an earlier state counts as sent now, so that it
+        is the newest.
         """
         items = {file_id_of(feed, item.key, item.version): item for item in page.items}
+        now = self._database.now()
         with self._database.read() as connection:
             known = _known(connection, list(items))
             cursor = connection.scalar(select(feeds.c.cursor).where(feeds.c.feed == feed))
-        unseen = [file_id for file_id in items if file_id not in known]
-        if not unseen and page.cursor in (None, cursor):
+            others = {file_id: items[file_id] for file_id in items if file_id not in known}
+            standing = told_apart(others, known_versions(connection, feed, others.values()), now)
+        items, unseen = items | dict(standing.unseen), [*standing.unseen]
+        if not unseen and not standing.renamed and page.cursor in (None, cursor):
             return []
-        now = self._database.now()
         new: set[str] = set()
         with self._database.write() as connection:
+            rename(connection, standing.renamed)
             rows = [
                 row_of(file_id, feed, source, items[file_id], now, past=past) for file_id in unseen
             ]
@@ -177,12 +183,13 @@ class Files:
         with self._database.read() as connection:
             return [event_of(row) for row in connection.execute(query).mappings()]
 
-    def retry(self, file_id: str, *, quiet: bool = False) -> File:
+    def retry(self, file_id: str, *, quiet: bool = False, may_lose: bool = False) -> File:
         """Send a done, failed or unloaded file on its way again from the start.
 
         What is known of its bytes stays, so that the source is not asked for them again. `quiet`:
-        its sender gets no mail about it. Raises KeyError, and ValueError for a file that is still
-        on its way.
+        its sender gets no mail about it. `may_lose`: it may take the place of rows under which
+        others cannot come back. Raises KeyError, and ValueError for a file that is still on its
+        way.
         """
         now = self._database.now()
         with self._database.write() as connection:
@@ -194,6 +201,8 @@ class Files:
             if old.status not in AT_REST:
                 raise ValueError(f"{old.item.name} is {old.status}: it is still on its way")
             start_again(connection, old, now, quiet=quiet)
+            lose = update(files_table).where(files_table.c.file_id == file_id)
+            connection.execute(lose.values(may_lose=may_lose))
             return one_file(connection, file_id)
 
     def prepare_again(self, feed: str, version: str) -> Sequence[str]:

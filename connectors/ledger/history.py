@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, or_, select, update
 
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import (
+    COVERED,
     DONE,
     OPEN,
     admissions,
@@ -123,9 +124,27 @@ class History:
         with self._database.write() as connection:
             return bool(connection.execute(statement).rowcount)
 
+    def uncovered(self, before: datetime, most: int) -> Sequence[File]:
+        """Files done before that time whose bytes were kept because rows of theirs lay beneath
+        others, and that are not in force any more; oldest first."""
+        query = (
+            select(files)
+            .where(COVERED, ~files.c.in_force, DONE, files.c.done_at < before)
+            .order_by(files.c.done_at, files.c.file_id)
+            .limit(most)
+        )
+        with self._database.read() as connection:
+            return [file_of(row) for row in connection.execute(query).mappings()]
+
     def forget_files(self, file_ids: Sequence[str]) -> int:
         """Forget files that are done, with their timelines and the ownership of their bytes; how
-        many. A file that another one repeats stays, and one whose sender is still to be told."""
+        many.
+
+        A file that another one repeats stays, one whose sender is still to be told, one in force
+        and the versions that those in force superseded: without them its bytes would load again,
+        and a new version of it would not take its rows away. Of files in force their sender, what
+        their message said and the reasons go.
+        """
         if not file_ids:
             return 0
         with self._database.write() as connection:
@@ -133,11 +152,22 @@ class History:
             owed = select(replies.c.file_id).where(
                 replies.c.file_id.in_(file_ids), replies.c.state.in_(OWED_REPLIES)
             )
+            heirs = files.alias("heirs")
+            heir_in_force = exists().where(
+                heirs.c.file_id == files.c.superseded_by, heirs.c.in_force
+            )
             query = select(files.c.file_id).where(
                 files.c.file_id.in_(file_ids),
                 DONE,
+                ~files.c.in_force,
+                ~heir_in_force,
                 files.c.file_id.not_in(again),
                 files.c.file_id.not_in(owed),
+            )
+            connection.execute(
+                update(files)
+                .where(files.c.file_id.in_(file_ids), DONE, files.c.in_force)
+                .values(sender=None, detail={}, reason=None)
             )
             gone = list(connection.scalars(query.with_for_update()))
             for table in _OF_FILES:
@@ -151,6 +181,11 @@ class History:
 
 
 def _needed(connection: Connection, key: str, before: datetime) -> bool:
-    young = or_(files.c.status != Status.DONE, files.c.done_at >= before)
-    query = select(files.c.file_id).where(files.c.landing_key == key, young).limit(1)
+    needed = or_(
+        files.c.status != Status.DONE,
+        files.c.done_at >= before,
+        # Rows of it may come back from under others.
+        and_(files.c.in_force, files.c.covered),
+    )
+    query = select(files.c.file_id).where(files.c.landing_key == key, needed).limit(1)
     return connection.execute(query).first() is not None

@@ -16,10 +16,12 @@ from connectors.ledger.database import Database
 from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
 from connectors.ledger.files import Files
+from connectors.ledger.generations import Generations
 from connectors.ledger.history import History
 from connectors.ledger.holds import Holds
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
+from connectors.ledger.recovery import Recovery
 from connectors.ledger.replies import Replies
 from connectors.ledger.schema import Schema
 from connectors.ledger.workers import Workers
@@ -68,7 +70,9 @@ class SqlLedger:
         self.unfinished_of_group = files.unfinished_of_group
         self.prune = files.prune
 
-        self.claim_content = Contents(database).claim_content
+        contents = Contents(database)
+        self.claim_content = contents.claim_content
+        self.take_content = contents.take_content
 
         leases = Leases(database)
         self.due = leases.due
@@ -122,6 +126,7 @@ class SqlLedger:
         self.forget_rejects = history.forget_rejects
         self.forget_files = history.forget_files
         self.open_batches = history.open_batches
+        self.uncovered = history.uncovered
 
         holds = Holds(database)
         self.hold = holds.hold
@@ -145,6 +150,15 @@ class SqlLedger:
         self.next_attempt = batches.next_attempt
         self.commit_batch = batches.commit_batch
         self.abandon_batch = batches.abandon_batch
+
+        generations = Generations(database)
+        self.generation = generations.generation
+        self.set_generation = generations.set_generation
+
+        recovery = Recovery(database)
+        self.learn = recovery.learn
+        self.load_again = recovery.load_again
+        self.close_batches = recovery.close_batches
 
         drifts = Drifts(database)
         self.note_drift = drifts.note_drift

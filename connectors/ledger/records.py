@@ -61,6 +61,10 @@ def file_of(row: RowMapping) -> File:
         superseded_by=row["superseded_by"],
         placed_at=row["placed_at"],
         quiet=row["quiet"],
+        covered=row["covered"],
+        may_lose=row["may_lose"],
+        corrects=row["corrects"],
+        rows_corrected=row["rows_corrected"],
     )
 
 
@@ -90,6 +94,7 @@ def facts_of(file: File) -> dict[str, Any]:
         "repeats": file.repeats,
         "reason": file.reason,
         "superseded_by": file.superseded_by,
+        "corrects": file.corrects,
     }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from connectors.ledger.files import start_again
 from connectors.ledger.records import facts_of, file_of
 from connectors.ledger.tables import REPEATS, SUPERSEDED, files
-from schemas.batch import Batch
+from schemas.batch import Batch, Committed
 from schemas.file import BRINGING, File, Outcome, Status
 
 _AT_ONCE = 500
@@ -30,7 +30,9 @@ def loaded(connection: Connection, batch: Batch, now: datetime) -> None:
     bringing = files.c.outcome.in_(BRINGING)
     connection.execute(update(files).where(*members, bringing).values(in_force=True))
     connection.execute(
-        update(files).where(*members).values(status=Status.LOADED, tries=0, retry_at=None)
+        update(files)
+        .where(*members)
+        .values(status=Status.LOADED, tries=0, retry_at=None, may_lose=False)
     )
     for old, new in batch.superseded.items():
         connection.execute(
@@ -56,6 +58,16 @@ def unloaded(connection: Connection, batch: Batch, now: datetime) -> None:
         )
         if heir is None and older.outcome is Outcome.SUPERSEDED and older.status is Status.DONE:
             start_again(connection, older, now, why="the newer version was unloaded")
+
+
+def note_covered(connection: Connection, batch: Batch, committed: Committed) -> None:
+    """Remember that rows of those files lie beneath the batch's now, or beneath those of later
+    files: their bytes are needed should these leave."""
+    gave_way = {each.file_id for each in committed.removals} - batch.leaving.keys()
+    if committed.may_yield:
+        gave_way |= {file.file_id for file in (*batch.files, *batch.under)}
+    for some in batched(sorted(gave_way), _AT_ONCE, strict=False):
+        connection.execute(update(files).where(files.c.file_id.in_(some)).values(covered=True))
 
 
 def stay_loaded(connection: Connection, batch: Batch) -> None:
@@ -84,7 +96,10 @@ def _copies_start_again(connection: Connection, gone: Collection[str], now: date
     """Files that were left out because they repeat one of these, which the table no longer has."""
     for some in batched(sorted(gone), _AT_ONCE, strict=False):
         query = select(files).where(
-            REPEATS, files.c.repeats.in_(some), files.c.status == Status.DONE
+            REPEATS,
+            files.c.repeats.in_(some),
+            files.c.status == Status.DONE,
+            files.c.outcome != Outcome.UNCHANGED,
         )
         for row in connection.execute(query).mappings():
             start_again(connection, file_of(row), now, why="what it repeats is not loaded any more")

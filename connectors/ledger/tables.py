@@ -40,6 +40,8 @@ LANDED = text("landing_key IS NOT NULL")
 BATCHED = text("batch_id IS NOT NULL")
 SUPERSEDED = text("superseded_by IS NOT NULL")
 REPEATS = text("repeats IS NOT NULL")
+CORRECTING = text("corrects IS NOT NULL")
+COVERED = text("covered AND landing_key IS NOT NULL")
 HELD = text("is_held AND is_current")
 IN_FORCE = text("in_force")
 UNRESOLVED = text("resolved_at IS NULL")
@@ -62,6 +64,7 @@ batches = Table(
     Column("finished_at", UtcTime),
     Column("rows", BigInteger),
     Column("rows_removed", BigInteger),
+    Column("generation", BigInteger),
     Index(
         "batches_open",
         "feed",
@@ -116,6 +119,10 @@ files = Table(
     Column("superseded_by", AnyText),
     Column("placed_at", UtcTime),
     Column("quiet", Boolean, nullable=False, server_default=false()),
+    Column("covered", Boolean, nullable=False, server_default=false()),
+    Column("may_lose", Boolean, nullable=False, server_default=false()),
+    Column("corrects", AnyText),
+    Column("rows_corrected", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("key", "version", "feed", name="files_item"),
     CheckConstraint(
         "(owner IS NOT NULL) = (status IN ('preparing', 'acknowledging'))", name="files_held"
@@ -137,6 +144,8 @@ files = Table(
         postgresql_where=SUPERSEDED,
     ),
     Index("files_repeats", "repeats", sqlite_where=REPEATS, postgresql_where=REPEATS),
+    Index("files_corrects", "corrects", sqlite_where=CORRECTING, postgresql_where=CORRECTING),
+    Index("files_covered", "done_at", "file_id", sqlite_where=COVERED, postgresql_where=COVERED),
     Index("files_done", "done_at", "file_id", sqlite_where=DONE, postgresql_where=DONE),
     Index("files_landing", "landing_key", sqlite_where=LANDED, postgresql_where=LANDED),
     Index("files_in_force", "feed", "sent_at", sqlite_where=IN_FORCE, postgresql_where=IN_FORCE),
@@ -160,6 +169,15 @@ events = Table(
     Column("message", AnyText),
     Index("events_file", "file_id", "event_id"),
     Index("events_at", "at"),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("table_name", AnyText, primary_key=True),
+    Column("drawn", BigInteger, nullable=False),
+    Column("committed", BigInteger),
+    Column("committed_at", UtcTime),
 )
 
 contents = Table(

@@ -130,7 +130,8 @@ class MailBucketSource:
 
 def _stored(item: Item) -> Item:
     """The object that holds the item's message."""
-    detail = {name: item.detail[name] for name in ("version_id",) if name in item.detail}
+    known = ("version_id", "etag", "modified")
+    detail = {name: item.detail[name] for name in known if name in item.detail}
     return Item(
         key=item.detail["object"],
         version=item.detail["object_version"],

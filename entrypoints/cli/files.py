@@ -123,16 +123,22 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
 
 @click.command()
 @click.argument("file")
+@click.option(
+    "--without-rows-beneath",
+    "may_lose",
+    is_flag=True,
+    help="Let it take the place of rows under which others lie that cannot come back.",
+)
 @_json
 @click.pass_obj
-def retry(config: Path, file: str, as_json: bool) -> None:
+def retry(config: Path, file: str, may_lose: bool, as_json: bool) -> None:
     """Send a failed or finished FILE on its way again, from its landed bytes."""
     from entrypoints.cli.screen import print_json
 
     runtime = open_runtime(config)
     found = one_file(runtime, file)
     try:
-        again = runtime.ledger.retry(found.file_id)
+        again = runtime.ledger.retry(found.file_id, may_lose=may_lose)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if as_json:

@@ -31,6 +31,7 @@ _COLOURS = {
     "held": "magenta",
     "repeated": "dim",
     "superseded": "dim",
+    "unchanged": "dim",
     "unloaded": "dim",
 }
 

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from entrypoints.settings import Broker, Settings
+    from pipelines.runtime import Runtime
 
 
 @click.command()
@@ -122,6 +123,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     for name in runtime.sources:
         yield f"source {name}", lambda name=name: runtime.sources[name].check()  # type: ignore[misc]
     yield "warehouse", runtime.warehouse.check
+    yield "restores", lambda: _check_restores(runtime)
     if runtime.notifier is not None:
         yield "mail", runtime.notifier.check
     else:
@@ -130,6 +132,18 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"alerts {name}", destination.check
     if not runtime.destinations:
         yield "alerts", lambda: "sent nowhere; `waybill alerts` lists them"
+
+
+def _check_restores(runtime: Runtime) -> str:
+    """Compare what ledger and warehouse know of each table's last load; raises FatalError if they
+    differ."""
+    from pipelines.operations.reconcile import disagreement
+    from schemas.errors import FatalError
+
+    for feed in runtime.feeds:
+        if differs := disagreement(runtime, feed):
+            raise FatalError(differs, hint=f"waybill reconcile {feed}, see docs/backup.md")
+    return "ledger and warehouse know of the same last loads"
 
 
 def _check_broker(broker: Broker) -> str:

@@ -1,0 +1,169 @@
+"""Reconcile: ledger and warehouse brought to agree, once one was restored from an older copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+
+from pipelines.runtime import Runtime
+from schemas import storage_keys
+from schemas.errors import ConfigError, RetryableError
+from schemas.file import BRINGING, File, Status
+from schemas.recorded import LastCommit, Learned, Recorded
+
+_PAGE = 1000
+_LOCK_SECONDS = 600.0
+_LOADED = frozenset({Status.LOADED, Status.ACKNOWLEDGING, Status.DONE, Status.FAILED})
+
+NOT_KNOWN = (
+    "whether senders of these files were answered: they are not answered again",
+    "files that were held, drifts that were decided, and mail that was owed",
+    "rejected rows of these files as a file of corrections",
+)
+"""What no record in the warehouse tells."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciled:
+    """What was done (or would be) for one feed's table.
+
+    `new` files the ledger did not know, `corrected` ones it knew otherwise; `again` are files whose
+    load the warehouse has lost, which are loaded again from their raw bytes; of `lost` ones these
+    are gone. `unload` are files that a person had unloaded and whose rows are back.
+    """
+
+    feed: str
+    table: str
+    ledger: LastCommit
+    warehouse: LastCommit
+    new: int
+    corrected: int
+    again: tuple[str, ...]
+    lost: tuple[str, ...]
+    unload: tuple[str, ...]
+
+    @property
+    def agreed(self) -> bool:
+        """Whether there was nothing to do."""
+        changes = (self.new, self.corrected, self.again, self.lost, self.unload)
+        return not any(changes) and self.ledger.number == self.warehouse.number
+
+
+def disagreement(runtime: Runtime, feed: str) -> str | None:
+    """How the last commits of a feed's table differ that ledger and warehouse know of; None if
+    they do not, or a batch is under way."""
+    table = runtime.warehouse.table_id(runtime.contract_of(runtime.feeds[feed]))
+    known, last = runtime.ledger.generation(table), runtime.warehouse.last_commit(table)
+    if known.number == last.number or runtime.ledger.open_batches():
+        return None
+    older = "ledger" if (known.number or 0) < (last.number or 0) else "warehouse"
+    return (
+        f"{table}: the ledger knows of load {known.number or 'none'}, the table's last one is"
+        f" {last.number or 'none'}: the {older} was restored from an older copy, or another"
+        " service loads the table"
+    )
+
+
+def reconcile(runtime: Runtime, feed: str, *, dry_run: bool = False) -> Reconciled:
+    """Make the ledger know of the feed's files what the warehouse has recorded, and load again
+    what the warehouse has lost; with `dry_run` only say what would be done.
+
+    Reads the whole log of the table. Safe to break off and to repeat. Raises ConfigError for a feed
+    that there is not, and RetryableError while the table is being loaded.
+    """
+    if feed not in runtime.feeds:
+        raise ConfigError(
+            f"there is no feed {feed}", hint=f"the feeds are {', '.join(runtime.feeds)}"
+        )
+    table = runtime.warehouse.table_id(runtime.contract_of(runtime.feeds[feed]))
+    if not runtime.ledger.lock_table(table, runtime.owner, _LOCK_SECONDS):
+        raise RetryableError(f"{table} is being loaded", hint="stop the service, and try again")
+    try:
+        return _reconcile(runtime, feed, table, dry_run)
+    finally:
+        runtime.ledger.unlock_table(table, runtime.owner)
+
+
+def _reconcile(runtime: Runtime, feed: str, table: str, dry_run: bool) -> Reconciled:
+    known, last = runtime.ledger.generation(table), runtime.warehouse.last_commit(table)
+    committed = set(runtime.warehouse.batches(table))
+    counts = dict.fromkeys(Learned, 0)
+    unload: list[str] = []
+    there: set[str] = set()
+    for recorded in runtime.warehouse.recorded(table):
+        if recorded.feed != feed:
+            continue
+        if recorded.in_force:
+            there.add(recorded.file_id)
+        before = next(iter(runtime.ledger.many([recorded.file_id])), None)
+        if before is not None and _is_newer(before, committed):
+            if before.status is Status.UNLOADED and recorded.in_force:
+                unload.append(recorded.file_id)
+                counts[_learned(runtime, recorded, dry_run)] += 1
+            continue
+        counts[_learned(runtime, recorded, dry_run)] += 1
+    again, lost = _to_load_again(runtime, feed, committed)
+    if not dry_run:
+        for some in batched(again, _PAGE, strict=False):
+            runtime.ledger.load_again(some, there)
+        runtime.ledger.close_batches(table, committed)
+        runtime.ledger.set_generation(table, last.number, last.at)
+    return Reconciled(
+        feed=feed,
+        table=table,
+        ledger=known,
+        warehouse=last,
+        new=counts[Learned.NEW],
+        corrected=counts[Learned.CORRECTED],
+        again=tuple(again),
+        lost=tuple(lost),
+        unload=tuple(unload),
+    )
+
+
+def _is_newer(file: File, committed: set[str]) -> bool:
+    """Whether the ledger knows of a later load of the file, which the warehouse has lost."""
+    return (
+        file.batch_id is not None
+        and file.batch_id not in committed
+        and file.status in _LOADED | {Status.UNLOADED}
+    )
+
+
+def _learned(runtime: Runtime, recorded: Recorded, dry_run: bool) -> Learned:
+    landing = storage_keys.landing(recorded.sha256) if recorded.sha256 else None
+    if landing is not None and not runtime.storage.exists(landing):
+        landing = None
+    return runtime.ledger.learn(recorded, landing, dry_run=dry_run)
+
+
+def _to_load_again(
+    runtime: Runtime, feed: str, committed: set[str]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Files that the ledger knows as loaded by a batch which the warehouse does not have, and those
+    among them whose bytes are nowhere any more."""
+    again, lost = list[str](), list[str]()
+    for file in _loaded(runtime, feed):
+        if file.batch_id in committed or file.outcome not in BRINGING:
+            continue
+        can = file.landing_key is not None and runtime.storage.exists(file.landing_key)
+        (again if can or _is_listed(runtime, file) else lost).append(file.file_id)
+    return again, lost
+
+
+def _loaded(runtime: Runtime, feed: str) -> Iterator[File]:
+    after = ""
+    while page := runtime.ledger.loaded(feed, after, _PAGE):
+        yield from page
+        after = page[-1].file_id
+
+
+def _is_listed(runtime: Runtime, file: File) -> bool:
+    """Whether the source still has the file."""
+    try:
+        with runtime.sources[file.source].open(file.item) as stream:
+            stream.read(1)
+    except Exception:
+        return False
+    return True

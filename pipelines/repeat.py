@@ -1,0 +1,47 @@
+"""Repeats: files whose bytes their feed has loaded already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.feed import OnNewVersion
+from pipelines.runtime import Runtime
+from schemas.file import AT_REST, LEFT_OUT, File, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The file that brought the same bytes, and what that makes of the one that comes again."""
+
+    file_id: str
+    outcome: Outcome
+
+
+def repeated_by(runtime: Runtime, file: File) -> Repeat | None:
+    """The file whose rows are, or will be, in the table and which had these bytes; None if they
+    are this file's to load. Then it owns them.
+
+    Bytes that come back to a key over others are loaded again while those of the version between
+    may be, and are answered in any case.
+    """
+    owner_id = runtime.ledger.claim_content(file)
+    if owner_id == file.file_id:
+        return None
+    owners = runtime.ledger.many([owner_id])
+    if not owners or owners[0].item.key != file.item.key or file.item.sender is not None:
+        return Repeat(owner_id, Outcome.REPEATED)
+    between = _between(runtime, owners[0], file)
+    replaces = runtime.feeds[file.feed].new_versions is OnNewVersion.REPLACE
+    if replaces and any(each.in_force or each.status not in AT_REST for each in between):
+        runtime.ledger.take_content(file)
+        return None
+    return Repeat(owner_id, Outcome.REPEATED if between else Outcome.UNCHANGED)
+
+
+def _between(runtime: Runtime, owner: File, file: File) -> list[File]:
+    """The versions of the key that came after the owner and before the file, with other bytes."""
+    return [
+        each
+        for each in runtime.ledger.versions(file.feed, {file.item.key})
+        if owner.order() < each.order() < file.order() and each.outcome not in LEFT_OUT
+    ]
