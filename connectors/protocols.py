@@ -440,6 +440,9 @@ class Ledger(Protocol):
     def versions(self, feed: str, keys: Collection[str]) -> Sequence[File]:
         """All versions of those keys that the feed has taken in, oldest first."""
 
+    def corrections(self, file_ids: Collection[str]) -> Sequence[File]:
+        """The corrections in force of those files, as they were sent."""
+
     def superseded_by(self, file_ids: Collection[str]) -> Sequence[File]:
         """The files that those have superseded, by id."""
 

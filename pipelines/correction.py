@@ -1,12 +1,46 @@
-"""Corrections: rejects files that we gave back, dropped again with their rows mended."""
+"""Corrections: rejects files that we gave back, sent again with their rows corrected.
+
+A rejects file has three columns of ours after its sender's own: the line that a row had, what was
+wrong with it, and the file that it belongs to. Whatever a spreadsheet made of it since (another
+delimiter, a workbook, a packed file), it is known by their names in its first line.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
-from pipelines.kind import Kind, kind_of
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.header import OUR_COLUMNS
+from pipelines.kind import PACKED, Kind, kind_of
+from pipelines.parse import Chunk, Parsed
+from pipelines.stage import LINE as ROW
+from pipelines.stage import read_rejects
+from pipelines.unpack import members
+from schemas.contract import Contract
 from schemas.dialect import Dialect, Format
+from schemas.errors import DataError
+from schemas.language import say
+from schemas.limits import Limits
+from schemas.place import MEMBER
+from schemas.reject import Problem, RejectedRow
+
+LINE_COLUMN, ERROR_COLUMN, FILE_COLUMN = OUR_COLUMNS
+_HEAD_BYTES = 64 * 1024
+_SHEET_BYTES = 8 * 1024 * 1024
+_PARTS = ("xl/sharedStrings.xml", "xl/worksheets/sheet1.xml", "content.xml")
+
+_NO_LINE = "{column} must hold the number that stood there: it says which row this one corrects"
+_NOT_REJECTED = "line {line} of {name} was not rejected, so there is nothing to correct"
+_OTHER_FILE = "this row belongs to another file ({other}); send its corrections by themselves"
 
 
 def rejects_dialect(dialect: Dialect) -> Dialect:
@@ -17,32 +51,206 @@ def rejects_dialect(dialect: Dialect) -> Dialect:
     return Dialect(nulls=dialect.nulls, numbers=dialect.numbers, booleans=dialect.booleans)
 
 
-def dialect_of(path: Path, dialect: Dialect) -> Dialect:
-    """The dialect in which to read a file: the feed's, unless the file is a rejects file.
+def dialect_of(path: Path, dialect: Dialect, limits: Limits | None = None) -> Dialect:
+    """The dialect in which to read a file: the feed's, unless the file is a rejects file, which has
+    just one line above its rows and may have come back in another form."""
+    return correction_dialect(path, dialect, limits or Limits()) or dialect
 
-    That differs for a feed whose files are no delimited text, and where a file has a preamble, a
-    header of several rows, none, or a footer: a rejects file has just one line above its rows.
-    """
-    plain = rejects_dialect(dialect)
-    if kind_of(path) is not Kind.TEXT:
-        return dialect
-    with path.open("rb") as file:
-        start = file.read(64 * 1024)
-    text = start.decode(plain.encoding, "replace").removeprefix("\ufeff")
-    if plain.line_end:
-        text = text.replace(plain.line_end, "\n")
-    first = text.replace("\r", "\n").partition("\n")[0]
-    first = first.replace(plain.quote, "") if plain.quote else first
-    if not first.removesuffix(plain.delimiter).endswith(f"{plain.delimiter}_error"):
-        return dialect
-    return replace(
-        plain,
+
+def is_correction(path: Path, contract: Contract, limits: Limits) -> bool:
+    """Whether a file is a rejects file that comes back; of a text its beginning is enough."""
+    return correction_dialect(path, contract.dialect, limits) is not None
+
+
+def correction_dialect(path: Path, dialect: Dialect, limits: Limits) -> Dialect | None:
+    """The dialect of a rejects file of that feed; None for any other file."""
+    plain = replace(
+        rejects_dialect(dialect),
         preamble=0,
         header=1,
         columns=(),
         header_cells=(),
         footer=0,
         totals="",
+        rows_like="",
         comment="",
         members="**",
     )
+    kind = kind_of(path)
+    if kind is Kind.TEXT:
+        with path.open("rb") as file:
+            return _of_text(file.read(_HEAD_BYTES), plain)
+    if kind in (Kind.WORKBOOK, Kind.OLD_WORKBOOK):
+        return replace(plain, format=Format.EXCEL) if _names_our_columns(path) else None
+    if kind not in PACKED:
+        return None
+    try:
+        with closing(members(path, "**", limits)) as found:
+            first = next(found)
+            return _of_text(first.stream.read(_HEAD_BYTES), plain)
+    except (DataError, StopIteration):
+        return None
+
+
+def _of_text(head: bytes, plain: Dialect) -> Dialect | None:
+    """The dialect of a text by its first line, which ends with our columns."""
+    encoding = _encoding(head, plain)
+    text = head.decode(encoding, "replace").removeprefix("\ufeff")
+    if plain.line_end:
+        text = text.replace(plain.line_end, "\n")
+    first = text.replace("\r", "\n").partition("\n")[0].strip()
+    bare = first.replace(plain.quote or '"', "").replace('"', "")
+    at, error = bare.rfind(LINE_COLUMN), bare.rfind(ERROR_COLUMN)
+    delimiter = bare[at + len(LINE_COLUMN) : error] if 0 <= at < error else ""
+    ours = delimiter.join(OUR_COLUMNS)
+    # Rejects files of earlier releases do not name the file.
+    before = delimiter.join(OUR_COLUMNS[:2])
+    ends = tuple(f"{each}{tail}" for each in (ours, before) for tail in ("", delimiter))
+    if not delimiter or not bare.endswith(ends):
+        return None
+    if delimiter == plain.delimiter:
+        return replace(plain, encoding=encoding)
+    return replace(
+        plain,
+        encoding=encoding,
+        delimiter=delimiter,
+        quote='"',
+        escape="",
+        line_end="",
+        trailing_delimiter=False,
+    )
+
+
+def _encoding(head: bytes, plain: Dialect) -> str:
+    """The encoding that a spreadsheet may have saved it in."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        # A character may be cut at the end of what was read.
+        head[:-4].decode("utf-8") if len(head) == _HEAD_BYTES else head.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252" if plain.encoding.replace("-", "").lower() == "utf8" else plain.encoding
+    return plain.encoding if head.isascii() else "utf-8"
+
+
+def _names_our_columns(path: Path) -> bool:
+    """Whether a workbook may be a rejects file: only then is it worth a look into its cells."""
+    names = [name.encode() for name in OUR_COLUMNS]
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            texts = []
+            for part in _PARTS:
+                if part in archive.NameToInfo:
+                    try:
+                        with archive.open(part) as stream:
+                            texts.append(stream.read(_SHEET_BYTES))
+                    except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+                        return False
+    else:
+        with path.open("rb") as file:
+            texts = [file.read(_SHEET_BYTES).replace(b"\x00", b"")]
+    return all(any(name in text for text in texts) for name in names)
+
+
+def file_corrected(found: Parsed) -> tuple[str | None, Iterator[Chunk]]:
+    """The file that a correction's first row names, and the chunks from the first on; None if it
+    has no column of ours that names one, or no row."""
+    seen: list[Chunk] = []
+    if FILE_COLUMN not in found.names or LINE_COLUMN not in found.names:
+        return None, found.chunks
+    for chunk in found.chunks:
+        seen.append(chunk)
+        for named in chunk.cells.column(FILE_COLUMN).to_pylist():
+            if named and named.strip():
+                return named.strip(), _all(seen, found.chunks)
+    return None, iter(seen)
+
+
+def _all(seen: list[Chunk], rest: Iterator[Chunk]) -> Iterator[Chunk]:
+    yield from seen
+    yield from rest
+
+
+@dataclass(slots=True)
+class Correcting:
+    """A file of corrections on its way: which file's rows it corrects, and which lines of that
+    (archive's member and line) may be. It learns the lines that its own rows stand for."""
+
+    file_id: str
+    name: str
+    language: str
+    rejected: Mapping[tuple[str | None, int], int]
+    delimiter: str = ""
+    places: dict[int, int] = field(default_factory=dict)
+
+    def over(self, found: Parsed) -> Parsed:
+        """The same rows, less those that correct nothing: these are rejected by name."""
+        return replace(found, chunks=map(self._checked, found.chunks))
+
+    def _checked(self, chunk: Chunk) -> Chunk:
+        if not chunk.cells.num_rows:
+            return chunk
+        lines = chunk.cells.column(LINE_COLUMN).to_pylist()
+        files = chunk.cells.column(FILE_COLUMN).to_pylist()
+        good = np.ones(len(lines), np.bool_)
+        ragged: list[RejectedRow] = []
+        for index, (where, file) in enumerate(zip(lines, files, strict=True)):
+            own = int(chunk.lines[index])
+            place, problem = self._place(where, file)
+            if place is not None:
+                self.places[own] = place
+                continue
+            good[index] = False
+            line = own % MEMBER
+            told = Problem(
+                line=line, column=LINE_COLUMN, value=where, rule="correction", message=problem
+            )
+            ragged.append(
+                RejectedRow(line=line, raw=chunk.raw(index), problems=(told,), member=chunk.member)
+            )
+        kept = chunk.keep(good)
+        return replace(kept, ragged=(*kept.ragged, *ragged)) if ragged else kept
+
+    def _place(self, where: str | None, file: str | None) -> tuple[int | None, str]:
+        if file and file.strip() and file.strip() != self.file_id:
+            return None, say(_OTHER_FILE, self.language, other=file.strip()[:32])
+        member, _, number = (where or "").strip().rpartition(":")
+        number = number.removesuffix(".0")
+        if not number.isdecimal() or len(number) > 12:
+            return None, say(_NO_LINE, self.language, column=LINE_COLUMN)
+        place = self.rejected.get((member or None, int(number)))
+        if place is None:
+            said = say(
+                _NOT_REJECTED, self.language, line=(where or "").strip()[:80], name=self.name
+            )
+            return None, said
+        return place, ""
+
+    def renumber(self, rows: Path) -> None:
+        """Let staged rows carry the lines of the file that they correct."""
+        table = pq.read_table(rows)
+        own = table.column(ROW).to_numpy()
+        places = pa.array([self.places[int(each)] for each in own], pa.int64())
+        at = table.schema.get_field_index(ROW)
+        pq.write_table(table.set_column(at, table.schema.field(at), places), rows)
+
+
+def rejected_lines(stream: BinaryIO | Path) -> dict[tuple[str | None, int], int]:
+    """The rejected lines of a file, each with the number that a corrected row carries.
+
+    A line of an archive's member is numbered by its name, for the member's own number is not kept.
+    """
+    found: dict[tuple[str | None, int], int] = {}
+    numbers: dict[str, int] = {}
+    for row in read_rejects(stream).rows:
+        if row.member is None:
+            found[None, row.line] = row.line
+        else:
+            number = numbers.setdefault(row.member, _number(row.member))
+            found[row.member, row.line] = number * MEMBER + row.line
+    return found
+
+
+def _number(member: str) -> int:
+    # Far above the numbers of real members, and below what INT64 holds.
+    return 1_000_000 + int.from_bytes(hashlib.sha256(member.encode()).digest()[:4]) % 8_000_000

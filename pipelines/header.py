@@ -16,8 +16,8 @@ from pipelines.parse.names import folded
 from schemas.contract import Column, Contract
 from schemas.errors import DataError
 
-OUR_COLUMNS = ("_line", "_error")
-"""What a rejects file has after the sender's own columns; ignored when it comes back."""
+OUR_COLUMNS = ("_line", "_error", "_file")
+"""What a rejects file has after the sender's own columns: no values of theirs."""
 _SHOWN = 200
 
 
@@ -56,9 +56,10 @@ def match_header(header: Sequence[str], contract: Contract) -> Header:
     exact, by_fold = _spellings(contract)
     cells: dict[str, list[str]] = defaultdict(list)
     unknown: list[str] = []
+    correction = "_error" in header and "_error" not in exact
     for cell in header:
         name = exact.get(cell.strip().casefold())
-        if name is None and cell in OUR_COLUMNS:
+        if name is None and correction and cell in OUR_COLUMNS:
             continue
         name = name or by_fold.get(folded(cell))
         if name is None:
@@ -78,7 +79,7 @@ def match_header(header: Sequence[str], contract: Contract) -> Header:
         names={name: found[0] for name, found in cells.items()},
         missing=tuple(each for each in contract.file_columns if each.name not in cells),
         unknown=tuple(unknown),
-        correction="_error" in header and "_error" not in exact,
+        correction=correction,
     )
 
 

@@ -10,6 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from connectors.crash import crash_point
+from pipelines.corrected import (
+    corrected_file,
+    correction_terms,
+    handed_over,
+    refuse_correction,
+)
+from pipelines.correction import correction_dialect, is_correction
 from pipelines.drift import HeldBackError, Memory
 from pipelines.failure import held
 from pipelines.feed import Feed
@@ -47,7 +54,7 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     if file is None:
         return []
     crash_point("prepare.claimed")
-    prepared = False
+    prepared, more = False, list[Work]()
     with held(runtime, file, "prepare") as check:
         with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="prepare-") as folder:
             started = time.monotonic()
@@ -72,11 +79,14 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
                 runtime.ledger.advance(done, event)
             prepared = True
             crash_point("prepare.advanced")
+    if prepared and done.outcome is Outcome.UNCHANGED and done.repeats is not None:
+        handed = runtime.ledger.many([done.repeats])
+        more = [Work("prepare", each.file_id) for each in handed if each.feed != file.feed]
     if prepared and (
         runtime.ledger.request_load(file.feed) or not runtime.ledger.unprepared(file.feed)
     ):
-        return [Work("load", file.feed)]
-    return []
+        more.append(Work("load", file.feed))
+    return more
 
 
 def _prepared(
@@ -94,17 +104,38 @@ def _prepared(
             return file, doubt
         with landing(runtime, file, folder, check) as coming:
             staged = None
-            if is_judged and not coming.is_done and _is_text(coming, contract):
+            if (
+                is_judged
+                and not coming.is_done
+                and _is_text(coming, contract)
+                and not is_correction(coming.raw.path, contract, runtime.limits)
+            ):
                 staged = _stage(runtime, file, coming, contract, folder, check)
             landed, raw = coming.landed(), coming.raw.path
             file = replace(file, sha256=landed.sha256, size=landed.size, landing_key=landed.key)
             crash_point("prepare.landed")
-            if not is_judged and (doubt := doubt_about_content(runtime, file, feed, contract, raw)):
+            dialect = correction_dialect(raw, contract.dialect, runtime.limits)
+            if not is_judged and (
+                doubt := doubt_about_content(
+                    runtime, file, feed, contract, raw, any_kind=dialect is not None
+                )
+            ):
                 return file, doubt
+            target = None
+            if dialect is not None:
+                target = corrected_file(runtime, file, raw, dialect, folder)
+            if target is not None and target.feed != file.feed:
+                return handed_over(runtime, file, target), None
             repeats = repeated_by(runtime, file)
             crash_point("prepare.owned")
             if repeats is not None:
                 file = replace(file, outcome=repeats.outcome, repeats=repeats.file_id)
+            elif target is not None:
+                refuse_correction(runtime, target)
+                file = replace(file, corrects=target.file_id)
+                terms = correction_terms(runtime, file, target, raw, check)
+                rows = stage_file(raw, terms, folder)
+                file, _ = _settled(runtime, file, feed, contract, raw, rows)
             else:
                 staged = staged or _stage(runtime, file, coming, contract, folder, check)
                 file, shown = _settled(runtime, file, feed, contract, raw, staged)
@@ -217,10 +248,12 @@ def _settled(
     )
     if staged.refusal is not None:
         counts = staged.counts.refused()
-        reason = _joined(staged.refusal, _evidence(raw, feed, contract))
+        seen = "" if file.corrects else _evidence(raw, feed, contract)
+        reason = _joined(staged.refusal, seen)
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift
-    runtime.ledger.save_profiles(file, staged.profiles)
+    if file.corrects is None:
+        runtime.ledger.save_profiles(file, staged.profiles)
     keys = staged.keys
     if staged.counts.loaded and not keys:
         keys = (storage_keys.rows(file.staged_prefix),)

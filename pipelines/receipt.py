@@ -99,7 +99,7 @@ def answer_of(
     summary = _Summary(case.examples)
     if rejects is not None:
         path = folder / "rejected.csv"
-        write_rejected(rejects, path, dialect, summary.add)
+        write_rejected(rejects, path, dialect, summary.add, case.file.file_id)
         documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
     receipt = receipt_of(case, summary.rules(case.language))
     bodies = receipt_bodies(receipt, case.feed, templates)

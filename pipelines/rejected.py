@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.correction import rejects_dialect
+from pipelines.correction import FILE_COLUMN, LINE_COLUMN, rejects_dialect
 from pipelines.escape import harmless, restored_cell
 from pipelines.header import OUR_COLUMNS
 from pipelines.parse import split
 from pipelines.parse.jsonl import cells_of
-from pipelines.stage import read_rejects
+from pipelines.stage import Rejects, read_rejects
 from schemas.dialect import Dialect, Format
 from schemas.reject import RejectedRow
 
 
 def write_rejected(
-    rejects: BinaryIO, path: Path, dialect: Dialect, saw: Callable[[RejectedRow], None]
+    rejects: BinaryIO,
+    path: Path,
+    dialect: Dialect,
+    saw: Callable[[RejectedRow], None],
+    file_id: str = "",
 ) -> None:
     """Write the bad rows in the file's own dialect, line ends and columns, cells as they stood, and
-    after them `_line` and `_error`. Each row is shown to `saw` on its way.
+    after them `_line`, `_error` and `_file`, by which a correction is known; those of a correction
+    keep its `_line` and `_file`. Each row is shown to `saw` on its way.
 
     One header line stands above the rows, whatever the original had there. Cells that a
     spreadsheet would run are disarmed. What came as a workbook, JSON Lines or Parquet goes back
@@ -33,24 +39,28 @@ def write_rejected(
     with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
         out.write(write.line([*own, *OUR_COLUMNS]))
         for row in _shown(kept.rows, saw):
-            cells = _cells(row, kept.header, dialect, is_correction)
+            cells = _cells(row, kept, dialect, is_correction)
             if is_correction:
                 cells = [restored_cell(cell) for cell in cells]
             named = dict(zip(kept.header, cells, strict=True))
             where = f"{row.member}:{row.line}" if row.member else str(row.line)
-            ours = [where, harmless(_reasons(row))]
+            if is_correction:
+                where = named.get(LINE_COLUMN, where)
+            belongs = named.get(FILE_COLUMN, file_id) if is_correction else file_id
+            ours = [where, harmless(_reasons(row)), harmless(belongs)]
             out.write(write.line([*(harmless(named[name]) for name in own), *ours]))
 
 
-def _cells(
-    row: RejectedRow, header: Sequence[str], dialect: Dialect, is_correction: bool
-) -> list[str]:
+def _cells(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: bool) -> list[str]:
     """As many cells as the header has; what a row has too much stands in its last one."""
+    header = kept.header
     if dialect.format is Format.JSONL and not is_correction:
         found = cells_of(row.raw)
         cells = [found.get(name) or "" for name in header] if found else [row.raw]
     else:
         plain = rejects_dialect(dialect)
+        if kept.delimiter and kept.delimiter != plain.delimiter:
+            plain = replace(plain, delimiter=kept.delimiter, quote='"', escape="")
         cells = split(row.raw, plain)
         if plain.trailing_delimiter and len(cells) == len(header) + 1 and not cells[-1]:
             cells.pop()

@@ -28,6 +28,7 @@ _REJECTS = pa.schema(
     [("member", pa.string()), ("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
 )
 _HEADER, _LINE_END = b"waybill_header", b"waybill_line_end"
+_DELIMITER = b"waybill_delimiter"
 _START = '{"line": '
 """How the JSON of a problem begins; what follows its line is the same for many rows."""
 
@@ -73,11 +74,20 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
     header and what its lines end with."""
 
     def __init__(
-        self, path: Path, header: Iterable[str], line_end: str = "", file_id: str = ""
+        self,
+        path: Path,
+        header: Iterable[str],
+        line_end: str = "",
+        file_id: str = "",
+        delimiter: str = "",
     ) -> None:
         self.path, self.rows = path, 0
         self._file_id = pa.scalar(file_id, pa.string())
-        kept = {_HEADER: json.dumps(list(header)).encode(), _LINE_END: line_end.encode()}
+        kept = {
+            _HEADER: json.dumps(list(header)).encode(),
+            _LINE_END: line_end.encode(),
+            _DELIMITER: delimiter.encode(),
+        }
         schema = _REJECTS.append(pa.field(FILE, pa.string()))
         self._out = ParquetBehind(path, schema.with_metadata(kept))
 
@@ -158,12 +168,14 @@ def _end(column: str | None, value: str | None, rule: str, message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rejects:
-    """The rejected rows of one file, read back: the original's header, the rows in turn, and what
-    the original's lines end with (empty if it is no text)."""
+    """The rejected rows of one file, read back: the original's header, the rows in turn, what the
+    original's lines end with (empty if it is no text), and the delimiter of a correction, which may
+    be another than the feed's."""
 
     header: tuple[str, ...]
     rows: Iterator[RejectedRow]
     line_end: str = ""
+    delimiter: str = ""
 
 
 def read_rejects(path: Path | BinaryIO) -> Rejects:
@@ -174,6 +186,7 @@ def read_rejects(path: Path | BinaryIO) -> Rejects:
         header=tuple(json.loads(metadata[_HEADER])),
         rows=_rejected_rows(file),
         line_end=metadata.get(_LINE_END, b"").decode(),
+        delimiter=metadata.get(_DELIMITER, b"").decode(),
     )
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines import validate
 from pipelines.checker import Checker
-from pipelines.correction import dialect_of
+from pipelines.correction import Correcting, dialect_of
 from pipelines.drift import NOTHING_KNOWN, DriftWatch, Memory
 from pipelines.feed import Feed
 from pipelines.parse import Accounts, Chunk, Parsed, parsed
@@ -63,7 +63,8 @@ class Staged:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
     """What a file is staged by. `now` is the moment that windows and moving bounds are counted
-    from; `contract` has its bounds set for it; `memory` is what is known of the feed's files."""
+    from; `contract` has its bounds set for it; `memory` is what is known of the feed's files;
+    `correcting` says that the file is a correction, and of what."""
 
     file_id: str
     feed: Feed
@@ -72,6 +73,7 @@ class Terms:
     now: datetime
     memory: Memory = NOTHING_KNOWN
     check: Callable[[], None] = lambda: None
+    correcting: Correcting | None = None
 
     @classmethod
     def of(
@@ -119,7 +121,21 @@ def stage_file(
     while whole.look(walk.rows):
         # Few files need this: rows of theirs are to be rejected because of others.
         walk = _walked_file(path, terms, folder, whole, opened)
+    if terms.correcting is not None:
+        return _judged_correction(walk, whole, terms.correcting)
     return judged(walk, whole, terms.feed.language)
+
+
+def _judged_correction(walk: Walk, whole: WholeFile, correcting: Correcting) -> Staged:
+    """A correction is no file by itself: what counts bad rows or looks at all of them does not ask
+    about it."""
+    for rows in walk.rows:
+        correcting.renumber(rows)
+    staged = judged(walk, whole, correcting.language)
+    refusal = None
+    if not walk.counts.loaded:
+        refusal = say("none of its rows is good", correcting.language)
+    return replace(staged, refusal=refusal, profiles={}, drift=())
 
 
 def _walked_file(
@@ -131,10 +147,12 @@ def _walked_file(
 ) -> Walk:
     contract, limits = terms.contract, terms.limits
     columns = [column.name for column in contract.file_columns]
-    dialect = dialect_of(path, contract.dialect)
+    dialect = dialect_of(path, contract.dialect, limits)
     accounts = Accounts()
     try:
         with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
+            if terms.correcting is not None:
+                found = terms.correcting.over(found)
             counted = accounts.over(found.chunks)
             above, first = _first_rows(counted)
             watch = DriftWatch(found.names, first, contract, terms.memory)
@@ -171,7 +189,13 @@ def walked(
     with ExitStack() as out:
         rows = out.enter_context(RowsWriter(folder / "rows.parquet", contract, terms.file_id))
         rejects = out.enter_context(
-            RejectsWriter(folder / "rejects.parquet", found.names, found.line_end, terms.file_id)
+            RejectsWriter(
+                folder / "rejects.parquet",
+                found.names,
+                found.line_end,
+                terms.file_id,
+                terms.correcting.delimiter if terms.correcting else "",
+            )
         )
         checker = Checker(feed, contract, watch, terms.now.date(), whole_file)
         for chunk in found.chunks:

@@ -67,9 +67,16 @@ def doubt_about_mail(runtime: Runtime, file: File, feed: Feed) -> Doubt | None:
 
 
 def doubt_about_content(
-    runtime: Runtime, file: File, feed: Feed, contract: Contract, path: Path
+    runtime: Runtime,
+    file: File,
+    feed: Feed,
+    contract: Contract,
+    path: Path,
+    *,
+    any_kind: bool = False,
 ) -> Doubt | None:
-    """The doubt that the landed bytes raise: of another type than agreed, or beyond the quota.
+    """The doubt that the landed bytes raise: of another type than agreed (unless they may be of
+    `any_kind`), or beyond the quota.
 
     A file within its sender's quota is counted, once.
     """
@@ -79,7 +86,7 @@ def doubt_about_content(
     kind = kind_of(path)
     named = {Kind[name.upper()] for name in trust.types}
     allowed = named or {*suits(contract.dialect.format), *PACKED}
-    if kind not in allowed:
+    if kind not in allowed and not any_kind:
         return Doubt(cause=Cause.TYPE, reason=f"its content is {kind}, whatever its name")
     if trust.files_a_day is None and trust.bytes_a_day is None:
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipelines.load import load
 from pipelines.runtime import Runtime
-from pipelines.versions import beneath, can_come_back
+from pipelines.versions import beneath, can_come_back, with_corrections
 from schemas.batch import Batch, BatchKind
 from schemas.errors import FatalError, RetryableError
 from schemas.file import AT_REST, File, Status
@@ -47,6 +47,7 @@ def plan_unload(runtime: Runtime, files: Sequence[File]) -> Undo:
         raise ValueError(f"there is no feed {chosen[0].feed}")
     table = runtime.warehouse.table_id(runtime.contract_of(feed))
     batch = Batch(batch_id="", feed=feed.name, table=table, files=chosen, kind=BatchKind.UNLOAD)
+    batch = with_corrections(runtime, batch)
     back = tuple(beneath(runtime, batch))
     lost = [file for file in back if not can_come_back(runtime, file)]
     if lost:

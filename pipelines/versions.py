@@ -14,17 +14,20 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.corrected import correction_terms, refuse_correction
 from pipelines.feed import Feed, OnNewVersion
 from pipelines.runtime import Runtime
 from pipelines.staging import Terms, stage_file
 from schemas import storage_keys
 from schemas.batch import Batch, BatchKind, WriteMode
+from schemas.contract import Contract
 from schemas.errors import DataError
 from schemas.file import BRINGING, Counts, File, Outcome
 from schemas.language import say
 
 _OLDER = "version {version}, sent {sent}, is newer and is loaded already"
 _REFUSED = "a version of this file, sent {sent}, is loaded already, and the feed takes only one"
+_GONE = "the file that it corrects, sent {sent}, is not in the table any more"
 _STAYS = "The rows of the version sent {sent} stay in the table"
 
 
@@ -36,9 +39,33 @@ def settled(runtime: Runtime, batch: Batch) -> Batch:
     """
     if batch.kind is BatchKind.LOAD:
         batch = _judged(runtime, batch, runtime.feeds[batch.feed])
+    batch = with_corrections(runtime, batch)
     batch = replace(batch, under=_under(runtime, batch))
     spoken_of = {file.file_id for file in (*batch.files, *batch.under)} | set(batch.superseded)
+    spoken_of.update(batch.earlier, (each.corrects for each in batch.files if each.corrects))
     return replace(batch, known_since=first_found(runtime, spoken_of))
+
+
+def with_corrections(runtime: Runtime, batch: Batch) -> Batch:
+    """The batch with what it means for corrections: those of a file that leaves or comes again
+    leave with it, and one whose file is not in force any more brings nothing."""
+    leaving = set(batch.leaving)
+    found = [each for each in runtime.ledger.corrections(leaving) if each.file_id not in leaving]
+    own = {each.file_id: each.corrects for each in found if each.corrects is not None}
+    batch = replace(batch, superseded={**batch.superseded, **own})
+    if batch.kind is BatchKind.UNLOAD or not batch.files or batch.files[0].corrects is None:
+        return batch
+    [file] = batch.files
+    [target] = runtime.ledger.many([file.corrects or ""])
+    if file.outcome in BRINGING and not target.in_force:
+        feed = runtime.feeds[batch.feed]
+        file = _without_rows(feed, file, target, _GONE)
+        return replace(batch, files=(file,))
+    others = runtime.ledger.corrections([target.file_id])
+    gone = {file.file_id, *batch.leaving}
+    return replace(
+        batch, earlier=tuple(each.file_id for each in others if each.file_id not in gone)
+    )
 
 
 def first_found(runtime: Runtime, file_ids: Collection[str]) -> datetime | None:
@@ -91,12 +118,12 @@ def _losers(
     ]
 
 
-def _without_rows(feed: Feed, file: File, winner: File) -> File:
+def _without_rows(feed: Feed, file: File, winner: File, template: str | None = None) -> File:
     """The file as one that brings nothing, with the reason."""
     counts = file.counts
     sent = f"{winner.item.sent_at:%Y-%m-%d %H:%M:%S} UTC"
-    refused = feed.new_versions is OnNewVersion.REFUSE
-    template = _REFUSED if refused else _OLDER
+    refused = template is None and feed.new_versions is OnNewVersion.REFUSE
+    template = template or (_REFUSED if refused else _OLDER)
     return replace(
         file,
         outcome=Outcome.QUARANTINED if refused else Outcome.SUPERSEDED,
@@ -135,7 +162,11 @@ def beneath(runtime: Runtime, batch: Batch) -> list[File]:
             files = runtime.ledger.many(new)
             found |= {file.file_id: file for file in files if file.in_force}
             frontier = new - found.keys()
-    return sorted(found.values(), key=File.order)
+    # Lines of another correction of the same file come back as that is applied again.
+    corrected = {each.corrects for each in runtime.ledger.many(batch.leaving) if each.corrects}
+    return sorted(
+        (file for file in found.values() if file.corrects not in corrected), key=File.order
+    )
 
 
 def _under(runtime: Runtime, batch: Batch) -> tuple[File, ...]:
@@ -168,6 +199,16 @@ def _is_staged(runtime: Runtime, file: File) -> bool:
     return bool(keys) and all(runtime.storage.exists(key) for key in keys)
 
 
+def _terms(runtime: Runtime, file: File, feed: Feed, contract: Contract, raw: Path) -> Terms:
+    """What a file is staged by again. Rules that move with the time are counted from when it
+    came."""
+    if file.corrects is None:
+        return Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
+    [target] = runtime.ledger.many([file.corrects])
+    refuse_correction(runtime, target)
+    return correction_terms(runtime, file, target, raw, lambda: None)
+
+
 def _restaged(runtime: Runtime, file: File, batch: Batch) -> File:
     """The file with its rows staged: as they were if they still are and the contract is the same,
     else prepared again from landing, under today's contract."""
@@ -185,8 +226,7 @@ def _restaged(runtime: Runtime, file: File, batch: Batch) -> File:
             while block := stream.read(1024 * 1024):
                 copy.write(block)
         try:
-            # Rules that move with the time are counted from when the file came.
-            terms = Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
+            terms = _terms(runtime, file, feed, contract, folder / "raw")
             staged = stage_file(folder / "raw", terms, folder)
         except DataError:
             return nothing

@@ -41,7 +41,9 @@ class Batch:
     `superseded` are loaded files whose rows leave with this batch, each with the newer version that
     takes its place.
     `under` are files that lay under rows that leave: theirs come back where nothing later stands.
-    A file of `under` that is not in force is so again with this batch.
+    A file of `under` that is not in force is so again with this batch. Corrections of a file that
+    leaves or comes again are among `superseded`, with that file. `earlier` are the corrections in
+    force of the file that this batch's one file corrects: a line of theirs gives way to its own.
 
     `attempt` is part of the load job's id; it rises only once the earlier attempt is known to have
     failed, because BigQuery refuses a used job id for months. `generation` is the number drawn for
@@ -60,6 +62,7 @@ class Batch:
     kind: BatchKind = BatchKind.LOAD
     superseded: Mapping[str, str] = field(default_factory=dict)
     under: tuple[File, ...] = ()
+    earlier: tuple[str, ...] = ()
     known_since: datetime | None = None
     generation: int | None = None
     before: int | None = None
@@ -69,7 +72,9 @@ class Batch:
     def leaving(self) -> dict[str, str]:
         """The files all of whose rows leave the table first, each with the reason."""
         if self.kind is BatchKind.UNLOAD:
-            return {file.file_id: "unloaded" for file in self.files}
+            return dict.fromkeys(
+                [*(file.file_id for file in self.files), *self.superseded], "unloaded"
+            )
         again = (file for file in self.files if file.in_force and file.outcome in BRINGING)
         return {
             **dict.fromkeys(self.superseded, "superseded"),

@@ -89,7 +89,7 @@ def places_sql(commits: str) -> str:
     """The query for what is known of files' loads, oldest first."""
     return (
         "SELECT f.file_id, c.batch_id, c.committed_at, f.placed_at, f.place, f.rows_loaded,"
-        f" f.partitions FROM {commits} AS c CROSS JOIN UNNEST(c.files) AS f"
+        f" f.partitions, f.corrects FROM {commits} AS c CROSS JOIN UNNEST(c.files) AS f"
         " WHERE c.committed_at >= @since AND c.`table` = @target"
         " AND f.file_id IN UNNEST(@files) ORDER BY c.committed_at"
     )

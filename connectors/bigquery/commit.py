@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -85,7 +85,7 @@ class Committer:
     def effect(self, batch: Batch, mode: WriteMode) -> Committed | None:
         """What a batch did whose transaction has ended well. The warehouse is asked, which takes it
         a second, only if rows may have been taken out or brought back."""
-        if mode is WriteMode.APPEND and not batch.leaving and not batch.under:
+        if mode is WriteMode.APPEND and not (batch.leaving or batch.under or batch.earlier):
             return Committed(rows=rows_brought(batch))
         return self.outcome(batch.batch_id, batch.created_at)
 
@@ -100,7 +100,8 @@ class Committer:
         pruned, sequence, changed = self._pruned(batch, contract, mode, staged, old)
         tables = tables_of(batch.table, self._config.project, self._config.meta_dataset)
         sql = script(contract, mode, staged, tables, pruned)
-        given = parameters(batch, staged, sequence, old.by_file, changed)
+        places, units = old.with_corrections(batch), old.units(sequence, batch)
+        given = parameters(batch, staged, sequence, units, places, changed)
         settings = self._session.settings(given)
         _refuse_too_much(batch, sql, settings)
         for number in range(1, _COMMITS):
@@ -165,7 +166,9 @@ class Committer:
             changed = Partitions(unload=gone) if is_unload else Partitions(replacement=gone)
             return pruned, files, changed
         brought = bringing_rows(batch)
-        placed = bool(batch.under) or any(file.in_force or file.placed_at for file in brought)
+        placed = bool(batch.under) or any(
+            file.in_force or file.placed_at or file.corrects for file in brought
+        )
         touched = {each for file in contenders(batch) for each in file.partitions}
         coming = _named(contract, touched, True)
         if mode is WriteMode.MERGE and contract.partition is not None:
@@ -179,7 +182,13 @@ class Committer:
             replacement=frozenset() if is_unload else gone | elsewhere,
             unload=gone if is_unload else frozenset(),
         )
-        pruned = replace(pruned, replaced=self._within(contract, touched), placed=placed)
+        before = {each for id_ in batch.earlier for each in old.partitions(id_)}
+        pruned = replace(
+            pruned,
+            replaced=self._within(contract, touched),
+            placed=placed,
+            corrected=self._within(contract, before) if batch.earlier else None,
+        )
         if not placed:
             return pruned, files, changed
         holders: set[tuple[str | None, str]] = set()
@@ -193,7 +202,8 @@ class Committer:
             old = old.joined(self.places(batch.table, holding.difference(old.known), oldest))
         sequence = old.sequence(batch, holding)
         if mode is WriteMode.REPLACE_PARTITION:
-            pruned = _by_partition(batch, contract, pruned, sequence, holders)
+            units = dict(zip(sequence, old.units(sequence, batch), strict=True))
+            pruned = _by_partition(batch, contract, pruned, units, holders)
         return pruned, sequence, changed
 
     def _within(self, contract: Contract, partitions: Collection[str]) -> str | None:
@@ -258,18 +268,20 @@ def _by_partition(
     batch: Batch,
     contract: Contract,
     pruned: Pruned,
-    sequence: Sequence[str],
+    place: Mapping[str, int],
     holders: set[tuple[str | None, str]],
 ) -> Pruned:
-    """Who gets each partition: the last of the files that bring it and those that hold it."""
-    place = {file: number for number, file in enumerate(sequence)}
+    """Who gets each partition: the last of the files that bring it and those that hold it. A file
+    and its corrections have the same place, and a partition together."""
     staged: dict[str | None, int] = {}
     for file in contenders(batch):
         for each in file.partitions:
             staged[each] = max(staged.get(each, -1), place[file.file_id])
-    held = {each for each, file in holders if place[file] >= staged.get(each, -1)}
+    own = {each for file in batch.files if file.corrects for each in file.partitions}
+    shared = {each for each, file in holders if place[file] == staged.get(each, -1)} & own
+    held = {each for each, file in holders if place[file] >= staged.get(each, -1)} - shared
     named = {each for each in held if each is not None}
-    beaten = {each for each in staged if each is not None} - named
+    beaten = {each for each in staged if each is not None} - named - shared
     on_target = Partitioning(contract, "_etl_t")
     on_staged = Partitioning(contract, "_etl_r")
     return replace(
@@ -283,4 +295,6 @@ def _by_partition(
 def _known_before(batch: Batch) -> set[str]:
     """Files of which the warehouse's own records say where their rows are, and their place."""
     again = {file.file_id for file in batch.files if file.in_force}
-    return {*batch.leaving, *again, *(file.file_id for file in batch.under)}
+    corrected = {file.corrects for file in batch.files if file.corrects is not None}
+    under = {file.file_id for file in batch.under}
+    return {*batch.leaving, *again, *under, *corrected, *batch.earlier}

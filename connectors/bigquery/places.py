@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,15 +10,20 @@ from typing import Any
 from connectors.bigquery.loader import bringing_rows
 from schemas.batch import Batch
 
+type _Order = tuple[bool, datetime, int, bool, datetime, str]
+_FIRST = datetime.min.replace(tzinfo=None)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a file stands among the loads of its table, and the batch it last came with."""
+    """Where a file stands among the loads of its table, and the batch it last came with. A
+    correction stands where the file does that it `corrects`, behind its rows."""
 
     at: datetime
     number: int
     batch_id: str
     loaded_at: datetime
+    corrects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +39,16 @@ class Places:
         last that brought rows the batch; rows may be wherever any load has put some."""
         places: dict[str, Place] = {}
         partitions: dict[str, frozenset[str]] = {}
-        for file, batch, loaded_at, placed_at, number, count, touched in loads:
+        for file, batch, loaded_at, placed_at, number, count, touched, corrects in loads:
             before = places.get(file)
             if count == 0 and before is not None:
                 batch, loaded_at = before.batch_id, before.loaded_at
             places[file] = Place(
-                at=placed_at or loaded_at, number=number or 0, batch_id=batch, loaded_at=loaded_at
+                at=placed_at or loaded_at,
+                number=number or 0,
+                batch_id=batch,
+                loaded_at=loaded_at,
+                corrects=corrects,
             )
             partitions[file] = partitions.get(file, frozenset()) | set(touched)
         return cls(places, partitions)
@@ -60,23 +69,57 @@ class Places:
     def sequence(self, batch: Batch, holders: Collection[str]) -> list[str]:
         """The batch's files, those under it and those that hold its places, in their order: files
         that had a place before by that, new ones after all others."""
-        order: dict[str, tuple[bool, datetime, int, str]] = {}
+        order: dict[str, _Order] = {}
         latest = datetime.max.replace(tzinfo=None)
         for id_ in {*holders, *(file.file_id for file in batch.under)}:
             order[id_] = self._order(id_)
         brought = {file.file_id for file in bringing_rows(batch)}
         for number, file in enumerate(batch.files):
-            if file.in_force and file.file_id in self.by_file:
-                order[file.file_id] = self._order(file.file_id)
-            elif file.placed_at is not None and file.file_id in brought:
-                order[file.file_id] = (False, _naive(file.placed_at), number, file.file_id)
+            id_ = file.file_id
+            if file.corrects is not None and id_ in brought:
+                place = self.by_file[file.corrects]
+                order[id_] = (False, _naive(place.at), place.number, True, latest, id_)
+            elif file.in_force and id_ in self.by_file:
+                order[id_] = self._order(id_)
+            elif file.placed_at is not None and id_ in brought:
+                order[id_] = (False, _naive(file.placed_at), number, False, latest, id_)
             else:
-                order[file.file_id] = (True, latest, number, file.file_id)
+                order[id_] = (True, latest, number, False, latest, id_)
         return sorted(order, key=lambda id_: order[id_])
 
-    def _order(self, file_id: str) -> tuple[bool, datetime, int, str]:
+    def units(self, sequence: Sequence[str], batch: Batch) -> list[int]:
+        """A number for each file of the sequence, rising with it: the same for a file and for its
+        corrections, whose rows stand together."""
+        corrected = {file.file_id: file.corrects for file in batch.files if file.corrects}
+        first: dict[str, int] = {}
+        found = []
+        for number, id_ in enumerate(sequence):
+            place = self.by_file.get(id_)
+            of = corrected.get(id_) or (place.corrects if place else None) or id_
+            found.append(first.setdefault(of, number))
+        return found
+
+    def with_corrections(self, batch: Batch) -> Mapping[str, Place]:
+        """The places under which the batch's files are recorded: corrections have that of their
+        file."""
+        own = {
+            file.file_id: self.by_file[file.corrects]
+            for file in batch.files
+            if file.corrects is not None and file.corrects in self.by_file
+        }
+        return {**self.by_file, **own}
+
+    def _order(self, file_id: str) -> _Order:
         place = self.by_file[file_id]
-        return (False, _naive(place.at), place.number, file_id)
+        is_correction = place.corrects is not None
+        return (
+            False,
+            _naive(place.at),
+            place.number,
+            is_correction,
+            _naive(place.loaded_at) if is_correction else _FIRST,
+            file_id,
+        )
 
 
 def _naive(moment: datetime) -> datetime:

@@ -30,11 +30,15 @@ def ranked_rows(contract: Contract, mode: WriteMode, staging: str) -> str:
     `_etl_under` which are not the batch's own."""
     values = [f"{_value(each, '_etl_s')} AS {names.column(each.name)}" for each in contract.columns]
     values += ["_etl_s.`_etl_file`", "_etl_s.`_etl_row`", "_etl_place"]
+    if mode is WriteMode.REPLACE_PARTITION:
+        values.append("_etl_unit")
     inner = (
         f"SELECT {', '.join(values)} FROM {staging} AS _etl_s"
         " JOIN UNNEST(@sequence) AS _etl_name WITH OFFSET AS _etl_place"
         " ON _etl_name = _etl_s.`_etl_file`"
     )
+    if mode is WriteMode.REPLACE_PARTITION:
+        inner += " JOIN UNNEST(@units) AS _etl_unit WITH OFFSET AS _etl_of ON _etl_of = _etl_place"
     under = f"_etl_r.`_etl_file` IN (SELECT _etl_u.`file` FROM ({UNDER}) AS _etl_u)"
     return (
         f"SELECT _etl_r.*, {_kept(contract, mode)} AS `_etl_kept`, {under} AS `_etl_under`"
@@ -45,7 +49,8 @@ def ranked_rows(contract: Contract, mode: WriteMode, staging: str) -> str:
 def _kept(contract: Contract, mode: WriteMode) -> str:
     """Of rows that replace each other, the last one stays: by file, then by line.
 
-    For `replace_partition` it is the last file of a partition whose rows stay. Rows that nothing
+    For `replace_partition` it is the last file of a partition whose rows stay, and its
+    corrections. Rows that nothing
     replaces are in the table already if they come from a standing file.
     """
     fresh = "_etl_r.`_etl_file` NOT IN UNNEST(@standing)"
@@ -53,7 +58,7 @@ def _kept(contract: Contract, mode: WriteMode) -> str:
         return fresh
     if mode is WriteMode.REPLACE_PARTITION:
         bucket = Partitioning(contract, "_etl_r").bucket()
-        return f"_etl_r._etl_place = MAX(_etl_r._etl_place) OVER (PARTITION BY {bucket})"
+        return f"_etl_r._etl_unit = MAX(_etl_r._etl_unit) OVER (PARTITION BY {bucket})"
     keys = [f"_etl_r.{names.column(name)}" for name in contract.primary_key]
     unkeyed = " OR ".join(f"{key} IS NULL" for key in keys)
     last = (

@@ -71,11 +71,12 @@ def parameters(
     batch: Batch,
     staged: Staged,
     sequence: Sequence[str],
+    units: Sequence[int],
     places: Mapping[str, Place],
     changed: Partitions,
 ) -> list[Parameter]:
-    """The parameters of the script. `sequence` orders the files whose rows compete; `places` are
-    those of files that had one before."""
+    """The parameters of the script. `sequence` orders the files whose rows compete, `units` number
+    those that stand together; `places` are those of files that had one before."""
     under = [
         {
             "file": file.file_id,
@@ -105,7 +106,10 @@ def parameters(
         scalar("leaving", "STRING", json.dumps(leaving)),
         scalar("under", "STRING", json.dumps(under)),
         array("sequence", "STRING", list(sequence)),
+        array("units", "INT64", list(units)),
         array("gone", "STRING", list(batch.leaving)),
+        array("earlier", "STRING", list(batch.earlier)),
+        array("corrections", "STRING", [each.file_id for each in batch.files if each.corrects]),
         array("standing", "STRING", [each.file_id for each in batch.under if each.in_force]),
     ]
 

@@ -135,6 +135,7 @@ class Rehearsal:
         if mode is WriteMode.REPLACE_PARTITION:
             replay = replace(replay, held_staged=self._some("_etl_r"))
         yield "replay", self._staged(), replay
+        yield "correction", self._staged(), replace(replay, leaving=False, corrected=some)
         yield "unload", self._staged(has_rows=False), Pruned(leaving=True, gone=some)
 
     def _some(self, alias: str) -> str:
@@ -177,7 +178,7 @@ class Rehearsal:
 
 def _given(table: str, staged: Staged) -> list[Parameter]:
     batch = Batch(batch_id="0" * 16, feed="rehearsal", table=table, files=())
-    return parameters(batch, staged, [], {}, Partitions())
+    return parameters(batch, staged, [], [], {}, Partitions())
 
 
 def todo_of(error: WaybillError) -> str | None:

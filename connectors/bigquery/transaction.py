@@ -33,15 +33,17 @@ class Pruned:
 
     None means that no partition can hold such rows, TRUE that the table has no partitions.
     With `leaving` some files leave, whose rows are where `gone` says;
-    `replaced` where rows stand in the way of staged
-    ones. With `placed` staged rows may have to give way, too: to rows of later files, which for
-    `replace_partition` are all those `held` (the same of the staged rows `_etl_r`: `held_staged`).
+    `replaced` where rows stand in the way of staged ones, `corrected` where those of earlier
+    corrections of the same file are. With `placed` staged rows may have to give way, too: to rows
+    of later files, which for `replace_partition` are all those `held` (the same of the staged rows
+    `_etl_r`: `held_staged`).
     """
 
     leaving: bool = False
     replaced: str | None = None
     gone: str | None = None
     placed: bool = False
+    corrected: str | None = None
     held: str | None = None
     held_staged: str | None = None
 
@@ -149,6 +151,8 @@ def _data(
 ) -> list[str]:
     """Take out what is replaced, count it by file, and insert the staged rows."""
     found: list[str] = []
+    if pruned.corrected:
+        found += _replacing(f"{pruned.corrected} AND {_corrected_again(staging)}", tables)
     if mode is not WriteMode.APPEND and pruned.replaced:
         where = pruned.replaced
         if mode is WriteMode.MERGE:
@@ -187,6 +191,16 @@ def _data(
         f" LEFT JOIN ({UNDER}) AS _etl_u ON _etl_u.`file` = _etl_r.`_etl_file` WHERE {stays}"
     )
     return found
+
+
+def _corrected_again(staging: str) -> str:
+    """The condition that a row of the target `_etl_t` is of an earlier correction, and its line is
+    corrected once more."""
+    return (
+        "_etl_t.`_etl_file` IN UNNEST(@earlier) AND EXISTS"
+        f" (SELECT 1 FROM {staging} AS _etl_s WHERE _etl_s.`_etl_row` = _etl_t.`_etl_row`"
+        " AND _etl_s.`_etl_file` IN UNNEST(@corrections))"
+    )
 
 
 _INTO_REMOVALS = "INSERT INTO _etl_removals (file_id, `rows`, reason, by_batch)\n"

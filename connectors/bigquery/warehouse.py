@@ -136,7 +136,7 @@ class BigQueryWarehouse:
                 loader.drop(staged)
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
-        placed = any(file.in_force or file.placed_at for file in batch.files)
+        placed = any(file.in_force or file.placed_at or file.corrects for file in batch.files)
         yields = mode is not WriteMode.APPEND and (placed or bool(batch.under))
         return replace(done, may_yield=yields)
 

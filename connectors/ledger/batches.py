@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from connectors.ledger.corrections import corrections_moved
 from connectors.ledger.database import Database
 from connectors.ledger.feeds import clear_request
 from connectors.ledger.generations import drawn, last_commit, note_committed
@@ -138,6 +139,7 @@ class Batches:
             else:
                 loaded(connection, batch, self._database.now())
             note_covered(connection, batch, committed)
+            corrections_moved(connection, batch, committed, self._database.now())
             write_events(connection, events)
 
     def abandon_batch(
@@ -270,7 +272,8 @@ def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -
         size += file.size or 0
         partitions.update(file.partitions)
         full = size > max_bytes or len(partitions) > PARTITIONS_PER_JOB
-        if chosen and (full or file.contract_version != chosen[0].contract_version):
+        alone = file.corrects is not None or (chosen and chosen[0].corrects is not None)
+        if chosen and (full or alone or file.contract_version != chosen[0].contract_version):
             break
         chosen.append(file)
     return chosen

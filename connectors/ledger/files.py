@@ -307,6 +307,7 @@ def start_again(
         sha256=old.sha256,
         size=old.size,
         landing_key=old.landing_key,
+        corrects=old.corrects,
     )
     connection.execute(
         update(files_table)

@@ -11,6 +11,7 @@ from connectors.ledger.batches import Batches
 from connectors.ledger.budget import Budget
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
+from connectors.ledger.corrections import Corrections
 from connectors.ledger.costs import Costs
 from connectors.ledger.database import Database
 from connectors.ledger.drifts import Drifts
@@ -143,6 +144,8 @@ class SqlLedger:
         self.digest_due = replies.digest_due
         self.open_digest = replies.open_digest
         self.digest_feeds = replies.digest_feeds
+
+        self.corrections = Corrections(database).corrections
 
         batches = Batches(database)
         self.open_batch = batches.open_batch

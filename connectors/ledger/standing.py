@@ -49,7 +49,10 @@ def unloaded(connection: Connection, batch: Batch, now: datetime) -> None:
         .where(files.c.batch_id == batch.batch_id, files.c.status == Status.UNLOADING)
         .values(status=Status.UNLOADED, in_force=False)
     )
-    for older in _superseded_by(connection, [file.file_id for file in batch.files]):
+    leaving = [file.file_id for file in batch.files]
+    for older in _superseded_by(connection, leaving):
+        if older.corrects in leaving:
+            continue
         heir = batch.heir_of(older)
         connection.execute(
             update(files)
@@ -58,6 +61,10 @@ def unloaded(connection: Connection, batch: Batch, now: datetime) -> None:
         )
         if heir is None and older.outcome is Outcome.SUPERSEDED and older.status is Status.DONE:
             start_again(connection, older, now, why="the newer version was unloaded")
+    for old, by in batch.superseded.items():
+        connection.execute(
+            update(files).where(files.c.file_id == old).values(in_force=False, superseded_by=by)
+        )
 
 
 def note_covered(connection: Connection, batch: Batch, committed: Committed) -> None:

@@ -1,0 +1,111 @@
+"""Corrections: files that bring rejected rows of another file corrected, and what moves them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from itertools import batched
+
+from sqlalchemy import Connection, select, update
+
+from connectors.ledger.database import Database
+from connectors.ledger.files import start_again
+from connectors.ledger.records import file_of
+from connectors.ledger.tables import CORRECTING, files
+from schemas.batch import Batch, BatchKind, Committed
+from schemas.file import AT_REST, BRINGING, File, Status
+
+_AT_ONCE = 500
+
+
+class Corrections:
+    """The corrections of the ledger's files."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def corrections(self, file_ids: Collection[str]) -> Sequence[File]:
+        """The corrections in force of those files, as they were sent."""
+        with self._database.read() as connection:
+            return [each for each in _of(connection, file_ids) if each.in_force]
+
+
+def corrections_moved(
+    connection: Connection, batch: Batch, committed: Committed, now: datetime
+) -> None:
+    """After a commit: count the corrected rows of the files it touched, and send corrections on
+    their way again that are to be applied anew.
+
+    Those of a file that has come (back) into the table, the later ones of a file of which one has
+    been loaded, and all others of one of which one has left.
+    """
+    _count(connection, batch, committed)
+    leaving, came = set(batch.leaving), set[str]()
+    if batch.kind is BatchKind.LOAD:
+        leaving -= {file.file_id for file in batch.files}
+        came = {file.file_id for file in batch.files if file.corrects is None}
+    came |= {file.file_id for file in batch.under if not file.in_force}
+    again = [
+        each
+        for each in _of(connection, came)
+        if each.superseded_by == each.corrects and each.status in AT_REST
+    ]
+    own = {file.file_id: file for file in batch.files if file.corrects is not None}
+    gone = [each for each in _by_id(connection, leaving) if each.corrects is not None]
+    for each in _of(connection, {file.corrects for file in own.values() if file.corrects}):
+        is_later = any(each.order() > file.order() for file in own.values())
+        if batch.kind is BatchKind.LOAD and is_later and each.file_id not in own:
+            again.append(each)
+    still = {each.corrects for each in gone if each.superseded_by != each.corrects}
+    again += [
+        each for each in _of(connection, {id_ for id_ in still if id_}) if each.file_id not in own
+    ]
+    for each in {each.file_id: each for each in again}.values():
+        is_due = each.in_force or each.superseded_by == each.corrects
+        if is_due and each.status in AT_REST and each.status is not Status.UNLOADED:
+            start_again(connection, each, now, quiet=True, why="what it corrects has changed")
+
+
+def _count(connection: Connection, batch: Batch, committed: Committed) -> None:
+    """Keep how many rows of a file are corrected: what its corrections bring, less what leaves."""
+    moved: Counter[str] = Counter()
+    for each in committed.removals:
+        moved[each.file_id] -= each.rows
+    for each in committed.restored:
+        moved[each.file_id] += each.rows
+    if batch.kind is BatchKind.LOAD:
+        for file in batch.files:
+            if file.corrects is not None and file.outcome in BRINGING:
+                moved[file.file_id] += file.counts.loaded
+    for correction in _by_id(connection, moved):
+        if correction.corrects is not None and moved[correction.file_id]:
+            connection.execute(
+                update(files)
+                .where(files.c.file_id == correction.corrects)
+                .values(rows_corrected=files.c.rows_corrected + moved[correction.file_id])
+            )
+        if correction.corrects is not None:
+            connection.execute(
+                update(files).where(files.c.file_id == correction.file_id).values(covered=True)
+            )
+
+
+def _of(connection: Connection, file_ids: Collection[str]) -> list[File]:
+    """All corrections of those files, as they were sent."""
+    found = [
+        file_of(row)
+        for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
+        for row in connection.execute(
+            select(files).where(CORRECTING, files.c.corrects.in_(some))
+        ).mappings()
+    ]
+    return sorted(found, key=File.order)
+
+
+def _by_id(connection: Connection, file_ids: Collection[str]) -> list[File]:
+    return [
+        file_of(row)
+        for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
+        for row in connection.execute(select(files).where(files.c.file_id.in_(some))).mappings()
+    ]
