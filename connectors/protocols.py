@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from schemas.accounted import Accounted
 from schemas.alert import Alert, AlertKind, News, Trouble, Worker
 from schemas.batch import Batch, Committed, Removal, WriteMode
+from schemas.checksum import FileSums
 from schemas.contract import Contract, View
 from schemas.cost import Cost, CostSum, Pricing
 from schemas.drift import Drift, DriftStatus, Finding, Profile, Profiles, Sighting
@@ -218,6 +219,12 @@ class Warehouse(Protocol):
 
     def tallies_bytes(self, contract: Contract, since: datetime | None = None) -> int:
         """How many bytes `tallies` would read."""
+
+    def sums(self, contract: Contract) -> Iterator[FileSums]:
+        """The rows of each file in the contract's table, and the sums of its numbers and keys."""
+
+    def sums_bytes(self, contract: Contract) -> int:
+        """How many bytes `sums` would read."""
 
     def find_rows(
         self, contract: Contract, where: str, limit: int, since: datetime | None = None

@@ -91,6 +91,8 @@ def _differences(
 ) -> Iterator[Difference]:
     file_id = file.file_id if file is not None else tally.file_id if tally is not None else ""
     figures = _of_ledger(file) if file is not None else []
+    if file is None and tally is not None and tally.rows:
+        figures.append(("known to the ledger", 1, 0))
     if tally is None:
         figures.append(("loads recorded in etl_meta.files", 1, 0))
     else:
@@ -139,6 +141,8 @@ def _of_warehouse(
     last = tally.last
     if last is None:
         return [*figures, ("loads recorded in etl_meta.files", 1, 0)]
+    if tally.rows > last.loaded and last.outcome in BRINGING:
+        figures.append(("most rows that the file can have in the table", last.loaded, tally.rows))
     # A quarantined file may count rows as rejected of which nothing more is known.
     if last.outcome != Outcome.QUARANTINED or tally.rejected_rows > last.rejected:
         figures.append(("rows in etl_meta.rejected_rows", last.rejected, tally.rejected_rows))

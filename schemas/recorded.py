@@ -12,8 +12,9 @@ from schemas.file import Counts, Outcome
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recorded:
-    """A file as its last load recorded it. `in_force`: the table shows its rows, as far as later
-    files left them. `superseded_by` is the file that took its place."""
+    """A file as its last load recorded it. `placed_at` and `place` are its place among the loads.
+    `in_force`: the table shows its rows, as far as later files left them. `superseded_by` is the
+    file that took its place."""
 
     file_id: str
     feed: str
@@ -35,6 +36,8 @@ class Recorded:
     corrects: str | None
     batch_id: str
     loaded_at: datetime
+    placed_at: datetime
+    place: int
     in_force: bool
     superseded_by: str | None
 

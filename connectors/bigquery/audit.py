@@ -23,6 +23,7 @@ from connectors.bigquery.records import since as since_parameter
 from connectors.bigquery.session import Parameter, Session
 from connectors.protocols import FoundRow, LoadCounts, Tally
 from schemas.accounted import Accounted
+from schemas.checksum import FileSums, Measure, measured
 from schemas.contract import LINEAGE, Contract
 from schemas.errors import DataError
 
@@ -115,6 +116,39 @@ def tallies_sql(
         "ORDER BY ids.file_id"
     )
     return sql, [since_parameter(since), bigquery.ScalarQueryParameter("target", "STRING", table)]
+
+
+def file_sums(session: Session, contract: Contract, table: str) -> Iterator[FileSums]:
+    """The rows of each file in the table, and the sums of what is measured of them."""
+    columns = measured(contract)
+    names_of = [column.name for column, _ in columns]
+    for file_id, rows, *sums in session.each_row(sums_sql(contract, table)):
+        totals = {name: float(each or 0) for name, each in zip(names_of, sums, strict=True)}
+        yield FileSums(file_id=file_id, rows=rows, sums=totals)
+
+
+def sums_sql(contract: Contract, table: str) -> str:
+    """The query behind `file_sums`."""
+    where = "TRUE"
+    if contract.partition is not None:
+        where = Partitioning(contract, "_etl_t").anywhere()
+    sums = "".join(
+        f", SUM({_measure(f'_etl_t.{names.column(column.name)}', how)}) AS _etl_sum{number}"
+        for number, (column, how) in enumerate(measured(contract))
+    )
+    return (
+        f"SELECT _etl_t.`_etl_file` AS file_id, COUNT(*) AS n{sums}"
+        f" FROM {names.table(*table.split('.'))} AS _etl_t WHERE {where} GROUP BY 1"
+    )
+
+
+def _measure(column: str, how: Measure) -> str:
+    match how:
+        case Measure.DAYS:
+            column = f"UNIX_DATE({column})"
+        case Measure.LENGTH:
+            column = f"CHAR_LENGTH({column})"
+    return f"CAST({column} AS FLOAT64)"
 
 
 def find_rows(

@@ -77,7 +77,8 @@ def recorded_sql(commits: str) -> str:
         " l.sha256, l.outcome, l.rows_read, l.rows_loaded, l.rows_rejected, l.rows_dropped,"
         " l.rows_aggregated, TO_JSON_STRING(l.accounted) AS accounted, l.contract_version,"
         " ARRAY_TO_STRING(l.partitions, ',') AS touched, l.reason, l.repeats, l.corrects,"
-        " l.batch_id, l.committed_at,"
+        " l.batch_id, l.committed_at, IFNULL(l.placed_at, l.committed_at) AS stood_at,"
+        " IFNULL(l.place, 0) AS stood,"
         " IFNULL(GREATEST(l.committed_at, IFNULL(g.back_at, l.committed_at)) > g.left_at, TRUE)"
         " AS stands, h.heir\n"
         "FROM loads AS l LEFT JOIN gone AS g ON g.file_id = l.file_id"
@@ -93,7 +94,7 @@ def _target(table: str) -> bigquery.ScalarQueryParameter:
 def _recorded(table: str, row: tuple[Any, ...]) -> Recorded:
     (file_id, feed, source, key, version, name, sender, sent_at, sha256, outcome, *rest) = row
     (read, loaded, rejected, dropped, aggregated, accounted, contract, touched, *rest) = rest
-    (reason, repeats, corrects, batch_id, committed_at, stands, heir) = rest
+    (reason, repeats, corrects, batch_id, committed_at, placed_at, place, stands, heir) = rest
     said = json.loads(accounted or "null")
     kind = Outcome(outcome)
     in_force = bool(stands) and kind in BRINGING
@@ -124,6 +125,8 @@ def _recorded(table: str, row: tuple[Any, ...]) -> Recorded:
         corrects=corrects,
         batch_id=batch_id,
         loaded_at=committed_at,
+        placed_at=placed_at,
+        place=place,
         in_force=in_force,
         superseded_by=None if in_force else heir,
     )

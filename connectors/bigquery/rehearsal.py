@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.audit import find_sql, tallies_sql
+from connectors.bigquery.audit import find_sql, sums_sql, tallies_sql
 from connectors.bigquery.books import about, beneath_sql, outcome_sql, places_sql, standing_sql
 from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing
@@ -170,6 +170,7 @@ class Rehearsal:
                 yield "partitions of keys", matched, []
         yield "rows in the way", holders_sql(self._contract, self._table, where), gone
         yield "verify", *tallies_sql(self._session.config, self._contract, self._table, None)
+        yield "verify --deep", sums_sql(self._contract, self._table), []
         yield "explain", *find_sql(self._contract, self._table, "TRUE", 1, None)
         yield "freshness, published", *publishing(self._session.config, [], [])
         for view in meta_views(self._session.config):

@@ -13,7 +13,14 @@ from functools import cached_property
 
 from connectors.bigquery import names
 from connectors.bigquery.apply import Planner
-from connectors.bigquery.audit import find_rows, find_sql, tallies, tallies_sql
+from connectors.bigquery.audit import (
+    file_sums,
+    find_rows,
+    find_sql,
+    sums_sql,
+    tallies,
+    tallies_sql,
+)
 from connectors.bigquery.books import Books
 from connectors.bigquery.client import connect
 from connectors.bigquery.commit import Committer
@@ -31,6 +38,7 @@ from connectors.crash import crash_point
 from connectors.objects import ObjectStorage
 from connectors.protocols import Change, Checked, FoundRow, PartitionCount, Storage, Tally
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
+from schemas.checksum import FileSums
 from schemas.contract import Contract, View
 from schemas.cost import Pricing
 from schemas.errors import ConfigError, ContractError, DataError, FatalError, RetryableError
@@ -162,6 +170,17 @@ class BigQueryWarehouse:
             with labelled("verify", table=table):
                 found = tallies(self._session, contract, table, since)
             yield from found
+
+    def sums(self, contract: Contract) -> Iterator[FileSums]:
+        """The rows of each file in the contract's table, and the sums of its numbers and keys."""
+        table = self.table_id(contract)
+        with translated("add up the rows of its files"), labelled("verify", table=table):
+            yield from file_sums(self._session, contract, table)
+
+    def sums_bytes(self, contract: Contract) -> int:
+        """How many bytes `sums` would read."""
+        with translated("tell a price"), labelled("verify"):
+            return self._session.bytes_of(sums_sql(contract, self.table_id(contract)), [])
 
     def find_rows(
         self, contract: Contract, where: str, limit: int, since: datetime | None = None

@@ -23,12 +23,18 @@ _since = click.option("--since", "since_text", help="Only what came since: 2h, 3
 
 @click.command()
 @click.argument("feeds", nargs=-1)
+@click.option("--deep", is_flag=True, help="Prepare every raw file anew, and add up the table.")
 @_since
 @yes_option
 @_json
 @click.pass_obj
 def verify(
-    config: Path, feeds: tuple[str, ...], since_text: str | None, yes: bool, as_json: bool
+    config: Path,
+    feeds: tuple[str, ...],
+    deep: bool,
+    since_text: str | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Count the warehouse's rows of every file of FEEDS (all by default) against the ledger.
 
@@ -36,8 +42,19 @@ def verify(
     the table holds what was loaded less what was replaced. Every difference is named, and the exit
     status is 1 if there is one. What it would read is said, and asked first where that is much;
     --since reads only the days since then.
+
+    With --deep nothing is taken from the records but which files are in force and in what order:
+    raw files are counted by another reader and prepared anew, the table is compared with what they
+    make by the rule, with the sums of its numbers and keys, and the ledger with what the source
+    lists.
     """
+    from collections import Counter
+
+    from rich.markup import escape
+
     from entrypoints.cli.screen import console, plain_table, print_json, progress
+    from pipelines.deep import NotLookedInto
+    from pipelines.deep import deep as deep_of
     from pipelines.operations.cost import verify_estimate
     from pipelines.verify import Difference
     from pipelines.verify import verify as differences_of
@@ -51,8 +68,9 @@ def verify(
             hint=f"the feeds are {', '.join(runtime.feeds)}",
         )
     names, after = feeds or tuple(runtime.feeds), since(since_text)
-    ask_if_large(verify_estimate(runtime, names, after), yes)
+    ask_if_large(verify_estimate(runtime, names, after, deep=deep), yes)
     found: list[Difference] = []
+    skipped: list[NotLookedInto] = []
     files = 0
     with progress() as bar:
         task = bar.add_task("counting", total=None)
@@ -65,11 +83,15 @@ def verify(
         for name in names:
             bar.update(task, description=f"counting {name}")
             found += differences_of(runtime, name, checked, after)
+            for each in deep_of(runtime, name, checked) if deep else ():
+                if isinstance(each, Difference):
+                    found.append(each)
+                else:
+                    skipped.append(each)
     if as_json:
-        print_json({"files": files, "differences": _plain(found)})
+        said = {"files": files, "differences": _plain(found)}
+        print_json(said | ({"not_looked_into": _plain(skipped)} if deep else {}))
     elif found:
-        from rich.markup import escape
-
         table = plain_table("FILE", "NAME", "SHOULD", "IS", numbers=("SHOULD", "IS"))
         table.add_column("FIGURE", overflow="fold", ratio=1)
         for each in found:
@@ -85,6 +107,8 @@ def verify(
         wrong = len({each.file_id for each in found})
         verdict = f"{wrong:,} of them differ" if wrong else "every row is accounted for"
         console().print(f"{files:,} files checked: {verdict}")
+        for why, count in Counter(each.why for each in skipped).items():
+            console().print(f"{count:,} files were not looked into: {escape(printable(why))}")
     if found:
         raise click.exceptions.Exit(1)
 

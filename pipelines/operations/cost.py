@@ -68,11 +68,16 @@ def estimate(runtime: Runtime, bytes_read: int) -> Estimate:
     )
 
 
-def verify_estimate(runtime: Runtime, feeds: Sequence[str], since: datetime | None) -> Estimate:
+def verify_estimate(
+    runtime: Runtime, feeds: Sequence[str], since: datetime | None, *, deep: bool = False
+) -> Estimate:
     """What `verify` of those feeds would read."""
-    contracts = {runtime.feeds[name].contract for name in feeds}
-    found = (runtime.warehouse.tallies_bytes(runtime.contracts[name], since) for name in contracts)
-    return estimate(runtime, sum(found))
+    names = {runtime.feeds[name].contract for name in feeds}
+    contracts = [runtime.contracts[name] for name in names]
+    total = sum(runtime.warehouse.tallies_bytes(each, since) for each in contracts)
+    if deep:
+        total += sum(runtime.warehouse.sums_bytes(each) for each in contracts)
+    return estimate(runtime, total)
 
 
 def explain_estimate(

@@ -1,0 +1,44 @@
+"""Checksums: what is added up of a file's rows, in the warehouse and from its raw bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from schemas.contract import Column, Contract, Type
+
+
+class Measure(StrEnum):
+    """How a column is added up: by its values, by its days since 1970, or by its characters."""
+
+    VALUE = "value"
+    DAYS = "days"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileSums:
+    """The rows of one file in a table, and the sum of each measured column."""
+
+    file_id: str
+    rows: int
+    sums: Mapping[str, float]
+
+
+_NUMBERS = frozenset({Type.INT64, Type.NUMERIC, Type.BIGNUMERIC, Type.FLOAT64})
+
+
+def measured(contract: Contract) -> list[tuple[Column, Measure]]:
+    """The numeric columns and the keys of a contract that can be added up, each with how."""
+    found: list[tuple[Column, Measure]] = []
+    for column in contract.columns:
+        if column.repeated:
+            continue
+        if column.type in _NUMBERS:
+            found.append((column, Measure.VALUE))
+        elif column.type is Type.DATE:
+            found.append((column, Measure.DAYS))
+        elif column.type is Type.STRING and column.name in contract.primary_key:
+            found.append((column, Measure.LENGTH))
+    return found

@@ -1,0 +1,109 @@
+"""Deep verification says so where records agree with themselves and the table is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from one_feed import STOCK, World, a_world
+from pipelines.deep import NotLookedInto, deep
+from pipelines.verify import verify
+from schemas.batch import WriteMode
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+DAY = date(2026, 11, 3)
+
+
+@pytest.fixture
+def world(bigquery_url: str, request: pytest.FixtureRequest) -> Iterator[World]:
+    """Three files: the second takes key and partition of the first, the third stands by itself."""
+    with a_world(bigquery_url, request.param) as made:
+        made.runtime = replace(
+            made.runtime, contracts={"stock": replace(STOCK, reject_threshold=0.5)}
+        )
+        made.put("a.csv", START, [("k1", DAY, 1), ("k2", DAY, 2)])
+        made.run()
+        made.put("b.csv", START + timedelta(minutes=1), [("k1", DAY, 3)])
+        made.run()
+        made.put("c.csv", START + timedelta(minutes=2), [("k5", date(2026, 11, 5), 5)])
+        made.run()
+        yield made
+
+
+def figures(world: World) -> set[str]:
+    return {
+        f"{each.figure}: {each.expected} {each.found}"
+        for each in deep(world.runtime, "stock")
+        if not isinstance(each, NotLookedInto)
+    }
+
+
+@pytest.mark.parametrize("world", list(WriteMode), indirect=True)
+def test_nothing_is_said_where_nothing_is_wrong(world: World) -> None:
+    assert figures(world) == set()
+    (world.drop / "fix.csv").write_text("")
+    (world.drop / "d.csv").write_text(f"k,day,n\nk7,{DAY},7\nk8,{DAY},bad\n")
+    world.run()
+    text = (world.drop / "d.csv.rejected.csv").read_text()
+    (world.drop / "fix.csv").write_text(text.replace("bad", "8"))
+    world.run()
+    newest = world.newest("b.csv")
+    world.unload(newest.file_id)
+    world.run()
+    assert figures(world) == set()
+    assert list(verify(world.runtime, "stock")) == []
+
+
+def _rows_doubled(world: World) -> None:
+    world.sql(
+        "INSERT INTO DATA.stock SELECT * FROM DATA.stock WHERE k = 'k5' AND day > '2000-01-01'"
+    )
+
+
+def _other_values(world: World) -> None:
+    """As a staged object of an older transform's rows would bring them: as many as counted."""
+    world.sql("UPDATE DATA.stock SET n = 50 WHERE k = 'k5' AND day > '2000-01-01'")
+
+
+def _rows_beneath_lost(world: World) -> None:
+    """What a new version of b.csv left behind when a.csv could not come back."""
+    world.sql("DELETE FROM DATA.stock WHERE k = 'k2' AND day > '2000-01-01'")
+
+
+def _put_back_unseen(world: World) -> None:
+    world.put("c.csv", START + timedelta(minutes=9), [("k9", DAY, 9)])
+    later = datetime.now(UTC) + timedelta(hours=1)
+    world.runtime = replace(world.runtime, now=lambda: later)
+
+
+@pytest.mark.parametrize("world", [WriteMode.APPEND, WriteMode.MERGE], indirect=True)
+@pytest.mark.parametrize(
+    ("harm", "figure"),
+    [
+        (_rows_doubled, "rows in the table, by its raw file and the files after it: 1 2"),
+        (_other_values, "sum of n, by its raw file: 5 50"),
+        (_rows_beneath_lost, "rows in the table, by its raw file and the files after it:"),
+        (_put_back_unseen, "listed by the source, and not the newest known to the ledger: 1 0"),
+    ],
+)
+def test_what_records_do_not_show_is_found(
+    world: World, harm: Callable[[World], None], figure: str
+) -> None:
+    harm(world)
+    assert any(each.startswith(figure) for each in figures(world))
+
+
+@pytest.mark.parametrize("world", [WriteMode.APPEND], indirect=True)
+def test_a_ledger_that_forgot_is_told_by_plain_verify(world: World) -> None:
+    gone = world.newest("c.csv").file_id
+    for table in ("events", "contents", "files"):
+        with world.ledger.database.write() as connection:
+            connection.exec_driver_sql(
+                f"DELETE FROM {table} WHERE file_id = ?",
+                (gone,),
+            )
+    assert {each.figure for each in verify(world.runtime, "stock")} == {"known to the ledger"}
+    assert any(each.startswith("known to the ledger") for each in figures(world))
