@@ -52,7 +52,13 @@ class World:
     """A feed over a folder, with everything real behind it."""
 
     def __init__(
-        self, url: str, folder: Path, mode: WriteMode, source: Source | None = None, **feed: Any
+        self,
+        url: str,
+        folder: Path,
+        mode: WriteMode,
+        source: Source | None = None,
+        ledger_url: str | None = None,
+        **feed: Any,
     ) -> None:
         self.folder, name = folder, f"t{uuid.uuid4().hex[:12]}"
         self.drop = folder / "drop"
@@ -68,7 +74,9 @@ class World:
         )
         (folder / "work").mkdir()
         here = FolderSource(FolderConfig(path=self.drop, settle_seconds=0))
-        self.ledger = SqlLedger(LedgerConfig(url=SecretStr(f"sqlite:///{folder}/ledger.db")))
+        self.ledger = SqlLedger(
+            LedgerConfig(url=SecretStr(ledger_url or f"sqlite:///{folder}/ledger.db"))
+        )
         self.runtime = Runtime(
             feeds={"stock": made},
             contracts={"stock": STOCK},

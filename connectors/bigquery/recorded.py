@@ -18,6 +18,8 @@ from schemas.accounted import Accounted
 from schemas.file import BRINGING, Counts, Outcome
 from schemas.recorded import LastCommit, Recorded
 
+_WITH = "superseded"
+
 
 class Log:
     """Reads `etl_meta.commits` as a whole. Vendor exceptions pass through."""
@@ -67,7 +69,8 @@ def recorded_sql(commits: str) -> str:
         f"WITH loads AS ({loads}),\n"
         f"moved AS ({moved}),\n"
         "gone AS (SELECT file_id, MAX(IF(reason IN ('superseded', 'unloaded'), committed_at, NULL))"
-        " AS left_at, MAX(IF(reason = 'restored', committed_at, NULL)) AS back_at"
+        " AS left_at, MAX(IF(reason = 'superseded', reason, NULL)) AS why,"
+        " MAX(IF(reason = 'restored', committed_at, NULL)) AS back_at"
         " FROM moved GROUP BY file_id),\n"
         "heirs AS (SELECT m.file_id, MAX(h.file_id) AS heir FROM moved AS m"
         " JOIN loads AS l ON l.file_id = m.file_id AND l.age = 1"
@@ -80,7 +83,7 @@ def recorded_sql(commits: str) -> str:
         " l.batch_id, l.committed_at, IFNULL(l.placed_at, l.committed_at) AS stood_at,"
         " IFNULL(l.place, 0) AS stood,"
         " IFNULL(GREATEST(l.committed_at, IFNULL(g.back_at, l.committed_at)) > g.left_at, TRUE)"
-        " AS stands, h.heir\n"
+        " AS stands, h.heir, g.why\n"
         "FROM loads AS l LEFT JOIN gone AS g ON g.file_id = l.file_id"
         " LEFT JOIN heirs AS h ON h.file_id = l.file_id\n"
         "WHERE l.age = 1 ORDER BY l.file_id"
@@ -94,7 +97,18 @@ def _target(table: str) -> bigquery.ScalarQueryParameter:
 def _recorded(table: str, row: tuple[Any, ...]) -> Recorded:
     (file_id, feed, source, key, version, name, sender, sent_at, sha256, outcome, *rest) = row
     (read, loaded, rejected, dropped, aggregated, accounted, contract, touched, *rest) = rest
-    (reason, repeats, corrects, batch_id, committed_at, placed_at, place, stands, heir) = rest
+    (
+        reason,
+        repeats,
+        corrects,
+        batch_id,
+        committed_at,
+        placed_at,
+        place,
+        stands,
+        heir,
+        reason_left,
+    ) = rest
     said = json.loads(accounted or "null")
     kind = Outcome(outcome)
     in_force = bool(stands) and kind in BRINGING
@@ -128,5 +142,6 @@ def _recorded(table: str, row: tuple[Any, ...]) -> Recorded:
         placed_at=placed_at,
         place=place,
         in_force=in_force,
-        superseded_by=None if in_force else heir,
+        # A correction that left with the file that it corrects comes back with it.
+        superseded_by=None if in_force else heir or (corrects if reason_left == _WITH else None),
     )

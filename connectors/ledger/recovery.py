@@ -13,7 +13,7 @@ from connectors.ledger.files import start_again
 from connectors.ledger.records import facts_of, file_of, row_of, write_events
 from connectors.ledger.tables import OPEN, batches, contents, files
 from schemas.batch import BatchKind, BatchStatus
-from schemas.file import Event, File, Status
+from schemas.file import BRINGING, Event, File, Status
 from schemas.item import Item
 from schemas.recorded import Learned, Recorded
 
@@ -143,9 +143,11 @@ def _facts(recorded: Recorded, known: File | None, landing_key: str | None) -> d
         superseded_by=recorded.superseded_by,
         corrects=recorded.corrects,
     )
+    left = recorded.outcome in BRINGING and not recorded.in_force
+    was_unloaded = left and recorded.superseded_by is None
     return {
         **facts_of(file),
-        "status": Status.DONE,
+        "status": Status.UNLOADED if was_unloaded else Status.DONE,
         "owner": None,
         "lease_until": None,
         "tries": 0,

@@ -105,7 +105,8 @@ def _reconcile(runtime: Runtime, feed: str, table: str, dry_run: bool) -> Reconc
         counts[_learned(runtime, recorded, dry_run)] += 1
     again, lost = _to_load_again(runtime, feed, committed)
     if not dry_run:
-        for some in batched(again, _PAGE, strict=False):
+        # What is lost is sent on its way, too: it ends as a file that could not be read.
+        for some in batched((*again, *lost), _PAGE, strict=False):
             runtime.ledger.load_again(some, there)
         runtime.ledger.close_batches(table, committed)
         runtime.ledger.set_generation(table, last.number, last.at)
