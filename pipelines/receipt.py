@@ -166,6 +166,7 @@ def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
         language=case.language,
         correction=_correction(case, rules),
         accounted=file.accounted,
+        corrects=file.corrects,
     )
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.feed import Feed
-from schemas.batch import WriteMode
 from schemas.language import printable, say
 from schemas.receipt import Receipt
 
@@ -57,8 +56,8 @@ def receipt_bodies(receipt: Receipt, feed: Feed, templates: Path | None = None) 
         "receipt": receipt,
         "headline": _headline(receipt),
         "passed": PASSED,
-        # The rest of the partition would go with a file of only the mended rows.
-        "whole": feed.mode is WriteMode.REPLACE_PARTITION,
+        # Rows that are computed from all lines of a file cannot be corrected one by one.
+        "whole": feed.makes_rows,
     }
     return _bodies("receipt", receipt.language, templates, facts)
 

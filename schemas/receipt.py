@@ -73,7 +73,8 @@ class Receipt:
 
     The JSON of it is described by `docs/receipt.schema.json`: fields are added, never changed.
     `warnings` are sentences about a loaded file; `reason` says why another was not loaded.
-    `accounted` says what became of each of the file's lines.
+    `accounted` says what became of each of the file's lines; `corrects` is the file whose rejected
+    rows it brings corrected.
     """
 
     file_id: str
@@ -95,6 +96,7 @@ class Receipt:
     language: str = "en"
     correction: Correction | None = None
     accounted: Accounted | None = None
+    corrects: str | None = None
 
 
 DOCUMENTS = (".receipt.json", ".receipt.txt", ".rejected.csv")

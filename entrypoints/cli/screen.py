@@ -135,6 +135,8 @@ def fact_table(file: File) -> Table:
         "others": file.accounted and ", ".join(file.accounted.others),
         "batch": file.batch_id,
         "repeats": file.repeats,
+        "corrects": file.corrects,
+        "corrected": f"{file.rows_corrected:,} of its rows" if file.rows_corrected else None,
         "reason": file.reason,
     }
     table = Table.grid(padding=(0, 2, 0, 0))

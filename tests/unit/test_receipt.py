@@ -155,17 +155,17 @@ def test_rejects_come_back_cell_by_cell_in_any_dialect(
     read_by = dialect_of(folder / "again.csv", dialect)
     with parsed(folder / "again.csv", read_by, Limits(), folder) as found:
         table = pa.concat_tables([restored(chunk.cells) for chunk in found.chunks])
-    assert found.names == ("n", "m", "_line", "_error")
+    assert found.names == ("n", "m", "_line", "_error", "_file")
     assert [[each["n"], each["m"]] for each in table.to_pylist()] == rows
 
 
 def test_json_lines_go_back_as_csv(tmp_path: Path) -> None:
     dialect = Dialect(format=Format.JSONL, delimiter=";")
     bad = rejects(tmp_path, ["n", "m"], row(3, '{"m": 1.50, "n": "=x"}'), row(4, "{nope"))
-    write_rejected(bad, tmp_path / "rejected.csv", dialect, lambda seen: None)
+    write_rejected(bad, tmp_path / "rejected.csv", dialect, lambda seen: None, "f1")
     assert (tmp_path / "rejected.csv").read_text("utf-8").splitlines() == [
-        "n,m,_line,_error",
-        '\'=x,1.50,3,"n: ""x"" is wrong"',
-        '{nope,,4,"n: ""x"" is wrong"',
+        "n,m,_line,_error,_file",
+        '\'=x,1.50,3,"n: ""x"" is wrong",f1',
+        '{nope,,4,"n: ""x"" is wrong",f1',
     ]
     assert pq.read_metadata(tmp_path / "rejects.parquet").num_rows == 2
