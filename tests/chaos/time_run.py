@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -44,7 +45,7 @@ def play_many(ledger: str, seed: int, rounds: int, console: Console) -> int:
                         except Exception as error:
                             faults += 1
                             notes = "; ".join(getattr(error, "__notes__", []))
-                            what = f"{type(error).__name__}: {error}"
+                            what = escape(f"{type(error).__name__}: {error}")
                             console.print(f"[red]{each}: {what} {notes}[/]", markup=True)
                         seconds.append(time.monotonic() - began)
     steps = ", ".join(f"{count:,} × {name}" for name, count in said.most_common())

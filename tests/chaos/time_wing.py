@@ -257,6 +257,10 @@ class History:
         if any(file.status not in AT_REST for file in self.world.ledger.files()):
             # A correction that is applied again comes after its file.
             self.world.run()
+        for file in self.world.ledger.files():
+            if file.status not in AT_REST:
+                last = self.world.ledger.events(file.file_id)[-1]
+                raise AssertionError(f"{file.item.name} is {file.status}: {last}")
 
     def _reconcile(self) -> None:
         """The product refuses as long as there is anything to be refused; then it is told."""
@@ -339,11 +343,11 @@ def play(url: str, seed: int, ledger: str | None = None) -> list[str]:
             except BaseException as error:
                 error.add_note(f"seed {seed}: {', '.join(done)}; said {history.said}")
                 raise
-        differences = list(verify(history.world.runtime, "stock"))
-        deep_ones = [
+        differences: list[object] = list(verify(history.world.runtime, "stock"))
+        deep_ones: list[object] = [
             each
             for each in deep(history.world.runtime, "stock")
             if not isinstance(each, NotLookedInto)
         ]
-        assert (differences, deep_ones) == ([], []), f"seed {seed}: {done}"
+        assert not differences + deep_ones, f"seed {seed}: {done}: {differences}, {deep_ones}"
     return [*done, *history.said]
