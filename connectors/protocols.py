@@ -632,7 +632,8 @@ class Ledger(Protocol):
         rows of an earlier load there."""
 
     def close_batches(self, table: str, committed: Collection[str]) -> Sequence[str]:
-        """Close the table's open batches that the warehouse has; their ids."""
+        """End the table's open batches: those that the warehouse has are committed, the others are
+        given up, and their files batched anew. The files that were to be unloaded with one."""
 
     def open_batches(self) -> Sequence[str]:
         """The ids of all open batches."""

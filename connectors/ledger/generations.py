@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, case, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import OPEN, batches, generations
+from connectors.ledger.tables import generations
 from schemas.batch import Batch
 from schemas.recorded import LastCommit
 
@@ -49,10 +49,6 @@ class Generations:
                     },
                 )
             )
-            open_batch = (batches.c.table_name == table, OPEN)
-            if connection.scalar(select(batches.c.batch_id).where(*open_batch)) is not None:
-                again = update(batches).where(*open_batch)
-                connection.execute(again.values(generation=drawn(connection, table)))
 
 
 def drawn(connection: Connection, table: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import batched
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -84,17 +83,44 @@ class Recovery:
                 )
 
     def close_batches(self, table: str, committed: Collection[str]) -> Sequence[str]:
-        """Close the table's open batches that the warehouse has; their ids."""
-        query = select(batches.c.batch_id).where(batches.c.table_name == table, OPEN)
+        """End the table's open batches: those that the warehouse has are committed, the others are
+        given up, and their files batched anew. The files that were to be unloaded with one."""
+        given_up: list[str] = []
         with self._database.write() as connection:
-            found = [each for each in connection.scalars(query) if each in committed]
-            for some in batched(found, _AT_ONCE, strict=False):
+            found = connection.execute(
+                select(batches.c.batch_id, batches.c.kind).where(
+                    batches.c.table_name == table, OPEN
+                )
+            ).all()
+            for batch_id, kind in found:
+                is_done = batch_id in committed
                 connection.execute(
                     update(batches)
-                    .where(batches.c.batch_id.in_(some))
-                    .values(status=BatchStatus.COMMITTED, finished_at=self._database.now())
+                    .where(batches.c.batch_id == batch_id)
+                    .values(
+                        status=BatchStatus.COMMITTED if is_done else BatchStatus.ABANDONED,
+                        finished_at=self._database.now(),
+                    )
                 )
-        return found
+                if kind == BatchKind.UNLOAD and not is_done:
+                    given_up += connection.scalars(
+                        select(files.c.file_id).where(
+                            files.c.batch_id == batch_id, files.c.status == Status.UNLOADING
+                        )
+                    )
+                _set_free(connection, batch_id)
+        return given_up
+
+
+def _set_free(connection: Connection, batch_id: str) -> None:
+    """Take a batch's files out of it that are still on their way with it. The attempts make the
+    batch id, and one that has ended must not come again."""
+    for status, back in ((Status.LOADING, Status.PREPARED), (Status.UNLOADING, Status.DONE)):
+        connection.execute(
+            update(files)
+            .where(files.c.batch_id == batch_id, files.c.status == status)
+            .values(status=back, batch_id=None, attempt=files.c.attempt + 1)
+        )
 
 
 def _agrees(known: File, recorded: Recorded) -> bool:

@@ -108,7 +108,7 @@ def _reconcile(runtime: Runtime, feed: str, table: str, dry_run: bool) -> Reconc
         # What is lost is sent on its way, too: it ends as a file that could not be read.
         for some in batched((*again, *lost), _PAGE, strict=False):
             runtime.ledger.load_again(some, there)
-        runtime.ledger.close_batches(table, committed)
+        unload += runtime.ledger.close_batches(table, committed)
         runtime.ledger.set_generation(table, last.number, last.at)
     return Reconciled(
         feed=feed,
