@@ -83,7 +83,7 @@ def verify(
         for name in names:
             bar.update(task, description=f"counting {name}")
             found += differences_of(runtime, name, checked, after)
-            for each in deep_of(runtime, name, checked) if deep else ():
+            for each in deep_of(runtime, name, lambda _: bar.advance(task)) if deep else ():
                 if isinstance(each, Difference):
                     found.append(each)
                 else:

@@ -82,7 +82,7 @@ def test_a_ledger_restored_by_the_page_agrees_again(bigquery_url: str, tmp_path:
     assert refused.returncode == 1
     assert "restored from an older copy" in refused.stdout + refused.stderr
     said = run(block("agree"), service).stdout
-    assert "written into the ledger" in said
+    assert "corrected in the ledger" in said
     assert "every row is accounted for" in said
     assert restores(service)
     rows = service.sql("SELECT id, `_etl_file` FROM DATA.sales WHERE day > '2000-01-01'")
