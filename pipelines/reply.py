@@ -31,11 +31,12 @@ def earlier_receipt(runtime: Runtime, file: File) -> Receipt | None:
 def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
     """The reply that is due to the file's sender, written into the ledger; or why none is."""
     sender = file.item.sender
+    reason = file.item.detail.get("no_reply")
     if sender is None:
-        return "receipt left at the source"
+        return f"no reply: {reason}" if reason else "receipt left at the source"
     if file.quiet:
         return "receipt renewed; its sender is not told again"
-    if reason := file.item.detail.get("no_reply"):
+    if reason:
         return f"no reply to {sender}: {reason}"
     if runtime.notifier is None:
         return f"no reply to {sender}: no outgoing mail is configured"
