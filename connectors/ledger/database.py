@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.errors import translated
+from connectors.private import private_file, private_folder
 from schemas.errors import AccessDeniedError
 
 
@@ -105,7 +106,9 @@ def _engine(config: LedgerConfig) -> Engine:
 
 def _make_folder(file: Path) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
+        # SQLite gives the files beside it (-wal, -shm) the same mode.
+        private_file(file)
     except OSError as error:
         raise AccessDeniedError(
             f"the ledger's folder cannot be made: {error}",
