@@ -17,9 +17,9 @@ _APPLY = "run `waybill apply`"
 _NO_TABLE = re.compile(r"no such (table|column)|has no column named")
 _REFUSED = re.compile(
     r"authentication failed|no pg_hba\.conf entry|no password supplied"
-    r"|role .* does not exist|permission denied"
+    r"|role .{0,200} does not exist|permission denied"
 )
-_NO_DATABASE = re.compile(r"database .* does not exist")
+_NO_DATABASE = re.compile(r"database .{0,200} does not exist")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value, parsedate_to_datetime
 
 from connectors.envelope import envelope_of, named_address, trust_of, why_passed_over
+from connectors.mailbox.bounded import BOUNDED
 from schemas.address import address_of, is_public_suffix
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def read_headers(raw: bytes) -> Message:
         text = block.decode("utf-8")
     except UnicodeDecodeError:
         text = block.decode("cp1252", "replace")
-    return message_from_string(text + "\r\n\r\n")
+    return message_from_string(text + "\r\n\r\n", policy=BOUNDED)
 
 
 def letter_of(headers: Message, own_address: str | None = None) -> Letter:
