@@ -61,7 +61,7 @@ def passed(headers: Sequence[str], authserv_id: str) -> tuple[Vouched, ...]:
     for value in headers:
         try:
             header = AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
-        except AuthResError:
+        except (AuthResError, RecursionError):
             continue
         if str(header.authserv_id).lower() != authserv_id.lower():
             continue

@@ -6,8 +6,10 @@ Where nobody asked for an answer, or a program would read it, none is sent: RFC 
 from __future__ import annotations
 
 import re
+from email.errors import MisplacedEnvelopeHeaderDefect
 from email.message import Message
-from email.utils import getaddresses
+
+from schemas.address import Address, AddressError, addresses_in
 
 _LONGEST = 4000
 _DAEMON = re.compile(
@@ -17,6 +19,16 @@ _DAEMON = re.compile(
 )
 """Local parts behind which no person reads."""
 _BULK = ("bulk", "list", "junk")
+
+
+def named_address(message: Message, name: str) -> Address | None:
+    """The one address that a header names; None if it is missing, or names several or none."""
+    values = _as_sent(message, name)
+    try:
+        found = addresses_in(values[0]) if len(values) == 1 else ()
+    except AddressError:
+        return None
+    return found[0] if len(found) == 1 else None
 
 
 def envelope_of(message: Message) -> dict[str, str]:
@@ -40,7 +52,7 @@ def trust_of(message: Message) -> str:
     """All that a message's header says of whom to trust: a copy that somebody forges under its
     Message-ID cannot say the same. Empty if it says nothing."""
     told = [*_values(message, "DKIM-Signature"), *_values(message, "Authentication-Results")]
-    return "\n".join([*told, *filter(None, [_doubtful(message)])])
+    return "\n".join([*told, *filter(None, [_several(message)])])
 
 
 def is_bounce(message: Message) -> bool:
@@ -87,9 +99,11 @@ def _no_reply(message: Message) -> str | None:
     suppressed = " ".join(_values(message, "X-Auto-Response-Suppress")).lower()
     if re.search(r"\b(all|autoreply)\b", suppressed):
         return "its sender wants no automatic replies (X-Auto-Response-Suppress)"
-    for _, address in getaddresses(_values(message, "From")):
-        if _DAEMON.fullmatch(address.rpartition("@")[0]):
-            return f"nobody reads mail to {address}"
+    author = named_address(message, "From")
+    if author is None:
+        return "its From names no one plain address"
+    if _DAEMON.fullmatch(author.local):
+        return f"nobody reads mail to {author}"
     return None
 
 
@@ -105,20 +119,34 @@ def _keyword(message: Message, name: str) -> str:
 
 
 def _doubtful(message: Message) -> str | None:
-    """A person may be shown another From than the one that was authenticated."""
-    values = _values(message, "From")
-    if len(values) != 1:
-        return f"the message has {len(values)} From lines"
-    if len(addresses := getaddresses(values)) != 1:
-        return f"its From names {len(addresses)} addresses"
+    """Why a person may be shown another From than the one that was authenticated; None if not."""
+    if several := _several(message):
+        return several
+    if any(isinstance(each, MisplacedEnvelopeHeaderDefect) for each in message.defects):
+        return "the message has a second From line, with a blank before its colon"
+    try:
+        addresses_in(_as_sent(message, "From")[0])
+    except AddressError as error:
+        return f"its From {error.message}"
     return None
 
 
+def _several(message: Message) -> str | None:
+    values = _as_sent(message, "From")
+    if len(values) != 1:
+        return f"the message has {len(values)} From lines"
+    try:
+        found = addresses_in(values[0])
+    except AddressError:
+        return None
+    return f"its From names {len(found)} addresses" if len(found) != 1 else None
+
+
 def _values(message: Message, name: str) -> list[str]:
-    """All values of a header, each on one line and as it was sent, but for what cannot be read."""
+    """All values of a header, each on one line, but for what cannot be read."""
+    return [" ".join(value.split()) for value in _as_sent(message, name)]
+
+
+def _as_sent(message: Message, name: str) -> list[str]:
     wanted = name.lower()
-    return [
-        " ".join(str(value).split())
-        for header, value in message.raw_items()
-        if header.lower() == wanted
-    ]
+    return [str(value) for header, value in message.raw_items() if header.lower() == wanted]

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.match import compile_match, is_ours
 from connectors.paths import LocalPath
+from connectors.private import share_like, shared_folder
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
 from schemas.item import Item, Page
 from schemas.receipt import DOCUMENTS, Answer, Document
@@ -129,8 +130,8 @@ class FolderSource:
                 target = _below(self._receipts, f"{item.key}{document.suffix}")
                 if not target.parent.resolve().is_relative_to(self._receipts):
                     raise ItemChangedError(f"{item.key} leads out of the folder now")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _write(document, target)
+                shared_folder(target.parent)
+                _write(document, target, _below(self._root, item.key))
 
     def forget(self, item: Item) -> int:
         """Remove the item's receipts; how many there were."""
@@ -220,13 +221,15 @@ def _is_text(path: Path) -> bool:
     return True
 
 
-def _write(document: Document, target: Path) -> None:
-    """Copy a document to a path that nobody sees before it is complete."""
+def _write(document: Document, target: Path, drop: Path) -> None:
+    """Copy a document to a path that nobody sees before it is complete, for those who may read the
+    drop that it answers."""
     unfinished = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         # Mode x never writes through a link that somebody has put there.
         with document.path.open("rb") as content, unfinished.open("xb") as copy:
             shutil.copyfileobj(content, copy, _BUFFER_BYTES)
+        share_like(unfinished, drop)
         unfinished.replace(target)
     except BaseException:
         unfinished.unlink(missing_ok=True)

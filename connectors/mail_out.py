@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from connectors.paths import LocalFile, LocalPath
+from connectors.private import private_folder
 from schemas.errors import AccessDeniedError, ConfigError, DataError, RetryableError
 from schemas.language import say
 from schemas.receipt import Document, Message
@@ -125,7 +126,7 @@ class FileNotifier:
         composed = compose(message, self._config.sender, self._config.attachment_bytes)
         name = hashlib.sha256(message.message_id.encode()).hexdigest()[:24]
         try:
-            self._config.path.mkdir(parents=True, exist_ok=True)
+            private_folder(self._config.path)
             unfinished = self._config.path / f".{name}.tmp"
             unfinished.write_bytes(composed.as_bytes())
             unfinished.replace(self._config.path / f"{name}.eml")
@@ -135,7 +136,7 @@ class FileNotifier:
     def check(self) -> str:
         """Make sure of the folder, and name it."""
         try:
-            self._config.path.mkdir(parents=True, exist_ok=True)
+            private_folder(self._config.path)
         except OSError as error:
             raise AccessDeniedError(f"mail folder {self._config.path}: {error}") from error
         return f"mail into the folder {self._config.path}"

@@ -17,6 +17,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 
 from connectors.objects_store import StorageConfig, new_store, refuse_fork, translating
+from connectors.private import private_folder
 from schemas.errors import RetryableError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class ObjectStorage:
             return None
         target = folder / location
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(target.parent)
             os.link(path, target)
         except OSError:
             # On another disk, or one that knows no links.

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from connectors.paths import LocalFile, located
+from connectors.private import private_folder
 from schemas.errors import (
     AccessDeniedError,
     ConfigError,
@@ -109,7 +110,8 @@ def new_store(config: StorageConfig) -> ObjectStore:
     """The store of that configuration; connects to nothing yet. Raises ConfigError."""
     try:
         if config.folder:
-            return LocalStore(config.folder, mkdir=True)
+            private_folder(config.folder)
+            return LocalStore(config.folder)
         return _s3(config) if config.url.startswith("s3://") else _gcs(config)
     except (BaseError, ValueError, OSError) as error:
         raise ConfigError(f"storage {config.url}: {_sentence(error)}") from error

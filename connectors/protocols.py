@@ -349,8 +349,11 @@ class Ledger(Protocol):
         Refuses a transition that `TRANSITIONS` does not have (ValueError); raises LeaseLostError.
         """
 
-    def release(self, file: File, retry_at: datetime | None, event: Event) -> None:
-        """Give a held file back to be tried again at `retry_at`; raises LeaseLostError."""
+    def release(
+        self, file: File, retry_at: datetime | None, event: Event, *, is_try: bool = True
+    ) -> None:
+        """Give a held file back to be tried again at `retry_at`; raises LeaseLostError. Unless it
+        `is_try`, this holding does not count among the file's tries."""
 
     def retry(self, file_id: str, *, quiet: bool = False, may_lose: bool = False) -> File:
         """Send a done, failed or unloaded file on its way again from the start; raises ValueError.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from connectors.match import compile_match, is_ours, static_prefix
+from connectors.match import Glob, compile_match, is_ours, static_prefix
 from connectors.s3_client import GONE, S3Config, new_client, translating
 from connectors.s3_spans import spans
 from schemas.errors import ConfigError
@@ -66,7 +65,7 @@ class S3Source:
             for listed in objects.paginate(Bucket=bucket, Prefix=prefix):
                 yield [*listed.get("Contents", [])]
 
-    def _is_wanted(self, listed: Mapping[str, Any], pattern: re.Pattern[str]) -> bool:
+    def _is_wanted(self, listed: Mapping[str, Any], pattern: Glob) -> bool:
         key: str = listed["Key"]
         apart = [each for each in (self._config.receipts_prefix, self._config.move_to) if each]
         is_marker = listed["Size"] == 0 and key.rpartition("/")[2].endswith(_MARKERS)

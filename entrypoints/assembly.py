@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from connectors.private import keep_private, private_folder
 from connectors.protocols import Source
 from connectors.registry import connector_class
 from entrypoints.contracts import Contracts
@@ -24,8 +25,10 @@ def build_runtime(settings: Settings) -> Runtime:
 
     Raises ConfigError or ContractError for feeds, contracts and settings that do not fit.
     """
+    # Libraries make files too, and know no modes.
+    keep_private()
     contracts = Contracts(settings.folders.contracts)
-    settings.folders.work.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.folders.work)
     storage = _connector(settings.storage)
     notifier = _connector(settings.mail) if settings.mail is not None else None
     ledger = _connector(settings.ledger)

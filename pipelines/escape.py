@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 _FORMULA = r"'*[=+\-@\t\r]"
 _STARTS = re.compile(_FORMULA)
-_NUMBER = re.compile(r"[+-][0-9][0-9.,'\u00a0\u202f ]*([eE][+-]?[0-9]+)?\s*[%€$£]?")
+_NUMBER = re.compile(r"[+-][0-9][0-9.,'\u00a0\u202f ]*+(?:[eE][+-]?[0-9]++)?\s*+[%€$£]?")
 
 
 def harmless(cell: str) -> str:

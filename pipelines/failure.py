@@ -13,7 +13,14 @@ from pipelines.alerts import raise_alert
 from pipelines.heartbeat import heartbeat
 from pipelines.runtime import Runtime
 from pipelines.troubles import stopped_feed
-from schemas.errors import FatalError, LeaseLostError, RetryableError, ThrottledError, WaybillError
+from schemas.errors import (
+    BusyError,
+    FatalError,
+    LeaseLostError,
+    RetryableError,
+    ThrottledError,
+    WaybillError,
+)
 from schemas.file import Event, File, Status
 
 log = logging.getLogger(__name__)
@@ -30,7 +37,8 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
     """Hold a claimed file while its step runs; yields a check that raises once the lease is lost.
 
     A RetryableError, or an error nobody foresaw, gives the file back to be tried again after a
-    growing pause, and fails it after `limits.attempts`; to tell a sender is tried for days. A
+    growing pause, and fails it after `limits.attempts`; to tell a sender is tried for days, and a
+    BusyError counts for no try at all. A
     FatalError fails it at once and stops its feed. A lost lease leaves everything to the new
     holder. DataError is the step's own business and must not come out of it.
     """
@@ -59,17 +67,25 @@ def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
     if not isinstance(error, RetryableError):
         log.exception("%s of %s failed unexpectedly", step, file.file_id)
     waits = step == _TELLING and isinstance(error, RetryableError)
-    if file.tries >= (_TELLING_TRIES if waits else runtime.limits.attempts):
+    # Waiting for what somebody else holds is no try: locks and leases run out by themselves.
+    is_busy = isinstance(error, BusyError)
+    if not is_busy and file.tries >= (_TELLING_TRIES if waits else runtime.limits.attempts):
         _fail(runtime, file, step, error)
         return
-    pause = min(runtime.limits.retry_seconds * 2 ** min(max(0, file.tries - 1), 20), _LONGEST_PAUSE)
+    doublings = 0 if is_busy else min(max(0, file.tries - 1), 20)
+    pause = min(runtime.limits.retry_seconds * 2**doublings, _LONGEST_PAUSE)
     if isinstance(error, ThrottledError):
         pause = max(pause, _THROTTLED_SECONDS)
     now = runtime.now()
     event = Event(
-        file_id=file.file_id, at=now, step=step, outcome="retry", message=_sentence(error)
+        file_id=file.file_id,
+        at=now,
+        step=step,
+        outcome="waits" if is_busy else "retry",
+        message=_sentence(error),
     )
-    _quietly_lost(lambda: runtime.ledger.release(file, now + timedelta(seconds=pause), event))
+    later = now + timedelta(seconds=pause)
+    _quietly_lost(lambda: runtime.ledger.release(file, later, event, is_try=not is_busy))
     log.warning("%s of %s: %s; again in %.0f s", step, file.file_id, _sentence(error), pause)
 
 

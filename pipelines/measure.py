@@ -14,6 +14,7 @@ import numpy as np
 
 from schemas.contract import Expectation
 from schemas.errors import ContractError
+from schemas.regex import regex
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +68,10 @@ def _count(frame: pd.DataFrame, rule: Expectation) -> int:
     if "value_set" in kwargs:
         wrong &= ~values.isin(kwargs["value_set"])
     if "regex" in kwargs:
-        text = values.astype("string").str.contains(kwargs["regex"], regex=True)
-        fits = ~text.fillna(True).astype(bool)
+        expression = regex(kwargs["regex"])
+        fits = ~values.astype("string").map(expression.search, na_action="ignore").fillna(
+            True
+        ).astype(bool)
         wrong = (wrong | fits) if "value_set" in kwargs else fits
     return int((wrong & values.notna()).sum())
 

@@ -33,11 +33,12 @@ def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
     sender = file.item.sender
     if file.outcome is Outcome.UNCHANGED:
         return "the same bytes were there before: nobody is told"
+    reason = file.item.detail.get("no_reply")
     if sender is None:
-        return "receipt left at the source"
+        return f"no reply: {reason}" if reason else "receipt left at the source"
     if file.quiet:
         return "receipt renewed; its sender is not told again"
-    if reason := file.item.detail.get("no_reply"):
+    if reason:
         return f"no reply to {sender}: {reason}"
     if runtime.notifier is None:
         return f"no reply to {sender}: no outgoing mail is configured"

@@ -24,7 +24,7 @@ from pathlib import Path
 from pipelines.governor import quota_day
 from pipelines.runtime import Runtime
 from schemas import storage_keys
-from schemas.errors import RetryableError
+from schemas.errors import BusyError
 from schemas.file import File
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Cleaned:
 
 def clean(runtime: Runtime, *, dry_run: bool = False) -> list[Cleaned]:
     """One bounded step of every kind; with `dry_run` nothing is removed, and everything that would
-    go is counted. Raises RetryableError when a part is away."""
+    go is counted. Raises BusyError when a part is away."""
     keep = runtime.retention
     done = [
         _by_file(runtime, kind, days, remove, dry_run)
@@ -161,7 +161,7 @@ def keeping(runtime: Runtime, file: File, raw: Path) -> Iterator[None]:
     there: put again from the local copy if a cleaning has just taken them.
 
     Where no other file refers to the bytes and nobody has locked them, no cleaning can be taking
-    them, nor begin to: then no lock is needed. Raises RetryableError when a cleaning does not let
+    them, nor begin to: then no lock is needed. Raises BusyError when a cleaning does not let
     go of them.
     """
     key = file.landing_key
@@ -173,7 +173,7 @@ def keeping(runtime: Runtime, file: File, raw: Path) -> Iterator[None]:
         yield
         return
     if not runtime.ledger.lock_table(key, runtime.owner, _LOCK_SECONDS):
-        raise RetryableError(f"{file.item.name}: the same bytes are being cleaned just now")
+        raise BusyError(f"{file.item.name}: the same bytes are being cleaned just now")
     try:
         _put_back(runtime, key, raw)
         yield

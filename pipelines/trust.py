@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass, replace
-from email.utils import parseaddr
 from fnmatch import translate
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from connectors.protocols import Vouching
 from pipelines.feed import Feed
 from pipelines.kind import PACKED, Kind, kind_of, suits
 from pipelines.runtime import Runtime
+from schemas.address import address_of, canonical_domain, same_organization
 from schemas.contract import Contract
 from schemas.errors import RetryableError
 from schemas.file import Event, File, Status
@@ -90,7 +90,8 @@ def doubt_about_content(
         return Doubt(cause=Cause.TYPE, reason=f"its content is {kind}, whatever its name")
     if trust.files_a_day is None and trust.bytes_a_day is None:
         return None
-    sender = (file.item.detail.get("author") or file.item.sender or "").lower()
+    author = address_of(file.item.detail.get("author") or file.item.sender or "")
+    sender = author.key if author else ""
     day = runtime.now().date().isoformat()
     if runtime.ledger.admit(file, sender, day, trust.files_a_day, trust.bytes_a_day):
         return None
@@ -140,22 +141,23 @@ def _vouched(runtime: Runtime, file: File) -> tuple[Vouched, ...]:
 
 def is_sender(address: str, allowed: str) -> bool:
     """Whether an address is the allowed one, or of the allowed domain."""
-    address, allowed = parseaddr(address)[1].lower() or address.lower(), allowed.lower()
-    domain = address.rpartition("@")[2]
-    if "@" in allowed and not allowed.startswith("*."):
-        return address == allowed
-    if allowed.startswith("*."):
-        return domain.endswith(allowed[1:])
-    return domain == allowed
+    sender = address_of(address)
+    if sender is None:
+        return False
+    if "@" in allowed:
+        one = address_of(allowed)
+        return one is not None and sender.key == one.key
+    domain = canonical_domain(allowed.removeprefix("*."))
+    if domain is None:
+        return False
+    return sender.domain.endswith(f".{domain}") if allowed[:2] == "*." else sender.domain == domain
 
 
 def speaks_for(vouched: Vouched, address: str) -> bool:
     """Whether a result speaks for the domain of an address: for it, one above or one below it
-    (relaxed alignment, RFC 7489 section 3.1)."""
-    domain, own = address.rpartition("@")[2].lower(), vouched.domain
-    if not domain or "." not in own:
-        return False
-    return own == domain or domain.endswith(f".{own}") or own.endswith(f".{domain}")
+    (relaxed alignment, RFC 7489 section 3.1), but not for a domain below which anybody can be."""
+    sender, own = address_of(address), canonical_domain(vouched.domain)
+    return sender is not None and own is not None and same_organization(own, sender.domain)
 
 
 def _matches(text: str, globs: tuple[str, ...]) -> bool:

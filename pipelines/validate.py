@@ -147,6 +147,8 @@ def import_gx() -> None:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations.validator.validator  # noqa: F401
 
+    import pipelines.gx_regex  # noqa: F401
+
 
 def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Broken]:
     """The expectations that the frame breaks. Raises ContractError for one GX cannot evaluate."""

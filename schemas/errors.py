@@ -56,6 +56,10 @@ class ThrottledError(RetryableError):
     """A service asked us to slow down; the next try waits minutes rather than seconds."""
 
 
+class BusyError(RetryableError):
+    """Somebody else holds what is needed; to wait for it is no try, however long it takes."""
+
+
 class AttemptSpentError(RetryableError):
     """The load job of this attempt has failed for good; the next try needs a new attempt number."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable
 from dataclasses import fields
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Any
 
 from schemas.dialect import Booleans, Dialect, Extra, Format, Numbers, Ragged
 from schemas.odcs_file import Faults, Where
+from schemas.regex import fault_of
 
 _ENUMS: dict[str, type[StrEnum]] = {
     "format": Format,
@@ -150,13 +150,8 @@ def _faults(dialect: Dialect) -> list[str]:
         found.append(f'encoding "{dialect.encoding}" is not known')
     for name in ("totals", "rows_like"):
         pattern = getattr(dialect, name)
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            found.append(f'{name} "{pattern}" is not a regular expression: {error}')
-        if re.search(r"\(\?[=!<]|\\[1-9]", pattern):
-            # These cannot be run over a column in linear time, and RE2 refuses them.
-            found.append(f'{name} "{pattern}": lookaround and backreferences are not read')
+        if fault := fault_of(pattern, also_as_written=True):
+            found.append(f'{name} "{pattern}": {fault}')
     if dialect.header_cells and not dialect.columns:
         found.append("header_cells need columns: the names that go with them, in their order")
     return found

@@ -15,6 +15,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from schemas.errors import ContractError
 from schemas.plain_yaml import read_plain_yaml
+from schemas.regex import fault_of
 
 _LOGICAL = {
     **dict.fromkeys(("INT64", "INTEGER", "INT", "BIGINT", "SMALLINT"), "integer"),
@@ -96,6 +97,12 @@ class OdcsFile:
                 self.faults.add(where, error.message[:200])
         else:
             self.faults.add(where, error.message[:200])
+
+
+def check_regex(pattern: str, at: Where, faults: Faults) -> None:
+    """Note a regular expression that cannot be run over data in linear time."""
+    if fault := fault_of(pattern):
+        faults.add(at, f'the pattern "{pattern}" is not read: {fault}')
 
 
 def _with_logical_types(plain: Any) -> Any:

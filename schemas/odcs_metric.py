@@ -14,7 +14,7 @@ from open_data_contract_standard.model import DataQuality
 
 from schemas.contract import Column, Expectation, Type
 from schemas.odcs_bounds import typed
-from schemas.odcs_file import Faults, Where
+from schemas.odcs_file import Faults, Where, check_regex
 
 _OPERATORS = (
     "mustBe",
@@ -126,6 +126,7 @@ def _subject(
                 faults.add((*at, "arguments"), f"validValues is a list of {column.type} values")
         if "pattern" in arguments:
             what["regex"] = str(arguments["pattern"])
+            check_regex(what["regex"], (*at, "arguments", "pattern"), faults)
         if len(what) == 1:
             faults.add(at, "invalidValues needs arguments: validValues or pattern")
             return None

@@ -10,7 +10,7 @@ from open_data_contract_standard.model import DataQuality, SchemaProperty
 from schemas.contract import Column, Expectation
 from schemas.gx_names import GX_EXPECTATIONS, NOT_ON_FILES
 from schemas.odcs_bounds import typed, typed_arguments
-from schemas.odcs_file import Faults, Where
+from schemas.odcs_file import Faults, Where, check_regex
 from schemas.odcs_metric import metric_rules
 
 _ENGINES = ("greatexpectations", "great-expectations", "great_expectations")
@@ -42,6 +42,7 @@ def column_rules(
             max_value=options.get("maxLength"),
         )
     if "pattern" in options:
+        check_regex(str(options["pattern"]), (*at, "logicalTypeOptions", "pattern"), faults)
         yield _rule("expect_column_values_to_match_regex", column, regex=str(options["pattern"]))
     if each.enum:
         values = [typed(allowed.value, column) for allowed in each.enum]
@@ -114,6 +115,10 @@ def _custom(
         return
     if column is not None and name.startswith("expect_column_") and "column_A" not in kwargs:
         kwargs.setdefault("column", column.name)
+    for key in ("regex", "regex_list"):
+        given_ones = kwargs.get(key) or ()
+        for each in [given_ones] if isinstance(given_ones, str) else given_ones:
+            check_regex(str(each), (*at, "implementation", "kwargs", key), faults)
     known = {**columns, **({column.name: column} if column else {})}
     strangers = [] if column else [each for each in _named(kwargs) if each not in known]
     if strangers and "columns_to_match" not in name:

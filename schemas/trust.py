@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from schemas.address import address_of, canonical_domain, is_public_suffix
 from schemas.errors import ConfigError
 
 METHODS = ("dkim", "spf", "dmarc")
 """The ways in which a mail is authenticated: RFC 6376, RFC 7208, RFC 7489."""
-
-_SENDER = re.compile(r"(?:[^@\s]+@)?(?:\*\.)?[^@\s*]+")
 
 
 class Cause(StrEnum):
@@ -55,11 +53,7 @@ class Trust:
                     hint=f'write {name}=("{getattr(self, name)}",)',
                 )
         for sender in self.senders:
-            if not _SENDER.fullmatch(sender):
-                raise ConfigError(
-                    f'trust: "{sender}" is not a sender',
-                    hint="write ana@acorn.example, acorn.example or *.acorn.example",
-                )
+            _check_sender(sender)
         for method in self.require:
             if method not in METHODS:
                 raise ConfigError(f'trust: require="{method}" is not one of {", ".join(METHODS)}')
@@ -71,6 +65,20 @@ class Trust:
         for name in ("files_a_day", "bytes_a_day"):
             if (most := getattr(self, name)) is not None and most < 1:
                 raise ConfigError(f"trust: {name}={most} is less than 1")
+
+
+def _check_sender(sender: str) -> None:
+    domain = canonical_domain(sender.removeprefix("*."))
+    if address_of(sender) is None and domain is None:
+        raise ConfigError(
+            f'trust: "{sender}" is not a sender',
+            hint="write ana@acorn.example, acorn.example or *.acorn.example",
+        )
+    if domain is not None and is_public_suffix(domain):
+        raise ConfigError(
+            f'trust: anybody can have a name below "{domain}": it says nothing of a sender',
+            hint=f"write the partner's own domain (acorn.{domain}) or whole addresses",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

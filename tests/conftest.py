@@ -96,6 +96,14 @@ def dovecot_server(authority: trustme.CA, tokens: TokenEndpoint) -> Iterator[Dov
             yield found
 
 
+@pytest.fixture(autouse=True)
+def _own_umask() -> Iterator[None]:
+    """A runtime that is built closes what its process makes to others; servers may run as one."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="module")
 def bigquery_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the emulator of one test file keeps its tables: with every table it gets slower."""

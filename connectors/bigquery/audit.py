@@ -1,7 +1,8 @@
 """Audit: what a table holds of each file, beside what was recorded; and rows found by a condition.
 
 The condition is its user's own SQL on their own warehouse, which their role bounds. Still it is
-taken apart and written anew, so that it can be nothing but one condition of a SELECT.
+taken apart and written anew (`condition.py`), so that it can be nothing but one condition of a
+SELECT.
 """
 
 # Names are checked and quoted by `names`; values are parameters.
@@ -10,13 +11,14 @@ taken apart and written anew, so that it can be nothing but one condition of a S
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
+from connectors.bigquery.condition import condition
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import since as since_parameter
@@ -25,7 +27,6 @@ from connectors.protocols import FoundRow, LoadCounts, Tally
 from schemas.accounted import Accounted
 from schemas.checksum import FileSums, Measure, measured
 from schemas.contract import LINEAGE, Contract
-from schemas.errors import DataError
 
 _LINEAGE = tuple(column.name for column in LINEAGE)
 
@@ -190,38 +191,3 @@ def find_sql(
         "ORDER BY _etl_t.`_etl_loaded_at` DESC, _etl_t.`_etl_row` LIMIT @most"
     )
     return sql, [since_parameter(since), bigquery.ScalarQueryParameter("most", "INT64", limit)]
-
-
-def condition(where: str, columns: Sequence[str] = ()) -> str:
-    """The condition, parsed and written anew; raises DataError unless it is a single one.
-
-    It may call the table `t`, unless that is one of its columns.
-
-    Comments, further statements and unbalanced brackets do not outlive that, and nothing in it may
-    be anything but a condition, whose sub-queries may only SELECT.
-    """
-    import sqlglot
-    from sqlglot import exp
-
-    try:
-        parsed = sqlglot.parse(where, read="bigquery")
-    except sqlglot.errors.SqlglotError as error:
-        said = str(error).split("\n", 1)[0]
-        raise DataError(f"the condition is not SQL: {said}", hint=_EXAMPLE) from error
-    if len(parsed) != 1 or parsed[0] is None:
-        raise DataError("one condition is expected", hint=_EXAMPLE)
-    tree = parsed[0]
-    refused = (exp.DML, exp.DDL, exp.Command, exp.Into)
-    inside = [node for node in tree.walk() if isinstance(node, refused)]
-    if not isinstance(tree, exp.Condition) or any(
-        not isinstance(node, exp.Query) for node in inside
-    ):
-        raise DataError("that is a statement, not a condition", hint=_EXAMPLE)
-    if "t" not in map(str.casefold, columns):
-        for column in tree.find_all(exp.Column):
-            if column.table == "t":
-                column.set("table", exp.to_identifier("_etl_t"))
-    return tree.sql(dialect="bigquery", comments=False)
-
-
-_EXAMPLE = "such as --where \"order_id = 'SO-000761'\""

@@ -75,7 +75,7 @@ _DATA = re.compile(
 )
 _PLACE = re.compile(
     r"dataset \S+ was not found in location|different location"
-    r"|cannot (read|write|load|query) .*\blocations?\b",
+    r"|cannot (read|write|load|query) .{0,200}\blocations?\b",
     re.I,
 )
 _SCHEMA = re.compile(

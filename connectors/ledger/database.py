@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.errors import translated
+from connectors.private import private_file, private_folder
 from schemas.errors import AccessDeniedError
 
 
@@ -40,17 +41,23 @@ class Database:
         return engine
 
     @property
+    def file(self) -> Path | None:
+        """SQLite's file; None on PostgreSQL."""
+        url = self._config.database
+        return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+    @property
     def where(self) -> str:
         """The database's address without its password."""
         url = self._config.database
-        if url.get_backend_name() == "sqlite":
-            return str(url.database)
+        if self.file is not None:
+            return str(self.file)
         return f"{url.host or 'local'}:{url.port or 5432}/{url.database}"
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads."""
-        with translated(), self.engine.connect() as connection, connection.begin():
+        with translated(self.file), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -61,7 +68,7 @@ class Database:
         true until it writes.
         """
         with (
-            translated(),
+            translated(self.file),
             self.engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
@@ -105,7 +112,9 @@ def _engine(config: LedgerConfig) -> Engine:
 
 def _make_folder(file: Path) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
+        # SQLite gives the files beside it (-wal, -shm) the same mode.
+        private_file(file)
     except OSError as error:
         raise AccessDeniedError(
             f"the ledger's folder cannot be made: {error}",

@@ -6,49 +6,51 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from schemas.errors import AccessDeniedError, FatalError, RetryableError, WaybillError
+from connectors.ledger.holders import write_lock_holders
+from schemas.errors import AccessDeniedError, BusyError, FatalError, RetryableError, WaybillError
 
 _APPLY = "run `waybill apply`"
 _NO_TABLE = re.compile(r"no such (table|column)|has no column named")
 _REFUSED = re.compile(
     r"authentication failed|no pg_hba\.conf entry|no password supplied"
-    r"|role .* does not exist|permission denied"
+    r"|role .{0,200} does not exist|permission denied"
 )
-_NO_DATABASE = re.compile(r"database .* does not exist")
+_NO_DATABASE = re.compile(r"database .{0,200} does not exist")
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(file: Path | None = None) -> Iterator[None]:
     """Raise the database's errors as Waybill's own; errors of the program pass unchanged.
 
-    Raises RetryableError when the database is away or busy, AccessDeniedError when it refuses us,
-    and FatalError when it lacks our tables or is damaged.
+    `file` is SQLite's. Raises RetryableError when the database is away, BusyError when it is busy,
+    AccessDeniedError when it refuses us, and FatalError when it lacks our tables or is damaged.
     """
     try:
         yield
     except PoolTimeout as error:
-        raise RetryableError("no connection to the ledger database became free in time") from error
+        raise BusyError("no connection to the ledger database became free in time") from error
     except DBAPIError as error:
-        known = _known(error.orig)
+        known = _known(error.orig, file)
         if known is None:
             raise
         raise known from error
 
 
-def _known(error: BaseException | None) -> WaybillError | None:
+def _known(error: BaseException | None, file: Path | None) -> WaybillError | None:
     if isinstance(error, sqlite3.Error):
-        return _sqlite(error)
+        return _sqlite(error, file)
     if isinstance(error, psycopg.Error):
         return _postgresql(error)
     return None
 
 
-def _sqlite(error: sqlite3.Error) -> WaybillError | None:
+def _sqlite(error: sqlite3.Error, file: Path | None) -> WaybillError | None:
     """See https://www.sqlite.org/rescode.html: the primary code comes before the extended one."""
     message = str(error)
     if _NO_TABLE.search(message):
@@ -56,7 +58,12 @@ def _sqlite(error: sqlite3.Error) -> WaybillError | None:
     code = (getattr(error, "sqlite_errorname", None) or "").removeprefix("SQLITE_").split("_")[0]
     match code:
         case "BUSY" | "LOCKED":
-            return RetryableError("another process has been writing the ledger for too long")
+            held = ", ".join(write_lock_holders(file)) if file else ""
+            return BusyError(
+                f"the ledger's write lock is held for too long{f', by {held}' if held else ''}",
+                hint="SQLite lets one process write at a time: let a stopped one go on"
+                " (kill -CONT) or end it (kill -KILL), which loses nothing",
+            )
         case "CANTOPEN" | "READONLY" | "PERM" | "AUTH":
             return AccessDeniedError(
                 f"the ledger file cannot be written: {message}",

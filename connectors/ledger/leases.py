@@ -84,17 +84,27 @@ class Leases:
         with self._database.write() as connection:
             return advanced(connection, file, event, self._database.now())
 
-    def release(self, file: File, retry_at: datetime | None, event: Event) -> None:
+    def release(
+        self, file: File, retry_at: datetime | None, event: Event, *, is_try: bool = True
+    ) -> None:
         """Give a held file back to be tried again at `retry_at`; raises LeaseLostError.
 
-        Nothing else of `file` is written: what the step found out is not certain.
+        Nothing else of `file` is written: what the step found out is not certain. Unless it
+        `is_try`, this holding does not count among the file's tries.
         """
+        tries = files.c.tries if is_try else files.c.tries - 1
         with self._database.write() as connection:
             for held, fallback in LEASED.items():
                 given = connection.execute(
                     update(files)
                     .where(_held_by(file), files.c.status == held)
-                    .values(status=fallback, owner=None, lease_until=None, retry_at=retry_at)
+                    .values(
+                        status=fallback,
+                        owner=None,
+                        lease_until=None,
+                        retry_at=retry_at,
+                        tries=tries,
+                    )
                 ).rowcount
                 if given:
                     write_events(connection, [event])

@@ -37,7 +37,8 @@ class Schema:
     def check(self) -> str:
         """Say which database and schema version answered.
 
-        Raises FatalError when the schema is not this version's.
+        Raises FatalError when the schema is not this version's, BusyError when somebody keeps the
+        write lock of a SQLite file.
         """
         with self._database.read() as connection:
             version = _version(connection)
@@ -48,6 +49,9 @@ class Schema:
                 f"the ledger has schema version {version or 'none'}, not {newest}",
                 hint="run `waybill apply`",
             )
+        if self._database.file is not None:
+            with self._database.write():
+                pass
         name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[connection.dialect.name]
         number = ".".join(str(part) for part in server)
         return f"{name} {number} at {self._database.where}, schema {version}"

@@ -12,6 +12,7 @@ from email.message import Message
 from typing import BinaryIO
 
 from connectors.envelope import is_receipt
+from connectors.mailbox.bounded import BOUNDED
 from connectors.mailbox.decode import ENCODED, decoded
 from connectors.mailbox.letter import encoding_of, file_name, read_headers
 from connectors.mailbox.outlook import outlook_files
@@ -124,7 +125,7 @@ def file_names(stream: BinaryIO) -> list[str]:
 
 def _parts(stream: BinaryIO) -> list[Message]:
     """The parts of a message that is read block by block: as one piece it would be there thrice."""
-    parser = BytesFeedParser()
+    parser = BytesFeedParser(policy=BOUNDED)
     try:
         while block := stream.read(_BLOCK_BYTES):
             parser.feed(block)

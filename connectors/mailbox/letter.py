@@ -17,15 +17,16 @@ from email import message_from_string
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
-from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
+from email.utils import collapse_rfc2231_value, parsedate_to_datetime
 
-from connectors.envelope import envelope_of, trust_of, why_passed_over
+from connectors.envelope import envelope_of, named_address, trust_of, why_passed_over
+from connectors.mailbox.bounded import BOUNDED
+from schemas.address import address_of, is_public_suffix
 
 log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 900
-_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,22 +62,24 @@ def read_headers(raw: bytes) -> Message:
         text = block.decode("utf-8")
     except UnicodeDecodeError:
         text = block.decode("cp1252", "replace")
-    return message_from_string(text + "\r\n\r\n")
+    return message_from_string(text + "\r\n\r\n", policy=BOUNDED)
 
 
 def letter_of(headers: Message, own_address: str | None = None) -> Letter:
     """Who wrote a message, when and about what; one from our own address is passed over."""
-    author = _address(headers, "From")
-    is_own = bool(author and own_address) and str(author).lower() == str(own_address).lower()
-    answer_to = _address(headers, "Reply-To")
+    author, answer_to = named_address(headers, "From"), named_address(headers, "Reply-To")
+    own = address_of(own_address or "")
+    is_own = author is not None and own is not None and author.key == own.key
     # An answer goes elsewhere only within the author's own domain: anyone can write a Reply-To.
-    near = author and answer_to and _domain(author) == _domain(answer_to)
+    near = author and answer_to and author.domain == answer_to.domain
+    if author and is_public_suffix(author.domain):
+        near = False
     return Letter(
         message_id=_line(headers, "Message-ID"),
         references=_line(headers, "References"),
         subject=_line(headers, "Subject"),
-        author=author,
-        sender=answer_to if near else author,
+        author=str(author) if author else None,
+        sender=str(answer_to if near else author) if author else None,
         sent_at=_date(_line(headers, "Date")),
         passed_over="it comes from our own address" if is_own else why_passed_over(headers),
         trust=trust_of(headers),
@@ -132,20 +135,6 @@ def _words(text: str) -> str:
         )
     except (HeaderParseError, LookupError, ValueError):
         return text
-
-
-def _address(headers: Message, name: str) -> str | None:
-    """The first address of a header if it is a plain one, such as a reply can go to."""
-    try:
-        found = getaddresses([_line(headers, name)])
-    except (IndexError, ValueError):
-        return None
-    address = found[0][1] if found else ""
-    return address if _ADDRESS.fullmatch(address) else None
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2].lower()
 
 
 def _date(text: str) -> datetime | None:

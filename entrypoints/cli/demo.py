@@ -75,12 +75,16 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
 
 def _empty(folder: Path) -> Path:
     """The demo's folder, emptied; refuses a folder that is not a demo's."""
+    from connectors.private import keep_private, private_folder
+
     folder = folder.resolve()
     marker = folder / ".waybill-demo"
     if folder.exists() and any(folder.iterdir()) and not marker.exists():
         raise click.BadParameter(f"{folder} holds other things; name another --folder")
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "servers").mkdir(parents=True)
+    keep_private()
+    private_folder(folder)
+    (folder / "servers").mkdir()
     marker.touch()
     return folder
 

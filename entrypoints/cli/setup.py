@@ -120,6 +120,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "broker", lambda: _check_broker(settings.broker)
     yield "ledger", runtime.ledger.check
     yield "storage", runtime.storage.check
+    yield "permissions", lambda: _check_modes(settings)
     for name in runtime.sources:
         yield f"source {name}", lambda name=name: runtime.sources[name].check()  # type: ignore[misc]
     yield "warehouse", runtime.warehouse.check
@@ -144,6 +145,29 @@ def _check_restores(runtime: Runtime) -> str:
         if differs := disagreement(runtime, feed):
             raise FatalError(differs, hint=f"waybill reconcile {feed}, see docs/backup.md")
     return "ledger and warehouse know of the same last loads"
+
+
+def _check_modes(settings: Settings) -> str:
+    """Make sure that nobody else on this machine can look into what is ours alone; raises
+    ConfigError."""
+    from connectors.ledger.config import LedgerConfig
+    from connectors.objects_store import StorageConfig
+    from connectors.private import open_to_others
+    from schemas.errors import ConfigError
+
+    ours = [Path(settings.folders.work)]
+    ledger, storage = settings.ledger.config, settings.storage.config
+    if isinstance(ledger, LedgerConfig) and ledger.database.get_backend_name() == "sqlite":
+        file = Path(str(ledger.database.database))
+        ours += [file.with_name(f"{file.name}{end}") for end in ("", "-wal", "-shm")]
+    if isinstance(storage, StorageConfig) and storage.folder is not None:
+        ours.append(storage.folder)
+    if wide := list(open_to_others(ours)):
+        named = " ".join(map(str, wide))
+        raise ConfigError(
+            f"others on this machine can look into {named}", hint=f"chmod -R go-rwx {named}"
+        )
+    return "nobody else can look into the work folder, nor into a ledger or storage on this machine"
 
 
 def _check_broker(broker: Broker) -> str:

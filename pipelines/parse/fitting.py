@@ -12,6 +12,7 @@ from pipelines.parse.records import Record, all_records
 from pipelines.parse.text import Disguise
 from schemas.dialect import Dialect
 from schemas.language import say
+from schemas.regex import regex
 from schemas.reject import Problem, RejectedRow
 
 LIKE_A_COMMENT = "{value} begins as comments do, but is like a row"
@@ -25,7 +26,7 @@ class Fitting:
     def __init__(self, layout: Layout, dialect: Dialect, disguise: Disguise, language: str) -> None:
         self._layout, self._dialect, self._disguise = layout, dialect, disguise
         self._language = language
-        self._rows_like = re.compile(dialect.rows_like) if dialect.rows_like else None
+        self._rows_like = regex(dialect.rows_like) if dialect.rows_like else None
 
     def records(self, lines: Sequence[str]) -> Iterator[Record]:
         """The records of some lines, as the dialect writes them."""

@@ -22,14 +22,14 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import batched
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 _SECONDS = 600
-_BATCH = 1000
+_BATCH, _BATCH_BYTES = 1000, 1024 * 1024
+_ROW_BYTES = 8 * 1024 * 1024
 _EXACT = 2**53
 """Above it, not every whole number can be told from the next one."""
 INEXACT = "#INEXACT!"
@@ -129,7 +129,7 @@ def main() -> None:
                 )
                 filled = _filled_down(rows, _merged(sheet))
                 with _masked(path, wanted or names[0]) as masked:
-                    for some in batched(_masked_rows(filled, masked), _BATCH, strict=False):
+                    for some in _batches(_masked_rows(filled, masked), int(memory)):
                         _say(some)
         _say(None)
     except Exception as error:
@@ -203,6 +203,27 @@ def _masked_rows(
                     beneath.append((at, plain))
             coming = next(masked, None)
         yield (line, cells, beneath) if beneath else (line, cells)
+
+
+def _batches(rows: Iterator[tuple[Any, ...]], most: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows in batches that are bounded in rows and in size: one text of a megabyte, which the
+    workbook holds once, may stand in every cell. All of them have `most` characters together."""
+    some: list[tuple[Any, ...]] = []
+    size, total = 0, 0
+    for row in rows:
+        own = sum(map(len, row[1]))
+        if own > _ROW_BYTES:
+            raise ValueError(f"row {row[0]:,} has more than {_ROW_BYTES:,} characters")
+        total += own
+        if total > most:
+            raise ValueError(f"its cells have more than {most:,} characters")
+        some.append(row)
+        size += own
+        if len(some) == _BATCH or size > _BATCH_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _say(found: Any) -> None:

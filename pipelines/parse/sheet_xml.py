@@ -30,8 +30,8 @@ _ODS_TYPE = re.compile(rb"""(\soffice:value-type=["'])\w+""")
 
 
 _XLSX_FORMULA = re.compile(
-    rb"<((?:\w+:)?c)\b([^<>]*)>\s*<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*"
-    rb"(<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+    rb"<((?:\w+:)?c)\b([^<>]*)>\s*+<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*+"
+    rb"(<(?:\w+:)?v\s*+/>|<(?:\w+:)?v>\s*+</(?:\w+:)?v>)?\s*+</(?:\w+:)?c>"
 )
 _ODS_FORMULA = re.compile(
     rb"<table:table-cell\b(?=[^<>]*\btable:formula=)(?![^<>]*office:value-type=)[^<>]*/>"

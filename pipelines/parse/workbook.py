@@ -21,9 +21,11 @@ from schemas.language import say
 from schemas.reject import Problem, RejectedRow
 
 _RANGE = re.compile(r"([A-Z]{1,3})?(\d+)?(?::([A-Z]{1,3})?(\d+)?)?", re.IGNORECASE)
-_LEAST_MEMORY = 256 * 1024 * 1024
-_MEMORY = 4
-"""A sheet in memory may take so many times what its workbook may unpack to."""
+_LEAST_MEMORY = 384 * 1024 * 1024
+_MEMORY, _MEMORY_OF_FILE = 4, 100
+"""A sheet in memory may take so many times what a workbook may unpack to, and so many times what
+its own file has: a text that the file holds once may stand in every cell."""
+_FIRST_BYTES = 16 * 1024 * 1024
 
 
 def read_workbook(
@@ -52,7 +54,7 @@ def read_workbook(
         names = dialect.columns or tuple(columns)
         if above and len(above[-1][1]) == len(names):
             heads = (tuple(above[-1][1]),)
-    first = list(islice(rows, ENOUGH))
+    first = list(_first(rows))
     shape = Shape(len(names), [_padded(cells, len(names)) for _, cells in first if any(cells)])
     words = Names(names, dialect, language)
     like = [
@@ -74,27 +76,39 @@ def read_workbook(
     return Parsed(names, gathered(chain(like, fitted), names, dialect, top), heads=heads)
 
 
+def _first(rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Enough rows to tell what rows are like, as far as they are of a bearable size."""
+    size = 0
+    for row in islice(rows, ENOUGH):
+        yield row
+        size += sum(map(len, row[1]))
+        if size > _FIRST_BYTES:
+            return
+
+
 def _padded(cells: Sequence[str], width: int) -> list[str]:
     return [*cells[:width], *[""] * (width - len(cells))]
 
 
 def _ended(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
     """The rows up to the last that has a cell: what a sheet has below it is no line of anything."""
-    blank: list[tuple[int, list[str]]] = []
+    # The numbers follow each other; a sheet has a million blank rows as easily as one.
+    blank: int | None = None
     for line, cells in rows:
         if any(cells):
-            yield from blank
-            blank.clear()
+            if blank is not None:
+                yield from ((each, []) for each in range(blank, line))
+                blank = None
             yield line, cells
-        else:
-            blank.append((line, []))
+        elif blank is None:
+            blank = line
 
 
 def sheet_names(path: Path, most_bytes: int) -> list[str]:
     """The names of a workbook's sheets; raises DataError as `read_workbook` does."""
     _check_size(path, most_bytes)
     try:
-        with read_sheet(path, "", ".", _memory(most_bytes)) as sheets:
+        with read_sheet(path, "", ".", _memory(path, most_bytes)) as sheets:
             return sheets.names
     except SheetError as error:
         raise _unreadable(error) from error
@@ -109,7 +123,7 @@ def sheet_rows(
     top, left, bottom, right = _bounds(dialect.range)
     sign = dialect.numbers.decimal
     try:
-        with read_sheet(path, dialect.sheet, sign, _memory(most_bytes)) as sheets:
+        with read_sheet(path, dialect.sheet, sign, _memory(path, most_bytes)) as sheets:
             _check_sheet(sheets.names, dialect.sheet)
             if others is not None:
                 own = dialect.sheet or sheets.names[0]
@@ -123,8 +137,9 @@ def sheet_rows(
         raise _unreadable(error) from error
 
 
-def _memory(most_bytes: int) -> int:
-    return max(_LEAST_MEMORY, _MEMORY * most_bytes)
+def _memory(path: Path, most_bytes: int) -> int:
+    most = min(_MEMORY * most_bytes, _MEMORY_OF_FILE * path.stat().st_size)
+    return max(_LEAST_MEMORY, most)
 
 
 def _unreadable(error: SheetError) -> DataError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -26,7 +28,7 @@ from schemas.batch import Batch, BatchStatus, Committed, Removal, batch_id_of
 from schemas.contract import Type
 from schemas.cost import Cost, CostSum
 from schemas.drift import ContractChange, DriftKind, DriftStatus, Finding, Profile
-from schemas.errors import AccessDeniedError, FatalError, LeaseLostError, RetryableError
+from schemas.errors import AccessDeniedError, BusyError, FatalError, LeaseLostError, RetryableError
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
 from schemas.quota import Bucket, Charge, Pause, Spent
@@ -671,6 +673,38 @@ def test_a_busy_file_is_retryable(tmp_path: Path) -> None:
     with ledger.database.write(), pytest.raises(RetryableError):
         other.request_load("orders")
     assert other.request_load("orders")
+
+
+_STOPS_WHILE_IT_WRITES = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("holds", flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_who_stopped_with_the_write_lock_is_named(tmp_path: Path) -> None:
+    config = LedgerConfig(url=SecretStr(f"sqlite:///{tmp_path}/ledger.db"), busy_seconds=0.3)
+    ledger = SqlLedger(config)
+    ledger.migrate()
+    command = [sys.executable, "-c", _STOPS_WHILE_IT_WRITES, str(tmp_path / "ledger.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "holds\n"
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+            assert ledger.feed_state("orders").stopped_at is None
+            for ask in (ledger.check, lambda: ledger.request_load("orders")):
+                with pytest.raises(BusyError, match="write lock") as caught:
+                    ask()  # type: ignore[operator]
+                if Path("/proc/locks").exists():
+                    assert f"process {process.pid} (" in caught.value.message
+                    assert "stopped" in caught.value.message
+                assert "kill -CONT" in str(caught.value.hint)
+        finally:
+            process.kill()
+    assert "schema" in ledger.check()
 
 
 def test_a_file_that_cannot_be_opened_or_is_no_database(tmp_path: Path) -> None:

@@ -239,3 +239,25 @@ def test_the_command_cleans_and_says_what(service: SmallService) -> None:
     assert "WOULD GO" in said.output
     assert CliRunner().invoke(cli, [*command, "--json"]).exit_code == 0
     assert objects(service, "landing") == 1
+
+
+def test_waiting_for_a_cleaner_that_died_is_no_try(service: SmallService) -> None:
+    service.drop("a.csv", csv("a"))
+    service.drop("again.csv", csv("a"))
+    service.with_runtime(limits=Limits(attempts=2, retry_seconds=0.01))
+    [first, again] = [work.target for work in discover(service.runtime, "sales")]
+    prepare(service.runtime, first)
+    key = service.runtime.ledger.get(first).landing_key
+    assert key is not None
+    assert service.runtime.ledger.lock_table(key, "a cleaner that died", 3600)
+    for _ in range(8):
+        time.sleep(0.02)
+        assert prepare(service.runtime, again) == []
+    file = service.runtime.ledger.get(again)
+    assert (file.status, file.tries) == (Status.DISCOVERED, 0)
+    said = [each.outcome for each in service.runtime.ledger.events(again)]
+    assert said.count("waits") == 8
+    service.runtime.ledger.unlock_table(key, "a cleaner that died")
+    time.sleep(0.02)
+    prepare(service.runtime, again)
+    assert service.runtime.ledger.get(again).status is Status.PREPARED
