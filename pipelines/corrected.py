@@ -16,12 +16,15 @@ from pipelines.parse import parsed
 from pipelines.runtime import Runtime
 from pipelines.staging import Terms
 from schemas.dialect import Dialect
-from schemas.errors import DataError
-from schemas.file import File, Outcome
+from schemas.errors import BusyError, DataError
+from schemas.file import File, Outcome, Status
 from schemas.item import Page
 from schemas.language import say
 
 _UNKNOWN = "its column {column} names the file {file}, which nobody here has sent"
+_ON_ITS_WAY = frozenset(
+    {Status.DISCOVERED, Status.PREPARING, Status.PREPARED, Status.LOADING, Status.UNLOADING}
+)
 _WHOLE_HINT = "send that file again, whole, with its rows corrected"
 
 
@@ -70,9 +73,12 @@ def handed_over(runtime: Runtime, file: File, target: File) -> File:
 
 
 def refuse_correction(runtime: Runtime, target: File) -> None:
-    """Raise DataError for a file whose rejected rows cannot be corrected one by one."""
+    """Raise DataError for a file whose rejected rows cannot be corrected one by one, and BusyError
+    for one that is on its way: what of it is rejected is not known yet."""
     feed = runtime.feeds[target.feed]
     name = target.item.name
+    if target.status in _ON_ITS_WAY:
+        raise BusyError(f"{name}, which it corrects, is on its way")
     if feed.makes_rows:
         raise DataError(
             "the rows of {name} are computed from all of its lines", hint=_WHOLE_HINT, name=name

@@ -186,7 +186,10 @@ class History:
         self._load()
 
     def _replay(self) -> None:
-        file = self._some([each for each in self.model.all if each.in_force])
+        there = [each for each in self.model.all if each.in_force]
+        file = self._some(
+            [each for each in there if each.corrects is None or each.corrects.in_force]
+        )
         if file is None:
             return
         known = self.world.ledger.get(self.ids[file])
