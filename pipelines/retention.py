@@ -43,7 +43,7 @@ class Cleaned:
 
 def clean(runtime: Runtime, *, dry_run: bool = False) -> list[Cleaned]:
     """One bounded step of every kind; with `dry_run` nothing is removed, and everything that would
-    go is counted. Raises BusyError when a part is away."""
+    go is counted. Raises RetryableError when a part is away."""
     keep = runtime.retention
     done = [
         _by_file(runtime, kind, days, remove, dry_run)

@@ -29,8 +29,8 @@ class Reconciled:
     """What was done (or would be) for one feed's table.
 
     `new` files the ledger did not know, `corrected` ones it knew otherwise; `again` are files whose
-    load the warehouse has lost, which are loaded again from their raw bytes; of `lost` ones these
-    are gone. `unload` are files that a person had unloaded and whose rows are back.
+    record the warehouse has lost, which go their way again from their raw bytes; of `lost` ones
+    these are gone, and their rows with them. `unload` are files that a person had unloaded and whose rows are back.
     """
 
     feed: str
@@ -146,10 +146,11 @@ def _to_load_again(
     among them whose bytes are nowhere any more."""
     again, lost = list[str](), list[str]()
     for file in _loaded(runtime, feed):
-        if file.batch_id in committed or file.outcome not in BRINGING:
+        if file.batch_id in committed:
             continue
         can = file.landing_key is not None and runtime.storage.exists(file.landing_key)
-        (again if can or _is_listed(runtime, file) else lost).append(file.file_id)
+        is_lost = file.outcome in BRINGING and not can and not _is_listed(runtime, file)
+        (lost if is_lost else again).append(file.file_id)
     return again, lost
 
 
