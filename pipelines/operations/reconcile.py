@@ -30,7 +30,8 @@ class Reconciled:
 
     `new` files the ledger did not know, `corrected` ones it knew otherwise; `again` are files whose
     record the warehouse has lost, which go their way again from their raw bytes; of `lost` ones
-    these are gone, and their rows with them. `unload` are files that a person had unloaded and whose rows are back.
+    these are gone, and their rows with them. `unload` are files that a person had unloaded and
+    whose rows are back.
     """
 
     feed: str
