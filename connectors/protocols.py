@@ -484,6 +484,9 @@ class Ledger(Protocol):
     def feeds_to_load(self) -> Sequence[str]:
         """Feeds that have prepared files or an open batch."""
 
+    def close(self) -> None:
+        """Close this process's connections; the next use opens new ones."""
+
     def lock_table(self, table: str, owner: str, seconds: float) -> bool:
         """Take or renew the table's lease, so that only one load at a time writes it."""
 

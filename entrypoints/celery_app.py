@@ -17,6 +17,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import (
     beat_init,
+    task_failure,
     worker_init,
     worker_process_init,
     worker_ready,
@@ -25,10 +26,14 @@ from celery.signals import (
 from kombu import Queue
 
 from entrypoints.assembly import build_runtime
+from entrypoints.child_signs import ChildSigns
+from entrypoints.dead_letters import put_bad_messages_aside
+from entrypoints.forks import ParentsLedger
 from entrypoints.queues import Queues
 from entrypoints.schedule import beat_schedule, look_at_once
 from entrypoints.settings import Settings, read_settings
 from entrypoints.signs import SignsOfLife
+from entrypoints.time_limits import GivesBack
 from pipelines.alerts import look
 from pipelines.freshness import publish
 from pipelines.recover import recover
@@ -55,7 +60,8 @@ class Waybill:
     def runtime(self) -> Runtime:
         """This process's runtime."""
         if self._made is None or self._made[0] != os.getpid():
-            runtime = replace(build_runtime(self.settings), ask=self.queues.ask)
+            runtime = build_runtime(self.settings)
+            runtime = replace(runtime, ask=partial(self.queues.ask, runtime))
             self._made = (os.getpid(), runtime)
         return self._made[1]
 
@@ -63,6 +69,7 @@ class Waybill:
 def make_app(config: Path) -> Celery:
     """The Celery app of a config.yaml, with its tasks and beat entries; connects to nothing."""
     settings = read_settings(config)
+    put_bad_messages_aside()
     app = Celery("waybill", broker=settings.broker.url.get_secret_value(), set_as_current=True)
     waybill = Waybill(settings, Queues(app))
     app.conf.update(_options(settings))
@@ -72,12 +79,16 @@ def make_app(config: Path) -> Celery:
     _add_recover(app, waybill)
     _add_clean(app, waybill)
     _add_alerts(app, waybill)
-    signs = SignsOfLife(waybill)
+    children = ChildSigns(settings.folders.work, settings.alerts.worker_seconds / 3)
+    ledger = ParentsLedger(waybill)
+    signs = SignsOfLife(ledger, children)
     worker_ready.connect(signs.begin, weak=False)
     worker_shutdown.connect(signs.end, weak=False)
     worker_init.connect(_warm_up, weak=False)
     beat_init.connect(partial(look_at_once, app), weak=False)
     worker_process_init.connect(_quiet_children, weak=False)
+    worker_process_init.connect(children.begin, weak=False)
+    task_failure.connect(GivesBack(ledger), weak=False)
     return app
 
 
@@ -92,6 +103,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "task_default_queue": "recover",
         "task_create_missing_queues": False,
         "worker_prefetch_multiplier": 1,
+        # Steps that are sent with a limit of their own keep to that.
+        "task_time_limit": 6 * settings.limits.step_seconds,
         "worker_concurrency": settings.concurrency,
         "worker_hijack_root_logger": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from math import ceil
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from pipelines.runtime import Runtime, Work
+from pipelines.too_long import seconds_for
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +28,15 @@ class Queues:
         `batch_seconds` for them, and is asked for once in that time by a process."""
         for work in works:
             if work.step != "load" or not runtime.ledger.unprepared(work.target):
-                self._send(work, None)
+                self._send(runtime, work, None)
             elif self._load_is_due(work.target, runtime.limits.batch_seconds):
-                self._send(work, runtime.limits.batch_seconds)
+                self._send(runtime, work, runtime.limits.batch_seconds)
 
-    def ask(self, works: Iterable[Work]) -> None:
+    def ask(self, runtime: Runtime, works: Iterable[Work]) -> None:
         """Ask whoever has time for help; a broker that is away has none to give."""
         try:
             for work in works:
-                self._send(work, None)
+                self._send(runtime, work, None)
         except OperationalError as error:
             log.warning("nobody can be asked to help: %s", error)
 
@@ -55,7 +57,11 @@ class Queues:
         self._loads[feed] = now
         return True
 
-    def _send(self, work: Work, countdown: float | None) -> None:
+    def _send(self, runtime: Runtime, work: Work, countdown: float | None) -> None:
         self._app.send_task(
-            f"waybill.{work.step}", args=(work.target,), queue=work.step, countdown=countdown
+            f"waybill.{work.step}",
+            args=(work.target,),
+            queue=work.step,
+            countdown=countdown,
+            time_limit=ceil(seconds_for(runtime, work)),
         )

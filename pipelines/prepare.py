@@ -27,6 +27,7 @@ from pipelines.repeat import repeated_by
 from pipelines.retention import keeping
 from pipelines.runtime import Runtime, Work
 from pipelines.staging import Staged, Terms, stage_file
+from pipelines.too_long import refuse_too_slow
 from pipelines.trust import (
     Doubt,
     doubt_about_content,
@@ -100,6 +101,7 @@ def _prepared(
     shown: tuple[Finding, ...] = ()
     is_judged = feed.trust is None or let_in_before(runtime, file)
     try:
+        refuse_too_slow(runtime, file)
         if not is_judged and (doubt := doubt_about_mail(runtime, file, feed)):
             return file, doubt
         with landing(runtime, file, folder, check) as coming:

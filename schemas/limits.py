@@ -55,6 +55,11 @@ class Limits(BaseModel):
     """A step that failed this often for an unknown or retryable reason is given up."""
     retry_seconds: Seconds = 5
     """The pause before the second attempt; it doubles with every further one."""
+    step_seconds: Seconds = 900
+    """How long preparing a file may take, beside what its size allows; it is ended then, from
+    outside, and quarantined after its attempts. Steps about no single file: six times as long."""
+    step_mb_seconds: Annotated[float, Field(ge=0)] = 20
+    """How much longer it may take for each megabyte of the file, packed as it comes."""
     recover_seconds: Seconds = 15
     """How often beat looks for work whose lease ran out."""
     partitions: Annotated[int, Field(gt=0, le=PARTITIONS_PER_JOB)] = PARTITIONS_PER_JOB

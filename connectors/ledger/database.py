@@ -40,6 +40,11 @@ class Database:
             engine = self._engines.setdefault(os.getpid(), _engine(self._config))
         return engine
 
+    def close(self) -> None:
+        """Close this process's connections; the next use opens new ones."""
+        if engine := self._engines.pop(os.getpid(), None):
+            engine.dispose()
+
     @property
     def file(self) -> Path | None:
         """SQLite's file; None on PostgreSQL."""

@@ -46,6 +46,7 @@ class SqlLedger:
         schema = Schema(database)
         self.migrate = schema.migrate
         self.check = schema.check
+        self.close = database.close
 
         feeds = Feeds(database)
         self.feed_state = feeds.feed_state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -170,10 +170,23 @@ def _check_modes(settings: Settings) -> str:
     return "nobody else can look into the work folder, nor into a ledger or storage on this machine"
 
 
+def _letters(client: Any) -> int:
+    """How many messages were put aside; none that this user may not see."""
+    import redis
+
+    from entrypoints.dead_letters import KEY
+
+    try:
+        return int(client.llen(KEY))
+    except redis.ResponseError:
+        return 0
+
+
 def _check_broker(broker: Broker) -> str:
     """Ask the broker for its version; raises RetryableError or AccessDeniedError."""
     import redis
 
+    from entrypoints.dead_letters import KEY
     from schemas.errors import AccessDeniedError, RetryableError
 
     try:
@@ -184,6 +197,7 @@ def _check_broker(broker: Broker) -> str:
             **(broker.tls or {}),
         ) as client:
             info = client.info("server")
+            letters = _letters(client)
     except redis.AuthenticationError as error:
         raise AccessDeniedError(
             f"the broker refused us: {error}", hint="check the password in broker.url"
@@ -192,4 +206,7 @@ def _check_broker(broker: Broker) -> str:
         raise RetryableError(
             f"the broker does not answer: {error}", hint="start Redis, or correct broker.url"
         ) from error
-    return f"{info.get('server_name', 'redis')} {info['redis_version']}"
+    said = f"{info.get('server_name', 'redis')} {info['redis_version']}"
+    if letters:
+        said += f"; {letters:,} messages that are no tasks of ours were put aside in {KEY}"
+    return said

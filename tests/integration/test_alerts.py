@@ -18,7 +18,9 @@ from ruamel.yaml import YAML
 from chat_server import Chat, chat
 from entrypoints.assembly import build_runtime
 from entrypoints.celery_app import make_app
+from entrypoints.child_signs import ChildSigns
 from entrypoints.cli import cli
+from entrypoints.forks import ParentsLedger
 from entrypoints.settings import read_settings
 from entrypoints.signs import SignsOfLife
 from pipelines.alerts import look
@@ -139,7 +141,7 @@ def test_a_killed_worker_is_missed_until_another_starts(
         killed.wait()
     until(lambda: looked(service) and bool(room.texts))
     assert f":{killed.pid} gave its last sign of life" in room.texts[0]
-    heir = SignsOfLife(service)
+    heir = SignsOfLife(ParentsLedger(service), ChildSigns(service.runtime.work_folder, 30))
     heir.begin()
     until(lambda: looked(service) and len(room.texts) == 2)
     assert "resolved: dead worker" in room.texts[1]

@@ -1,0 +1,68 @@
+"""Too long: steps that took more time than files of their size may, and were killed for it.
+
+Whoever runs steps in processes of their own kills them from outside: what hangs cannot end itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from pipelines.runtime import Runtime, Work
+from schemas.errors import DataError, LeaseLostError
+from schemas.file import LEASED, Event, File
+
+log = logging.getLogger(__name__)
+
+TOO_LONG = "too long"
+"""What the timeline says of a step that was killed for the time it took."""
+_OF_FILES = ("prepare", "part")
+_OTHERS = 6
+"""A step that is about no single file may take so many times as long as a small one."""
+_SIZE_UNKNOWN = 64 * 1024 * 1024
+_MB = 1024 * 1024
+
+
+def seconds_for(runtime: Runtime, work: Work) -> float:
+    """How long a step may take: by the size of its file, if it prepares one."""
+    base = runtime.limits.step_seconds
+    if work.step not in _OF_FILES:
+        return base * _OTHERS
+    file = next(iter(runtime.ledger.many([work.target.partition("/")[0]])), None)
+    size = _SIZE_UNKNOWN if file is None else file.size or file.item.size or _SIZE_UNKNOWN
+    return base + size / _MB * runtime.limits.step_mb_seconds
+
+
+def give_back(runtime: Runtime, file_id: str, step: str, seconds: float) -> None:
+    """Give back the file of a step that is being killed; the killed one's lease is gone then."""
+    file = next(iter(runtime.ledger.many([file_id])), None)
+    if file is None or file.status not in LEASED:
+        return
+    now = runtime.now()
+    event = Event(
+        file_id=file_id,
+        at=now,
+        step=step,
+        outcome=TOO_LONG,
+        seconds=seconds,
+        message=f"it was ended after {seconds:,.0f} s, try {file.tries}",
+    )
+    later = now + timedelta(seconds=runtime.limits.retry_seconds)
+    try:
+        runtime.ledger.release(file, later, event)
+    except LeaseLostError:
+        log.info("%s of %s had ended just before", step, file_id)
+
+
+def refuse_too_slow(runtime: Runtime, file: File) -> None:
+    """Raise DataError for a file whose every try was ended for the time it took."""
+    if file.tries <= runtime.limits.attempts:
+        return
+    told = [each for each in runtime.ledger.events(file.file_id) if each.step == "prepare"]
+    if told and told[-1].outcome == TOO_LONG:
+        raise DataError(
+            "preparing it took too long: more than {seconds:,.0f} seconds, {count} times",
+            hint="split the file, or raise limits.step_seconds",
+            seconds=told[-1].seconds or 0,
+            count=sum(each.outcome == TOO_LONG for each in told[-file.tries :]),
+        )
