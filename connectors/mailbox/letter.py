@@ -17,14 +17,19 @@ from email import message_from_string
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
-from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
+from email.utils import getaddresses, parsedate_to_datetime
+from urllib.parse import unquote_to_bytes
 
 from connectors.envelope import envelope_of, trust_of, why_passed_over
+from connectors.mailbox.charsets import letters
 
 log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 900
+_PATH = re.compile(r"[a-z]:|~|//|\.{0,2}/|(?:[^/]*/)+\.\.?/", re.IGNORECASE)
+"""How a name begins that is a path: of a drive, a home, a share, or with dots for folders."""
+_FILE = re.compile(r"[^<>]{1,180}\.[A-Za-z][A-Za-z0-9]{1,4}")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
@@ -93,27 +98,56 @@ def tell_passed_over(place: str, letter: Letter, names: Sequence[str]) -> None:
 
 
 def safe_name(name: str) -> str:
-    """The bare file name: no folders, nothing unprintable, composed (NFC), at most 200 long."""
-    bare = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    """The bare file name: no folders, nothing unprintable, composed (NFC), at most 200 long.
+
+    A path loses its folders; in any other name a slash is a letter, as in a date, and becomes `_`.
+    """
+    whole = unicodedata.normalize("NFC", name[: 4 * _LONGEST_HEADER])
+    bare = whole.replace("\\", "/")
+    bare = bare.rpartition("/")[2] if _PATH.match(bare) else bare.replace("/", "_")
     spaced = " ".join(bare.split())
     return "".join(char for char in spaced if char.isprintable())[-_LONGEST_NAME:].strip(" .")
 
 
 def file_name(headers: Message) -> str:
-    """The safe name by RFC 2231 or RFC 2047, in Content-Disposition or else in Content-Type."""
+    """The safe name by RFC 2231 or RFC 2047, in Content-Disposition or else in Content-Type; else
+    what Content-Description says, if that reads like a file's name."""
     for header, parameter in (("Content-Disposition", "filename"), ("Content-Type", "name")):
         try:
             found = headers.get_param(parameter, None, header)
-            if found:
-                return safe_name(_words(collapse_rfc2231_value(found)))
         except (LookupError, ValueError):
             continue
-    return ""
+        # Some programs write `filename` where `name` belongs, and the other way round.
+        if found and (name := safe_name(_words(_value(found)))):
+            return name
+    described = safe_name(_line(headers, "Content-Description"))
+    return described if _FILE.fullmatch(described) else ""
+
+
+def _value(found: str | tuple[str | None, str | None, str]) -> str:
+    """A parameter's text; one by RFC 2231 comes with its charset."""
+    if isinstance(found, str):
+        return found
+    charset, _, text = found
+    try:
+        # The email package has its percent signs resolved already, each byte a letter.
+        return letters(text.encode("latin-1"), charset)
+    except UnicodeEncodeError:
+        return letters(unquote_to_bytes(text), charset)
 
 
 def encoding_of(headers: Message) -> str:
-    """The part's transfer encoding, in small letters; empty if it has none."""
-    return (_line(headers, "Content-Transfer-Encoding").split() or [""])[0].lower()
+    """The part's transfer encoding as `decoded` knows it, however it is written (`"Base64";`);
+    empty if it has none."""
+    written = _line(headers, "Content-Transfer-Encoding").lower()
+    plain = re.sub(r"[^a-z0-9]", "", written.partition(";")[0].partition("(")[0])
+    if plain.endswith("base64"):
+        return "base64"
+    if plain.endswith("quotedprintable"):
+        return "quoted-printable"
+    if plain in ("xuuencode", "uuencode", "xuue", "uue"):
+        return "x-uuencode"
+    return plain
 
 
 def _line(headers: Message, name: str) -> str:
@@ -127,7 +161,7 @@ def _words(text: str) -> str:
     try:
         pieces = decode_header(re.sub(r"\r?\n[ \t]?", " ", text))
         return "".join(
-            piece if isinstance(piece, str) else piece.decode(charset or "latin-1", "replace")
+            piece if isinstance(piece, str) else letters(piece, charset or "latin-1")
             for piece, charset in pieces
         )
     except (HeaderParseError, LookupError, ValueError):
