@@ -9,6 +9,7 @@ import re
 from email.message import Message
 from email.utils import getaddresses
 
+OUR_RECEIPT = "it is a receipt of ours"
 _LONGEST = 4000
 _DAEMON = re.compile(
     r"(mailer-daemon|postmaster|listserv|majordomo|no-?reply|do-?not-?reply)([+.-].*)?"
@@ -61,7 +62,7 @@ def why_passed_over(message: Message) -> str | None:
     empty return path; what answers a mail, or reports on one, brings none.
     """
     if is_receipt(message):
-        return "it is a receipt of ours"
+        return OUR_RECEIPT
     if is_bounce(message):
         return "a mail server reports on a mail of ours"
     automatic = _keyword(message, "Auto-Submitted")

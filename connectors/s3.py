@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from connectors.match import compile_match, is_ours, static_prefix
+from connectors.match import OurAnswers, matches, static_prefix
 from connectors.s3_client import GONE, S3Config, new_client, translating
 from connectors.s3_spans import spans
 from schemas.errors import ConfigError
@@ -35,7 +34,7 @@ class S3Source:
     def __init__(self, config: S3Config) -> None:
         self._config = config
 
-    def list(self, match: str, cursor: str | None) -> Iterator[Page]:
+    def list(self, match: str, cursor: str | None, since: datetime | None = None) -> Iterator[Page]:
         """Pages of at most 1,000 matching objects; `cursor` is not used, a listing is whole.
 
         Raises ConfigError for a glob that no key of this source can match.
@@ -46,12 +45,30 @@ class S3Source:
                 f'nothing that matches "{match}" can start with the source\'s prefix "{own}"',
                 hint="a feed matches whole keys: begin its match with the prefix",
             )
-        pattern = compile_match(match)
+        for page in self._listed(max(own, wanted, key=len)):
+            if items := tuple(
+                each
+                for each in page.items
+                if self.matches(match, each) and (since is None or each.sent_at >= since)
+            ):
+                yield Page(items=items)
+
+    def matches(self, match: str, item: Item) -> bool:
+        """Whether the glob matches the object's whole key."""
+        return matches(match, item.key)
+
+    def survey(self) -> Iterator[Page]:
+        """Pages of all objects below the source's prefix (protocol `Surveyed`)."""
+        return self._listed(self._config.prefix)
+
+    def _listed(self, prefix: str) -> Iterator[Page]:
+        """Pages of the objects below a prefix that are nobody's own."""
+        answers = OurAnswers()
         with translating(self._config.bucket):
-            for listed in self._pages(max(own, wanted, key=len)):
-                items = tuple(_item(each) for each in listed if self._is_wanted(each, pattern))
-                if items:
-                    yield Page(items=items)
+            for listed in self._pages(prefix):
+                yield Page(
+                    items=tuple(_item(each) for each in listed if self._is_wanted(each, answers))
+                )
 
     def _pages(self, prefix: str) -> Iterator[Sequence[Mapping[str, Any]]]:
         bucket = self._config.bucket
@@ -64,15 +81,14 @@ class S3Source:
             for listed in objects.paginate(Bucket=bucket, Prefix=prefix):
                 yield [*listed.get("Contents", [])]
 
-    def _is_wanted(self, listed: Mapping[str, Any], pattern: re.Pattern[str]) -> bool:
+    def _is_wanted(self, listed: Mapping[str, Any], answers: OurAnswers) -> bool:
         key: str = listed["Key"]
         apart = [each for each in (self._config.receipts_prefix, self._config.move_to) if each]
         is_marker = listed["Size"] == 0 and key.rpartition("/")[2].endswith(_MARKERS)
         return (
-            pattern.match(key) is not None
+            not answers.has(key)
             and not key.endswith("/")
             and not is_marker
-            and not is_ours(key)
             and not key.startswith(tuple(apart))
         )
 
@@ -102,15 +118,26 @@ class S3Source:
                         f"{folder}{item.key}{document.suffix}",
                         ExtraArgs={"ContentType": document.content_type},
                     )
-            if self._config.move_to:
+        if answer.last_of_group:
+            self.finish(item)
+
+    def finish(self, item: Item) -> None:
+        """Move the original below `move_to`, unless a newer version has taken its place."""
+        if self._config.move_to:
+            with translating(self._config.bucket, item.key):
                 self._move(item, f"{self._config.move_to}{item.key}")
+
+    def is_past(self, cursor: str | None, item: Item) -> bool:
+        """True: a listing is always whole, and the ledger knows what a feed has seen of it."""
+        return True
 
     def forget(self, item: Item) -> int:
         """Remove the item's receipts; how many there were."""
         folder = self._config.receipts_prefix or ""
         gone = 0
         with translating(self._config.bucket):
-            for suffix in DOCUMENTS:
+            # The receipt last: by it, the rejected rows beside it are told to be ours.
+            for suffix in reversed(DOCUMENTS):
                 key = f"{folder}{item.key}{suffix}"
                 try:
                     self._client.head_object(Bucket=self._config.bucket, Key=key)

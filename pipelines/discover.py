@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from connectors.crash import crash_point
 from pipelines.failure import stop_feed
 from pipelines.runtime import Runtime, Work
+from pipelines.taking import taken
+from pipelines.unmatched import note_left, tell_senders
 from schemas.errors import FatalError
+from schemas.item import Left, Page
+from schemas.unmatched import Why
 
 log = logging.getLogger(__name__)
 
 
 def discover(runtime: Runtime, feed_name: str) -> list[Work]:
-    """Register the feed's new items and return the work they make.
+    """Register the feed's new items and return the work they make; what of a page no feed of the
+    source takes is written down before the cursor moves on.
 
     Does nothing for a stopped feed, and stops listing while more files wait than
     `limits.queued_files`. Raises RetryableError when the source cannot be listed; a FatalError
@@ -29,13 +35,32 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
     try:
         if room > 0:
             for page in runtime.sources[feed.source].list(feed.match, state.cursor):
-                new = runtime.ledger.register(feed_name, feed.source, page)
+                new = register(runtime, feed_name, page)
                 crash_point("discover.registered")
                 work.extend(Work("prepare", file_id) for file_id in new)
                 if len(work) >= room:
                     log.info("feed %s: %d files wait, listing goes on later", feed_name, len(work))
                     break
+            tell_senders(runtime, feed.source)
     except FatalError as error:
         stop_feed(runtime, feed_name, error)
         raise
     return work
+
+
+def register(runtime: Runtime, feed_name: str, page: Page, *, past: bool = False) -> list[str]:
+    """Write a page of a listing into the ledger; the new file ids."""
+    feed = runtime.feeds[feed_name]
+    source = runtime.sources[feed.source]
+    items = taken(feed, source, page.items)
+    ours = {id(item) for item in items}
+    others = (Left(item, Why.NAME.name) for item in page.items if id(item) not in ours)
+    if page.cursor is not None or page.left:
+        # A source whose listing is always whole is surveyed instead.
+        note_left(runtime, feed.source, (*page.left, *others))
+    new = list(
+        runtime.ledger.register(feed_name, feed.source, replace(page, items=items), past=past)
+    )
+    if new or page.readable:
+        runtime.ledger.take_unmatched(feed.source, [*page.readable, *(items if new else ())])
+    return new

@@ -20,11 +20,12 @@ from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
-from connectors.envelope import envelope_of, trust_of, why_passed_over
+from connectors.envelope import OUR_RECEIPT, envelope_of, trust_of, why_passed_over
 from connectors.mailbox.charsets import letters
 
 log = logging.getLogger(__name__)
 
+OWN = "it comes from our own address"
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 900
 _PATH = re.compile(r"[a-z]:|~|//|\.{0,2}/|(?:[^/]*/)+\.\.?/", re.IGNORECASE)
@@ -37,7 +38,9 @@ _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}")
 class Letter:
     """What a message's own headers say. `sender` is who to answer, if that is one plain address;
     `passed_over` is why its files are not read, if they are not. `trust` is what tells it from a
-    forged copy. `envelope` is what its headers say of trust and answers, by name."""
+    forged copy. `envelope` is what its headers say of trust and answers, by name. `received_at`
+    tells messages apart that have no Message-ID. `boundary` is that of its parts, and `is_encoded`
+    says that all of them together are encoded, against RFC 2045."""
 
     message_id: str
     references: str
@@ -48,6 +51,14 @@ class Letter:
     passed_over: str | None
     trust: str = ""
     envelope: Mapping[str, str] = field(default_factory=dict)
+    received_at: str = ""
+    boundary: str = ""
+    is_encoded: bool = False
+
+    @property
+    def brings_others(self) -> bool:
+        """Whether the files of a message that is passed over may be somebody else's than ours."""
+        return self.passed_over not in (None, OWN, OUR_RECEIPT)
 
     @property
     def digest(self) -> str:
@@ -56,6 +67,8 @@ class Letter:
         told = [self.message_id, self.author or "", self.sent_at or "", self.subject]
         if self.trust:
             told.append(self.trust)
+        if not self.message_id:
+            told.append(self.received_at)
         return hashlib.sha256("\n".join(map(str, told)).encode()).hexdigest()[:24]
 
 
@@ -69,8 +82,12 @@ def read_headers(raw: bytes) -> Message:
     return message_from_string(text + "\r\n\r\n")
 
 
-def letter_of(headers: Message, own_address: str | None = None) -> Letter:
-    """Who wrote a message, when and about what; one from our own address is passed over."""
+def letter_of(
+    headers: Message, own_address: str | None = None, received: datetime | None = None
+) -> Letter:
+    """Who wrote a message, when and about what; one from our own address is passed over.
+    `received` is when it arrived, as the server says."""
+    is_multipart = headers.get_content_maintype() == "multipart"
     author = _address(headers, "From")
     is_own = bool(author and own_address) and str(author).lower() == str(own_address).lower()
     answer_to = _address(headers, "Reply-To")
@@ -83,9 +100,12 @@ def letter_of(headers: Message, own_address: str | None = None) -> Letter:
         author=author,
         sender=answer_to if near else author,
         sent_at=_date(_line(headers, "Date")),
-        passed_over="it comes from our own address" if is_own else why_passed_over(headers),
+        passed_over=OWN if is_own else why_passed_over(headers),
         trust=trust_of(headers),
         envelope=envelope_of(headers),
+        received_at=received.astimezone(UTC).isoformat() if received else "",
+        boundary=_boundary(headers) if is_multipart else "",
+        is_encoded=is_multipart and encoding_of(headers) in ("base64", "quoted-printable"),
     )
 
 
@@ -166,6 +186,13 @@ def _words(text: str) -> str:
         )
     except (HeaderParseError, LookupError, ValueError):
         return text
+
+
+def _boundary(headers: Message) -> str:
+    try:
+        return str(headers.get_boundary("") or "")[:_LONGEST_HEADER]
+    except (LookupError, ValueError):
+        return ""
 
 
 def _address(headers: Message, name: str) -> str | None:
