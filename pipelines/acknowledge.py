@@ -11,6 +11,7 @@ from pathlib import Path
 from connectors.crash import crash_point
 from pipelines.answer import answer_about
 from pipelines.failure import held
+from pipelines.move import move_original
 from pipelines.reply import planned_reply, send_reply
 from pipelines.runtime import Runtime, Work
 from schemas.file import Event, Status
@@ -39,7 +40,8 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
         told = send_reply(runtime, reply, file, answer)
         crash_point("acknowledge.mailed")
         told.close(runtime)
-        runtime.sources[file.source].acknowledge(file.item, answer)
+        # Whether the original may go is asked once this file is done.
+        runtime.sources[file.source].acknowledge(file.item, replace(answer, last_of_group=False))
         crash_point("acknowledge.told")
         check()
         now = runtime.now()
@@ -51,10 +53,9 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             seconds=time.monotonic() - started,
             message=told.note,
         )
+        runtime.ledger.defer_move(file)
         runtime.ledger.advance(replace(file, status=Status.DONE, done_at=now), event)
         crash_point("acknowledge.done")
-        if not answer.last_of_group and runtime.ledger.unfinished_of_group(file) == 0:
-            # The rest of the group was acknowledged at the same time, and saw this file unfinished.
-            last = replace(answer, last_of_group=True)
-            runtime.sources[file.source].acknowledge(file.item, last)
+    if runtime.ledger.get(file_id).status is Status.DONE:
+        move_original(runtime, file)
     return []

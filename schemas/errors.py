@@ -117,5 +117,9 @@ class TransformError(FatalError):
     """A feed's transform failed or returned something that is not its rows."""
 
 
+class NotFoundError(WaybillError):
+    """There is nothing of that name."""
+
+
 class LeaseLostError(WaybillError):
     """Another worker has taken this work over; this one stops and leaves everything as it is."""

@@ -57,6 +57,15 @@ class Limits(BaseModel):
     """The pause before the second attempt; it doubles with every further one."""
     recover_seconds: Seconds = 15
     """How often beat looks for work whose lease ran out."""
+    survey_seconds: Seconds = 900
+    """How often beat looks for what lies in buckets and folders and no feed takes."""
+    move_after_days: Days = 7
+    """For how long an original that is to be moved waits for a feed that is stopped or does not
+    come to it; then it is moved, and an alert says so."""
+    thread_replies: Count = 10
+    """The most replies in one conversation a day; then a person is told instead."""
+    address_replies: Count = 500
+    """The most replies to one address a day."""
     partitions: Annotated[int, Field(gt=0, le=PARTITIONS_PER_JOB)] = PARTITIONS_PER_JOB
     """The most partitions one file may touch (BigQuery's own limit for one job)."""
     receipt_examples: Count = 5

@@ -157,7 +157,7 @@ def _files_of(part: Message, number: int, *, is_cut: bool) -> Iterator[MessageFi
             yield from _encoded_parts(part, number, encoding)
     elif part.is_multipart() or kind == "message/external-body":
         return
-    elif (name := file_name(headers)) or _is_attached(part, kind):
+    elif (name := file_name(headers)) or is_attached(headers, kind):
         found = _payload(part, number, name, kind)
         if not name and not found.data.startswith(TNEF_MAGIC) and not is_container("", kind):
             name = made_name(str(number), kind, found.data[:4096])
@@ -171,15 +171,13 @@ def is_attached(headers: Message, kind: str) -> bool:
     disposed = str(headers.get("Content-Disposition", "")).strip().lower()
     if disposed.startswith("attachment"):
         return True
+    # Without a type it is text; and servers that lose their way tell no headers at all.
+    if "Content-Type" not in headers:
+        return False
     said = ("text/plain", "text/html", "text/enriched", "text/calendar", "text/rfc822-headers")
     return not disposed.startswith("inline") and not kind.startswith(
         (*said, "multipart/", "message/", "image/")
     )
-
-
-def _is_attached(part: Message, kind: str) -> bool:
-    # A message whose only part it is may be all of a report: a CSV that a program mails as such.
-    return "Content-Type" in part and is_attached(part, kind)
 
 
 def _encoded_parts(part: Message, number: int, encoding: str) -> Iterator[MessageFile]:

@@ -16,7 +16,7 @@ from connectors.envelope import is_receipt
 from connectors.mailbox.letter import read_headers
 from connectors.mailbox.refusals import away, is_throttled
 from connectors.mailbox.structure import Leaf
-from schemas.errors import DataError, ItemChangedError, ItemDeniedError, RetryableError
+from schemas.errors import DataError, ItemChangedError, ItemDeniedError
 
 log = logging.getLogger(__name__)
 
@@ -120,8 +120,10 @@ def blocks(
     """The bytes of a part as they were sent, a block at a time; of `size` bytes, if the server has
     said so. One that gives fewer than it was asked for is asked again.
 
-    Raises ItemChangedError if the message is gone, RetryableError for a part of which the server
-    gives less than it says there is, and DataError for a part of more than twice `most` bytes,
+    Servers err about sizes, so that less than they say is no fault in itself: whether a part is
+    whole is told by its own encoding, and by what closes the message.
+
+    Raises ItemChangedError if the message is gone, and DataError for a part of more than twice `most` bytes,
     which no encoding of so many is.
     """
     at = 0
@@ -135,8 +137,6 @@ def blocks(
             break
         if at > 2 * most:
             raise too_large(most)
-    if size is not None and at < size:
-        raise RetryableError(f"the mail server gives {at:,} of the {size:,} bytes of a part")
 
 
 def _block(client: IMAPClient, uid: int, section: str, at: int) -> bytes:

@@ -327,7 +327,7 @@ def search(client: IMAPClient, config: MailboxConfig, asked: Sequence[Any]) -> S
     ConfigError where the server does not take that."""
     own = [each for each in config.search if each.upper() != "ALL"]
     if not own:
-        return list(client.search(list(asked)))
+        return list(client.search([*asked, "ALL"]))
     try:
         charset = None if all(each.isascii() for each in own) else "UTF-8"
         return list(client.search([*asked, *own], charset))

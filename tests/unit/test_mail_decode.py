@@ -6,6 +6,7 @@ import base64
 import binascii
 import quopri
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -91,10 +92,8 @@ def test_transfer_encodings_written_oddly(written: str) -> None:
 def test_decoding_takes_a_time_that_grows_with_the_size(encoding: str, letters: bytes) -> None:
     def seconds(size: int) -> float:
         raw, begun = letters * (size // len(letters)), time.process_time()
-        try:
+        with suppress(DataError):
             list(decoded(cut(raw, 65536), encoding))
-        except DataError:
-            pass
         return time.process_time() - begun
 
     assert seconds(8_000_000) < 0.5 + 8 * seconds(2_000_000)
