@@ -20,7 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.match import OurAnswers, matches
 from connectors.paths import LocalPath
-from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
+from schemas.errors import (
+    AccessDeniedError,
+    AwayError,
+    ConfigError,
+    ItemChangedError,
+    RetryableError,
+)
 from schemas.item import Item, Left, Page
 from schemas.receipt import DOCUMENTS, Answer, Document
 
@@ -158,6 +164,11 @@ class FolderSource:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _write(document, target)
 
+    @property
+    def moves(self) -> bool:
+        """Never: originals stay where they are."""
+        return False
+
     def finish(self, item: Item) -> None:
         """Nothing: the original stays where it is."""
 
@@ -207,7 +218,7 @@ class FolderSource:
                 hint="give it the right to read and write there",
             ) from error
         except OSError as error:
-            raise RetryableError(f"{self._root}: {error}") from error
+            raise AwayError(f"{self._root}: {error}") from error
 
 
 class _File(io.FileIO):

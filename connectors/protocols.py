@@ -51,6 +51,10 @@ class Source(Protocol):
         """Leave the answer where the sender looks; then, if it is the last of its group, finish the
         original. Safe to repeat."""
 
+    @property
+    def moves(self) -> bool:
+        """Whether `finish` does anything with originals."""
+
     def finish(self, item: Item) -> None:
         """Mark the original as handled, or move it where the configuration says. Safe to repeat."""
 
@@ -491,7 +495,8 @@ class Ledger(Protocol):
         """Write down that the file's original is still to be moved. Safe to repeat."""
 
     def deferred_moves(self) -> Sequence[tuple[File, datetime]]:
-        """Files whose originals are still to be moved and since when, the oldest first."""
+        """Files whose originals are still to be moved and since when: some of them, in no
+        order."""
 
     def close_move(self, file_id: str) -> None:
         """Forget it: the original is where it belongs."""

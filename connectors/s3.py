@@ -121,6 +121,11 @@ class S3Source:
         if answer.last_of_group:
             self.finish(item)
 
+    @property
+    def moves(self) -> bool:
+        """Whether originals move (`move_to`)."""
+        return self._config.move_to is not None
+
     def finish(self, item: Item) -> None:
         """Move the original below `move_to`, unless a newer version has taken its place."""
         if self._config.move_to:

@@ -38,9 +38,10 @@ from pydantic import (
 from connectors.paths import LocalFile
 from schemas.errors import (
     AccessDeniedError,
+    AwayError,
     ConfigError,
-    DataError,
     ItemChangedError,
+    ItemDeniedError,
     RetryableError,
     ThrottledError,
     WaybillError,
@@ -52,10 +53,19 @@ if TYPE_CHECKING:
 GONE = frozenset({"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"})
 """Error codes of an object that is no longer what it was."""
 
-_DENIED = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
+_DENIED = frozenset(
+    {
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+    }
+)
 _MISDIRECTED = frozenset(
     {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "InvalidBucketName"}
 )
+_RESTORING_SECONDS = 3600.0
 _SLOW = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
 )
@@ -196,7 +206,7 @@ def translated(error: Exception, bucket: str, key: str = "") -> WaybillError:
             f"bucket {bucket}: the server's certificate is not trusted: {error}",
             hint="set ca_file to the certificate of its authority",
         )
-    return RetryableError(f"bucket {bucket} does not answer: {error}")
+    return AwayError(f"bucket {bucket} does not answer: {error}")
 
 
 def _refusal(error: ClientError, bucket: str, key: str) -> WaybillError:
@@ -209,13 +219,21 @@ def _refusal(error: ClientError, bucket: str, key: str) -> WaybillError:
     if key and code in GONE:
         return ItemChangedError(f"{key} was overwritten or removed")
     if code == "InvalidObjectState":
-        return DataError(
-            f"{key} is archived and cannot be read", hint="restore it and drop it again"
+        return AwayError(
+            f"{key} is archived: it is read once it is restored",
+            hint="restore it (aws s3api restore-object)",
+            wait=_RESTORING_SECONDS,
         )
     if code == "RequestTimeTooSkewed":
         return RetryableError(
             f"bucket {bucket} refuses us: this machine's clock is wrong by more than 15 minutes",
             hint="set the clock by NTP",
+        )
+    if key and code not in _DENIED and (status == 403 or "KMS" in code.upper()):
+        operation = error.operation_name
+        return ItemDeniedError(
+            f"{key}: bucket {bucket} refuses it ({code or status} in {operation})",
+            hint="check who may read and write this object, and the key it is encrypted with",
         )
     if code in _DENIED or status in (401, 403):
         return AccessDeniedError(
@@ -228,4 +246,7 @@ def _refusal(error: ClientError, bucket: str, key: str) -> WaybillError:
         return ThrottledError(f"bucket {bucket} asks us to slow down")
     if code in _MISDIRECTED:
         return ConfigError(f"bucket {bucket}: {error}", hint="correct bucket, region or endpoint")
-    return RetryableError(f"bucket {bucket}: {error}")
+    if status == 400 and key and ("KMS" in str(error).upper() or "ENCRYPT" in str(error).upper()):
+        return ItemDeniedError(f"{key}: bucket {bucket}: {error}")
+    kind = AwayError if status >= 500 else RetryableError
+    return kind(f"bucket {bucket}: {error}")

@@ -14,7 +14,9 @@ from pipelines.failure import held
 from pipelines.move import move_original
 from pipelines.reply import planned_reply, send_reply
 from pipelines.runtime import Runtime, Work
-from schemas.file import Event, Status
+from schemas.errors import AwayError, FatalError, ItemChangedError, RetryableError
+from schemas.file import Event, File, Status
+from schemas.receipt import Answer
 
 
 def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
@@ -27,6 +29,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
     if file is None:
         return []
     crash_point("acknowledge.claimed")
+    moves = runtime.sources[file.source].moves
     with held(runtime, file, "acknowledge") as check, ExitStack() as stack:
         started = time.monotonic()
         folder = Path(
@@ -41,7 +44,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
         crash_point("acknowledge.mailed")
         told.close(runtime)
         # Whether the original may go is asked once this file is done.
-        runtime.sources[file.source].acknowledge(file.item, replace(answer, last_of_group=False))
+        _leave(runtime, file, replace(answer, last_of_group=False))
         crash_point("acknowledge.told")
         check()
         now = runtime.now()
@@ -53,9 +56,27 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             seconds=time.monotonic() - started,
             message=told.note,
         )
-        runtime.ledger.defer_move(file)
+        if moves:
+            runtime.ledger.defer_move(file)
         runtime.ledger.advance(replace(file, status=Status.DONE, done_at=now), event)
         crash_point("acknowledge.done")
-    if runtime.ledger.get(file_id).status is Status.DONE:
+    if moves and runtime.ledger.get(file_id).status is Status.DONE:
         move_original(runtime, file)
     return []
+
+
+def _leave(runtime: Runtime, file: File, answer: Answer) -> None:
+    """Leave the answer at its source. Where there is no room for it the file waits for days, and
+    its feed goes on."""
+    service = f"receipts of {file.source}"
+    try:
+        runtime.sources[file.source].acknowledge(file.item, answer)
+    except ItemChangedError:
+        raise
+    except RetryableError as error:
+        runtime.ledger.note_service(service, error.message)
+        raise
+    except FatalError as error:
+        runtime.ledger.note_service(service, error.message)
+        raise AwayError(error.message, hint=error.hint) from error
+    runtime.ledger.note_service(service)

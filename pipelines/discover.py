@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from connectors.crash import crash_point
 from pipelines.failure import stop_feed
 from pipelines.runtime import Runtime, Work
 from pipelines.taking import taken
 from pipelines.unmatched import note_left, tell_senders
-from schemas.errors import FatalError
+from schemas.errors import AwayError, FatalError, RetryableError
 from schemas.item import Left, Page
 from schemas.unmatched import Why
 
@@ -30,6 +31,11 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
     if state.stopped_at is not None:
         log.warning("feed %s is stopped: %s", feed_name, state.reason)
         return []
+    service = f"source {feed.source}"
+    until = runtime.ledger.service(service).retry_at
+    if until is not None and until > runtime.now():
+        log.warning("source %s has asked to be left alone until %s", feed.source, until)
+        return []
     room = runtime.limits.queued_files - runtime.ledger.waiting(feed_name)
     work: list[Work] = []
     try:
@@ -41,9 +47,15 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
                 if len(work) >= room:
                     log.info("feed %s: %d files wait, listing goes on later", feed_name, len(work))
                     break
+            runtime.ledger.note_service(service)
             tell_senders(runtime, feed.source)
     except FatalError as error:
         stop_feed(runtime, feed_name, error)
+        raise
+    except RetryableError as error:
+        wait = error.wait if isinstance(error, AwayError) else None
+        retry_at = runtime.now() + timedelta(seconds=wait) if wait else None
+        runtime.ledger.note_service(service, error.message, retry_at)
         raise
     return work
 

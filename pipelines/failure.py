@@ -13,16 +13,24 @@ from pipelines.alerts import raise_alert
 from pipelines.heartbeat import heartbeat
 from pipelines.runtime import Runtime
 from pipelines.troubles import stopped_feed
-from schemas.errors import FatalError, LeaseLostError, RetryableError, ThrottledError, WaybillError
+from schemas.errors import (
+    AwayError,
+    FatalError,
+    LeaseLostError,
+    RetryableError,
+    ThrottledError,
+    WaybillError,
+)
 from schemas.file import Event, File, Status
 
 log = logging.getLogger(__name__)
 
 _THROTTLED_SECONDS = 120.0
-_TELLING, _TELLING_TRIES = "acknowledge", 300
+_LONGEST_WAIT = 86_400.0
+_TELLING, _WAITING_TRIES = "acknowledge", 300
 _LONGEST_PAUSE = 900.0
-"""Seconds between two tries. With 300 of them a mail server may be away for three days: the rows
-are in their table, and only the answer waits."""
+"""Seconds between two tries. With 300 of them a source, or a mail server, may be away for three
+days: what is there waits, and is not given up."""
 
 
 @contextmanager
@@ -30,7 +38,8 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
     """Hold a claimed file while its step runs; yields a check that raises once the lease is lost.
 
     A RetryableError, or an error nobody foresaw, gives the file back to be tried again after a
-    growing pause, and fails it after `limits.attempts`; to tell a sender is tried for days. A
+    growing pause, and fails it after `limits.attempts`; a source that is away is waited for, and
+    to tell a sender is tried, for days. A
     FatalError fails it at once and stops its feed. A lost lease leaves everything to the new
     holder. DataError is the step's own business and must not come out of it.
     """
@@ -58,13 +67,15 @@ def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
     """Give a file back after an error that may pass; fail it when it has not passed for long."""
     if not isinstance(error, RetryableError):
         log.exception("%s of %s failed unexpectedly", step, file.file_id)
-    waits = step == _TELLING and isinstance(error, RetryableError)
-    if file.tries >= (_TELLING_TRIES if waits else runtime.limits.attempts):
+    waits = isinstance(error, AwayError) or (step == _TELLING and isinstance(error, RetryableError))
+    if file.tries >= (_WAITING_TRIES if waits else runtime.limits.attempts):
         _fail(runtime, file, step, error)
         return
     pause = min(runtime.limits.retry_seconds * 2 ** min(max(0, file.tries - 1), 20), _LONGEST_PAUSE)
     if isinstance(error, ThrottledError):
         pause = max(pause, _THROTTLED_SECONDS)
+    if isinstance(error, AwayError) and error.wait is not None:
+        pause = max(pause, min(error.wait, _LONGEST_WAIT))
     now = runtime.now()
     event = Event(
         file_id=file.file_id, at=now, step=step, outcome="retry", message=_sentence(error)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from pipelines.alerts import raise_alert
 from pipelines.runtime import Runtime
 from pipelines.taking import takes
+from schemas.alert import AlertKind, Trouble
 from schemas.errors import WaybillError
 from schemas.file import File, file_id_of
 
@@ -68,5 +70,15 @@ def move_originals(runtime: Runtime) -> None:
             log.warning("the original of %s stays for now: %s", file.file_id, error.message)
             continue
         if who is not None:
-            log.warning("the original of %s is moved, though %s", file.item.name, who)
+            raise_alert(runtime, _moved_anyway(file, who))
         runtime.ledger.close_move(file.file_id)
+
+
+def _moved_anyway(file: File, who: str) -> Trouble:
+    return Trouble(
+        kind=AlertKind.KEPT,
+        subject=file.file_id,
+        feed=file.feed,
+        says=f"{file.item.name} was moved after days, though {who}",
+        todo="look for it where move_to says, should that feed need it",
+    )

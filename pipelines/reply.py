@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.runtime import Runtime
-from schemas.errors import DataError
+from schemas.errors import AwayError, DataError, FatalError, RetryableError
 from schemas.file import File
 from schemas.receipt import Answer, Document, Message, Receipt
 from schemas.reply import Reply, ReplyState, reply_id_of
@@ -107,9 +107,17 @@ def send(runtime: Runtime, message: Message) -> Told:
     assert runtime.notifier is not None
     try:
         runtime.notifier.send(message)
+    except RetryableError as error:
+        runtime.ledger.note_service("mail", error.message)
+        raise
+    except FatalError as error:
+        # The sender's file is loaded: that we are not let in is no reason to stop its feed.
+        runtime.ledger.note_service("mail", error.message)
+        raise AwayError(error.message, hint=error.hint) from error
     except DataError as error:
         note = f"the mail server refused the reply to {message.to}: {error.message}"
         return Told(note, message.message_id, ReplyState.REFUSED)
+    runtime.ledger.note_service("mail")
     return Told(f"receipt mailed to {message.to}", message.message_id)
 
 

@@ -171,5 +171,8 @@ class AlertRules(BaseModel):
     worker_seconds: Seconds = 90
     """A worker that gave no sign of life for this long is taken to be dead; it gives three in that
     time."""
+    away_minutes: Count = 15
+    """For how long a source cannot be listed, a mail not sent or a receipt not left before that is
+    an alert."""
     every_seconds: Seconds = 60
     """How often beat looks."""

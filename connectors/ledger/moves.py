@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import files, moves
 from schemas.file import File, Status
 
-_MOST = 1000
+_MOST = 200
+"""So many at a time, whichever: those that wait for long must not hide the others."""
 
 
 class Moves:
@@ -29,11 +30,12 @@ class Moves:
             connection.execute(statement.on_conflict_do_nothing())
 
     def deferred_moves(self) -> Sequence[tuple[File, datetime]]:
-        """Files whose originals are still to be moved and since when, the oldest first."""
+        """Files whose originals are still to be moved and since when: some of them, in
+        no order."""
         query = (
             select(files, moves.c.since)
             .join(moves, moves.c.file_id == files.c.file_id)
-            .order_by(moves.c.since)
+            .order_by(func.random())
             .limit(_MOST)
         )
         with self._database.read() as connection:

@@ -153,6 +153,11 @@ class MailBucketSource:
         if answer.last_of_group:
             self.finish(item)
 
+    @property
+    def moves(self) -> bool:
+        """Whether messages move (`move_to`)."""
+        return self._objects.moves
+
     def finish(self, item: Item) -> None:
         """Move the item's message, if configured."""
         self._objects.finish(_stored(item))

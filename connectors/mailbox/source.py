@@ -142,6 +142,11 @@ class MailboxSource:
         if answer.last_of_group:
             self.finish(item)
 
+    @property
+    def moves(self) -> bool:
+        """Always: messages are marked, and moved if configured."""
+        return True
+
     def finish(self, item: Item) -> None:
         """Mark the item's message as seen and move it if configured; quiet if it has gone."""
         target = self._config.move_to

@@ -53,7 +53,7 @@ def unmatched(
     runtime = open_runtime(config)
     if groups:
         who = (by or user()) if dismiss else None
-        found = operations.decide(runtime, groups, who)
+        found: Sequence[Unmatched] = operations.decide(runtime, groups, who)
     else:
         found = operations.listed(runtime, source, dismissed=dismissed)
     if as_json:
