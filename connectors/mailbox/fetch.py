@@ -123,8 +123,8 @@ def blocks(
     Servers err about sizes, so that less than they say is no fault in itself: whether a part is
     whole is told by its own encoding, and by what closes the message.
 
-    Raises ItemChangedError if the message is gone, and DataError for a part of more than twice `most` bytes,
-    which no encoding of so many is.
+    Raises ItemChangedError if the message is gone, and DataError for a part of more than twice
+    `most` bytes, which no encoding of so many is.
     """
     at = 0
     while size is None or at < size:

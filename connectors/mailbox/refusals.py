@@ -60,7 +60,6 @@ def wait_of(text: str) -> float | None:
 def away(message: str, text: str, *, hint: str | None = None, patient: bool = False) -> AwayError:
     """That a server is away or wants to be left alone; `patient` waits long where it says nothing,
     as after a refused login, which may lock an account."""
-    wait = wait_of(text)
-    if is_throttled(text):
-        return ThrottledError(message, hint=hint, wait=wait)
-    return AwayError(message, hint=hint, wait=wait or (_UNSAID_WAIT if patient else None))
+    wait = wait_of(text) or (_UNSAID_WAIT if patient else None)
+    kind = ThrottledError if is_throttled(text) else AwayError
+    return kind(message, hint=hint, wait=wait)
