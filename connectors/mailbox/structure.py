@@ -69,6 +69,8 @@ def _walk(
     if depth > _DEEPEST:
         raise DataError("the message nests too deeply to be read")
     if isinstance(body[0], list):
+        if _is_hollow(body[0]):
+            raise BrokenStructureError("a multipart is encoded as a whole: the server sees nothing")
         for number, child in enumerate(body[0], start=1):
             at = f"{section}.{number}" if section else str(number)
             yield from _walk(child, at, f"{at}.MIME", depth + 1, forwarded)
@@ -85,6 +87,15 @@ def _walk(
     elif kind != _LINK:
         is_text = kind in _TEXTS and not _may_be_named(body)
         yield Leaf(own, headers or "HEADER", kind, _size(body), forwarded, is_text)
+
+
+def _is_hollow(children: Sequence[Any]) -> bool:
+    """Whether a multipart seems to hold but an empty text: so it does to a server that finds no
+    boundary in it, because somebody has encoded all of it."""
+    if len(children) != 1 or isinstance(children[0][0], list):
+        return False
+    [child] = children
+    return _text(child[0]) == "text" and _size(child) == 0
 
 
 def _may_be_named(body: Sequence[Any]) -> bool:

@@ -152,7 +152,7 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def openssl(folder: Path, *arguments: str, data: bytes) -> bytes:
-    command = ["openssl", "cms", *arguments, "-outform", "DER"]
+    command = ["openssl", "cms", arguments[0], "-outform", "DER", *arguments[1:]]
     return subprocess.run(
         command, input=data, cwd=folder, capture_output=True, check=True
     ).stdout  # fmt: skip
