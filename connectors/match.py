@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import hashlib
 import re
 from collections import deque
 from functools import lru_cache
@@ -71,6 +72,16 @@ def names_something(pattern: str) -> str:
 def names_litter(pattern: str) -> bool:
     """Whether a glob means such litter: what it says of a name, names some."""
     return is_litter(re.sub(r"[*?]+", "x", _SET.sub("x", pattern)).rpartition("/")[2])
+
+
+def shortened(key: str, most: int) -> str:
+    """The key in at most so many bytes: of a longer one the beginning, and letters that tell it
+    from others."""
+    raw = key.encode("utf-8", "surrogatepass")
+    if len(raw) <= most:
+        return key
+    mark = f"~{hashlib.sha256(raw).hexdigest()[:12]}"
+    return raw[: most - len(mark)].decode("utf-8", "ignore") + mark
 
 
 class OurAnswers:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from connectors.match import OurAnswers, matches, static_prefix
+from connectors.match import OurAnswers, matches, shortened, static_prefix
 from connectors.s3_client import GONE, S3Config, new_client, translating
 from connectors.s3_spans import spans
-from schemas.errors import ConfigError
+from schemas.errors import AwayError, ConfigError, DataError
 from schemas.item import Item, Page
 from schemas.receipt import DOCUMENTS, Answer
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["S3Config", "S3Source"]
 
+_WRITTEN = ("beside", "prefix", "bucket")
+_LONGEST_KEY = 1024
 _MARKERS = ("_SUCCESS", ".keep", ".gitkeep", "_$folder$")
 
 
@@ -47,11 +50,18 @@ class S3Source:
             )
         for page in self._listed(max(own, wanted, key=len)):
             if items := tuple(
-                each
+                self._told(each)
                 for each in page.items
                 if self.matches(match, each) and (since is None or each.sent_at >= since)
             ):
                 yield Page(items=items)
+
+    def _told(self, item: Item) -> Item:
+        """The item, with who is told of it by mail, if that is configured."""
+        address = self._config.answers.address
+        if self._config.answers.to != "mail" or address is None:
+            return item
+        return replace(item, detail={**item.detail, "receipts_to": address})
 
     def matches(self, match: str, item: Item) -> bool:
         """Whether the glob matches the object's whole key."""
@@ -83,7 +93,8 @@ class S3Source:
 
     def _is_wanted(self, listed: Mapping[str, Any], answers: OurAnswers) -> bool:
         key: str = listed["Key"]
-        apart = [each for each in (self._config.receipts_prefix, self._config.move_to) if each]
+        ours = "" if self._config.answers.bucket else self._config.answers_prefix
+        apart = [each for each in (ours, self._config.move_to) if each]
         is_marker = listed["Size"] == 0 and key.rpartition("/")[2].endswith(_MARKERS)
         return (
             not answers.has(key)
@@ -102,20 +113,29 @@ class S3Source:
         if size is None:
             with translating(bucket, item.key):
                 size = self._client.head_object(**wanted)["ContentLength"]
-        with spans(self._client, wanted, size) as stream:
-            yield stream
+        try:
+            with spans(self._client, wanted, size) as stream:
+                yield stream
+        except AwayError as error:
+            if "archived" not in error.message or self._config.archived == "wait":
+                raise
+            raise DataError(
+                f"{item.key} is archived and cannot be read", hint="restore it and drop it again"
+            ) from error
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
-        """Put the answer's documents beside the drop, or below `receipts_prefix`; then, with
-        `move_to`, move the original unless a newer version has taken its place."""
-        folder = self._config.receipts_prefix or ""
-        with translating(self._config.bucket, item.key):
-            for document in answer.documents:
+        """Put the answer's documents where `receipts` says; then, with `move_to`, move the original
+        unless a newer version has taken its place."""
+        where = self._config.answers
+        documents = answer.documents if where.to in _WRITTEN else ()
+        bucket = where.bucket or self._config.bucket
+        with translating(bucket, item.key):
+            for document in documents:
                 with document.path.open("rb") as content:
                     self._client.upload_fileobj(
                         content,
-                        self._config.bucket,
-                        f"{folder}{item.key}{document.suffix}",
+                        bucket,
+                        self._answer_key(item, document.suffix),
                         ExtraArgs={"ContentType": document.content_type},
                     )
         if answer.last_of_group:
@@ -136,21 +156,28 @@ class S3Source:
         """True: a listing is always whole, and the ledger knows what a feed has seen of it."""
         return True
 
+    def _answer_key(self, item: Item, suffix: str) -> str:
+        """The key of an answer's document, within the 1,024 bytes that a key may have."""
+        key = f"{self._config.answers_prefix}{item.key}"
+        return shortened(key, _LONGEST_KEY - len(suffix)) + suffix
+
     def forget(self, item: Item) -> int:
         """Remove the item's receipts; how many there were."""
-        folder = self._config.receipts_prefix or ""
-        gone = 0
-        with translating(self._config.bucket):
+        where = self._config.answers
+        if where.to not in _WRITTEN:
+            return 0
+        bucket, gone = where.bucket or self._config.bucket, 0
+        with translating(bucket):
             # The receipt last: by it, the rejected rows beside it are told to be ours.
             for suffix in reversed(DOCUMENTS):
-                key = f"{folder}{item.key}{suffix}"
+                key = self._answer_key(item, suffix)
                 try:
-                    self._client.head_object(Bucket=self._config.bucket, Key=key)
+                    self._client.head_object(Bucket=bucket, Key=key)
                 except ClientError as error:
                     if error.response["Error"]["Code"] in GONE:
                         continue
                     raise
-                self._client.delete_object(Bucket=self._config.bucket, Key=key)
+                self._client.delete_object(Bucket=bucket, Key=key)
                 gone += 1
         return gone
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import boto3
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
@@ -71,6 +72,27 @@ _SLOW = frozenset(
 )
 
 
+class Receipts(BaseModel):
+    """Where the answers about a bucket's objects go."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: Literal["beside", "none", "prefix", "bucket", "mail"] = "beside"
+    prefix: str | None = None
+    """With `prefix` and `bucket`: the folder below which they go."""
+    bucket: str | None = None
+    """With `bucket`: another one, which the same keys may write to."""
+    address: str | None = None
+    """With `mail`: who is told of every file."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needed = {"prefix": "prefix", "bucket": "bucket", "mail": "address"}.get(self.to)
+        if needed and not getattr(self, needed):
+            raise ValueError(f"receipts: to: {self.to} needs {needed}")
+        return self
+
+
 class S3Config(BaseModel):
     """A bucket and how to get at it; without keys, boto3's own chain finds credentials."""
 
@@ -93,6 +115,13 @@ class S3Config(BaseModel):
     """Certificates to trust instead of the usual ones (PEM)."""
     receipts_prefix: str | None = None
     """Answers go below this folder instead of beside the drop."""
+    receipts: Receipts | None = None
+    """Where answers go; `receipts_prefix` is short for `{to: prefix, prefix: …}`."""
+    requester_pays: bool = False
+    """Whether we pay for what we ask of somebody else's bucket."""
+    archived: Literal["wait", "refuse"] = "wait"
+    """What becomes of objects in an archive (Glacier): they wait until somebody has restored them,
+    or are refused."""
     move_to: str | None = None
     """Originals move below this folder once they are acknowledged; a later version of the same
     key replaces the earlier one there."""
@@ -110,6 +139,27 @@ class S3Config(BaseModel):
     def _as_folder(cls, value: str | None) -> str | None:
         return f"{value.strip('/')}/" if value and value.strip("/") else None
 
+    @property
+    def answers(self) -> Receipts:
+        """Where answers go, however that was written."""
+        if self.receipts is not None:
+            return self.receipts
+        if self.receipts_prefix is not None:
+            return Receipts(to="prefix", prefix=self.receipts_prefix)
+        return Receipts()
+
+    @property
+    def answers_prefix(self) -> str:
+        """The folder in front of an answer's key, with its slash; empty beside the drop."""
+        prefix = (self.answers.prefix or "").strip("/")
+        return f"{prefix}/" if prefix else ""
+
+    @model_validator(mode="after")
+    def _one_receipts(self) -> Self:
+        if self.receipts is not None and self.receipts_prefix is not None:
+            raise ValueError("receipts_prefix is short for receipts: give one of them")
+        return self
+
     @model_validator(mode="after")
     def _both_keys(self) -> Self:
         if (self.access_key is None) != (self.secret_key is None):
@@ -126,7 +176,7 @@ def new_client(config: S3Config) -> S3Client:
     try:
         if config.role_arn:
             core = _in_role(core, config)
-        return boto3.Session(botocore_session=core).client(
+        client = boto3.Session(botocore_session=core).client(
             "s3",
             region_name=config.region,
             endpoint_url=config.endpoint,
@@ -147,6 +197,14 @@ def new_client(config: S3Config) -> S3Client:
         )
     except ValueError as error:
         raise ConfigError(f"bucket {config.bucket}: {error}") from error
+    if config.requester_pays:
+        # Every request says that we pay, whichever part of boto3 makes it.
+        client.meta.events.register("before-sign.s3", _say_we_pay)
+    return client
+
+
+def _say_we_pay(request: AWSRequest, **_: object) -> None:
+    request.headers["x-amz-request-payer"] = "requester"
 
 
 class _RoleProvider(CredentialProvider):

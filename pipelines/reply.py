@@ -35,7 +35,7 @@ def earlier_receipt(runtime: Runtime, file: File) -> Receipt | None:
 
 def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
     """The reply that is due to the file's sender, written into the ledger; or why none is."""
-    sender = file.item.sender
+    sender = file.item.sender or file.item.detail.get("receipts_to")
     if sender is None:
         return "receipt left at the source"
     if file.quiet:
