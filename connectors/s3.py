@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from botocore.exceptions import ClientError
 
 from connectors.match import OurAnswers, matches, shortened, static_prefix
-from connectors.s3_client import GONE, S3Config, new_client, translating
+from connectors.s3_client import S3Config, new_client
+from connectors.s3_refusals import GONE, translating
 from connectors.s3_spans import spans
 from schemas.errors import AwayError, ConfigError, DataError
 from schemas.item import Item, Page

@@ -182,7 +182,8 @@ def is_attached(headers: Message, kind: str) -> bool:
 
 def _encoded_parts(part: Message, number: int, encoding: str) -> Iterator[MessageFile]:
     """The files of a multipart that somebody has encoded as a whole, against RFC 2045."""
-    found = _decoded([str(part.get_payload()).encode("ascii", "replace")], encoding, number, "", "")
+    letters = _letters(part).encode("ascii", "surrogateescape")
+    found = _decoded([letters], encoding, number, "", "")
     if found.fault is not None:
         log.warning("a part of the message: %s", found.fault.message)
         return
@@ -243,9 +244,15 @@ def _headers(part: Message) -> Message:
     return read_headers("".join(lines).encode("ascii", "surrogateescape"))
 
 
+def _letters(part: Message) -> str:
+    """The part as it was sent, a letter for each byte. The package's own way to it takes bytes for
+    text of the part's charset, and mends what is not."""
+    text = getattr(part, "_payload", "")
+    return text if isinstance(text, str) else ""
+
+
 def _payload(part: Message, number: int, name: str, kind: str) -> MessageFile:
-    text = part.get_payload()
-    text = text if isinstance(text, str) else ""
+    text = _letters(part)
     starts = range(0, len(text), _BLOCK_BYTES)
     blocks = (text[at : at + _BLOCK_BYTES].encode("ascii", "surrogateescape") for at in starts)
     return _decoded(blocks, encoding_of(part), number, name, kind)

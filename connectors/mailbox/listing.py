@@ -6,11 +6,8 @@ itself, kept in the cursor to be asked for again, and told of; the others are re
 
 from __future__ import annotations
 
-import hashlib
-import io
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import Message
@@ -23,39 +20,28 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import (
     MessageFile,
-    files_within,
-    is_attached,
-    is_container,
-    may_be_tnef,
-    unfolded_files,
 )
-from connectors.mailbox.decode import decoded
-from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, named_parts
+from connectors.mailbox.fetch import HEADER_BYTES, fetched, named_parts
 from connectors.mailbox.folders import Opened, chosen, opened
-from connectors.mailbox.items import FilePart, item_of, left_of, part_of
-from connectors.mailbox.kinds import TNEF_MAGIC, VAGUE, adornment, made_name
+from connectors.mailbox.items import item_of, left_of, part_of
 from connectors.mailbox.letter import (
     Letter,
-    encoding_of,
     file_name,
     letter_of,
     read_headers,
     tell_passed_over,
 )
+from connectors.mailbox.parts import PartReader
 from connectors.mailbox.places import MAX_PENDING, Place, read_places, written
 from connectors.mailbox.saying import what_it_says
 from connectors.mailbox.structure import BrokenStructureError, Leaf, all_leaves
-from schemas.errors import ConfigError, DataError, EncryptedError, ItemDeniedError
+from schemas.errors import ConfigError, DataError, ItemDeniedError
 from schemas.item import Item, Left, Page
 
 log = logging.getLogger(__name__)
 
 ABOUT = ("INTERNALDATE", f"BODY.PEEK[HEADER]<0.{HEADER_BYTES}>")
-CONTAINER_BYTES = 64 * 1024 * 1024
 _AT_ONCE = 200
-_HEAD_BYTES = 4096
-_TEXT_BYTES = 64 * 1024
-_MOST_TEXTS = 4
 
 
 @dataclass(slots=True)
@@ -86,6 +72,7 @@ class Listing:
         self, client: IMAPClient, config: MailboxConfig, since: datetime | None = None
     ) -> None:
         self._client, self._config, self._since = client, config, since
+        self._reader = PartReader(client)
 
     def pages(self, cursor: str | None) -> Iterator[Page]:
         """All files of messages after the cursor, whatever their names, and what was left out."""
@@ -229,97 +216,20 @@ class Listing:
             for each in self._whole(seen, uid, found):
                 items.append(item_of(letter, received, part_of(each), whole, uid))
         for leaf, headers in named:
-            for part in self._files(uid, leaf, headers, marked=not letter.message_id):
+            for part in self._reader.files(uid, leaf, headers, marked=not letter.message_id):
                 items.append(item_of(letter, received, part, place, uid))
         seen.items += items
         if all(item.detail.get("adornment") for item in items) and not found.is_whole:
-            self._let_be(seen, found, what_it_says(self._texts(uid, found.leaves)))
+            self._let_be(seen, found, what_it_says(self._reader.texts(uid, found.leaves)))
 
     def _whole(self, seen: _Seen, uid: int, found: _Found) -> Sequence[MessageFile]:
         """The files of a message of which the server tells no structure."""
         try:
-            return self.whole_files(uid)
+            return self._reader.whole_files(uid)
         except DataError as error:
             why = "TOO_LARGE" if "most" in error.values else "UNREADABLE"
             self._let_be(seen, found, why, error)
             return ()
-
-    def whole_files(self, uid: int) -> Sequence[MessageFile]:
-        """The files of a message that is read whole; raises DataError for one too large."""
-        raw = b"".join(blocks(self._client, uid, "", CONTAINER_BYTES))
-        return tuple(unfolded_files(io.BytesIO(raw)))
-
-    def _files(self, uid: int, leaf: Leaf, headers: Message, *, marked: bool) -> Iterator[FilePart]:
-        """The file that a part is, or the files that it holds."""
-        name, kind, encoding = file_name(headers), leaf.kind, encoding_of(headers)
-        head = b""
-        if (not name and is_attached(headers, kind) and kind in VAGUE) or (
-            name and may_be_tnef(name, kind)
-        ):
-            head = self._head(uid, leaf, encoding)
-        is_tnef = head.startswith(TNEF_MAGIC)
-        if not (name or is_tnef or is_container("", kind)):
-            if not is_attached(headers, kind):
-                return
-            name = made_name(leaf.section, kind, head)
-        whole = FilePart(
-            name=name, section=leaf.section, kind=kind, encoding=encoding, size=leaf.size,
-            octets=leaf.size, is_last=leaf.is_last, adornment=adornment(headers, kind, name),
-        )  # fmt: skip
-        if (is_tnef or is_container(name, kind)) and leaf.size <= CONTAINER_BYTES:
-            try:
-                inner = files_within(name, kind, self._decoded(uid, leaf, encoding))
-            except EncryptedError:
-                whole = replace(whole, is_encrypted=True)
-            except DataError as error:
-                log.warning("UID %d: %s", uid, error.message)
-            else:
-                container = name or "winmail.dat"
-                for number, (inside, data) in enumerate(inner):
-                    mark = hashlib.sha256(data).hexdigest()[:16] if marked else ""
-                    yield replace(whole, name=inside, container=container, inner=str(number),
-                                  mark=mark, adornment="")  # fmt: skip
-                return
-        if not whole.name:
-            whole = replace(whole, name=made_name(leaf.section, kind, head))
-        yield replace(whole, mark=self._hash(uid, leaf)) if marked else whole
-
-    def _decoded(self, uid: int, leaf: Leaf, encoding: str) -> bytes:
-        sent = blocks(self._client, uid, leaf.section, CONTAINER_BYTES, leaf.size)
-        return b"".join(decoded(sent, encoding))
-
-    def _head(self, uid: int, leaf: Leaf, encoding: str) -> bytes:
-        """The first bytes of a part, decoded; none of one that cannot be."""
-        asked = f"BODY.PEEK[{leaf.section}]<0.{_HEAD_BYTES}>"
-        told = dict(fetched(self._client, [uid], [asked])).get(uid) or {}
-        raw = told.get(f"BODY[{leaf.section}]<0>".encode()) or b""
-        found = bytearray()
-        with suppress(DataError):
-            for each in decoded([raw[: len(raw) // 4 * 4]], encoding):
-                found += each
-        return bytes(found)
-
-    def _hash(self, uid: int, leaf: Leaf) -> str:
-        digest = hashlib.sha256()
-        with suppress(DataError):
-            for block in blocks(self._client, uid, leaf.section, CONTAINER_BYTES, leaf.size):
-                digest.update(block)
-        return digest.hexdigest()[:16]
-
-    def _texts(self, uid: int, leaves: Sequence[Leaf]) -> Iterator[tuple[str, str]]:
-        """The beginnings of what the mail itself says."""
-        said = [each for each in leaves if each.is_text and not each.forwarded][:_MOST_TEXTS]
-        if not said:
-            return
-        asked = [f"BODY.PEEK[{each.headers}]<0.{HEADER_BYTES}>" for each in said]
-        asked += [f"BODY.PEEK[{each.section}]<0.{_TEXT_BYTES}>" for each in said]
-        told = dict(fetched(self._client, [uid], asked)).get(uid) or {}
-        for leaf in said:
-            headers = read_headers(told.get(f"BODY[{leaf.headers}]<0>".encode()) or b"")
-            raw = told.get(f"BODY[{leaf.section}]<0>".encode()) or b""
-            with suppress(DataError):
-                text = b"".join(decoded([raw], encoding_of(headers)))
-                yield leaf.kind, text.decode("utf-8", "replace")
 
 
 def search(client: IMAPClient, config: MailboxConfig, asked: Sequence[Any]) -> Sequence[int]:

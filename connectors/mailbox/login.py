@@ -13,7 +13,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.oauth import OAuth, access_token
 from connectors.mailbox.refusals import away, is_final
-from schemas.errors import AccessDeniedError, ConfigError
+from schemas.errors import AccessDeniedError, AwayError, ConfigError
 
 
 @contextmanager
@@ -37,6 +37,21 @@ def logged_in(config: MailboxConfig) -> Iterator[IMAPClient]:
             str(error),
             hint="check host, port and tls",
         ) from error
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        if not _is_librarys(error):
+            raise
+        raise AwayError(
+            f"mailbox {config.host}:{config.port} answers what cannot be read: {error}"
+        ) from error
+
+
+def _is_librarys(error: Exception) -> bool:
+    """Whether the IMAP library raised it, over an answer that is none, and not we."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = str(trace.tb_frame.f_globals.get("__name__", "")) if trace is not None else ""
+    return module.partition(".")[0] in ("imapclient", "imaplib", "codecs", "encodings")
 
 
 def _connect(config: MailboxConfig) -> IMAPClient:

@@ -22,6 +22,7 @@ from connectors.mailbox.finding import FoundMessage, find
 from connectors.mailbox.folders import chosen, move, select
 from connectors.mailbox.listing import Listing, search
 from connectors.mailbox.login import logged_in
+from connectors.mailbox.parts import PartReader
 from connectors.mailbox.places import read_places
 from connectors.mailbox.watch import watches
 from connectors.match import matches
@@ -131,7 +132,7 @@ class MailboxSource:
 
     def _whole_file(self, client: IMAPClient, uid: int, item: Item) -> bytes:
         at = (item.detail["section"], item.detail["inner"])
-        for found in Listing(client, self._config).whole_files(uid):
+        for found in PartReader(client).whole_files(uid):
             if (str(found.number), found.inner) == at:
                 return found.whole()
         raise ItemChangedError(f"the message with {item.name} has changed")

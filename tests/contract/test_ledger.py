@@ -660,7 +660,7 @@ def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 4
-    assert "schema 0008" in ledger.check()
+    assert "schema 0012" in ledger.check()
     ledger.database.engine.dispose()
 
 
