@@ -32,8 +32,8 @@ CORPUS = Path(__file__).parents[1] / "data" / "mail"
 _PIECES = (
     b"\r\n", b"\r\n\r\n", b"--b\r\n", b"--b--\r\n", b"=", b"==", b"\x00", b"\xff\xfe", b"=?x?B?",
     b"?=", b"filename*0*=", b"filename=\"", b"Content-Type: multipart/mixed; boundary=b\r\n",
-    b"Content-Type: message/rfc822\r\n", b"Content-Transfer-Encoding: base64\r\n", b"%zz", b"(", b")",
-    b"\"", b"{5}\r\n", b"NIL", b"<" * 50, b"@" * 50, b"," * 50, b"; " * 50, b"\\" * 20,
+    b"Content-Type: message/rfc822\r\n", b"Content-Transfer-Encoding: base64\r\n", b"%zz", b"(",
+    b")", b"\"", b"{5}\r\n", b"NIL", b"<" * 50, b"@" * 50, b"," * 50, b"; " * 50, b"\\" * 20,
 )  # fmt: skip
 _MESSAGE = (
     b"From: a@example.org\r\nMessage-ID: <1@x>\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n"
@@ -41,7 +41,8 @@ _MESSAGE = (
     b"--b\r\nContent-Type: text/html\r\n\r\n<table><tr><td>1</td></tr></table>\r\n"
     b"--b\r\nContent-Type: text/csv; name*0*=utf-8''a%C3%A4; name*1=.csv\r\n"
     b"Content-Transfer-Encoding: base64\r\n\r\nYSxiCjEsMgo=\r\n"
-    b"--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: b@x\r\nContent-Type: text/csv; name=i.csv\r\n"
+    b"--b\r\nContent-Type: message/rfc822\r\n\r\n"
+    b"From: b@x\r\nContent-Type: text/csv; name=i.csv\r\n"
     b"\r\n1,2\r\n--b\r\nContent-Type: application/x-y\r\nContent-Transfer-Encoding: x-uuencode\r\n"
     b"Content-Disposition: attachment; filename=u.csv\r\n\r\nbegin 644 u\r\n#0V%T\r\n`\r\nend\r\n"
     b"--b--\r\n"
@@ -234,8 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for found in (messages(given.messages, given.seed), dialogues(given.dialogues, given.seed)):
         for each in found:
             wrong += 1
-            print(each, flush=True)
-    print(f"{given.messages:,} messages, {given.dialogues:,} dialogues: {wrong:,} went wrong")
+            print(each, flush=True)  # noqa: T201
+    print(f"{given.messages:,} messages, {given.dialogues:,} dialogues: {wrong:,} went wrong")  # noqa: T201
     return 1 if wrong else 0
 
 
