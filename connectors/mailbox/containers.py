@@ -223,6 +223,9 @@ def _parts(stream: BinaryIO) -> list[Message]:
         return list(parser.close().walk())
     except RecursionError as error:
         raise DataError("the message nests too deeply to be read") from error
+    except (TypeError, ValueError, LookupError) as error:
+        # The package itself breaks down over some headers: a boundary in pieces and whole.
+        raise DataError("the message cannot be taken apart: its headers are odd") from error
 
 
 def _cut(parts: list[Message]) -> set[int]:

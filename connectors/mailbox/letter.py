@@ -13,10 +13,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_string
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
+from email.parser import HeaderParser
 from email.utils import getaddresses, parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
@@ -30,6 +30,7 @@ _LONGEST_NAME = 200
 _LONGEST_HEADER = 900
 _PATH = re.compile(r"[a-z]:|~|//|\.{0,2}/|(?:[^/]*/)+\.\.?/", re.IGNORECASE)
 """How a name begins that is a path: of a drive, a home, a share, or with dots for folders."""
+_NAMED = re.compile(r"name\*?[0-9]{0,3}\*?=\s{0,9}\"?(?:[\w-]{0,40}'[\w-]{0,9}')?([^\";]{1,300})")
 _FILE = re.compile(r"[^<>]{1,180}\.[A-Za-z][A-Za-z0-9]{1,4}")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}")
 
@@ -79,7 +80,8 @@ def read_headers(raw: bytes) -> Message:
         text = block.decode("utf-8")
     except UnicodeDecodeError:
         text = block.decode("cp1252", "replace")
-    return message_from_string(text + "\r\n\r\n")
+    # Headers only: over some, the parser of bodies breaks down before a message is there.
+    return HeaderParser().parsestr(text + "\r\n\r\n")
 
 
 def letter_of(
@@ -135,8 +137,10 @@ def file_name(headers: Message) -> str:
     for header, parameter in (("Content-Disposition", "filename"), ("Content-Type", "name")):
         try:
             found = headers.get_param(parameter, None, header)
-        except (LookupError, ValueError):
-            continue
+        except (LookupError, ValueError, TypeError):
+            # The package breaks down over a parameter that is there whole and in pieces.
+            written = _NAMED.search(str(headers.get(header, ""))[:_LONGEST_HEADER])
+            found = written[1] if written else None
         # Some programs write `filename` where `name` belongs, and the other way round.
         if found and (name := safe_name(_words(_value(found)))):
             return name
@@ -191,7 +195,7 @@ def _words(text: str) -> str:
 def _boundary(headers: Message) -> str:
     try:
         return str(headers.get_boundary("") or "")[:_LONGEST_HEADER]
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, TypeError):
         return ""
 
 

@@ -251,6 +251,23 @@ def test_slashes_are_letters_in_names_and_folders_in_paths(written: str, name: s
     assert file_name(headers) == name
 
 
+def test_a_name_that_is_there_whole_and_in_pieces_breaks_nothing(
+    dovecot_mailboxes: MailboxServer, address: str
+) -> None:
+    odd = "Content-Type: text/csv\r\nContent-Disposition: attachment; filename*=utf-8''a.csv;"
+    raw = wrapped(TEXT, encoded(ROWS, headers=f"{odd} filename*0=b.csv"))
+    assert both(dovecot_mailboxes, address, raw) == [("a.csv", ROWS)]
+    boundary = b"boundary*=utf-8''b; boundary*0=b"
+    dovecot_mailboxes.append(
+        address, raw.replace(b'boundary="b"', boundary).replace(b"<1@", b"<2@")
+    )
+    items, left = [], []
+    for page in dovecot_mailboxes.source(address).list("**", None):
+        items += page.items
+        left += page.left
+    assert len(items) + len(left) >= 2
+
+
 @pytest.mark.parametrize(
     ("part", "why"),
     [
