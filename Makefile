@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
 .PHONY: help setup demo bench bench-quick bench-setup chaos test test-fast lint types imports
-.PHONY: audit pollock quota-day format clean
+.PHONY: audit fuzz-mail pollock quota-day format clean
 
 help:  ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-quick: bench-setup  ## the same with a hundredth of the rows, once: does i
 bench-setup: setup
 	@unset VIRTUAL_ENV; \
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --quiet --group bench
+
+fuzz-mail: setup  ## 100,000 changed mails and 10,000 changed IMAP dialogues (ARGS="--seed 7")
+	@PYTHONPATH=tests:. $(BIN)/python -m fuzz.mail $(ARGS)
 
 quota-day: setup  ## a day of 1.2 million files on a virtual clock, against BigQuery's quotas
 	@PYTHONPATH=tests:. $(BIN)/python tests/quota_day.py

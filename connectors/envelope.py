@@ -11,6 +11,7 @@ from email.message import Message
 
 from schemas.address import Address, AddressError, addresses_in
 
+OUR_RECEIPT = "it is a receipt of ours"
 _LONGEST = 4000
 _DAEMON = re.compile(
     r"(mailer-daemon|postmaster|listserv|majordomo|no-?reply|do-?not-?reply)([+.-].*)?"
@@ -73,7 +74,7 @@ def why_passed_over(message: Message) -> str | None:
     empty return path; what answers a mail, or reports on one, brings none.
     """
     if is_receipt(message):
-        return "it is a receipt of ours"
+        return OUR_RECEIPT
     if is_bounce(message):
         return "a mail server reports on a mail of ours"
     automatic = _keyword(message, "Auto-Submitted")

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,16 +18,21 @@ from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.match import compile_match, is_ours
+from connectors.match import OurAnswers, matches
 from connectors.paths import LocalPath
 from connectors.private import share_like, shared_folder
-from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
-from schemas.item import Item, Page
+from schemas.errors import (
+    AccessDeniedError,
+    AwayError,
+    ConfigError,
+    ItemChangedError,
+    RetryableError,
+)
+from schemas.item import Item, Left, Page
 from schemas.receipt import DOCUMENTS, Answer, Document
 
 log = logging.getLogger(__name__)
 
-_UNFINISHED = (".tmp", ".part", ".crdownload", ".filepart", "~")
 _PAGE_ITEMS = 1000
 _BUFFER_BYTES = 1024 * 1024
 
@@ -59,33 +65,62 @@ class FolderSource:
         self._root = config.path.resolve()
         self._receipts = (config.receipts_folder or config.path).resolve()
 
-    def list(self, match: str, cursor: str | None) -> Iterator[Page]:
+    def list(self, match: str, cursor: str | None, since: datetime | None = None) -> Iterator[Page]:
         """Pages of at most 1,000 matching files; `cursor` is not used, a listing is whole."""
-        pattern = compile_match(match)
         with self._translating():
-            matching = (path for path in self._walk(self._root) if pattern.match(self._key(path)))
-            settled = (item for path in matching if (item := self._item(path)) is not None)
-            for items in batched(settled, _PAGE_ITEMS, strict=False):
+            paths = (
+                path for path in self._walk(self._root, deque()) if matches(match, self._key(path))
+            )
+            settled = (item for path in paths if (item := self._item(path)) is not None)
+            wanted = (item for item in settled if since is None or item.sent_at >= since)
+            for items in batched(wanted, _PAGE_ITEMS, strict=False):
                 yield Page(items=items)
 
-    def _walk(self, folder: Path) -> Iterator[Path]:
-        """The files worth a look, by name. A link to a folder is never followed."""
+    def matches(self, match: str, item: Item) -> bool:
+        """Whether the glob matches the file's whole path below the folder."""
+        return matches(match, item.key)
+
+    def survey(self) -> Iterator[Page]:
+        """Pages of all files (protocol `Surveyed`), and of what is left out for its name or for
+        where it leads."""
+        odd: deque[Left] = deque(maxlen=_PAGE_ITEMS)
+        with self._translating():
+            paths = self._walk(self._root, odd)
+            settled = (item for path in paths if (item := self._item(path)) is not None)
+            for items in batched(settled, _PAGE_ITEMS, strict=False):
+                yield Page(items=items)
+        yield Page(items=(), left=tuple(odd))
+
+    def _walk(self, folder: Path, odd: deque[Left]) -> Iterator[Path]:
+        """The files worth a look, by name; what is none goes to `odd`. A link to a folder is never
+        followed."""
+        answers = OurAnswers()
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
         for entry in entries:
             path = folder / entry.name
-            if entry.name.startswith(".") or not _is_text(path):
+            if entry.name.startswith("."):
+                continue
+            if not _is_text(path):
+                odd.append(self._left(path, "ODD_NAME"))
                 continue
             if entry.is_dir(follow_symlinks=False):
                 if self._config.recursive and path != self._receipts:
-                    yield from self._walk(path)
-            elif (
-                entry.is_file()
-                and not entry.name.endswith(_UNFINISHED)
-                and not is_ours(entry.name)
-                and path.resolve().is_relative_to(self._root)
-            ):
-                yield path
+                    yield from self._walk(path, odd)
+            elif entry.is_file() and not answers.has(entry.name):
+                if path.resolve().is_relative_to(self._root):
+                    yield path
+                else:
+                    odd.append(self._left(path, "UNREADABLE"))
+
+    def _left(self, path: Path, why: str) -> Left:
+        key = os.fsencode(self._key(path)).decode("utf-8", "replace")
+        found = path.lstat()
+        moment = datetime.fromtimestamp(found.st_mtime, UTC)
+        item = Item(
+            key=key, version="", name=key.rpartition("/")[2], sent_at=moment, size=found.st_size
+        )
+        return Left(item, why)
 
     def _item(self, path: Path) -> Item | None:
         """The file as an item; None if it is gone, or not yet settled."""
@@ -133,11 +168,24 @@ class FolderSource:
                 shared_folder(target.parent)
                 _write(document, target, _below(self._root, item.key))
 
+    @property
+    def moves(self) -> bool:
+        """Never: originals stay where they are."""
+        return False
+
+    def finish(self, item: Item) -> None:
+        """Nothing: the original stays where it is."""
+
+    def is_past(self, cursor: str | None, item: Item) -> bool:
+        """True: a listing is always whole, and the ledger knows what a feed has seen of it."""
+        return True
+
     def forget(self, item: Item) -> int:
         """Remove the item's receipts; how many there were."""
         gone = 0
         with self._translating():
-            for suffix in DOCUMENTS:
+            # The receipt last: by it, the rejected rows beside it are told to be ours.
+            for suffix in reversed(DOCUMENTS):
                 target = _below(self._receipts, f"{item.key}{suffix}")
                 if target.parent.resolve().is_relative_to(self._receipts) and target.is_file():
                     target.unlink(missing_ok=True)
@@ -174,7 +222,7 @@ class FolderSource:
                 hint="give it the right to read and write there",
             ) from error
         except OSError as error:
-            raise RetryableError(f"{self._root}: {error}") from error
+            raise AwayError(f"{self._root}: {error}") from error
 
 
 class _File(io.FileIO):

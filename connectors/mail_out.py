@@ -14,9 +14,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from connectors.mailbox.oauth import OAuth, access_token
 from connectors.paths import LocalFile, LocalPath
 from connectors.private import private_folder
-from schemas.errors import AccessDeniedError, ConfigError, DataError, RetryableError
+from connectors.smtp_refusals import (
+    is_too_large,
+    recipients_reply,
+    refused,
+    refused_recipient,
+    reply_text,
+)
+from schemas.errors import AccessDeniedError, AwayError, ConfigError, RetryableError
 from schemas.language import say
 from schemas.receipt import Document, Message
 
@@ -33,6 +41,8 @@ class SmtpConfig(BaseModel):
     sender: str
     user: str | None = None
     password: SecretStr | None = None
+    oauth: OAuth | None = None
+    """With it, the login is XOAUTH2 instead of the password, as Microsoft 365 and Google want."""
     timeout: float = 30
     attachment_bytes: int = 5 * 1024 * 1024
     """How much is attached to one mail; what goes beyond it is left out, and the text says so."""
@@ -55,11 +65,21 @@ class SmtpNotifier:
         self._config = config
 
     def send(self, message: Message) -> None:
-        """Hand a message to the server. Raises DataError when it refuses the recipient for good,
-        AccessDeniedError when it refuses us, RetryableError otherwise."""
+        """Hand a message to the server; without its attachments if it finds it too large.
+
+        Raises DataError when it refuses the recipient for good, AccessDeniedError when it refuses
+        our login, AwayError otherwise.
+        """
         composed = compose(message, self._config.sender, self._config.attachment_bytes)
+        bare = compose(message, self._config.sender, -1) if message.attachments else None
         with self._connected() as smtp:
-            smtp.send_message(composed)
+            try:
+                smtp.send_message(composed)
+            except smtplib.SMTPException as error:
+                if bare is None or not _is_too_large(error):
+                    raise
+                smtp.rset()
+                smtp.send_message(bare)
 
     def check(self) -> str:
         """Connect, log in, and name the server."""
@@ -81,7 +101,9 @@ class SmtpNotifier:
             with smtp:
                 if config.tls == "starttls":
                     smtp.starttls(context=context)
-                if config.user and config.password:
+                if config.user and config.oauth is not None:
+                    _login_with_token(smtp, config.oauth, config.user)
+                elif config.user and config.password:
                     smtp.login(config.user, config.password.get_secret_value())
                 yield smtp
         except ssl.SSLCertVerificationError as error:
@@ -90,29 +112,48 @@ class SmtpNotifier:
                 hint="set mail.ca_file to the authority that signed it",
             ) from error
         except smtplib.SMTPAuthenticationError as error:
+            said = reply_text(error.smtp_error)
+            if error.smtp_code < 500 and error.smtp_code >= 400:
+                raise refused(config.host, error.smtp_code, said) from error
             raise AccessDeniedError(
-                f"mail server {config.host} refused the login of {config.user}",
-                hint="check mail.user and mail.password",
+                f"mail server {config.host} refused the login of {config.user}: {said}",
+                hint="check mail.user, and mail.password or mail.oauth",
             ) from error
         except smtplib.SMTPNotSupportedError as error:
             raise ConfigError(f"mail server {config.host}: {error}", hint="see mail.tls") from error
         except smtplib.SMTPRecipientsRefused as error:
-            codes = {code for code, _ in error.recipients.values()}
-            text = "; ".join(
-                reply.decode(errors="replace") for _, reply in error.recipients.values()
-            )
-            kind = DataError if all(code >= 500 for code in codes) else RetryableError
-            raise kind(f"the mail server refuses the recipient: {text}") from error
+            raise refused_recipient(config.host, *recipients_reply(error)) from error
         except smtplib.SMTPResponseException as error:
-            kind = DataError if error.smtp_code >= 550 else RetryableError
-            raise kind(
-                f"mail server {config.host}: {error.smtp_code} {error.smtp_error!r}"
-            ) from error
+            said = reply_text(error.smtp_error)
+            raise refused(config.host, error.smtp_code, said) from error
         except (smtplib.SMTPException, OSError) as error:
-            raise RetryableError(
+            raise AwayError(
                 f"mail server {config.host}:{config.port} does not answer: {error}",
                 hint="check mail.host, mail.port and mail.tls",
             ) from error
+
+
+def _login_with_token(smtp: smtplib.SMTP, oauth: OAuth, user: str) -> None:
+    """Log in with the token that is at hand and, should it be revoked, with a fresh one."""
+    smtp.ehlo_or_helo_if_needed()
+
+    def said(token: str) -> None:
+        text = f"user={user}\x01auth=Bearer {token}\x01\x01"
+        # A challenge says why the token is refused; it is answered by nothing, as RFC 7628 has it.
+        smtp.auth("XOAUTH2", lambda challenge=None: text if not challenge else "")
+
+    try:
+        said(access_token(oauth, user))
+    except smtplib.SMTPAuthenticationError:
+        said(access_token(oauth, user, fresh=True))
+
+
+def _is_too_large(error: smtplib.SMTPException) -> bool:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return is_too_large(*recipients_reply(error))
+    if isinstance(error, smtplib.SMTPResponseException):
+        return is_too_large(error.smtp_code, reply_text(error.smtp_error))
+    return False
 
 
 class FileNotifier:

@@ -26,31 +26,66 @@ from schemas.quota import Bucket, Charge, Pause, Spent
 from schemas.receipt import Answer, Message
 from schemas.recorded import LastCommit, Learned, Recorded
 from schemas.reply import Reply, ReplyState
+from schemas.service import Service
 from schemas.sla import Arrived, ExpectedFile, FeedPromise
 from schemas.trust import Cause, Hold, Vouched
+from schemas.unmatched import Unmatched
 
 
 class Source(Protocol):
     """A place where files arrive: a bucket, a mailbox, a folder."""
 
-    def list(self, match: str, cursor: str | None) -> Iterator[Page]:
+    def list(self, match: str, cursor: str | None, since: datetime | None = None) -> Iterator[Page]:
         """Pages of the items whose key (or attachment name) matches the glob `match`.
 
         `**` crosses folders, `*` does not. Our own receipts, folders and empty markers are left
-        out. `cursor` is the last page's cursor of an earlier listing, or None.
+        out. `cursor` is the last page's cursor of an earlier listing, or None. What came before
+        `since` is left out.
         """
+
+    def matches(self, match: str, item: Item) -> bool:
+        """Whether the glob matches the item's key (or attachment name)."""
 
     def open(self, item: Item) -> AbstractContextManager[BinaryIO]:
         """Stream exactly the bytes of that version; raises ItemChangedError if they are gone."""
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
-        """Leave the answer where the sender looks, then mark the original. Safe to repeat."""
+        """Leave the answer where the sender looks; then, if it is the last of its group, finish the
+        original. Safe to repeat."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether `finish` does anything with originals."""
+
+    def finish(self, item: Item) -> None:
+        """Mark the original as handled, or move it where the configuration says. Safe to repeat."""
+
+    def is_past(self, cursor: str | None, item: Item) -> bool:
+        """Whether a listing that goes on at the cursor would not bring the item again; True for a
+        source whose listing is always whole."""
 
     def forget(self, item: Item) -> int:
         """Remove the answer that was left for an item, not the item; how many documents went."""
 
     def check(self) -> str:
         """Connect and say in a few words what answered; raises what a listing would raise."""
+
+
+@runtime_checkable
+class Surveyed(Protocol):
+    """A source that can list all that lies there, whatever feeds look for."""
+
+    def survey(self) -> Iterator[Page]:
+        """Pages of everything but our own receipts, folders and empty markers."""
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A source that has some senders told when no feed takes what they sent."""
+
+    @property
+    def answer_unmatched(self) -> Sequence[str]:
+        """Those senders: addresses and domains, as in a feed's trust."""
 
 
 @runtime_checkable
@@ -443,6 +478,74 @@ class Ledger(Protocol):
 
     def get(self, file_id: str) -> File:
         """The file; raises KeyError."""
+
+    def note_unmatched(
+        self, source: str, found: Sequence[Unmatched], *, is_whole: bool = False
+    ) -> None:
+        """Write down what no feed of the source takes; what is known already is not counted again.
+        With `is_whole` it is all that there is: what is not found any more is forgotten, but not
+        that it was dismissed."""
+
+    def unmatched(
+        self, source: str | None = None, *, dismissed: bool = False
+    ) -> Sequence[Unmatched]:
+        """What no feed takes, the latest first; with `dismissed` only what people have put away."""
+
+    def take_unmatched(self, source: str, items: Sequence[Item]) -> None:
+        """Forget that no feed takes these items."""
+
+    def dismiss_unmatched(self, group_id: str, who: str | None) -> Unmatched:
+        """Put a group away, or with None take it back; raises KeyError."""
+
+    def told_unmatched(self, group_id: str, keys: Collection[str]) -> None:
+        """Write down that the senders of these items were told, or need not be."""
+
+    def forget_unmatched(self, before: datetime) -> int:
+        """Forget what was last seen before that time; how many groups."""
+
+    def note_service(
+        self, name: str, error: str | None = None, retry_at: datetime | None = None
+    ) -> None:
+        """Write down that a service did its part, or why it did not and when it may be asked
+        again."""
+
+    def services(self) -> Sequence[Service]:
+        """All services that were ever asked, by name."""
+
+    def service(self, name: str) -> Service:
+        """What is known of a service."""
+
+    def defer_move(self, file: File) -> None:
+        """Write down that the file's original is still to be moved. Safe to repeat."""
+
+    def deferred_moves(self) -> Sequence[tuple[File, datetime]]:
+        """Files whose originals are still to be moved and since when: some of them, in no
+        order."""
+
+    def close_move(self, file_id: str) -> None:
+        """Forget it: the original is where it belongs."""
+
+    def needing(self, file: File) -> Sequence[File]:
+        """Other files of the same original that are not done: of its message, or the same version
+        of the same key, whichever feed's they are."""
+
+    def note_match(self, feed: str, match: str) -> str | None:
+        """Keep by which glob the feed looks; the one before, if it was another."""
+
+    def thread_of(self, message_ids: Collection[str]) -> str | None:
+        """The thread of a reply that went in one of those mails."""
+
+    def replied_since(self, to: str, thread: str | None, since: datetime) -> tuple[int, int]:
+        """How many replies were planned since then in the thread, and to the address."""
+
+    def note_sent(self, sha256: Collection[str], message_id: str) -> None:
+        """Keep what was attached to a mail of ours, by its bytes."""
+
+    def was_sent(self, sha256: str) -> bool:
+        """Whether those bytes were attached to a mail of ours."""
+
+    def forget_sent(self, before: datetime) -> int:
+        """Forget what was sent before that time; how many files."""
 
     def many(self, file_ids: Collection[str]) -> Sequence[File]:
         """The files of those ids, by id; unknown ids are left out."""

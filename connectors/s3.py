@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from connectors.match import Glob, compile_match, is_ours, static_prefix
-from connectors.s3_client import GONE, S3Config, new_client, translating
+from connectors.match import OurAnswers, matches, shortened, static_prefix
+from connectors.s3_client import S3Config, new_client
+from connectors.s3_refusals import GONE, translating
 from connectors.s3_spans import spans
-from schemas.errors import ConfigError
+from schemas.errors import AwayError, ConfigError, DataError
 from schemas.item import Item, Page
 from schemas.receipt import DOCUMENTS, Answer
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["S3Config", "S3Source"]
 
+_WRITTEN = ("beside", "prefix", "bucket")
+_LONGEST_KEY = 1024
 _MARKERS = ("_SUCCESS", ".keep", ".gitkeep", "_$folder$")
 
 
@@ -36,7 +40,7 @@ class S3Source:
     def __init__(self, config: S3Config) -> None:
         self._config = config
 
-    def list(self, match: str, cursor: str | None) -> Iterator[Page]:
+    def list(self, match: str, cursor: str | None, since: datetime | None = None) -> Iterator[Page]:
         """Pages of at most 1,000 matching objects; `cursor` is not used, a listing is whole.
 
         Raises ConfigError for a glob that no key of this source can match.
@@ -47,12 +51,37 @@ class S3Source:
                 f'nothing that matches "{match}" can start with the source\'s prefix "{own}"',
                 hint="a feed matches whole keys: begin its match with the prefix",
             )
-        pattern = compile_match(match)
+        for page in self._listed(max(own, wanted, key=len)):
+            if items := tuple(
+                self._told(each)
+                for each in page.items
+                if self.matches(match, each) and (since is None or each.sent_at >= since)
+            ):
+                yield Page(items=items)
+
+    def _told(self, item: Item) -> Item:
+        """The item, with who is told of it by mail, if that is configured."""
+        address = self._config.answers.address
+        if self._config.answers.to != "mail" or address is None:
+            return item
+        return replace(item, detail={**item.detail, "receipts_to": address})
+
+    def matches(self, match: str, item: Item) -> bool:
+        """Whether the glob matches the object's whole key."""
+        return matches(match, item.key)
+
+    def survey(self) -> Iterator[Page]:
+        """Pages of all objects below the source's prefix (protocol `Surveyed`)."""
+        return self._listed(self._config.prefix)
+
+    def _listed(self, prefix: str) -> Iterator[Page]:
+        """Pages of the objects below a prefix that are nobody's own."""
+        answers = OurAnswers()
         with translating(self._config.bucket):
-            for listed in self._pages(max(own, wanted, key=len)):
-                items = tuple(_item(each) for each in listed if self._is_wanted(each, pattern))
-                if items:
-                    yield Page(items=items)
+            for listed in self._pages(prefix):
+                yield Page(
+                    items=tuple(_item(each) for each in listed if self._is_wanted(each, answers))
+                )
 
     def _pages(self, prefix: str) -> Iterator[Sequence[Mapping[str, Any]]]:
         bucket = self._config.bucket
@@ -65,15 +94,15 @@ class S3Source:
             for listed in objects.paginate(Bucket=bucket, Prefix=prefix):
                 yield [*listed.get("Contents", [])]
 
-    def _is_wanted(self, listed: Mapping[str, Any], pattern: Glob) -> bool:
+    def _is_wanted(self, listed: Mapping[str, Any], answers: OurAnswers) -> bool:
         key: str = listed["Key"]
-        apart = [each for each in (self._config.receipts_prefix, self._config.move_to) if each]
+        ours = "" if self._config.answers.bucket else self._config.answers_prefix
+        apart = [each for each in (ours, self._config.move_to) if each]
         is_marker = listed["Size"] == 0 and key.rpartition("/")[2].endswith(_MARKERS)
         return (
-            pattern.match(key) is not None
+            not answers.has(key)
             and not key.endswith("/")
             and not is_marker
-            and not is_ours(key)
             and not key.startswith(tuple(apart))
         )
 
@@ -87,39 +116,71 @@ class S3Source:
         if size is None:
             with translating(bucket, item.key):
                 size = self._client.head_object(**wanted)["ContentLength"]
-        with spans(self._client, wanted, size) as stream:
-            yield stream
+        try:
+            with spans(self._client, wanted, size) as stream:
+                yield stream
+        except AwayError as error:
+            if "archived" not in error.message or self._config.archived == "wait":
+                raise
+            raise DataError(
+                f"{item.key} is archived and cannot be read", hint="restore it and drop it again"
+            ) from error
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
-        """Put the answer's documents beside the drop, or below `receipts_prefix`; then, with
-        `move_to`, move the original unless a newer version has taken its place."""
-        folder = self._config.receipts_prefix or ""
-        with translating(self._config.bucket, item.key):
-            for document in answer.documents:
+        """Put the answer's documents where `receipts` says; then, with `move_to`, move the original
+        unless a newer version has taken its place."""
+        where = self._config.answers
+        documents = answer.documents if where.to in _WRITTEN else ()
+        bucket = where.bucket or self._config.bucket
+        with translating(bucket, item.key):
+            for document in documents:
                 with document.path.open("rb") as content:
                     self._client.upload_fileobj(
                         content,
-                        self._config.bucket,
-                        f"{folder}{item.key}{document.suffix}",
+                        bucket,
+                        self._answer_key(item, document.suffix),
                         ExtraArgs={"ContentType": document.content_type},
                     )
-            if self._config.move_to:
+        if answer.last_of_group:
+            self.finish(item)
+
+    @property
+    def moves(self) -> bool:
+        """Whether originals move (`move_to`)."""
+        return self._config.move_to is not None
+
+    def finish(self, item: Item) -> None:
+        """Move the original below `move_to`, unless a newer version has taken its place."""
+        if self._config.move_to:
+            with translating(self._config.bucket, item.key):
                 self._move(item, f"{self._config.move_to}{item.key}")
+
+    def is_past(self, cursor: str | None, item: Item) -> bool:
+        """True: a listing is always whole, and the ledger knows what a feed has seen of it."""
+        return True
+
+    def _answer_key(self, item: Item, suffix: str) -> str:
+        """The key of an answer's document, within the 1,024 bytes that a key may have."""
+        key = f"{self._config.answers_prefix}{item.key}"
+        return shortened(key, _LONGEST_KEY - len(suffix)) + suffix
 
     def forget(self, item: Item) -> int:
         """Remove the item's receipts; how many there were."""
-        folder = self._config.receipts_prefix or ""
-        gone = 0
-        with translating(self._config.bucket):
-            for suffix in DOCUMENTS:
-                key = f"{folder}{item.key}{suffix}"
+        where = self._config.answers
+        if where.to not in _WRITTEN:
+            return 0
+        bucket, gone = where.bucket or self._config.bucket, 0
+        with translating(bucket):
+            # The receipt last: by it, the rejected rows beside it are told to be ours.
+            for suffix in reversed(DOCUMENTS):
+                key = self._answer_key(item, suffix)
                 try:
-                    self._client.head_object(Bucket=self._config.bucket, Key=key)
+                    self._client.head_object(Bucket=bucket, Key=key)
                 except ClientError as error:
                     if error.response["Error"]["Code"] in GONE:
                         continue
                     raise
-                self._client.delete_object(Bucket=self._config.bucket, Key=key)
+                self._client.delete_object(Bucket=bucket, Key=key)
                 gone += 1
         return gone
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import boto3
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
@@ -16,14 +15,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
     NoCredentialsError,
-    NoRegionError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSLError,
 )
 from botocore.session import Session, get_session
 from pydantic import (
@@ -37,28 +29,32 @@ from pydantic import (
 
 from connectors.paths import LocalFile
 from schemas.errors import (
-    AccessDeniedError,
     ConfigError,
-    DataError,
-    ItemChangedError,
-    RetryableError,
-    ThrottledError,
-    WaybillError,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-GONE = frozenset({"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"})
-"""Error codes of an object that is no longer what it was."""
 
-_DENIED = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
-_MISDIRECTED = frozenset(
-    {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "InvalidBucketName"}
-)
-_SLOW = frozenset(
-    {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
-)
+class Receipts(BaseModel):
+    """Where the answers about a bucket's objects go."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: Literal["beside", "none", "prefix", "bucket", "mail"] = "beside"
+    prefix: str | None = None
+    """With `prefix` and `bucket`: the folder below which they go."""
+    bucket: str | None = None
+    """With `bucket`: another one, which the same keys may write to."""
+    address: str | None = None
+    """With `mail`: who is told of every file."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needed = {"prefix": "prefix", "bucket": "bucket", "mail": "address"}.get(self.to)
+        if needed and not getattr(self, needed):
+            raise ValueError(f"receipts: to: {self.to} needs {needed}")
+        return self
 
 
 class S3Config(BaseModel):
@@ -83,6 +79,13 @@ class S3Config(BaseModel):
     """Certificates to trust instead of the usual ones (PEM)."""
     receipts_prefix: str | None = None
     """Answers go below this folder instead of beside the drop."""
+    receipts: Receipts | None = None
+    """Where answers go; `receipts_prefix` is short for `{to: prefix, prefix: …}`."""
+    requester_pays: bool = False
+    """Whether we pay for what we ask of somebody else's bucket."""
+    archived: Literal["wait", "refuse"] = "wait"
+    """What becomes of objects in an archive (Glacier): they wait until somebody has restored them,
+    or are refused."""
     move_to: str | None = None
     """Originals move below this folder once they are acknowledged; a later version of the same
     key replaces the earlier one there."""
@@ -100,6 +103,27 @@ class S3Config(BaseModel):
     def _as_folder(cls, value: str | None) -> str | None:
         return f"{value.strip('/')}/" if value and value.strip("/") else None
 
+    @property
+    def answers(self) -> Receipts:
+        """Where answers go, however that was written."""
+        if self.receipts is not None:
+            return self.receipts
+        if self.receipts_prefix is not None:
+            return Receipts(to="prefix", prefix=self.receipts_prefix)
+        return Receipts()
+
+    @property
+    def answers_prefix(self) -> str:
+        """The folder in front of an answer's key, with its slash; empty beside the drop."""
+        prefix = (self.answers.prefix or "").strip("/")
+        return f"{prefix}/" if prefix else ""
+
+    @model_validator(mode="after")
+    def _one_receipts(self) -> Self:
+        if self.receipts is not None and self.receipts_prefix is not None:
+            raise ValueError("receipts_prefix is short for receipts: give one of them")
+        return self
+
     @model_validator(mode="after")
     def _both_keys(self) -> Self:
         if (self.access_key is None) != (self.secret_key is None):
@@ -116,7 +140,7 @@ def new_client(config: S3Config) -> S3Client:
     try:
         if config.role_arn:
             core = _in_role(core, config)
-        return boto3.Session(botocore_session=core).client(
+        client = boto3.Session(botocore_session=core).client(
             "s3",
             region_name=config.region,
             endpoint_url=config.endpoint,
@@ -137,6 +161,14 @@ def new_client(config: S3Config) -> S3Client:
         )
     except ValueError as error:
         raise ConfigError(f"bucket {config.bucket}: {error}") from error
+    if config.requester_pays:
+        # Every request says that we pay, whichever part of boto3 makes it.
+        client.meta.events.register("before-sign.s3", _say_we_pay)
+    return client
+
+
+def _say_we_pay(request: AWSRequest, **_: object) -> None:
+    request.headers["x-amz-request-payer"] = "requester"
 
 
 class _RoleProvider(CredentialProvider):
@@ -169,63 +201,3 @@ def _in_role(core: Session, config: S3Config) -> Session:
     acting = get_session()
     acting.register_component("credential_provider", CredentialResolver([_RoleProvider(fetcher)]))
     return acting
-
-
-@contextmanager
-def translating(bucket: str, key: str = "") -> Iterator[None]:
-    """Turn boto3's exceptions into ours."""
-    try:
-        yield
-    except (ClientError, BotoCoreError, OSError) as error:
-        raise translated(error, bucket, key) from error
-
-
-def translated(error: Exception, bucket: str, key: str = "") -> WaybillError:
-    """What an exception of boto3 means for us; `key` is the object that was asked for, if any."""
-    if isinstance(error, ClientError):
-        return _refusal(error, bucket, key)
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return AccessDeniedError(
-            f"bucket {bucket}: there are no credentials",
-            hint="set access_key and secret_key, or give the host a role",
-        )
-    if isinstance(error, NoRegionError | ParamValidationError | ProfileNotFound):
-        return ConfigError(f"bucket {bucket}: {error}")
-    if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return ConfigError(
-            f"bucket {bucket}: the server's certificate is not trusted: {error}",
-            hint="set ca_file to the certificate of its authority",
-        )
-    return RetryableError(f"bucket {bucket} does not answer: {error}")
-
-
-def _refusal(error: ClientError, bucket: str, key: str) -> WaybillError:
-    """What a refusal by the server means. Its codes:
-    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code == "NoSuchBucket" or (code == "404" and not key):
-        return ConfigError(f"there is no bucket {bucket}", hint="create it, or correct `bucket`")
-    if key and code in GONE:
-        return ItemChangedError(f"{key} was overwritten or removed")
-    if code == "InvalidObjectState":
-        return DataError(
-            f"{key} is archived and cannot be read", hint="restore it and drop it again"
-        )
-    if code == "RequestTimeTooSkewed":
-        return RetryableError(
-            f"bucket {bucket} refuses us: this machine's clock is wrong by more than 15 minutes",
-            hint="set the clock by NTP",
-        )
-    if code in _DENIED or status in (401, 403):
-        return AccessDeniedError(
-            f"bucket {bucket} refuses us: {code} in {error.operation_name}",
-            hint="check the keys, and that they may list, read and write: s3:ListBucket,"
-            " s3:GetBucketVersioning, s3:GetObject, s3:PutObject; in a versioned bucket also"
-            " s3:ListBucketVersions and s3:GetObjectVersion; with move_to also s3:DeleteObject",
-        )
-    if code in _SLOW or status == 429:
-        return ThrottledError(f"bucket {bucket} asks us to slow down")
-    if code in _MISDIRECTED:
-        return ConfigError(f"bucket {bucket}: {error}", hint="correct bucket, region or endpoint")
-    return RetryableError(f"bucket {bucket}: {error}")

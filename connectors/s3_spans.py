@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError
 
-from connectors.s3_client import translating
+from connectors.s3_refusals import translating
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody

@@ -36,6 +36,7 @@ from entrypoints.signs import SignsOfLife
 from entrypoints.time_limits import GivesBack
 from pipelines.alerts import look
 from pipelines.freshness import publish
+from pipelines.move import move_originals
 from pipelines.recover import recover
 from pipelines.retention import clean
 from pipelines.run import STEPS
@@ -137,6 +138,7 @@ def _add_recover(app: Celery, waybill: Waybill) -> None:
         runtime = waybill.runtime
         with _told("recover"):
             work = recover(runtime)
+            move_originals(runtime)
             idle = {step for step in STEPS if waybill.queues.length(step) == 0}
             # A step whose queue is not empty is behind, not forgotten: its files are in the queue.
             waybill.queues.send(runtime, (each for each in work if each.step in idle))

@@ -28,6 +28,13 @@ def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
                     "schedule": _celery_schedule(when, app),
                     "options": {"queue": step, "expires": 600},
                 }
+    for source in sorted({feed.source for feed in runtime.feeds.values()}):
+        entries[f"survey {source}"] = {
+            "task": "waybill.survey",
+            "args": (source,),
+            "schedule": runtime.limits.survey_seconds,
+            "options": {"queue": "survey", "expires": 600},
+        }
     entries["recover"] = {
         "task": "waybill.recover",
         "schedule": runtime.limits.recover_seconds,

@@ -11,9 +11,12 @@ from pathlib import Path
 from connectors.crash import crash_point
 from pipelines.answer import answer_about
 from pipelines.failure import held
+from pipelines.move import move_original
 from pipelines.reply import planned_reply, send_reply
 from pipelines.runtime import Runtime, Work
-from schemas.file import Event, Outcome, Status
+from schemas.errors import AwayError, FatalError, ItemChangedError, RetryableError
+from schemas.file import Event, File, Outcome, Status
+from schemas.receipt import Answer
 
 
 def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
@@ -26,6 +29,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
     if file is None:
         return []
     crash_point("acknowledge.claimed")
+    moves = runtime.sources[file.source].moves
     with held(runtime, file, "acknowledge") as check, ExitStack() as stack:
         started = time.monotonic()
         folder = Path(
@@ -42,7 +46,8 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
         told = send_reply(runtime, reply, file, answer)
         crash_point("acknowledge.mailed")
         told.close(runtime)
-        runtime.sources[file.source].acknowledge(file.item, answer)
+        # Whether the original may go is asked once this file is done.
+        _leave(runtime, file, replace(answer, last_of_group=False))
         crash_point("acknowledge.told")
         check()
         now = runtime.now()
@@ -54,10 +59,27 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             seconds=time.monotonic() - started,
             message=told.note,
         )
+        if moves:
+            runtime.ledger.defer_move(file)
         runtime.ledger.advance(replace(file, status=Status.DONE, done_at=now), event)
         crash_point("acknowledge.done")
-        if not answer.last_of_group and runtime.ledger.unfinished_of_group(file) == 0:
-            # The rest of the group was acknowledged at the same time, and saw this file unfinished.
-            last = replace(answer, last_of_group=True)
-            runtime.sources[file.source].acknowledge(file.item, last)
+    if moves and runtime.ledger.get(file_id).status is Status.DONE:
+        move_original(runtime, file)
     return []
+
+
+def _leave(runtime: Runtime, file: File, answer: Answer) -> None:
+    """Leave the answer at its source. Where there is no room for it the file waits for days, and
+    its feed goes on."""
+    service = f"receipts of {file.source}"
+    try:
+        runtime.sources[file.source].acknowledge(file.item, answer)
+    except ItemChangedError:
+        raise
+    except RetryableError as error:
+        runtime.ledger.note_service(service, error.message)
+        raise
+    except FatalError as error:
+        runtime.ledger.note_service(service, error.message)
+        raise AwayError(error.message, hint=error.hint) from error
+    runtime.ledger.note_service(service)

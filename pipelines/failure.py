@@ -14,6 +14,7 @@ from pipelines.heartbeat import heartbeat
 from pipelines.runtime import Runtime
 from pipelines.troubles import stopped_feed
 from schemas.errors import (
+    AwayError,
     BusyError,
     FatalError,
     LeaseLostError,
@@ -26,10 +27,11 @@ from schemas.file import Event, File, Status
 log = logging.getLogger(__name__)
 
 _THROTTLED_SECONDS = 120.0
-_TELLING, _TELLING_TRIES = "acknowledge", 300
+_LONGEST_WAIT = 86_400.0
+_TELLING, _WAITING_TRIES = "acknowledge", 300
 _LONGEST_PAUSE = 900.0
-"""Seconds between two tries. With 300 of them a mail server may be away for three days: the rows
-are in their table, and only the answer waits."""
+"""Seconds between two tries. With 300 of them a source, or a mail server, may be away for three
+days: what is there waits, and is not given up."""
 
 
 @contextmanager
@@ -37,8 +39,8 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
     """Hold a claimed file while its step runs; yields a check that raises once the lease is lost.
 
     A RetryableError, or an error nobody foresaw, gives the file back to be tried again after a
-    growing pause, and fails it after `limits.attempts`; to tell a sender is tried for days, and a
-    BusyError counts for no try at all. A
+    growing pause, and fails it after `limits.attempts`; a source that is away is waited for, and
+    to tell a sender is tried, for days, and a BusyError counts for no try at all. A
     FatalError fails it at once and stops its feed. A lost lease leaves everything to the new
     holder. DataError is the step's own business and must not come out of it.
     """
@@ -66,16 +68,18 @@ def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
     """Give a file back after an error that may pass; fail it when it has not passed for long."""
     if not isinstance(error, RetryableError):
         log.exception("%s of %s failed unexpectedly", step, file.file_id)
-    waits = step == _TELLING and isinstance(error, RetryableError)
+    waits = isinstance(error, AwayError) or (step == _TELLING and isinstance(error, RetryableError))
     # Waiting for what somebody else holds is no try: locks and leases run out by themselves.
     is_busy = isinstance(error, BusyError)
-    if not is_busy and file.tries >= (_TELLING_TRIES if waits else runtime.limits.attempts):
+    if not is_busy and file.tries >= (_WAITING_TRIES if waits else runtime.limits.attempts):
         _fail(runtime, file, step, error)
         return
     doublings = 0 if is_busy else min(max(0, file.tries - 1), 20)
     pause = min(runtime.limits.retry_seconds * 2**doublings, _LONGEST_PAUSE)
     if isinstance(error, ThrottledError):
         pause = max(pause, _THROTTLED_SECONDS)
+    if isinstance(error, AwayError) and error.wait is not None:
+        pause = max(pause, min(error.wait, _LONGEST_WAIT))
     now = runtime.now()
     event = Event(
         file_id=file.file_id,

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,9 @@ class Feed:
     `on_new_version` says what becomes of the rows of a file that is sent again with other content:
     `replace` (they give way to the new ones), `append` (both stay) or `refuse` (the new version is
     quarantined). `language` (`en` or `es`) is the one in which senders are answered. Files that
+    `exclude` names globs of files that are none of the feed's, whatever `match` says, and that are
+    known for it. Mail that came before `since` is left where it is; without it, what came more than
+    a day before the feed was first seen; of folders and buckets everything is taken. Files that
     `trust` does not let in are held until somebody releases them. With `digest` a sender gets one
     mail about all files since the last, by that schedule, instead of one for each file.
     """
@@ -71,8 +74,17 @@ class Feed:
     on_new_version: OnNewVersion | str = OnNewVersion.REPLACE
     trust: Trust | None = None
     digest: Every | Cron | None = None
+    exclude: tuple[str, ...] | str = ()
+    since: date | datetime | str | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.since, str):
+            try:
+                datetime.fromisoformat(self.since)
+            except ValueError:
+                raise ConfigError(
+                    f'feed "{self.name}": since="{self.since}" is no date such as 2026-11-01'
+                ) from None
         if not _NAME.fullmatch(self.name):
             raise ConfigError(
                 f'feed "{self.name}": a name is lower-case letters, digits and underscores'
@@ -107,6 +119,20 @@ class Feed:
                 f'feed "{self.name}": language="{self.language}" is not one of'
                 f" {', '.join(LANGUAGES)}"
             )
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """The globs of `exclude`, also of one that stands by itself."""
+        return (self.exclude,) if isinstance(self.exclude, str) else tuple(self.exclude)
+
+    @property
+    def begins(self) -> datetime | None:
+        """`since` as a moment, in UTC unless it says otherwise."""
+        if self.since is None:
+            return None
+        text = self.since if isinstance(self.since, str) else self.since.isoformat()
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     @property
     def mode(self) -> WriteMode:

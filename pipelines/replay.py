@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import batched
 
+from pipelines.discover import register
 from pipelines.run import drain
 from pipelines.runtime import Runtime, Work
 from schemas.errors import ConfigError
@@ -77,7 +78,7 @@ def backfill(
         items = tuple(each for each in page.items if _within(each.sent_at, since, until))
         seen += len(items)
         # The cursor stays where it is: what is in the past is no reason to list it again.
-        new += runtime.ledger.register(feed_name, feed.source, Page(items=items), past=True)
+        new += register(runtime, feed_name, Page(items=items), past=True)
         if runtime.ledger.waiting(feed_name) >= runtime.limits.queued_files:
             drain(runtime, [feed_name], (), progress)
     drain(runtime, [feed_name], (), progress)

@@ -198,6 +198,8 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
         if not dry_run:
             runtime.ledger.forget_alerts(before)
             runtime.ledger.forget_costs(before)
+            runtime.ledger.forget_unmatched(before)
+            runtime.ledger.forget_sent(before)
         count = runtime.ledger.prune(before, most, dry_run=dry_run)
         yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
     if keep.files_days is not None:

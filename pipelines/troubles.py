@@ -17,6 +17,8 @@ from schemas.drift import Drift, DriftStatus
 from schemas.file import File, Outcome, Status
 from schemas.limits import Quotas
 from schemas.quota import Pause, Spent
+from schemas.service import Service
+from schemas.unmatched import Unmatched
 
 _MOST_FILES = 10_000
 _FILES: Mapping[AlertKind, str] = {
@@ -41,6 +43,8 @@ def troubles(runtime: Runtime) -> list[Trouble]:
     found = [*stopped(states), *late(freshness(runtime))]
     for kind in _FILES:
         found += _files(runtime, kind, now - timedelta(days=rules.file_days))
+    found += unmatched(ledger.unmatched(), now - timedelta(days=rules.file_days))
+    found += away(ledger.services(), now, timedelta(minutes=rules.away_minutes))
     found += drifted(ledger.drifts(status=DriftStatus.OPEN))
     tables = sorted(
         {runtime.warehouse.table_id(runtime.contract_of(feed)) for feed in runtime.feeds.values()}
@@ -91,6 +95,39 @@ def late(found: Iterable[Freshness]) -> Iterator[Trouble]:
                 says=f"feed {each.feed} is late: a file was expected {_utc(each.expected_at)},"
                 f" {newest} ({each.promise})",
                 todo=f"ask its sender, or see what waits: waybill files --feed {each.feed}",
+            )
+
+
+def unmatched(found: Iterable[Unmatched], since: datetime) -> Iterator[Trouble]:
+    """What is likely a report, and no feed takes it."""
+    for each in found:
+        if each.is_likely and each.last_seen >= since:
+            sender = f" from {each.sender}" if each.sender else ""
+            more = f" and {each.count - 1:,} more" if each.count > 1 else ""
+            name = each.items[-1].name if each.items else each.shape
+            yield Trouble(
+                kind=AlertKind.UNMATCHED,
+                subject=each.group_id,
+                feed=each.feed,
+                says=f"source {each.source}, {name}{more}{sender}: {each.why}",
+                todo="waybill unmatched lists it; to put it away: waybill unmatched --dismiss"
+                f" {each.group_id}",
+            )
+
+
+def away(found: Iterable[Service], now: datetime, patience: timedelta) -> Iterator[Trouble]:
+    """Sources and ways out that have not done their part for long."""
+    for each in found:
+        if each.failing_since is not None and now - each.failing_since > patience:
+            good = (
+                f"the last time it did was {_utc(each.good_at)}" if each.good_at else "it never did"
+            )
+            yield Trouble(
+                kind=AlertKind.AWAY,
+                subject=each.name,
+                says=f"{each.name} has not done its part since {_utc(each.failing_since)}, {good}:"
+                f" {each.error}",
+                todo="waybill doctor tries every part",
             )
 
 

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 
 from backports import zstd
 
-from connectors.match import compile_match
+from connectors.match import compile_match, is_litter, names_litter
 from pipelines.kind import Kind, kind_of
 from schemas.errors import DataError
 from schemas.limits import Limits
@@ -40,7 +40,6 @@ _AES = 99
 """The compression method of members under AES: https://www.winzip.com/en/support/aes-encryption/"""
 _RATIO_FROM = 64 * 1024 * 1024
 _NAMED = 100
-_NOISE = ("__MACOSX/", ".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +212,7 @@ def _others(names: Iterable[str]) -> tuple[str, ...]:
 
 def _is_wanted(name: str, pattern: str) -> bool:
     base = name.rpartition("/")[2]
-    noise = name.startswith(_NOISE[0]) or base.startswith(_NOISE[1])
+    noise = base.startswith(".") or (is_litter(name) and not names_litter(pattern))
     return not noise and compile_match(pattern, ignore_case=True).match(name) is not None
 
 

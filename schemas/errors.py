@@ -52,12 +52,34 @@ class RetryableError(WaybillError):
     """A part outside Waybill did not answer; the same step is tried again after a pause."""
 
 
-class ThrottledError(RetryableError):
+class AwayError(RetryableError):
+    """A source or a mail server is away, or lets nobody in just now; it may be so for days.
+
+    `wait` is for how many seconds the service itself asks us to stay away.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        hint: str | None = None,
+        wait: float | None = None,
+        **values: object,
+    ) -> None:
+        super().__init__(message, hint=hint, **values)
+        self.wait = wait
+
+
+class ThrottledError(AwayError):
     """A service asked us to slow down; the next try waits minutes rather than seconds."""
 
 
 class BusyError(RetryableError):
     """Somebody else holds what is needed; to wait for it is no try, however long it takes."""
+
+
+class ItemDeniedError(RetryableError):
+    """One item may not be read, while its source lets us in; alone it fails if that stays so."""
 
 
 class AttemptSpentError(RetryableError):
@@ -73,6 +95,10 @@ class DataError(WaybillError):
 
     accounted: Accounted | None = None
     """What became of the file's lines, where it was given up while they were read."""
+
+
+class EncryptedError(DataError):
+    """the attachment is encrypted, and we have no key to it"""
 
 
 class FatalError(WaybillError):
@@ -93,6 +119,10 @@ class AccessDeniedError(FatalError):
 
 class TransformError(FatalError):
     """A feed's transform failed or returned something that is not its rows."""
+
+
+class NotFoundError(WaybillError):
+    """There is nothing of that name."""
 
 
 class LeaseLostError(WaybillError):

@@ -31,12 +31,24 @@ class Item:
     detail: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Something at a source that is none of a listing's items: no glob matched it, or it cannot be
+    an item. `why` is the name of a reason in `schemas.unmatched.Why`."""
+
+    item: Item
+    why: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """Some items of a listing, and the cursor from which the next listing may start.
+    """Some items of a listing, what it left out, and the cursor from which the next may start.
 
-    A source whose listing is always whole (a bucket, a folder) leaves `cursor` None.
+    A source whose listing is always whole (a bucket, a folder) leaves `cursor` None. `readable`
+    are items that an earlier listing left out as unreadable, and that could be read now.
     """
 
     items: tuple[Item, ...]
     cursor: str | None = None
+    left: tuple[Left, ...] = ()
+    readable: tuple[Item, ...] = ()

@@ -62,6 +62,15 @@ class Limits(BaseModel):
     """How much longer it may take for each megabyte of the file, packed as it comes."""
     recover_seconds: Seconds = 15
     """How often beat looks for work whose lease ran out."""
+    survey_seconds: Seconds = 900
+    """How often beat looks for what lies in buckets and folders and no feed takes."""
+    move_after_days: Days = 7
+    """For how long an original that is to be moved waits for a feed that is stopped or does not
+    come to it; then it is moved, and an alert says so."""
+    thread_replies: Count = 10
+    """The most replies in one conversation a day; then a person is told instead."""
+    address_replies: Count = 500
+    """The most replies to one address a day."""
     partitions: Annotated[int, Field(gt=0, le=PARTITIONS_PER_JOB)] = PARTITIONS_PER_JOB
     """The most partitions one file may touch (BigQuery's own limit for one job)."""
     receipt_examples: Count = 5
@@ -167,5 +176,8 @@ class AlertRules(BaseModel):
     worker_seconds: Seconds = 90
     """A worker that gave no sign of life for this long is taken to be dead; it gives three in that
     time."""
+    away_minutes: Count = 15
+    """For how long a source cannot be listed, a mail not sent or a receipt not left before that is
+    an alert."""
     every_seconds: Seconds = 60
     """How often beat looks."""

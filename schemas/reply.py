@@ -27,7 +27,8 @@ OWED_REPLIES = frozenset({ReplyState.WAITING, ReplyState.PLANNED})
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """The reply about one file's one load. `message_id` is that of the mail it goes in, the same
-    for every repeat; several replies of a digest share one."""
+    for every repeat; several replies of a digest share one. `thread` is the first message of the
+    conversation, as far as that is known."""
 
     reply_id: str
     message_id: str
@@ -41,6 +42,7 @@ class Reply:
     planned_at: datetime
     closed_at: datetime | None = None
     note: str | None = None
+    thread: str | None = None
 
 
 def reply_id_of(file: File) -> str:

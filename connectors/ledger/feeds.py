@@ -49,6 +49,18 @@ class Feeds:
                 ).rowcount
             )
 
+    def note_match(self, feed: str, match: str) -> str | None:
+        """Keep by which glob the feed looks; the one before, if it was another."""
+        query = select(feeds.c.matched).where(feeds.c.feed == feed)
+        with self._database.read() as connection:
+            before: str | None = connection.scalar(query)
+        if before == match:
+            return None
+        with self._database.write() as connection:
+            ensure_feed(connection, feed)
+            connection.execute(update(feeds).where(feeds.c.feed == feed).values(matched=match))
+        return before
+
     def request_load(self, feed: str) -> bool:
         """Note that the feed has prepared files; True if nobody had noted it yet."""
         with self._database.write() as connection:

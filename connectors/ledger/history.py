@@ -20,6 +20,7 @@ from connectors.ledger.tables import (
     events,
     files,
     holds,
+    moves,
     profiles,
     replies,
     sightings,
@@ -28,7 +29,7 @@ from connectors.ledger.tables import (
 from schemas.file import File, Status
 from schemas.reply import OWED_REPLIES
 
-_OF_FILES = (events, contents, sightings, profiles, holds, admissions, replies, files)
+_OF_FILES = (events, contents, sightings, profiles, holds, admissions, replies, moves, files)
 _COMMITTED = (Status.LOADED, Status.ACKNOWLEDGING, Status.DONE)
 
 

@@ -22,9 +22,12 @@ from connectors.ledger.history import History
 from connectors.ledger.holds import Holds
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
+from connectors.ledger.moves import Moves
 from connectors.ledger.recovery import Recovery
 from connectors.ledger.replies import Replies
 from connectors.ledger.schema import Schema
+from connectors.ledger.services import Services
+from connectors.ledger.unmatched import UnmatchedItems
 from connectors.ledger.workers import Workers
 
 
@@ -52,6 +55,7 @@ class SqlLedger:
         self.feed_state = feeds.feed_state
         self.stop_feed = feeds.stop_feed
         self.resume_feed = feeds.resume_feed
+        self.note_match = feeds.note_match
         self.request_load = feeds.request_load
         self.feeds_to_load = feeds.feeds_to_load
 
@@ -146,7 +150,32 @@ class SqlLedger:
         self.open_digest = replies.open_digest
         self.digest_feeds = replies.digest_feeds
 
+        self.thread_of = replies.thread_of
+        self.replied_since = replies.replied_since
+        self.note_sent = replies.note_sent
+        self.was_sent = replies.was_sent
+        self.forget_sent = replies.forget_sent
+
         self.corrections = Corrections(database).corrections
+
+        unmatched = UnmatchedItems(database)
+        self.note_unmatched = unmatched.note_unmatched
+        self.unmatched = unmatched.unmatched
+        self.take_unmatched = unmatched.take_unmatched
+        self.dismiss_unmatched = unmatched.dismiss_unmatched
+        self.told_unmatched = unmatched.told_unmatched
+        self.forget_unmatched = unmatched.forget_unmatched
+
+        services = Services(database)
+        self.note_service = services.note_service
+        self.services = services.services
+        self.service = services.service
+
+        moves = Moves(database)
+        self.defer_move = moves.defer_move
+        self.deferred_moves = moves.deferred_moves
+        self.close_move = moves.close_move
+        self.needing = moves.needing
 
         batches = Batches(database)
         self.open_batch = batches.open_batch

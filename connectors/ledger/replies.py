@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import RowMapping, Select, select, update
+from sqlalchemy import RowMapping, Select, delete, func, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import DIGESTED, replies
+from connectors.ledger.tables import DIGESTED, replies, sent_files
 from schemas.receipt import Receipt
 from schemas.reply import Reply, ReplyState, root_of
 
@@ -105,6 +106,40 @@ class Replies:
                 found[feed] = found.get(feed, False) or state == ReplyState.PLANNED
         return found
 
+    def thread_of(self, message_ids: Collection[str]) -> str | None:
+        """The thread of a reply that went in one of those mails."""
+        query = select(replies.c.thread).where(replies.c.message_id.in_(message_ids))
+        with self._database.read() as connection:
+            return connection.scalar(query.where(replies.c.thread.is_not(None)).limit(1))
+
+    def replied_since(self, to: str, thread: str | None, since: datetime) -> tuple[int, int]:
+        """How many replies were planned since then in the thread, and to the address."""
+        count = select(func.count()).select_from(replies).where(replies.c.planned_at >= since)
+        with self._database.read() as connection:
+            in_thread = connection.scalars(count.where(replies.c.thread == thread)).one()
+            return in_thread, connection.scalars(count.where(replies.c.recipient == to)).one()
+
+    def note_sent(self, sha256: Collection[str], message_id: str) -> None:
+        """Keep what was attached to a mail of ours, by its bytes."""
+        now = self._database.now()
+        rows = [{"sha256": each, "message_id": message_id, "sent_at": now} for each in sha256]
+        if rows:
+            with self._database.write() as connection:
+                statement = insert_into(connection, sent_files).on_conflict_do_nothing()
+                connection.execute(statement, rows)
+
+    def was_sent(self, sha256: str) -> bool:
+        """Whether those bytes were attached to a mail of ours."""
+        query = select(sent_files.c.sha256).where(sent_files.c.sha256 == sha256)
+        with self._database.read() as connection:
+            return connection.scalar(query) is not None
+
+    def forget_sent(self, before: datetime) -> int:
+        """Forget what was sent before that time; how many files."""
+        with self._database.write() as connection:
+            old = delete(sent_files).where(sent_files.c.sent_at < before)
+            return connection.execute(old).rowcount
+
     def _found(self, query: Select[Any]) -> list[Reply]:
         with self._database.read() as connection:
             return [_reply_of(row) for row in connection.execute(query).mappings()]
@@ -124,6 +159,7 @@ def _row_of(reply: Reply) -> dict[str, Any]:
         "state": reply.state,
         "is_digest": reply.is_digest,
         "planned_at": reply.planned_at,
+        "thread": reply.thread,
     }
 
 
@@ -141,6 +177,7 @@ def _reply_of(row: RowMapping) -> Reply:
         planned_at=row["planned_at"],
         closed_at=row["closed_at"],
         note=row["note"],
+        thread=row["thread"],
     )
 
 

@@ -197,6 +197,7 @@ feeds = Table(
     Column("reason", AnyText),
     Column("load_requested_at", UtcTime),
     Column("watched_since", UtcTime),
+    Column("matched", AnyText),
 )
 
 table_locks = Table(
@@ -372,7 +373,10 @@ replies = Table(
     Column("planned_at", UtcTime, nullable=False),
     Column("closed_at", UtcTime),
     Column("note", AnyText),
+    Column("thread", AnyText),
     Index("replies_message", "message_id"),
+    Index("replies_thread", "thread", "planned_at"),
+    Index("replies_recipient", "recipient", "planned_at"),
     Index("replies_file", "file_id"),
     Index("replies_name", "feed", "recipient", "root", "planned_at"),
     Index(
@@ -382,4 +386,51 @@ replies = Table(
         sqlite_where=DIGESTED,
         postgresql_where=DIGESTED,
     ),
+)
+
+unmatched = Table(
+    "unmatched",
+    metadata,
+    Column("group_id", String(8), primary_key=True),
+    Column("source", AnyText, nullable=False),
+    Column("why", String(16), nullable=False),
+    Column("shape", AnyText, nullable=False),
+    Column("sender", AnyText),
+    Column("feed", AnyText),
+    Column("is_likely", Boolean, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("items", JsonText, nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("dismissed_at", UtcTime),
+    Column("dismissed_by", AnyText),
+    Index("unmatched_source", "source", "shape"),
+    Index("unmatched_seen", "last_seen"),
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("name", AnyText, primary_key=True),
+    Column("good_at", UtcTime),
+    Column("failing_since", UtcTime),
+    Column("error", AnyText),
+    Column("retry_at", UtcTime),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("file_id", ForeignKey(files.c.file_id), primary_key=True),
+    Column("since", UtcTime, nullable=False),
+    Index("moves_since", "since"),
+)
+
+sent_files = Table(
+    "sent_files",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("message_id", AnyText, nullable=False),
+    Column("sent_at", UtcTime, nullable=False),
+    Index("sent_files_at", "sent_at"),
 )

@@ -32,6 +32,8 @@ class MailboxConfig(BaseModel):
     """IMAP SEARCH keys that messages must match as well."""
     move_to: str | None = None
     """A folder to which acknowledged messages move; without it they are marked as seen."""
+    answer_unmatched: tuple[str, ...] = ()
+    """Addresses and domains that are told when no feed takes what they sent."""
     own_address: str | None = None
     """Mails from this address (our own) are passed over."""
     attachment_bytes: int = Field(default=512 * 1024 * 1024, gt=0)

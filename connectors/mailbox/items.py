@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connectors.mailbox.containers import MessageFile
 from connectors.mailbox.letter import Letter
-from schemas.item import Item
+from schemas.errors import EncryptedError
+from schemas.item import Item, Left
 
 _OLDEST_DATE = timedelta(days=30)
 
@@ -17,7 +19,9 @@ _OLDEST_DATE = timedelta(days=30)
 class FilePart:
     """One file of a message: the part it is, or that holds it as number `inner` of `container`.
 
-    `size` is the part's, as it was sent.
+    `size` is the part's, as it was sent; `octets` is the same where the server keeps to it.
+    `is_last` is the message's last part. `adornment` is what makes it no report. `mark` tells its
+    bytes from others.
     """
 
     name: str
@@ -27,6 +31,11 @@ class FilePart:
     encoding: str = ""
     container: str = ""
     inner: str = ""
+    octets: int | None = None
+    is_last: bool = False
+    is_encrypted: bool = False
+    adornment: str = ""
+    mark: str = ""
 
 
 def part_of(found: MessageFile) -> FilePart:
@@ -38,6 +47,9 @@ def part_of(found: MessageFile) -> FilePart:
         size=len(found.data),
         container=found.container,
         inner=found.inner,
+        adornment=found.adornment,
+        is_encrypted=isinstance(found.fault, EncryptedError),
+        mark=hashlib.sha256(found.data).hexdigest()[:16],
     )
 
 
@@ -50,9 +62,18 @@ def item_of(
     Key and version come from the message itself, so that a copy of it makes no second item.
     """
     at = part.section + (f".{part.inner}" if part.inner else "")
+    more = {
+        "octets": str(part.octets) if part.octets is not None else "",
+        "last": "yes" if part.is_last else "",
+        "encrypted": "yes" if part.is_encrypted else "",
+        "adornment": part.adornment,
+        "received": received.astimezone(UTC).date().isoformat() if not letter.message_id else "",
+    }
+    # Without a Message-ID nothing else may tell two mails of one moment apart.
+    mark = f":{part.mark}" if part.mark and not letter.message_id else ""
     return Item(
         key=f"{letter.message_id.strip('<>') or letter.digest}/{at}/{part.name}",
-        version=f"{letter.digest}:{part.size}",
+        version=f"{letter.digest}:{part.size}{mark}",
         name=part.name,
         # Mails know the second; of those of one second, that which arrived later is the later one.
         sent_at=_sane(letter.sent_at, received.astimezone(UTC)).replace(
@@ -70,9 +91,35 @@ def item_of(
             "container": part.container,
             "inner": part.inner,
             "author": letter.author or "",
+            **{name: value for name, value in more.items() if value},
             **letter.envelope,
             **place,
         },
+    )
+
+
+def left_of(
+    letter: Letter, received: datetime, why: str, name: str, place: Mapping[str, str]
+) -> Left:
+    """A message, or a part of it, that is no item, and the name of the reason."""
+    at = place.get("uid") or place.get("object", "")
+    return Left(
+        Item(
+            key=f"{letter.message_id.strip('<>') or letter.digest}/{at}/{name}",
+            version=letter.digest,
+            name=name,
+            sent_at=_sane(letter.sent_at, received.astimezone(UTC)),
+            sender=letter.sender,
+            group=letter.digest,
+            detail={
+                "message_id": letter.message_id,
+                "subject": letter.subject,
+                "author": letter.author or "",
+                **letter.envelope,
+                **place,
+            },
+        ),
+        why,
     )
 
 

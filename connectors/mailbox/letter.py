@@ -13,27 +13,42 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_string
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
-from email.utils import collapse_rfc2231_value, parsedate_to_datetime
+from email.parser import HeaderParser
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote_to_bytes
 
-from connectors.envelope import envelope_of, named_address, trust_of, why_passed_over
+from connectors.envelope import (
+    OUR_RECEIPT,
+    envelope_of,
+    named_address,
+    trust_of,
+    why_passed_over,
+)
 from connectors.mailbox.bounded import BOUNDED
+from connectors.mailbox.charsets import letters
 from schemas.address import address_of, is_public_suffix
 
 log = logging.getLogger(__name__)
 
+OWN = "it comes from our own address"
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 900
+_PATH = re.compile(r"[a-z]:|~|//|\.{0,2}/|(?:[^/]*/)+\.\.?/", re.IGNORECASE)
+"""How a name begins that is a path: of a drive, a home, a share, or with dots for folders."""
+_NAMED = re.compile(r"name\*?[0-9]{0,3}\*?=\s{0,9}\"?(?:[\w-]{0,40}'[\w-]{0,9}')?([^\";]{1,300})")
+_FILE = re.compile(r"[^<>]{1,180}\.[A-Za-z][A-Za-z0-9]{1,4}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
     """What a message's own headers say. `sender` is who to answer, if that is one plain address;
     `passed_over` is why its files are not read, if they are not. `trust` is what tells it from a
-    forged copy. `envelope` is what its headers say of trust and answers, by name."""
+    forged copy. `envelope` is what its headers say of trust and answers, by name. `received_at`
+    tells messages apart that have no Message-ID. `boundary` is that of its parts, and `is_encoded`
+    says that all of them together are encoded, against RFC 2045."""
 
     message_id: str
     references: str
@@ -44,6 +59,14 @@ class Letter:
     passed_over: str | None
     trust: str = ""
     envelope: Mapping[str, str] = field(default_factory=dict)
+    received_at: str = ""
+    boundary: str = ""
+    is_encoded: bool = False
+
+    @property
+    def brings_others(self) -> bool:
+        """Whether the files of a message that is passed over may be somebody else's than ours."""
+        return self.passed_over not in (None, OWN, OUR_RECEIPT)
 
     @property
     def digest(self) -> str:
@@ -52,6 +75,8 @@ class Letter:
         told = [self.message_id, self.author or "", self.sent_at or "", self.subject]
         if self.trust:
             told.append(self.trust)
+        if not self.message_id:
+            told.append(self.received_at)
         return hashlib.sha256("\n".join(map(str, told)).encode()).hexdigest()[:24]
 
 
@@ -62,11 +87,17 @@ def read_headers(raw: bytes) -> Message:
         text = block.decode("utf-8")
     except UnicodeDecodeError:
         text = block.decode("cp1252", "replace")
-    return message_from_string(text + "\r\n\r\n", policy=BOUNDED)
+    # Headers only: over some, the parser of bodies breaks down before a message is there.
+    message: Message = HeaderParser(policy=BOUNDED).parsestr(text + "\r\n\r\n")
+    return message
 
 
-def letter_of(headers: Message, own_address: str | None = None) -> Letter:
-    """Who wrote a message, when and about what; one from our own address is passed over."""
+def letter_of(
+    headers: Message, own_address: str | None = None, received: datetime | None = None
+) -> Letter:
+    """Who wrote a message, when and about what; one from our own address is passed over.
+    `received` is when it arrived, as the server says."""
+    is_multipart = headers.get_content_maintype() == "multipart"
     author, answer_to = named_address(headers, "From"), named_address(headers, "Reply-To")
     own = address_of(own_address or "")
     is_own = author is not None and own is not None and author.key == own.key
@@ -81,9 +112,12 @@ def letter_of(headers: Message, own_address: str | None = None) -> Letter:
         author=str(author) if author else None,
         sender=str(answer_to if near else author) if author else None,
         sent_at=_date(_line(headers, "Date")),
-        passed_over="it comes from our own address" if is_own else why_passed_over(headers),
+        passed_over=OWN if is_own else why_passed_over(headers),
         trust=trust_of(headers),
         envelope=envelope_of(headers),
+        received_at=received.astimezone(UTC).isoformat() if received else "",
+        boundary=_boundary(headers) if is_multipart else "",
+        is_encoded=is_multipart and encoding_of(headers) in ("base64", "quoted-printable"),
     )
 
 
@@ -96,27 +130,58 @@ def tell_passed_over(place: str, letter: Letter, names: Sequence[str]) -> None:
 
 
 def safe_name(name: str) -> str:
-    """The bare file name: no folders, nothing unprintable, composed (NFC), at most 200 long."""
-    bare = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    """The bare file name: no folders, nothing unprintable, composed (NFC), at most 200 long.
+
+    A path loses its folders; in any other name a slash is a letter, as in a date, and becomes `_`.
+    """
+    whole = unicodedata.normalize("NFC", name[: 4 * _LONGEST_HEADER])
+    bare = whole.replace("\\", "/")
+    bare = bare.rpartition("/")[2] if _PATH.match(bare) else bare.replace("/", "_")
     spaced = " ".join(bare.split())
     return "".join(char for char in spaced if char.isprintable())[-_LONGEST_NAME:].strip(" .")
 
 
 def file_name(headers: Message) -> str:
-    """The safe name by RFC 2231 or RFC 2047, in Content-Disposition or else in Content-Type."""
+    """The safe name by RFC 2231 or RFC 2047, in Content-Disposition or else in Content-Type; else
+    what Content-Description says, if that reads like a file's name."""
     for header, parameter in (("Content-Disposition", "filename"), ("Content-Type", "name")):
         try:
             found = headers.get_param(parameter, None, header)
-            if found:
-                return safe_name(_words(collapse_rfc2231_value(found)))
-        except (LookupError, ValueError):
-            continue
-    return ""
+        except (LookupError, ValueError, TypeError):
+            # The package breaks down over a parameter that is there whole and in pieces.
+            written = _NAMED.search(str(headers.get(header, ""))[:_LONGEST_HEADER])
+            found = written[1] if written else None
+        # Some programs write `filename` where `name` belongs, and the other way round.
+        if found and (name := safe_name(_words(_value(found)))):
+            return name
+    described = safe_name(_line(headers, "Content-Description"))
+    return described if _FILE.fullmatch(described) else ""
+
+
+def _value(found: str | tuple[str | None, str | None, str]) -> str:
+    """A parameter's text; one by RFC 2231 comes with its charset."""
+    if isinstance(found, str):
+        return found
+    charset, _, text = found
+    try:
+        # The email package has its percent signs resolved already, each byte a letter.
+        return letters(text.encode("latin-1"), charset)
+    except UnicodeEncodeError:
+        return letters(unquote_to_bytes(text), charset)
 
 
 def encoding_of(headers: Message) -> str:
-    """The part's transfer encoding, in small letters; empty if it has none."""
-    return (_line(headers, "Content-Transfer-Encoding").split() or [""])[0].lower()
+    """The part's transfer encoding as `decoded` knows it, however it is written (`"Base64";`);
+    empty if it has none."""
+    written = _line(headers, "Content-Transfer-Encoding").lower()
+    plain = re.sub(r"[^a-z0-9]", "", written.partition(";")[0].partition("(")[0])
+    if plain.endswith("base64"):
+        return "base64"
+    if plain.endswith("quotedprintable"):
+        return "quoted-printable"
+    if plain in ("xuuencode", "uuencode", "xuue", "uue"):
+        return "x-uuencode"
+    return plain
 
 
 def _line(headers: Message, name: str) -> str:
@@ -130,11 +195,18 @@ def _words(text: str) -> str:
     try:
         pieces = decode_header(re.sub(r"\r?\n[ \t]?", " ", text))
         return "".join(
-            piece if isinstance(piece, str) else piece.decode(charset or "latin-1", "replace")
+            piece if isinstance(piece, str) else letters(piece, charset or "latin-1")
             for piece, charset in pieces
         )
     except (HeaderParseError, LookupError, ValueError):
         return text
+
+
+def _boundary(headers: Message) -> str:
+    try:
+        return str(headers.get_boundary("") or "")[:_LONGEST_HEADER]
+    except (LookupError, ValueError, TypeError):
+        return ""
 
 
 def _date(text: str) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,10 +12,8 @@ from imapclient.exceptions import IMAPClientError, LoginError
 
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.oauth import OAuth, access_token
-from schemas.errors import AccessDeniedError, ConfigError, RetryableError
-
-_PASSING = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG)\]|too many", re.IGNORECASE)
-"""Refusals that pass by themselves: https://www.rfc-editor.org/rfc/rfc5530#section-3"""
+from connectors.mailbox.refusals import away, is_final
+from schemas.errors import AccessDeniedError, AwayError, ConfigError
 
 
 @contextmanager
@@ -35,10 +32,26 @@ def logged_in(config: MailboxConfig) -> Iterator[IMAPClient]:
             hint="set ca_file to the authority that signed it",
         ) from error
     except (IMAPClientError, OSError) as error:
-        raise RetryableError(
+        raise away(
             f"mailbox {config.host}:{config.port} does not answer: {error}",
+            str(error),
             hint="check host, port and tls",
         ) from error
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        if not _is_librarys(error):
+            raise
+        raise AwayError(
+            f"mailbox {config.host}:{config.port} answers what cannot be read: {error}"
+        ) from error
+
+
+def _is_librarys(error: Exception) -> bool:
+    """Whether the IMAP library raised it, over an answer that is none, and not we."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = str(trace.tb_frame.f_globals.get("__name__", "")) if trace is not None else ""
+    return module.partition(".")[0] in ("imapclient", "imaplib", "codecs", "encodings")
 
 
 def _connect(config: MailboxConfig) -> IMAPClient:
@@ -71,9 +84,13 @@ def _login(client: IMAPClient, config: MailboxConfig) -> None:
     except LoginError as error:
         # The library raises it for a connection that breaks during the login as well.
         broken = isinstance(error.__context__, IMAP4.abort)
-        if broken or _PASSING.search(str(error)):
-            raise RetryableError(
-                f"mailbox {config.host} does not let {config.user} in just now: {error}"
+        if broken or not is_final(str(error)):
+            raise away(
+                f"mailbox {config.host} does not let {config.user} in just now: {error}",
+                str(error),
+                hint="check user and password, should it not pass; Gmail and Microsoft 365 want"
+                " oauth or an app password",
+                patient=not broken,
             ) from error
         raise AccessDeniedError(
             f"mailbox {config.host} refused the login of {config.user}",

@@ -3,49 +3,34 @@
 from __future__ import annotations
 
 import io
-import json
-import logging
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from email.message import Message
-from itertools import batched
 from typing import BinaryIO, cast
 
 from imapclient import IMAPClient
 
 from connectors.authentication import vouched_for
 from connectors.mailbox.config import MailboxConfig
-from connectors.mailbox.containers import MessageFile, files_within, is_container, unfolded_files
-from connectors.mailbox.decode import decoded
-from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched, named_parts, too_large
+from connectors.mailbox.containers import files_within
+from connectors.mailbox.decode import cut_short, decoded
+from connectors.mailbox.fetch import blocks, ends_with, too_large
+from connectors.mailbox.finding import FoundMessage, find
 from connectors.mailbox.folders import chosen, move, select
-from connectors.mailbox.items import FilePart, item_of, part_of
-from connectors.mailbox.letter import (
-    Letter,
-    encoding_of,
-    file_name,
-    letter_of,
-    read_headers,
-    tell_passed_over,
-)
+from connectors.mailbox.listing import Listing, search
 from connectors.mailbox.login import logged_in
-from connectors.mailbox.structure import BrokenStructureError, Leaf, leaves
+from connectors.mailbox.parts import PartReader
+from connectors.mailbox.places import read_places
 from connectors.mailbox.watch import watches
-from connectors.match import compile_match
-from schemas.errors import DataError, ItemChangedError
-from schemas.item import Item, Page
+from connectors.match import matches
+from schemas.errors import ConfigError, DataError, ItemChangedError
+from schemas.item import Item, Left, Page
 from schemas.receipt import Answer
 from schemas.trust import Vouched
 
-log = logging.getLogger(__name__)
-
-_AT_ONCE = 200
-_ABOUT = ("INTERNALDATE", f"BODY.PEEK[HEADER]<0.{HEADER_BYTES}>")
-_CONTAINER_BYTES = 64 * 1024 * 1024
 _SIGNED_BYTES = 64 * 1024 * 1024
 """The largest message whose signatures are verified: it is held in memory for that."""
 _SPOOL_BYTES = 8 * 1024 * 1024
@@ -62,96 +47,35 @@ class MailboxSource:
     def __init__(self, config: MailboxConfig) -> None:
         self._config = config
 
-    def list(self, match: str, cursor: str | None) -> Iterator[Page]:
+    def list(self, match: str, cursor: str | None, since: datetime | None = None) -> Iterator[Page]:
         """Pages of the attachments whose file name matches, of messages after the cursor (the last
-        UID looked at, by folder). Automatic replies and our own mails are passed over."""
-        pattern = compile_match(match, ignore_case=True)
-        places = _places(cursor)
+        UID looked at, by folder) that arrived since then. Automatic replies and our own mails are
+        passed over; what else is left out is told with each page."""
         with logged_in(self._config) as client:
-            for folder in chosen(client, self._config):
-                validity = select(client, self._config, folder, readonly=True)
-                known, last = places.get(folder, (0, 0))
-                last = last if known == validity else 0
-                found = client.search(["UID", f"{last + 1}:*", *self._config.search])
-                # `n:*` always has the last message, even when its UID is below n (RFC 3501).
-                new = sorted(uid for uid in found if uid > last)
-                for uids in batched(new, _AT_ONCE, strict=False):
-                    items = self._items(client, folder, validity, uids)
-                    places[folder] = (validity, uids[-1])
-                    yield Page(
-                        items=tuple(each for each in items if pattern.match(each.name)),
-                        cursor=json.dumps(places),
-                    )
+            for page in Listing(client, self._config, since).pages(cursor):
+                matching, others = [], []
+                for item in page.items:
+                    if self.matches(match, item):
+                        matching.append(item)
+                    else:
+                        why = "ENCRYPTED" if item.detail.get("encrypted") else "NAME"
+                        others.append(Left(item, why))
+                yield replace(page, items=tuple(matching), left=(*page.left, *others))
 
-    def _items(
-        self, client: IMAPClient, folder: str, validity: int, uids: Sequence[int]
-    ) -> Iterator[Item]:
-        """The files of some messages, in the order they arrived."""
-        parts: dict[int, list[Leaf]] = {}
-        letters: dict[int, tuple[Letter, datetime]] = {}
-        whole: list[int] = []
-        for uid, data in fetched(client, uids, ["BODYSTRUCTURE", *_ABOUT]):
-            told = data or dict(fetched(client, [uid], _ABOUT)).get(uid)
-            if told is None:
-                log.warning("%s, UID %d is passed over: it cannot be read", folder, uid)
-                continue
-            headed = read_headers(told[b"BODY[HEADER]<0>"] or b"")
-            letter = letter_of(headed, self._config.own_address)
-            letters[uid] = letter, told[b"INTERNALDATE"]
-            try:
-                parts[uid] = leaves(data[b"BODYSTRUCTURE"] if data else ())
-            except BrokenStructureError:
-                whole.append(uid)
-            except DataError as error:
-                log.warning("%s, UID %d is passed over: %s", folder, uid, error.message)
-        named = named_parts(client, parts)
-        for uid, letter_and_date in letters.items():
-            place = {"folder": folder, "uid": f"{validity}:{uid}"}
-            if letter_and_date[0].passed_over:
-                names = [name for _, headers in named.get(uid, ()) if (name := file_name(headers))]
-                if names or uid in whole:
-                    tell_passed_over(f"{folder}, UID {uid}", letter_and_date[0], names)
-                continue
-            for leaf, headers in named.get(uid, ()):
-                for part in self._files(client, uid, leaf, headers):
-                    yield item_of(*letter_and_date, part, place, uid)
-            if uid in whole:
-                for found in self._whole_files(client, uid):
-                    yield item_of(*letter_and_date, part_of(found), {**place, "whole": "yes"}, uid)
+    def matches(self, match: str, item: Item) -> bool:
+        """Whether the glob matches the attachment's name, whatever its case."""
+        return matches(match, item.name, ignore_case=True)
 
-    def _whole_files(self, client: IMAPClient, uid: int) -> Sequence[MessageFile]:
-        """The files of a message of which the server tells no structure; none of one too large."""
-        try:
-            raw = b"".join(blocks(client, uid, "", _CONTAINER_BYTES))
-            return tuple(unfolded_files(io.BytesIO(raw)))
-        except DataError as error:
-            log.warning("UID %d is passed over: %s", uid, error.message)
-            return ()
+    def is_past(self, cursor: str | None, item: Item) -> bool:
+        """Whether a listing that goes on at the cursor has the item's message behind it."""
+        place = read_places(cursor).get(item.detail["folder"])
+        validity, _, uid = item.detail["uid"].partition(":")
+        return place is not None and str(place.validity) == validity and place.uid >= int(uid)
 
-    def _files(
-        self, client: IMAPClient, uid: int, leaf: Leaf, headers: Message
-    ) -> Iterator[FilePart]:
-        """The file that a part is, or the files that it holds; none if it has no name."""
-        whole = FilePart(
-            name=file_name(headers),
-            section=leaf.section,
-            kind=leaf.kind,
-            encoding=encoding_of(headers),
-            size=leaf.size,
-        )
-        if is_container(whole.name, leaf.kind) and leaf.size <= _CONTAINER_BYTES:
-            try:
-                sent = blocks(client, uid, leaf.section, _CONTAINER_BYTES)
-                data = b"".join(decoded(sent, whole.encoding))
-                inner = files_within(whole.name, leaf.kind, data)
-            except DataError as error:
-                log.warning("UID %d: %s", uid, error.message)
-            else:
-                for number, (name, _) in enumerate(inner):
-                    yield replace(whole, name=name, container=whole.name, inner=str(number))
-                return
-        if whole.name:
-            yield whole
+    @property
+    def answer_unmatched(self) -> Sequence[str]:
+        """Senders that are told when no feed takes what they sent (protocol `Answering`)."""
+        return self._config.answer_unmatched
 
     @contextmanager
     def open(self, item: Item) -> Iterator[BinaryIO]:
@@ -160,24 +84,35 @@ class MailboxSource:
         detail = item.detail
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
             with logged_in(self._config) as client:
-                uid = self._found(client, item, readonly=True)
-                if uid is None:
+                found = find(client, self._config, item, readonly=True)
+                if found is None:
                     raise ItemChangedError(f"the message with {item.name} is gone")
                 if "whole" in detail:
-                    yield io.BytesIO(self._whole_file(client, uid, item))
+                    yield io.BytesIO(self._whole_file(client, found.uid, item))
                     return
                 most = self._config.attachment_bytes
-                sent = blocks(client, uid, detail["section"], most)
+                size = int(detail["octets"]) if detail.get("octets") else None
+                sent = blocks(client, found.uid, detail["section"], most, size)
                 for block in decoded(sent, detail["encoding"]):
                     spool.write(block)
                     if spool.tell() > most:
                         raise too_large(most)
+                if detail.get("last"):
+                    self._check_end(client, found)
             spool.seek(0)
             if not detail["inner"]:
                 yield cast(BinaryIO, spool)
                 return
             files = files_within(detail["container"], detail["kind"], spool.read())
         yield io.BytesIO(files[int(detail["inner"])][1])
+
+    def _check_end(self, client: IMAPClient, found: FoundMessage) -> None:
+        """Make sure that a message's last part has its end; raises DataError if it was cut off."""
+        if not found.letter.boundary:
+            return
+        sign = f"--{found.letter.boundary}--".encode("utf-8", "replace")
+        if not ends_with(client, found.uid, found.size, sign, self._config.attachment_bytes):
+            raise cut_short("multipart")
 
     def vouched(self, item: Item) -> Sequence[Vouched]:
         """What speaks for the sender of an item's message (protocol `Vouching`). Raises
@@ -187,49 +122,47 @@ class MailboxSource:
     def _whole(self, item: Item) -> bytes:
         """An item's message, as a signature is made over it; nothing of one that is too large."""
         with logged_in(self._config) as client:
-            uid = self._found(client, item, readonly=True)
-            if uid is None:
+            found = find(client, self._config, item, readonly=True)
+            if found is None:
                 raise ItemChangedError(f"the message with {item.name} is gone")
             try:
-                return b"".join(blocks(client, uid, "", _SIGNED_BYTES))
+                return b"".join(blocks(client, found.uid, "", _SIGNED_BYTES))
             except DataError:
                 return b""
 
     def _whole_file(self, client: IMAPClient, uid: int, item: Item) -> bytes:
         at = (item.detail["section"], item.detail["inner"])
-        for found in self._whole_files(client, uid):
+        for found in PartReader(client).whole_files(uid):
             if (str(found.number), found.inner) == at:
-                return found.data
+                return found.whole()
         raise ItemChangedError(f"the message with {item.name} has changed")
-
-    def _found(self, client: IMAPClient, item: Item, *, readonly: bool) -> int | None:
-        """Open the folder of the item's message and say its UID there; None if it is gone.
-
-        After a change of UIDVALIDITY it is looked for by its Message-ID, which others can write.
-        """
-        folder, (validity, _, uid) = item.detail["folder"], item.detail["uid"].partition(":")
-        if str(select(client, self._config, folder, readonly=readonly)) == validity:
-            return int(uid) if int(uid) in client.search(["UID", uid]) else None
-        message_id = item.detail["message_id"]
-        found = client.search(["HEADER", "Message-ID", message_id]) if message_id else []
-        for number, told in fetched(client, list(found)[::-1], _ABOUT[1:]):
-            headers = read_headers((told or {}).get(b"BODY[HEADER]<0>") or b"")
-            if letter_of(headers).digest == item.group:
-                return number
-        return None
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """With the message's last attachment, mark it as seen and move it if configured. Quiet if
         the message has gone: a person, or an earlier try, has moved it."""
-        if not answer.last_of_group:
-            return
+        if answer.last_of_group:
+            self.finish(item)
+
+    @property
+    def moves(self) -> bool:
+        """Always: messages are marked, and moved if configured."""
+        return True
+
+    def finish(self, item: Item) -> None:
+        """Mark the item's message as seen and move it if configured; quiet if it has gone."""
+        target = self._config.move_to
         with logged_in(self._config) as client:
-            uid = self._found(client, item, readonly=False)
-            if uid is None:
+            found = find(client, self._config, item, readonly=False)
+            if found is None:
                 return
-            client.add_flags([uid], [b"\\Seen", b"\\Answered"])
-            if self._config.move_to:
-                move(client, uid, self._config.move_to)
+            client.add_flags([found.uid], [b"\\Seen", b"\\Answered"])
+            if target and client.folder_exists(target):
+                move(client, found.uid, target)
+            elif target:
+                raise ConfigError(
+                    f"mailbox {self._config.user} has no folder {target}",
+                    hint="make the folder, or correct move_to of this source",
+                )
 
     def forget(self, item: Item) -> int:
         """Nothing: replies are in their readers' mailboxes."""
@@ -241,7 +174,7 @@ class MailboxSource:
         return watches(self._config, stop)
 
     def check(self) -> str:
-        """Log in, open every folder and count the messages."""
+        """Log in, open every folder and that of `move_to`, try `search`, and count the messages."""
         config = self._config
         with logged_in(config) as client:
             count = 0
@@ -249,16 +182,8 @@ class MailboxSource:
             for folder in folders:
                 select(client, config, folder, readonly=True)
                 count += int(client.folder_status(folder, ["MESSAGES"])[b"MESSAGES"])
+                search(client, config, ["ALL"])
+            if config.move_to:
+                select(client, config, config.move_to, readonly=False)
         named = ", ".join(folders) or "no folder"
         return f"{config.user} at {config.host}, {named}: {count:,} messages"
-
-
-def _places(cursor: str | None) -> dict[str, tuple[int, int]]:
-    """UIDVALIDITY and the last UID looked at, by folder; none for a cursor that is not ours."""
-    try:
-        return {
-            folder: (int(known), int(uid))
-            for folder, (known, uid) in json.loads(cursor or "{}").items()
-        }
-    except (ValueError, TypeError, AttributeError):
-        return {}

@@ -6,7 +6,7 @@ https://www.rfc-editor.org/rfc/rfc3501#section-7.4.2 says how the nested lists a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imapclient.response_types import BodyData
@@ -23,13 +23,18 @@ _TEXTS = ("text/plain", "text/html", "text/enriched", "text/calendar")
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One part: its section number, the section that its MIME headers are, its kind, its size in
-    bytes as it is encoded, and the sections of the headers of the messages it is forwarded in."""
+    bytes as it is encoded, and the sections of the headers of the messages it is forwarded in.
+
+    `is_text` is one that the mail itself says, and no file; `is_last` is the message's last part.
+    """
 
     section: str
     headers: str
     kind: str
     size: int
     forwarded: tuple[str, ...] = ()
+    is_text: bool = False
+    is_last: bool = False
 
 
 class BrokenStructureError(DataError):
@@ -37,7 +42,12 @@ class BrokenStructureError(DataError):
 
 
 def leaves(body: Sequence[Any]) -> list[Leaf]:
-    """The parts that may be files, also of messages within the message.
+    """The parts that may be files, also of messages within the message."""
+    return [each for each in all_leaves(body) if not each.is_text]
+
+
+def all_leaves(body: Sequence[Any]) -> list[Leaf]:
+    """All parts, also of messages within the message.
 
     Raises DataError for a message of more parts, or more deeply nested, than an honest one, and
     BrokenStructureError for what is no structure: the message itself may be fine.
@@ -50,7 +60,7 @@ def leaves(body: Sequence[Any]) -> list[Leaf]:
                 raise DataError(f"the message has more than {_MOST:,} parts")
     except (TypeError, IndexError, AttributeError) as error:
         raise BrokenStructureError("the server tells no structure of the message") from error
-    return found
+    return [*found[:-1], *(replace(each, is_last=True) for each in found[-1:])]
 
 
 def _walk(
@@ -59,6 +69,8 @@ def _walk(
     if depth > _DEEPEST:
         raise DataError("the message nests too deeply to be read")
     if isinstance(body[0], list):
+        if _is_hollow(body[0]):
+            raise BrokenStructureError("a multipart is encoded as a whole: the server sees nothing")
         for number, child in enumerate(body[0], start=1):
             at = f"{section}.{number}" if section else str(number)
             yield from _walk(child, at, f"{at}.MIME", depth + 1, forwarded)
@@ -72,8 +84,18 @@ def _walk(
     if kind == "message/rfc822" and is_open:
         inner = f"{own}.HEADER"
         yield from _walk(BodyData.create(body[8]), own, inner, depth + 1, (*forwarded, inner))
-    elif kind != _LINK and (kind not in _TEXTS or _may_be_named(body)):
-        yield Leaf(own, headers or "HEADER", kind, _size(body), forwarded)
+    elif kind != _LINK:
+        is_text = kind in _TEXTS and not _may_be_named(body)
+        yield Leaf(own, headers or "HEADER", kind, _size(body), forwarded, is_text)
+
+
+def _is_hollow(children: Sequence[Any]) -> bool:
+    """Whether a multipart seems to hold but an empty text: so it does to a server that finds no
+    boundary in it, because somebody has encoded all of it."""
+    if len(children) != 1 or isinstance(children[0][0], list):
+        return False
+    [child] = children
+    return _text(child[0]) == "text" and _size(child) == 0
 
 
 def _may_be_named(body: Sequence[Any]) -> bool:

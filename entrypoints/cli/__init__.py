@@ -19,6 +19,7 @@ COMMANDS = {
     "files": ("entrypoints.cli.files", "files", "The latest files and what became of them."),
     "show": ("entrypoints.cli.files", "show", "One file: its timeline and rejected rows."),
     "retry": ("entrypoints.cli.files", "retry", "Send a file on its way again."),
+    "unmatched": ("entrypoints.cli.unmatched", "unmatched", "What no feed takes, and why."),
     "held": ("entrypoints.cli.held", "held", "Files that wait for you to let them in."),
     "release": ("entrypoints.cli.held", "release", "Let a held file in."),
     "unload": ("entrypoints.cli.undo", "unload", "Take a file's rows out of its table."),

@@ -63,7 +63,7 @@ def release(config: Path, held_files: tuple[str, ...], by: str | None, as_json: 
     from entrypoints.cli.screen import print_json
 
     runtime = open_runtime(config)
-    who = by or _user()
+    who = by or user()
     files = [one_file(runtime, each) for each in held_files]
     released = []
     for file in {each.file_id: each for each in files}.values():
@@ -79,7 +79,8 @@ def release(config: Path, held_files: tuple[str, ...], by: str | None, as_json: 
         print_json([_plain(hold, file) for hold, file in holds if hold is not None])
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs the command."""
     try:
         return getpass.getuser()
     except OSError:

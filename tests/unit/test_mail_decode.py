@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import io
 import quopri
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -35,6 +37,68 @@ def test_base64_with_a_footer_or_cut_short() -> None:
     assert b"".join(decoded([b"YSxi\r\nMQ==\r\n", b"-- \r\nscanned by"], "base64")) == b"a,b1"
     with pytest.raises(DataError, match="cut short"):
         list(decoded([b"YSxiM"], "base64"))
+
+
+def pieces(body: bytes, size: int, end: bytes) -> bytes:
+    return b"".join(base64.b64encode(each) + end for each in cut(body, size))
+
+
+@given(
+    st.binary(max_size=400), st.integers(1, 90), st.integers(1, 90), st.sampled_from([b"", b"\r\n"])
+)
+def test_base64_padded_piece_by_piece_is_read_to_its_end(
+    body: bytes, piece: int, size: int, end: bytes
+) -> None:
+    raw = pieces(body, piece, end)
+    assert b"".join(decoded(cut(raw, size), "base64")) == body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"YWI",  # a piece without its padding
+        b"YWJj\r\nYQ",
+        b"YWI=YWJ",  # further letters that are no piece
+        b"YWI=\r\nDisclaimer",
+        b"YWI=\r\n-- \r\n" + b"QUJD" * 20,  # data after a footer
+        b"YQ=\r\n",
+        b"YWJj=\r\n",
+    ],
+)
+def test_base64_that_is_cut_is_refused(raw: bytes) -> None:
+    for size in (1, 3, 100):
+        with pytest.raises(DataError, match="cut short"):
+            list(decoded(cut(raw, size), "base64"))
+
+
+def test_uuencode_has_to_end() -> None:
+    body = bytes(range(256)) * 3
+    lines = b"".join(binascii.b2a_uu(each) for each in cut(body, 45))
+    raw = b"begin 644 a.csv\n" + lines + b"`\nend\n"
+    for size in (1, 7, 5000):
+        assert b"".join(decoded(cut(raw, size), "x-uuencode")) == body
+        with pytest.raises(DataError, match="cut short"):
+            list(decoded(cut(raw[:-30], size), "x-uuencode"))
+
+
+@pytest.mark.parametrize(
+    "written", ["base64;", '"base64"', "BASE64 (as ever)", "x-base64", "base-64", " Base64 ; x=1"]
+)
+def test_transfer_encodings_written_oddly(written: str) -> None:
+    headers = read_headers(f"Content-Transfer-Encoding: {written}\r\n".encode())
+    assert encoding_of(headers) == "base64"
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "x-uuencode"])
+@pytest.mark.parametrize("letters", [b"A", b"=", b"A=\n", b"=\n", b"-", b"begin \nM"])
+def test_decoding_takes_a_time_that_grows_with_the_size(encoding: str, letters: bytes) -> None:
+    def seconds(size: int) -> float:
+        raw, begun = letters * (size // len(letters)), time.process_time()
+        with suppress(DataError):
+            list(decoded(cut(raw, 65536), encoding))
+        return time.process_time() - begun
+
+    assert seconds(8_000_000) < 0.5 + 8 * seconds(2_000_000)
 
 
 def test_a_message_of_too_many_or_too_deep_parts_is_refused() -> None:

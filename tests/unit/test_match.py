@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.match import compile_match, is_ours, static_prefix
+from connectors.match import (
+    OurAnswers,
+    compile_match,
+    is_litter,
+    matches,
+    names_something,
+    static_prefix,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,15 +58,50 @@ def test_the_static_prefix_is_what_every_match_starts_with(pattern: str, prefix:
     assert static_prefix(pattern) == prefix
 
 
+def test_our_answers_are_told_by_the_receipt_beside_them() -> None:
+    keys = {
+        "in/orders.csv": False,
+        "in/orders.csv.receipt.json": True,
+        "in/orders.csv.receipt.txt": True,
+        "in/orders.csv.rejected.csv": True,
+        "in/orders.rejected.fixed.csv": False,
+        "in/payments.rejected.csv": False,
+        "in/receipt.json": False,
+    }
+    answers = OurAnswers()
+    assert {key: answers.has(key) for key in keys} == keys
+
+
 @pytest.mark.parametrize(
-    ("key", "ours"),
+    ("pattern", "key"),
     [
-        ("in/orders.csv.receipt.json", True),
-        ("in/orders.csv.receipt.txt", True),
-        ("in/orders.csv.rejected.csv", True),
-        ("in/orders.rejected.fixed.csv", False),
-        ("in/receipt.json", False),
+        ("in/**/*.csv", "in//double.csv"),
+        ("in/*.csv", "in///a.csv"),
+        ("in/**/x/*.csv", "in/a//x//b.csv"),
     ],
 )
-def test_only_the_exact_suffixes_are_our_own_answers(key: str, ours: bool) -> None:
-    assert is_ours(key) == ours
+def test_slashes_that_are_doubled_part_folders_once(pattern: str, key: str) -> None:
+    assert matches(pattern, key)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["._a.csv", "~$a.xlsx", ".~lock.a.ods#", "a.csv.crc", "a.tmp", "a.csv.filepart", "a.csv.part",
+     "Thumbs.db", ".DS_Store", "desktop.ini", "a.csv~", "__MACOSX/a.csv"],
+)  # fmt: skip
+def test_litter_is_matched_only_by_a_glob_that_means_it(name: str) -> None:
+    assert is_litter(name)
+    assert is_litter(f"in/{name}")
+    assert not matches("**", f"in/{name}")
+    assert not matches("**/*", f"in/{name}")
+
+
+def test_a_glob_may_mean_litter() -> None:
+    assert matches("**/*.tmp", "in/a.tmp")
+    assert matches("in/._*", "in/._a.csv")
+    assert not matches("**/*.csv", "in/._a.csv")
+
+
+def test_what_a_glob_says_of_a_name() -> None:
+    said = {"**": "", "*": "", "*.*": "", "in/**": "", "*.csv": "csv", "in/logo*": "logo"}
+    assert {each: names_something(each) for each in said} == said

@@ -1,0 +1,61 @@
+"""Moves: originals that are answered, and stay until nobody needs them any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+
+from connectors.ledger.database import Database, insert_into
+from connectors.ledger.records import file_of
+from connectors.ledger.tables import files, moves
+from schemas.file import File, Status
+
+_MOST = 200
+"""So many at a time, whichever: those that wait for long must not hide the others."""
+
+
+class Moves:
+    """The originals that wait to be moved or marked."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def defer_move(self, file: File) -> None:
+        """Write down that the file's original is still to be moved. Safe to repeat."""
+        now = self._database.now()
+        with self._database.write() as connection:
+            statement = insert_into(connection, moves).values(file_id=file.file_id, since=now)
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def deferred_moves(self) -> Sequence[tuple[File, datetime]]:
+        """Files whose originals are still to be moved and since when: some of them, in
+        no order."""
+        query = (
+            select(files, moves.c.since)
+            .join(moves, moves.c.file_id == files.c.file_id)
+            .order_by(func.random())
+            .limit(_MOST)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [(file_of(row), row["since"]) for row in rows]
+
+    def close_move(self, file_id: str) -> None:
+        """Forget it: the original is where it belongs."""
+        with self._database.write() as connection:
+            connection.execute(delete(moves).where(moves.c.file_id == file_id))
+
+    def needing(self, file: File) -> Sequence[File]:
+        """Other files of the same original that are not done: of its message, or the same version
+        of the same key, whichever feed's they are."""
+        same = [files.c.source == file.source, files.c.file_id != file.file_id]
+        if file.item.group is not None:
+            same.append(files.c.item_group == file.item.group)
+        else:
+            same += [files.c.key == file.item.key, files.c.version == file.item.version]
+        settled = (Status.DONE, Status.UNLOADED)
+        query = select(files).where(*same, files.c.status.not_in(settled))
+        with self._database.read() as connection:
+            return [file_of(row) for row in connection.execute(query).mappings()]
