@@ -13,7 +13,7 @@ from pipelines.runtime import Runtime, Work
 
 def _runtime(unprepared: bool) -> Runtime:
     ledger: Any = SimpleNamespace(unprepared=lambda feed: unprepared)
-    limits: Any = SimpleNamespace(batch_seconds=60)
+    limits: Any = SimpleNamespace(batch_seconds=60, step_seconds=900)
     return cast(Runtime, SimpleNamespace(ledger=ledger, limits=limits))
 
 
