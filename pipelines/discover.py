@@ -47,6 +47,7 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
     try:
         if room > 0:
             begins = _begins(runtime, feed, state)
+            _say_what_fits_now(runtime, feed)
             for page in runtime.sources[feed.source].list(feed.match, state.cursor, begins):
                 new = register(runtime, feed_name, page)
                 crash_point("discover.registered")
@@ -65,6 +66,31 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
         runtime.ledger.note_service(service, error.message, retry_at)
         raise
     return work
+
+
+def _say_what_fits_now(runtime: Runtime, feed: Feed) -> None:
+    """After a change of `match`, say what came before and fits it now: a mailbox's cursor is past
+    it. A bucket or a folder is listed whole, and brings it by itself."""
+    before = runtime.ledger.note_match(feed.name, feed.match)
+    source = runtime.sources[feed.source]
+    if before is None or isinstance(source, Surveyed):
+        return
+    fits = [
+        item
+        for group in runtime.ledger.unmatched(feed.source)
+        for item in group.items
+        if group.why is Why.NAME
+        and source.matches(
+            feed.match, Item(key=item.key, version="", name=item.name, sent_at=item.sent_at)
+        )
+    ]
+    if fits:
+        since = min(item.sent_at for item in fits).date()
+        log.warning(
+            "feed %s looks for %s now, not for %s: %d files that came before fit it;"
+            " waybill backfill %s --since %s takes them in",
+            feed.name, feed.match, before, len(fits), feed.name, since,
+        )  # fmt: skip
 
 
 def _begins(runtime: Runtime, feed: Feed, state: FeedState) -> datetime | None:

@@ -344,6 +344,23 @@ def test_a_new_feed_leaves_last_years_mails_where_they_are(mail_world: World, ma
     assert len(mail_world.ledger.files()) == 2
 
 
+def test_a_changed_match_says_what_a_backfill_would_bring(
+    mail_world: World, mail: Mail, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail.send(("stock.csv", GOOD))
+    mail.send(("stock.tsv", GOOD.replace(b"a,", b"z,")))
+    mail_world.run()
+    feed = replace(mail_world.runtime.feeds["stock"], match="*.[ct]sv")
+    mail_world.runtime = replace(mail_world.runtime, feeds={"stock": feed})
+    mail_world.run()
+    assert [each for each in caplog.messages if "1 files that came before fit it" in each]
+    from pipelines.replay import backfill
+
+    backfill(mail_world.runtime, "stock", None, None, lambda work, left: None)
+    assert [row[0] for row in mail_world.table()] == ["a", "z"]
+    assert listed(mail_world) == {}
+
+
 def test_a_source_that_is_away_ends_the_pass_for_no_other_feed_and_is_an_alert(
     mail_world: World, mail: Mail, tmp_path: Path
 ) -> None:
