@@ -6,25 +6,28 @@ among the loads that the other file has, and leave with that.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from pipelines.correction import Correcting, correction_dialect, file_corrected, rejected_lines
 from pipelines.parse import parsed
-from pipelines.runtime import Runtime
+from pipelines.runtime import Runtime, Work
 from pipelines.staging import Terms
 from schemas.dialect import Dialect
 from schemas.errors import BusyError, DataError
 from schemas.file import File, Outcome, Status
-from schemas.item import Page
+from schemas.item import Item, Page
 from schemas.language import say
 
 _UNKNOWN = "its column {column} names the file {file}, which nobody here has sent"
 _ON_ITS_WAY = frozenset(
     {Status.DISCOVERED, Status.PREPARING, Status.PREPARED, Status.LOADING, Status.UNLOADING}
 )
+_STRAY_SINCE, _STRAY_BYTES = timedelta(days=7), 16 * 1024 * 1024
 _WHOLE_HINT = "send that file again, whole, with its rows corrected"
 
 
@@ -70,6 +73,36 @@ def handed_over(runtime: Runtime, file: File, target: File) -> File:
         feed=target.feed,
     )
     return replace(file, outcome=Outcome.UNCHANGED, repeats=(*new, *same)[0], reason=reason)
+
+
+def stray_correction(runtime: Runtime, source: str, item: Item) -> Work | None:
+    """The work that a correction makes whose name no feed of its source takes, once it is given to
+    the feed of the file that it corrects; None for anything else.
+
+    Only the small and recent are looked into. Raises RetryableError when the source is away.
+    """
+    is_recent = item.sent_at > runtime.now() - _STRAY_SINCE
+    if not is_recent or not 0 < (item.size or 0) <= _STRAY_BYTES:
+        return None
+    with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="stray-") as name:
+        folder = Path(name)
+        raw = folder / "raw"
+        try:
+            with runtime.sources[source].open(item) as stream, raw.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+            dialect = correction_dialect(raw, Dialect(), runtime.limits)
+            if dialect is None:
+                return None
+            with parsed(raw, dialect, runtime.limits, folder) as found:
+                named, _ = file_corrected(found)
+        except DataError:
+            return None
+    target = next(iter(runtime.ledger.many([(named or "").lower()])), None)
+    stranger = File(file_id="", feed="", source=source, item=item, status=Status.DISCOVERED)
+    if target is None or target.feed not in runtime.feeds or not _may_speak(stranger, target):
+        return None
+    new = runtime.ledger.register(target.feed, source, Page(items=(item,)))
+    return Work("prepare", new[0]) if new else Work("load", target.feed)
 
 
 def refuse_correction(runtime: Runtime, target: File) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipelines.feed import OnNewVersion
 from pipelines.runtime import Runtime
+from schemas.batch import WriteMode
 from schemas.file import AT_REST, LEFT_OUT, File, Outcome
 
 
@@ -29,6 +30,9 @@ def repeated_by(runtime: Runtime, file: File) -> Repeat | None:
         return None
     owners = runtime.ledger.many([owner_id])
     if not owners or owners[0].item.key != file.item.key or file.item.sender is not None:
+        if owners and _brings_something(runtime, owners[0]):
+            runtime.ledger.take_content(file)
+            return None
         return Repeat(owner_id, Outcome.REPEATED)
     between = _between(runtime, owners[0], file)
     replaces = runtime.feeds[file.feed].new_versions is OnNewVersion.REPLACE
@@ -36,6 +40,15 @@ def repeated_by(runtime: Runtime, file: File) -> Repeat | None:
         runtime.ledger.take_content(file)
         return None
     return Repeat(owner_id, Outcome.REPEATED if between else Outcome.UNCHANGED)
+
+
+def _brings_something(runtime: Runtime, owner: File) -> bool:
+    """Whether another delivery of the owner's bytes changes what the table or its freshness shows:
+    later files have taken rows of the owner's, or there is nothing that could come twice."""
+    if not owner.in_force:
+        return False
+    can_take = runtime.feeds[owner.feed].mode is not WriteMode.APPEND
+    return (can_take and owner.covered) or not owner.counts.read
 
 
 def _between(runtime: Runtime, owner: File, file: File) -> list[File]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.protocols import Answering, Surveyed
+from pipelines.corrected import stray_correction
 from pipelines.feed import Feed
 from pipelines.runtime import Runtime, Work
 from pipelines.taking import nearest, untaken
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _PLACE = ("message_id", "references", "subject", "folder", "uid", "author")
 _LONGEST = 500
+_MOST_STRAY = 200
 
 
 def survey(runtime: Runtime, source_name: str) -> list[Work]:
@@ -45,19 +47,34 @@ def survey(runtime: Runtime, source_name: str) -> list[Work]:
     if not isinstance(source, Surveyed):
         return []
     feeds = feeds_of(runtime, source_name)
-    groups = _Groups(runtime, source_name, feeds)
+    groups, work = _Groups(runtime, source_name, feeds), list[Work]()
     for page in source.survey():
         found = (*(Left(item, Why.NAME.name) for item in page.items), *page.left)
-        groups.add(untaken(feeds, source, found))
+        for each in untaken(feeds, source, found):
+            stray = _stray(runtime, source_name, each, len(work))
+            if stray is None:
+                groups.add([each])
+            else:
+                work.append(stray)
     runtime.ledger.note_unmatched(source_name, groups.found(), is_whole=True)
-    return []
+    return work
+
+
+def _stray(runtime: Runtime, source_name: str, each: Left, found: int) -> Work | None:
+    """The work that a correction makes, whatever its name."""
+    if each.why != Why.NAME.name or found >= _MOST_STRAY:
+        return None
+    return stray_correction(runtime, source_name, each.item)
 
 
 def note_left(runtime: Runtime, source_name: str, found: Iterable[Left]) -> None:
     """Write down what of a listing no feed takes."""
     feeds = feeds_of(runtime, source_name)
     groups = _Groups(runtime, source_name, feeds)
-    groups.add(untaken(feeds, runtime.sources[source_name], found))
+    for each in untaken(feeds, runtime.sources[source_name], found):
+        # A correction is found due by `recover`.
+        if _stray(runtime, source_name, each, 0) is None:
+            groups.add([each])
     if groups.found():
         runtime.ledger.note_unmatched(source_name, groups.found())
 

@@ -15,6 +15,7 @@ from openpyxl import Workbook
 
 from one_feed import STOCK, World, a_world
 from pipelines.replay import replay
+from pipelines.unmatched import survey
 from schemas.batch import WriteMode
 from schemas.file import File, Outcome, Status
 
@@ -41,7 +42,7 @@ def drop(world: World, name: str, minute: int, *lines: str) -> File:
     at = (START + timedelta(minutes=minute)).timestamp()
     os.utime(path, (at, at))
     world.run()
-    return world.newest(name)
+    return world.newest(Path(name).name)
 
 
 def rejected(world: World, name: str) -> list[dict[str, str]]:
@@ -211,6 +212,22 @@ def test_a_correction_of_what_is_not_loaded_says_so(world: World) -> None:
     assert unknown.outcome is Outcome.QUARANTINED
     assert "nobody here has sent" in (unknown.reason or "")
     assert values(world) == []
+
+
+def test_a_correction_is_taken_whose_name_no_feed_takes(world: World) -> None:
+    narrow = replace(world.runtime.feeds["stock"], match="in/*.csv")
+    world.runtime = replace(world.runtime, feeds={"stock": narrow})
+    (world.drop / "in").mkdir()
+    drop(world, "in/a.csv", 1, f"x,{DAY},1", f"y,{DAY},bad")
+    [row] = rejected(world, "in/a.csv")
+    (world.drop / "mended by Ana.xlsx").write_bytes(as_workbook([row | {"n": "2"}]))
+    (world.drop / "other.xlsx").write_bytes(as_workbook([{"k": "x"}]))
+    survey(world.runtime, "drop")
+    world.run()
+    assert values(world) == [("x", 1), ("y", 2)]
+    assert [item.name for group in world.ledger.unmatched("drop") for item in group.items] == [
+        "other.xlsx"
+    ]
 
 
 def test_a_file_of_ones_own_with_such_a_column_is_no_correction(world: World) -> None:

@@ -268,6 +268,21 @@ def test_bytes_are_remembered_longer_than_files(world: World) -> None:
     assert numbers(world) == [1, 2]
 
 
+@pytest.mark.parametrize("world", [WriteMode.MERGE], indirect=True)
+def test_bytes_whose_rows_were_overwritten_since_are_loaded_again(world: World) -> None:
+    world.put("tuesday.csv", START, [("k1", DAY, 1)])
+    world.run()
+    world.put("wednesday.csv", START + timedelta(minutes=1), [("k1", DAY, 2)])
+    world.run()
+    world.put("thursday.csv", START + timedelta(minutes=2), [("k1", DAY, 1)])
+    world.run()
+    assert numbers(world) == [1]
+    assert world.newest("thursday.csv").outcome is Outcome.ACCEPTED
+    world.put("friday.csv", START + timedelta(minutes=3), [("k1", DAY, 1)])
+    world.run()
+    assert world.newest("friday.csv").outcome is Outcome.REPEATED
+
+
 def copy_of(world: World, name: str) -> Path:
     target = world.folder / name
     with sqlite3.connect(world.folder / "ledger.db") as ledger:
