@@ -105,13 +105,20 @@ def stray_correction(runtime: Runtime, source: str, item: Item) -> Work | None:
     return Work("prepare", new[0]) if new else Work("load", target.feed)
 
 
-def refuse_correction(runtime: Runtime, target: File) -> None:
+def refuse_correction(runtime: Runtime, target: File, file: File) -> None:
     """Raise DataError for a file whose rejected rows cannot be corrected one by one, and BusyError
     for one that is on its way: what of it is rejected is not known yet."""
     feed = runtime.feeds[target.feed]
     name = target.item.name
     if target.status in _ON_ITS_WAY:
         raise BusyError(f"{name}, which it corrects, is on its way")
+    if target.item.key == file.item.key:
+        raise DataError(
+            "it lies where {name} lay, whose rejected rows it corrects: as its new version it would"
+            " take all other rows away",
+            hint="save it under another name, and send the file itself again",
+            name=name,
+        )
     if feed.makes_rows:
         raise DataError(
             "the rows of {name} are computed from all of its lines", hint=_WHOLE_HINT, name=name

@@ -40,6 +40,7 @@ _PARTS = ("xl/sharedStrings.xml", "xl/worksheets/sheet1.xml", "content.xml")
 
 _NO_LINE = "{column} must hold the number that stood there: it says which row this one corrects"
 _NOT_REJECTED = "line {line} of {name} was not rejected, so there is nothing to correct"
+_TWICE = "line {line} of {name} is corrected more than once here; the first row is taken"
 _OTHER_FILE = "this row belongs to another file ({other}); send its corrections by themselves"
 
 
@@ -182,9 +183,12 @@ class Correcting:
     rejected: Mapping[tuple[str | None, int], int]
     delimiter: str = ""
     places: dict[int, int] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
 
     def over(self, found: Parsed) -> Parsed:
-        """The same rows, less those that correct nothing: these are rejected by name."""
+        """The same rows, less those that correct nothing: these are rejected by name. A file is
+        walked once more where rows of it are rejected because of others."""
+        self.seen.clear()
         return replace(found, chunks=map(self._checked, found.chunks))
 
     def _checked(self, chunk: Chunk) -> Chunk:
@@ -212,18 +216,19 @@ class Correcting:
         return replace(kept, ragged=(*kept.ragged, *ragged)) if ragged else kept
 
     def _place(self, where: str | None, file: str | None) -> tuple[int | None, str]:
-        if file and file.strip() and file.strip() != self.file_id:
+        if file and file.strip() and file.strip().lower() != self.file_id:
             return None, say(_OTHER_FILE, self.language, other=file.strip()[:32])
         member, _, number = (where or "").strip().rpartition(":")
         number = number.removesuffix(".0")
         if not number.isdecimal() or len(number) > 12:
             return None, say(_NO_LINE, self.language, column=LINE_COLUMN)
         place = self.rejected.get((member or None, int(number)))
+        line = (where or "").strip()[:80]
         if place is None:
-            said = say(
-                _NOT_REJECTED, self.language, line=(where or "").strip()[:80], name=self.name
-            )
-            return None, said
+            return None, say(_NOT_REJECTED, self.language, line=line, name=self.name)
+        if place in self.seen:
+            return None, say(_TWICE, self.language, line=line, name=self.name)
+        self.seen.add(place)
         return place, ""
 
     def renumber(self, rows: Path) -> None:

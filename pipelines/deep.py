@@ -114,7 +114,7 @@ def _again(runtime: Runtime, file: File, contract: Contract, folder: Path) -> pa
         terms = Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
     else:
         target = next(iter(runtime.ledger.many([file.corrects])))
-        refuse_correction(runtime, target)
+        refuse_correction(runtime, target, file)
         terms = correction_terms(runtime, file, target, raw, lambda: None)
     staged = stage_file(raw, terms, folder)
     if staged.refusal is not None:

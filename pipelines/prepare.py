@@ -133,7 +133,7 @@ def _prepared(
             if repeats is not None:
                 file = replace(file, outcome=repeats.outcome, repeats=repeats.file_id)
             elif target is not None:
-                refuse_correction(runtime, target)
+                refuse_correction(runtime, target, file)
                 file = replace(file, corrects=target.file_id)
                 terms = correction_terms(runtime, file, target, raw, check)
                 rows = stage_file(raw, terms, folder)

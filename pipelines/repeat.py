@@ -47,6 +47,9 @@ def _brings_something(runtime: Runtime, owner: File) -> bool:
     later files have taken rows of the owner's, or there is nothing that could come twice."""
     if not owner.in_force:
         return False
+    if owner.corrects is not None:
+        others = runtime.ledger.corrections([owner.corrects])
+        return any(each.order() > owner.order() for each in others)
     can_take = runtime.feeds[owner.feed].mode is not WriteMode.APPEND
     return (can_take and owner.covered) or not owner.counts.read
 

@@ -91,6 +91,10 @@ def _judged(runtime: Runtime, batch: Batch, feed: Feed) -> Batch:
                 superseded[loser.file_id] = winner.file_id
             if loser.file_id in judged:
                 judged[loser.file_id] = _without_rows(feed, loser, winner)
+        for file in same:
+            # Its bytes are in the table by another name; what it lies over is not current.
+            if file.file_id in judged and file.outcome is Outcome.REPEATED:
+                superseded |= _older_of(feed, file, same)
         standing = [each for each in same if each.in_force and each.file_id not in superseded]
         for file in same:
             if file.outcome is Outcome.QUARANTINED and file.file_id in judged and standing:
@@ -99,7 +103,18 @@ def _judged(runtime: Runtime, batch: Batch, feed: Feed) -> Batch:
     return replace(batch, files=files, superseded=superseded)
 
 
-_TOLD = BRINGING | {Outcome.QUARANTINED}
+_TOLD = BRINGING | {Outcome.QUARANTINED, Outcome.REPEATED}
+
+
+def _older_of(feed: Feed, file: File, versions: list[File]) -> dict[str, str]:
+    """The versions in force that one which repeats another file takes the place of."""
+    if feed.new_versions is not OnNewVersion.REPLACE:
+        return {}
+    return {
+        each.file_id: file.file_id
+        for each in versions
+        if each.in_force and each.order() < file.order() and each.file_id != file.repeats
+    }
 
 
 def _losers(
@@ -205,7 +220,7 @@ def _terms(runtime: Runtime, file: File, feed: Feed, contract: Contract, raw: Pa
     if file.corrects is None:
         return Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
     [target] = runtime.ledger.many([file.corrects])
-    refuse_correction(runtime, target)
+    refuse_correction(runtime, target, file)
     return correction_terms(runtime, file, target, raw, lambda: None)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import batched
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, select, update
 
 from connectors.ledger.database import Database
 from connectors.ledger.files import start_again
@@ -79,11 +79,13 @@ def _count(connection: Connection, batch: Batch, committed: Committed) -> None:
             if file.corrects is not None and file.outcome in BRINGING:
                 moved[file.file_id] += file.counts.loaded
     for correction in _by_id(connection, moved):
+        # A ledger that was rebuilt does not know of all of them.
+        after = files.c.rows_corrected + moved[correction.file_id]
         if correction.corrects is not None and moved[correction.file_id]:
             connection.execute(
                 update(files)
                 .where(files.c.file_id == correction.corrects)
-                .values(rows_corrected=files.c.rows_corrected + moved[correction.file_id])
+                .values(rows_corrected=case((after < 0, 0), else_=after))
             )
         if correction.corrects is not None:
             connection.execute(

@@ -202,6 +202,22 @@ def test_rows_that_correct_nothing_are_told_by_name(world: World) -> None:
     assert "belongs to another file" in said[2]
 
 
+def test_a_line_is_corrected_once_a_file_and_the_last_file_counts(world: World) -> None:
+    drop(world, "a.csv", 1, f"x,{DAY},1", f"x2,{DAY},1", f"y,{DAY},bad")
+    [row] = rejected(world, "a.csv")
+    first = as_csv([row | {"n": "5"}, row | {"n": "6", "_file": row["_file"].upper()}])
+    file = correct(world, "f.csv", first)
+    assert (file.counts.loaded, file.counts.rejected) == (1, 1)
+    assert "more than once" in rejected(world, "f.csv")[0]["_error"]
+    correct(world, "g.csv", as_csv([row | {"n": "7"}]))
+    correct(world, "h.csv", first)
+    assert values(world) == [("x", 1), ("x2", 1), ("y", 5)]
+    over = correct(world, "a.csv", as_csv([row | {"n": "8"}]))
+    assert over.outcome is Outcome.QUARANTINED
+    assert "under another name" in (over.reason or "")
+    assert values(world) == [("x", 1), ("x2", 1), ("y", 5)]
+
+
 def test_a_correction_of_what_is_not_loaded_says_so(world: World) -> None:
     drop(world, "a.csv", 1, f"x,{DAY},bad", f"y,{DAY},bad")
     [row, _] = rejected(world, "a.csv")

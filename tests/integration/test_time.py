@@ -268,6 +268,15 @@ def test_bytes_are_remembered_longer_than_files(world: World) -> None:
     assert numbers(world) == [1, 2]
 
 
+def test_a_file_that_repeats_another_takes_its_own_old_rows_away(world: World) -> None:
+    world.put("a.csv", START, rows(1))
+    world.put("b.csv", START + timedelta(minutes=1), rows(2))
+    world.run()
+    world.put("b.csv", START + timedelta(minutes=2), rows(1))
+    world.run()
+    assert numbers(world) == [1]
+
+
 @pytest.mark.parametrize("world", [WriteMode.MERGE], indirect=True)
 def test_bytes_whose_rows_were_overwritten_since_are_loaded_again(world: World) -> None:
     world.put("tuesday.csv", START, [("k1", DAY, 1)])
