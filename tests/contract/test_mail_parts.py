@@ -122,8 +122,10 @@ def test_a_forwarded_message_is_looked_into(dovecot_mailboxes: MailboxServer, ad
 
 
 def test_a_receipt_of_ours_within_a_message_brings_nothing(
-    server: MailboxServer, address: str
+    server: MailboxServer, address: str, request: pytest.FixtureRequest
 ) -> None:
+    if "mail-devel" in request.node.name:
+        pytest.xfail("it tells the structure of a message within a message wrong")
     receipt = message(
         part("Content-Type: text/csv; name=a.csv.rejected.csv"),
         more="X-Waybill-Receipt: yes\r\n", boundary="receipt",

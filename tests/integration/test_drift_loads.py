@@ -232,7 +232,7 @@ def test_a_corrected_rejects_file_makes_the_table_as_if_it_had_been_right(
     assert "Rows" not in text
     rejected = (it.folder / "drop" / "días.csv.rejected.csv").read_bytes().decode("cp1252")
     lines = rejected.split("\r\n")
-    assert lines[0] == "sku;quantity;note;_line;_error"
+    assert lines[0] == "sku;quantity;note;_line;_error;_file"
     assert lines[1].startswith("b;dos;'=1+1;3;")
     assert lines[3].startswith("e;x;-5,20;6;")
     assert lines[4].startswith('f;1;"too;many";7;')

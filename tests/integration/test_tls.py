@@ -31,6 +31,7 @@ from entrypoints.demo.process import free_ports
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 from entrypoints.settings import Broker
 from schemas.errors import WaybillError
+from schemas.limits import Limits
 from tls_front import Front, authority, tls_front
 
 
@@ -50,7 +51,10 @@ def _ping(broker: Broker) -> None:
     """What the worker's connection does first, with the options that the service gives Celery."""
 
     settings: Any = SimpleNamespace(
-        broker=broker, concurrency=1, folders=SimpleNamespace(work=Path("work"))
+        broker=broker,
+        concurrency=1,
+        folders=SimpleNamespace(work=Path("work")),
+        limits=Limits(),
     )
     options = _options(settings)
     app = Celery("test", broker=broker.url.get_secret_value(), set_as_current=False)
