@@ -14,7 +14,7 @@ from pipelines.runtime import Runtime
 from pipelines.taking import takes
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import WaybillError
-from schemas.file import File, file_id_of
+from schemas.file import File
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ def needed_by(runtime: Runtime, file: File) -> str | None:
             return f"feed {feed.name} {word}"
         if file.item.group is None and takes(feed, source, file.item):
             # A listing that is always whole has no cursor: the ledger says what was seen.
-            theirs = file_id_of(feed.name, file.item.key, file.item.version)
-            if not runtime.ledger.many([theirs]):
+            theirs = runtime.ledger.versions(feed.name, {file.item.key})
+            if all(each.item.version != file.item.version for each in theirs):
                 return f"feed {feed.name} {word}"
     return None
 

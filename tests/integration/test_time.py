@@ -19,6 +19,7 @@ from entrypoints.demo.servers import S3Endpoint
 from one_feed import Row, World, a_world
 from pipelines.operations.reconcile import disagreement, reconcile
 from pipelines.retention import clean
+from pipelines.run import run
 from schemas.batch import WriteMode
 from schemas.errors import FatalError
 from schemas.file import Outcome, Status, file_id_of
@@ -162,6 +163,22 @@ def test_an_upgrade_reads_no_bucket_again(bigquery_url: str, bucket: Bucket) -> 
         assert {file.file_id for file in world.ledger.files()} == before
         versions = [world.newest(name).item.version for name in ("a.csv", "b.csv")]
         assert all("@" in each for each in versions), versions
+
+
+def test_an_original_known_by_its_former_version_is_moved(
+    bigquery_url: str, bucket: Bucket
+) -> None:
+    """Two feeds look at it, and both have seen it, whatever ids they know it by."""
+    with a_world(bigquery_url, WriteMode.APPEND, source=S3Source(bucket.config)) as world:
+        bucket.put("a.csv", rows(1))
+        world.run()
+        known_by_etag(world, {file.file_id for file in world.ledger.files()})
+        second = replace(world.runtime.feeds["stock"], name="second", on_new_version="append")
+        feeds = {"stock": world.runtime.feeds["stock"], "second": second}
+        moving = S3Source(bucket.config.model_copy(update={"move_to": "done/"}))
+        world.runtime = replace(world.runtime, feeds=feeds, sources={"drop": moving})
+        run(world.runtime, ["stock", "second"])
+        assert "done/a.csv" in bucket.listed()
 
 
 def test_an_upgrade_sees_what_was_put_back_before(bigquery_url: str, bucket: Bucket) -> None:
