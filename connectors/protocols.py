@@ -553,6 +553,10 @@ class Ledger(Protocol):
     def versions(self, feed: str, keys: Collection[str]) -> Sequence[File]:
         """All versions of those keys that the feed has taken in, oldest first."""
 
+    def listed(self, source: str, items: Collection[Item]) -> set[tuple[str, str]]:
+        """Key and version of the files, of whatever feed, that lie where those items of a source
+        do."""
+
     def corrections(self, file_ids: Collection[str]) -> Sequence[File]:
         """The corrections in force of those files, as they were sent."""
 

@@ -6,17 +6,15 @@ among the loads that the other file has, and leave with that.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
-from pipelines.correction import Correcting, correction_dialect, file_corrected, rejected_lines
+from pipelines.correction import Correcting, correction_dialect, file_named, rejected_lines
 from pipelines.parse import parsed
-from pipelines.runtime import Runtime, Work
+from pipelines.runtime import Runtime
 from pipelines.staging import Terms
+from pipelines.stored import stored_rejects
 from schemas.dialect import Dialect
 from schemas.errors import BusyError, DataError
 from schemas.file import File, Outcome, Status
@@ -27,7 +25,6 @@ _UNKNOWN = "its column {column} names the file {file}, which nobody here has sen
 _ON_ITS_WAY = frozenset(
     {Status.DISCOVERED, Status.PREPARING, Status.PREPARED, Status.LOADING, Status.UNLOADING}
 )
-_STRAY_SINCE, _STRAY_BYTES = timedelta(days=7), 16 * 1024 * 1024
 _WHOLE_HINT = "send that file again, whole, with its rows corrected"
 
 
@@ -36,13 +33,12 @@ def corrected_file(
 ) -> File | None:
     """The file that a correction names, whichever feed it belongs to; None if it names none, as
     those of earlier releases do. Raises DataError for a name that nobody knows."""
-    feed = runtime.feeds[file.feed]
-    with parsed(raw, dialect, runtime.limits, folder, (), feed.language) as found:
-        named, _ = file_corrected(found)
+    language = runtime.feeds[file.feed].language
+    named = _name_in(runtime, raw, dialect, folder, language)
     if named is None:
         return None
-    target = next(iter(runtime.ledger.many([named.lower()])), None)
-    if target is None or target.feed not in runtime.feeds or not _may_speak(file, target):
+    target = _known(runtime, named)
+    if target is None or not may_speak(file.item, target):
         raise DataError(
             _UNKNOWN,
             hint="leave the three columns at the end as they were when you got them",
@@ -52,13 +48,31 @@ def corrected_file(
     return target
 
 
-def _may_speak(file: File, target: File) -> bool:
+def named_file(runtime: Runtime, raw: Path, dialect: Dialect, folder: Path) -> File | None:
+    """The file that a correction names; None if it names none, or one that nobody knows."""
+    named = _name_in(runtime, raw, dialect, folder)
+    return _known(runtime, named) if named is not None else None
+
+
+def _name_in(
+    runtime: Runtime, raw: Path, dialect: Dialect, folder: Path, language: str = "en"
+) -> str | None:
+    with parsed(raw, dialect, runtime.limits, folder, (), language) as found:
+        return file_named(found)
+
+
+def _known(runtime: Runtime, named: str) -> File | None:
+    target = next(iter(runtime.ledger.many([named.lower()])), None)
+    return target if target is not None and target.feed in runtime.feeds else None
+
+
+def may_speak(item: Item, target: File) -> bool:
     """Whether a mailed correction comes from where the file came from; what lies in a bucket or a
     folder was put there by people who may write to it."""
-    if file.item.sender is None or target.item.sender is None:
-        return file.item.sender is None
-    ours, theirs = (each.item.sender or "" for each in (file, target))
-    return ours.rpartition("@")[2].lower() == theirs.rpartition("@")[2].lower()
+    if item.sender is None or target.item.sender is None:
+        return item.sender is None
+    ours, theirs = (each.rpartition("@")[2].lower() for each in (item.sender, target.item.sender))
+    return ours == theirs
 
 
 def handed_over(runtime: Runtime, file: File, target: File) -> File:
@@ -73,36 +87,6 @@ def handed_over(runtime: Runtime, file: File, target: File) -> File:
         feed=target.feed,
     )
     return replace(file, outcome=Outcome.UNCHANGED, repeats=(*new, *same)[0], reason=reason)
-
-
-def stray_correction(runtime: Runtime, source: str, item: Item) -> Work | None:
-    """The work that a correction makes whose name no feed of its source takes, once it is given to
-    the feed of the file that it corrects; None for anything else.
-
-    Only the small and recent are looked into. Raises RetryableError when the source is away.
-    """
-    is_recent = item.sent_at > runtime.now() - _STRAY_SINCE
-    if not is_recent or not 0 < (item.size or 0) <= _STRAY_BYTES:
-        return None
-    with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="stray-") as name:
-        folder = Path(name)
-        raw = folder / "raw"
-        try:
-            with runtime.sources[source].open(item) as stream, raw.open("wb") as copy:
-                shutil.copyfileobj(stream, copy)
-            dialect = correction_dialect(raw, Dialect(), runtime.limits)
-            if dialect is None:
-                return None
-            with parsed(raw, dialect, runtime.limits, folder) as found:
-                named, _ = file_corrected(found)
-        except DataError:
-            return None
-    target = next(iter(runtime.ledger.many([(named or "").lower()])), None)
-    stranger = File(file_id="", feed="", source=source, item=item, status=Status.DISCOVERED)
-    if target is None or target.feed not in runtime.feeds or not _may_speak(stranger, target):
-        return None
-    new = runtime.ledger.register(target.feed, source, Page(items=(item,)))
-    return Work("prepare", new[0]) if new else Work("load", target.feed)
 
 
 def refuse_correction(runtime: Runtime, target: File, file: File) -> None:
@@ -149,12 +133,8 @@ def correction_terms(
     assert dialect is not None
     contract = replace(contract, dialect=dialect, reject_threshold=1.0)
     assert target.rejects_key is not None
-    with tempfile.TemporaryFile(dir=runtime.work_folder) as copy:
-        with runtime.storage.open(target.rejects_key) as stream:
-            while block := stream.read(1024 * 1024):
-                copy.write(block)
-        copy.seek(0)
-        rejected = rejected_lines(copy)
+    with stored_rejects(runtime, target.rejects_key) as rejects:
+        rejected = rejected_lines(rejects)
     correcting = Correcting(
         file_id=target.file_id,
         name=target.item.name,

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +22,7 @@ from pipelines.header import OUR_COLUMNS
 from pipelines.kind import PACKED, Kind, kind_of
 from pipelines.parse import Chunk, Parsed
 from pipelines.stage import LINE as ROW
-from pipelines.stage import read_rejects
+from pipelines.stage import Rejects
 from pipelines.unpack import members
 from schemas.contract import Contract
 from schemas.dialect import Dialect, Format
@@ -34,7 +33,7 @@ from schemas.place import MEMBER
 from schemas.reject import Problem, RejectedRow
 
 LINE_COLUMN, ERROR_COLUMN, FILE_COLUMN = OUR_COLUMNS
-_HEAD_BYTES = 64 * 1024
+HEAD_BYTES = 64 * 1024
 _SHEET_BYTES = 8 * 1024 * 1024
 _PARTS = ("xl/sharedStrings.xml", "xl/worksheets/sheet1.xml", "content.xml")
 
@@ -80,7 +79,7 @@ def correction_dialect(path: Path, dialect: Dialect, limits: Limits) -> Dialect 
     kind = kind_of(path)
     if kind is Kind.TEXT:
         with path.open("rb") as file:
-            return _of_text(file.read(_HEAD_BYTES), plain)
+            return _of_text(file.read(HEAD_BYTES), plain)
     if kind in (Kind.WORKBOOK, Kind.OLD_WORKBOOK):
         return replace(plain, format=Format.EXCEL) if _names_our_columns(path) else None
     if kind not in PACKED:
@@ -88,7 +87,7 @@ def correction_dialect(path: Path, dialect: Dialect, limits: Limits) -> Dialect 
     try:
         with closing(members(path, "**", limits)) as found:
             first = next(found)
-            return _of_text(first.stream.read(_HEAD_BYTES), plain)
+            return _of_text(first.stream.read(HEAD_BYTES), plain)
     except (DataError, StopIteration):
         return None
 
@@ -128,7 +127,7 @@ def _encoding(head: bytes, plain: Dialect) -> str:
         return "utf-16"
     try:
         # A character may be cut at the end of what was read.
-        head[:-4].decode("utf-8") if len(head) == _HEAD_BYTES else head.decode("utf-8")
+        head[:-4].decode("utf-8") if len(head) == HEAD_BYTES else head.decode("utf-8")
     except UnicodeDecodeError:
         return "cp1252" if plain.encoding.replace("-", "").lower() == "utf8" else plain.encoding
     return plain.encoding if head.isascii() else "utf-8"
@@ -153,23 +152,12 @@ def _names_our_columns(path: Path) -> bool:
     return all(any(name in text for text in texts) for name in names)
 
 
-def file_corrected(found: Parsed) -> tuple[str | None, Iterator[Chunk]]:
-    """The file that a correction's first row names, and the chunks from the first on; None if it
-    has no column of ours that names one, or no row."""
-    seen: list[Chunk] = []
+def file_named(found: Parsed) -> str | None:
+    """The file that a correction's rows name first; None if none of them does."""
     if FILE_COLUMN not in found.names or LINE_COLUMN not in found.names:
-        return None, found.chunks
-    for chunk in found.chunks:
-        seen.append(chunk)
-        for named in chunk.cells.column(FILE_COLUMN).to_pylist():
-            if named and named.strip():
-                return named.strip(), _all(seen, found.chunks)
-    return None, iter(seen)
-
-
-def _all(seen: list[Chunk], rest: Iterator[Chunk]) -> Iterator[Chunk]:
-    yield from seen
-    yield from rest
+        return None
+    cells = (cell for chunk in found.chunks for cell in chunk.cells.column(FILE_COLUMN).to_pylist())
+    return next((cell.strip() for cell in cells if cell and cell.strip()), None)
 
 
 @dataclass(slots=True)
@@ -240,14 +228,14 @@ class Correcting:
         pq.write_table(table.set_column(at, table.schema.field(at), places), rows)
 
 
-def rejected_lines(stream: BinaryIO | Path) -> dict[tuple[str | None, int], int]:
+def rejected_lines(rejects: Rejects) -> dict[tuple[str | None, int], int]:
     """The rejected lines of a file, each with the number that a corrected row carries.
 
     A line of an archive's member is numbered by its name, for the member's own number is not kept.
     """
     found: dict[tuple[str | None, int], int] = {}
     numbers: dict[str, int] = {}
-    for row in read_rejects(stream).rows:
+    for row in rejects.rows:
         if row.member is None:
             found[None, row.line] = row.line
         else:

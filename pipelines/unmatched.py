@@ -12,9 +12,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.protocols import Answering, Surveyed
-from pipelines.corrected import stray_correction
 from pipelines.feed import Feed
 from pipelines.runtime import Runtime, Work
+from pipelines.stray import Strays
 from pipelines.taking import nearest, untaken
 from pipelines.trust import is_sender
 from schemas.errors import DataError, RetryableError
@@ -37,46 +37,49 @@ log = logging.getLogger(__name__)
 
 _PLACE = ("message_id", "references", "subject", "folder", "uid", "author")
 _LONGEST = 500
-_MOST_STRAY = 200
 
 
 def survey(runtime: Runtime, source_name: str) -> list[Work]:
     """Look at all that lies at a source and write down what no feed takes; nothing for a source
-    that is read message by message. Raises RetryableError when the source is away."""
+    that is read message by message. The work that corrections make which lie there. Raises
+    RetryableError when the source is away."""
     source = runtime.sources[source_name]
     if not isinstance(source, Surveyed):
         return []
-    feeds = feeds_of(runtime, source_name)
-    groups, work = _Groups(runtime, source_name, feeds), list[Work]()
-    for page in source.survey():
-        found = (*(Left(item, Why.NAME.name) for item in page.items), *page.left)
-        for each in untaken(feeds, source, found):
-            stray = _stray(runtime, source_name, each, len(work))
-            if stray is None:
-                groups.add([each])
-            else:
-                work.append(stray)
-    runtime.ledger.note_unmatched(source_name, groups.found(), is_whole=True)
+    pages = (
+        (*(Left(item, Why.NAME.name) for item in page.items), *page.left)
+        for page in source.survey()
+    )
+    groups, work = _sorted_out(runtime, source_name, pages)
+    runtime.ledger.note_unmatched(source_name, groups, is_whole=True)
     return work
 
 
-def _stray(runtime: Runtime, source_name: str, each: Left, found: int) -> Work | None:
-    """The work that a correction makes, whatever its name."""
-    if each.why != Why.NAME.name or found >= _MOST_STRAY:
-        return None
-    return stray_correction(runtime, source_name, each.item)
-
-
 def note_left(runtime: Runtime, source_name: str, found: Iterable[Left]) -> None:
-    """Write down what of a listing no feed takes."""
-    feeds = feeds_of(runtime, source_name)
-    groups = _Groups(runtime, source_name, feeds)
-    for each in untaken(feeds, runtime.sources[source_name], found):
-        # A correction is found due by `recover`.
-        if _stray(runtime, source_name, each, 0) is None:
-            groups.add([each])
-    if groups.found():
-        runtime.ledger.note_unmatched(source_name, groups.found())
+    """Write down what of a listing no feed takes. A correction among it is found due by
+    `recover`."""
+    groups, _ = _sorted_out(runtime, source_name, [found])
+    if groups:
+        runtime.ledger.note_unmatched(source_name, groups)
+
+
+def _sorted_out(
+    runtime: Runtime, source_name: str, pages: Iterable[Iterable[Left]]
+) -> tuple[list[Unmatched], list[Work]]:
+    """What of some pages no feed takes, in groups, and the work of the corrections among it."""
+    feeds, source = feeds_of(runtime, source_name), runtime.sources[source_name]
+    groups, strays = _Groups(runtime, source_name, feeds), Strays(runtime, source_name)
+    for page in pages:
+        left = [*untaken(feeds, source, page)]
+        known = runtime.ledger.listed(source_name, [each.item for each in left])
+        news = [each for each in left if (each.item.key, each.item.version) not in known]
+        groups.add(news)
+        strays.offer(news)
+    work: list[Work] = []
+    for item, more in strays.corrections():
+        groups.remove(item)
+        work += more
+    return groups.found(), work
 
 
 def feeds_of(runtime: Runtime, source_name: str) -> list[Feed]:
@@ -99,6 +102,18 @@ class _Groups:
         for each in found:
             self._add(each.item, Why[each.why])
 
+    def remove(self, item: Item) -> None:
+        """Take one out again that a feed takes after all."""
+        for shape, sender in ((shape_of(item.name), _sender_of(item)), (OTHERS, None)):
+            group_id = group_id_of(self._source, Why.NAME, sender, shape)
+            if item.key not in self._items.get(group_id, {}):
+                continue
+            del self._items[group_id][item.key]
+            group = self._made[group_id]
+            self._made[group_id] = replace(group, count=group.count - 1)
+            if not self._made[group_id].count:
+                del self._made[group_id], self._items[group_id]
+
     def found(self) -> list[Unmatched]:
         """The groups, each with the first of its items."""
         return [
@@ -107,7 +122,7 @@ class _Groups:
         ]
 
     def _add(self, item: Item, why: Why) -> None:
-        shape, sender = shape_of(item.name), item.sender or item.detail.get("author") or None
+        shape, sender = shape_of(item.name), _sender_of(item)
         group_id = group_id_of(self._source, why, sender, shape)
         if group_id not in self._made and len(self._made) >= MAX_GROUPS:
             shape, sender = OTHERS, None
@@ -151,6 +166,10 @@ class _Groups:
             return False
         author = item.detail.get("author") or item.sender
         return any(is_sender(author, each) for each in self._answered)
+
+
+def _sender_of(item: Item) -> str | None:
+    return item.sender or item.detail.get("author") or None
 
 
 def tell_senders(runtime: Runtime, source_name: str) -> None:

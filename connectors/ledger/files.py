@@ -17,7 +17,7 @@ from connectors.ledger.tables import GROUPED, NOTED, OWED, PREPARED, SUPERSEDED,
 from connectors.ledger.tables import events as events_table
 from connectors.ledger.tables import files as files_table
 from schemas.file import AT_REST, Event, File, Outcome, Status, file_id_of
-from schemas.item import Page
+from schemas.item import Item, Page
 
 _AT_ONCE = 500
 _MOST_FOUND = 100
@@ -120,6 +120,22 @@ class Files:
                 ).mappings()
             ]
         return sorted(found, key=File.order)
+
+    def listed(self, source: str, items: Collection[Item]) -> set[tuple[str, str]]:
+        """Key and version of the files, of whatever feed, that lie where those items of a source
+        do."""
+        columns = (files_table.c.key, files_table.c.version)
+        wanted = {item.key for item in items}
+        with self._database.read() as connection:
+            return {
+                (key, version)
+                for some in batched(sorted(wanted), _AT_ONCE, strict=False)
+                for key, version in connection.execute(
+                    select(*columns).where(
+                        files_table.c.key.in_(some), files_table.c.source == source
+                    )
+                )
+            }
 
     def superseded_by(self, file_ids: Collection[str]) -> Sequence[File]:
         """The files that those have superseded, by id."""

@@ -66,6 +66,7 @@ class SqlLedger:
         self.get = files.get
         self.many = files.many
         self.versions = files.versions
+        self.listed = files.listed
         self.superseded_by = files.superseded_by
         self.of_batch = files.of_batch
         self.find = files.find

@@ -6,18 +6,23 @@ import csv
 import gzip
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from openpyxl import Workbook
 
+from connectors.folder import FolderConfig, FolderSource
 from one_feed import STOCK, World, a_world
 from pipelines.replay import replay
 from pipelines.unmatched import survey
 from schemas.batch import WriteMode
+from schemas.errors import ItemChangedError
 from schemas.file import File, Outcome, Status
+from schemas.item import Item
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = date(2026, 11, 3)
@@ -244,6 +249,47 @@ def test_a_correction_is_taken_whose_name_no_feed_takes(world: World) -> None:
     assert [item.name for group in world.ledger.unmatched("drop") for item in group.items] == [
         "other.xlsx"
     ]
+
+
+class Counting(FolderSource):
+    """Says which files were opened; of one the bytes are gone by then."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(FolderConfig(path=folder, settle_seconds=0))
+        self.opened = list[str]()
+
+    @contextmanager
+    def open(self, item: Item) -> Iterator[BinaryIO]:
+        self.opened.append(item.key)
+        if item.key.startswith("gone"):
+            raise ItemChangedError(f"{item.key} was removed")
+        with super().open(item) as stream:
+            yield stream
+
+
+def test_a_survey_looks_once_into_what_is_new_and_survives_what_is_gone(world: World) -> None:
+    narrow = replace(world.runtime.feeds["stock"], match="in/*.csv")
+    source = Counting(world.drop)
+    world.runtime = replace(world.runtime, feeds={"stock": narrow}, sources={"drop": source})
+    (world.drop / "in").mkdir()
+    drop(world, "in/a.csv", 1, f"x,{DAY},1", f"y,{DAY},bad")
+    [row] = rejected(world, "in/a.csv")
+    for name in ("gone.csv", "other.csv"):
+        (world.drop / name).write_text("what,ever\n1,2\n")
+    (world.drop / "mended.dat").write_bytes(as_csv([row | {"n": "2"}]))
+    source.opened.clear()
+    [work] = survey(world.runtime, "drop")
+    assert work.step == "prepare"
+    assert sorted(source.opened) == ["gone.csv", "mended.dat", "other.csv"]
+    world.run()
+    assert values(world) == [("x", 1), ("y", 2)]
+    source.opened.clear()
+    later = datetime.now(UTC) + timedelta(days=30)
+    for now in (world.runtime.now, lambda: later):
+        assert survey(replace(world.runtime, now=now), "drop") == []
+        listed = [item.name for group in world.ledger.unmatched("drop") for item in group.items]
+        assert sorted(listed) == ["gone.csv", "other.csv"]
+    assert source.opened == []
 
 
 def test_a_file_of_ones_own_with_such_a_column_is_no_correction(world: World) -> None:
