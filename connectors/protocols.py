@@ -290,8 +290,8 @@ class Warehouse(Protocol):
         """Every statement that a feed of that mode can send about the table, tried without being
         run, each with the error it would get. What that needs is there within the block."""
 
-    def last_commit(self, table: str) -> LastCommit:
-        """The table's last commit, by the whole log."""
+    def last_commit(self, table: str, since: datetime | None = None) -> LastCommit:
+        """The table's last commit; none if it was made before then."""
 
     def batches(self, table: str) -> Collection[str]:
         """The ids of all batches of the table that have committed."""

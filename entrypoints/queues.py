@@ -26,17 +26,17 @@ class Queues:
     def send(self, runtime: Runtime, works: Iterable[Work]) -> None:
         """Send each piece of work; a load of a feed whose files are still being prepared waits
         `batch_seconds` for them, and is asked for once in that time by a process."""
-        for work in works:
+        for work, seconds in seconds_for(runtime, [*works]).items():
             if work.step != "load" or not runtime.ledger.unprepared(work.target):
-                self._send(runtime, work, None)
+                self._send(work, seconds, None)
             elif self._load_is_due(work.target, runtime.limits.batch_seconds):
-                self._send(runtime, work, runtime.limits.batch_seconds)
+                self._send(work, seconds, runtime.limits.batch_seconds)
 
     def ask(self, runtime: Runtime, works: Iterable[Work]) -> None:
         """Ask whoever has time for help; a broker that is away has none to give."""
         try:
-            for work in works:
-                self._send(runtime, work, None)
+            for work, seconds in seconds_for(runtime, [*works]).items():
+                self._send(work, seconds, None)
         except OperationalError as error:
             log.warning("nobody can be asked to help: %s", error)
 
@@ -57,11 +57,11 @@ class Queues:
         self._loads[feed] = now
         return True
 
-    def _send(self, runtime: Runtime, work: Work, countdown: float | None) -> None:
+    def _send(self, work: Work, seconds: float, countdown: float | None) -> None:
         self._app.send_task(
             f"waybill.{work.step}",
             args=(work.target,),
             queue=work.step,
             countdown=countdown,
-            time_limit=ceil(seconds_for(runtime, work)),
+            time_limit=ceil(seconds),
         )

@@ -6,6 +6,7 @@ Whoever runs steps in processes of their own kills them from outside: what hangs
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 
 from pipelines.runtime import Runtime, Work
@@ -23,14 +24,19 @@ _SIZE_UNKNOWN = 64 * 1024 * 1024
 _MB = 1024 * 1024
 
 
-def seconds_for(runtime: Runtime, work: Work) -> float:
-    """How long a step may take: by the size of its file, if it prepares one."""
+def seconds_for(runtime: Runtime, works: Collection[Work]) -> dict[Work, float]:
+    """How long each step may take: by the size of its file, if it prepares one."""
     base = runtime.limits.step_seconds
-    if work.step not in _OF_FILES:
-        return base * _OTHERS
-    file = next(iter(runtime.ledger.many([work.target.partition("/")[0]])), None)
-    size = _SIZE_UNKNOWN if file is None else file.size or file.item.size or _SIZE_UNKNOWN
-    return base + size / _MB * runtime.limits.step_mb_seconds
+    found = dict.fromkeys(works, base * _OTHERS)
+    ids = {work: work.target.partition("/")[0] for work in works if work.step in _OF_FILES}
+    if not ids:
+        return found
+    files = {file.file_id: file for file in runtime.ledger.many(set(ids.values()))}
+    for work, file_id in ids.items():
+        file = files.get(file_id)
+        size = (file and (file.size or file.item.size)) or _SIZE_UNKNOWN
+        found[work] = base + size / _MB * runtime.limits.step_mb_seconds
+    return found
 
 
 def give_back(runtime: Runtime, file_id: str, step: str, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -69,6 +70,12 @@ class Accounted:
     def to_json(self) -> dict[str, Any]:
         """The same as JSON can say it."""
         return asdict(self) | {"others": list(self.others)}
+
+    @classmethod
+    def from_text(cls, text: str | None) -> Accounted | None:
+        """What JSON text has said; None for none, and for the text "null"."""
+        said = json.loads(text or "null")
+        return cls.from_json(said) if said else None
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Accounted:

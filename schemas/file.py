@@ -156,6 +156,11 @@ class File:
         """Where in storage this attempt keeps what it stages."""
         return staged_by(self.feed, self.file_id, self.attempt, self.owner)
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it stands among earlier loads when it is loaded, and not behind all of them."""
+        return self.in_force or self.placed_at is not None or self.corrects is not None
+
     def order(self) -> tuple[datetime, str, datetime, str]:
         """Files sort by when they were sent; versions sent at once, by when they were found."""
         found = self.discovered_at or self.item.sent_at

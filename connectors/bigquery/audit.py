@@ -10,7 +10,6 @@ SELECT.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -44,8 +43,6 @@ def _tally(row: tuple[Any, ...]) -> Tally:
     last = None
     if figures[0] is not None:
         read, brought, bad, dropped, aggregated, lines = figures
-        # Of a NULL it is the text "null".
-        said = json.loads(lines or "null")
         last = LoadCounts(
             outcome=outcome,
             read=read,
@@ -53,7 +50,7 @@ def _tally(row: tuple[Any, ...]) -> Tally:
             rejected=bad,
             dropped=dropped,
             aggregated=aggregated or 0,
-            accounted=Accounted.from_json(said) if said else None,
+            accounted=Accounted.from_text(lines),
         )
     return Tally(
         file_id=file_id,

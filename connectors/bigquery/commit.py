@@ -166,9 +166,7 @@ class Committer:
             changed = Partitions(unload=gone) if is_unload else Partitions(replacement=gone)
             return pruned, files, changed
         brought = bringing_rows(batch)
-        placed = bool(batch.under) or any(
-            file.in_force or file.placed_at or file.corrects for file in brought
-        )
+        placed = bool(batch.under) or any(file.has_place for file in brought)
         touched = {each for file in contenders(batch) for each in file.partitions}
         coming = _named(contract, touched, True)
         if mode is WriteMode.MERGE and contract.partition is not None:

@@ -6,19 +6,18 @@ back, for a ledger that was restored or is new."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from google.cloud import bigquery
 
 from connectors.bigquery import names
+from connectors.bigquery.records import since as since_parameter
 from connectors.bigquery.session import Session
 from schemas.accounted import Accounted
 from schemas.file import BRINGING, Counts, Outcome
 from schemas.recorded import LastCommit, Recorded
-
-_WITH = "superseded"
 
 
 class Log:
@@ -29,13 +28,13 @@ class Log:
         config = session.config
         self._commits = names.table(config.project, config.meta_dataset, "commits")
 
-    def last_commit(self, table: str) -> LastCommit:
-        """The table's last commit."""
+    def last_commit(self, table: str, since: datetime | None) -> LastCommit:
+        """The table's last commit, if it was made since then."""
         sql = (
             "SELECT MAX(generation) AS number, MAX(committed_at) AS at_last"
-            f" FROM {self._commits} WHERE `table` = @target"
+            f" FROM {self._commits} WHERE committed_at >= @since AND `table` = @target"
         )
-        ((number, at),) = self._session.rows(sql, [_target(table)])
+        ((number, at),) = self._session.rows(sql, [_target(table), since_parameter(since)])
         return LastCommit(number=number, at=at)
 
     def batches(self, table: str) -> set[str]:
@@ -69,7 +68,7 @@ def recorded_sql(commits: str) -> str:
         f"WITH loads AS ({loads}),\n"
         f"moved AS ({moved}),\n"
         "gone AS (SELECT file_id, MAX(IF(reason IN ('superseded', 'unloaded'), committed_at, NULL))"
-        " AS left_at, MAX(IF(reason = 'superseded', reason, NULL)) AS why,"
+        " AS left_at, LOGICAL_OR(reason = 'superseded') AS with_it,"
         " MAX(IF(reason = 'restored', committed_at, NULL)) AS back_at"
         " FROM moved GROUP BY file_id),\n"
         "heirs AS (SELECT m.file_id, MAX(h.file_id) AS heir FROM moved AS m"
@@ -83,7 +82,7 @@ def recorded_sql(commits: str) -> str:
         " l.batch_id, l.committed_at, IFNULL(l.placed_at, l.committed_at) AS stood_at,"
         " IFNULL(l.place, 0) AS stood,"
         " IFNULL(GREATEST(l.committed_at, IFNULL(g.back_at, l.committed_at)) > g.left_at, TRUE)"
-        " AS stands, h.heir, g.why\n"
+        " AS stands, h.heir, IFNULL(g.with_it, FALSE) AS with_it\n"
         "FROM loads AS l LEFT JOIN gone AS g ON g.file_id = l.file_id"
         " LEFT JOIN heirs AS h ON h.file_id = l.file_id\n"
         "WHERE l.age = 1 ORDER BY l.file_id"
@@ -107,9 +106,8 @@ def _recorded(table: str, row: tuple[Any, ...]) -> Recorded:
         place,
         stands,
         heir,
-        reason_left,
+        left_with,
     ) = rest
-    said = json.loads(accounted or "null")
     kind = Outcome(outcome)
     in_force = bool(stands) and kind in BRINGING
     return Recorded(
@@ -131,7 +129,7 @@ def _recorded(table: str, row: tuple[Any, ...]) -> Recorded:
             dropped=dropped,
             aggregated=aggregated or 0,
         ),
-        accounted=Accounted.from_json(said) if said else None,
+        accounted=Accounted.from_text(accounted),
         contract_version=contract,
         partitions=tuple(each for each in (touched or "").split(",") if each),
         reason=reason,
@@ -143,5 +141,5 @@ def _recorded(table: str, row: tuple[Any, ...]) -> Recorded:
         place=place,
         in_force=in_force,
         # A correction that left with the file that it corrects comes back with it.
-        superseded_by=None if in_force else heir or (corrects if reason_left == _WITH else None),
+        superseded_by=None if in_force else heir or (corrects if left_with else None),
     )

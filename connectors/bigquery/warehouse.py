@@ -144,9 +144,8 @@ class BigQueryWarehouse:
                 loader.drop(staged)
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
-        placed = any(file.in_force or file.placed_at or file.corrects for file in batch.files)
-        yields = mode is not WriteMode.APPEND and (placed or bool(batch.under))
-        return replace(done, may_yield=yields)
+        placed = bool(batch.under) or any(file.has_place for file in batch.files)
+        return replace(done, may_yield=placed and mode is not WriteMode.APPEND)
 
     def beneath(
         self, table: str, files: Collection[str], known_since: datetime | None = None
@@ -253,10 +252,10 @@ class BigQueryWarehouse:
         with translated("make a staging table"), labelled("doctor"), rehearsal.standing_in():
             yield rehearsal.tried(mode)
 
-    def last_commit(self, table: str) -> LastCommit:
-        """The table's last commit, by the whole log."""
+    def last_commit(self, table: str, since: datetime | None = None) -> LastCommit:
+        """The table's last commit; none if it was made before then."""
         with translated("look up the last load"), labelled("lookup", table=table):
-            return Log(self._session).last_commit(table)
+            return Log(self._session).last_commit(table, since)
 
     def batches(self, table: str) -> Collection[str]:
         """The ids of all batches of the table that have committed."""

@@ -55,7 +55,9 @@ def disagreement(runtime: Runtime, feed: str) -> str | None:
     """How the last commits of a feed's table differ that ledger and warehouse know of; None if
     they do not, or a batch is under way."""
     table = runtime.warehouse.table_id(runtime.contract_of(runtime.feeds[feed]))
-    known, last = runtime.ledger.generation(table), runtime.warehouse.last_commit(table)
+    known = runtime.ledger.generation(table)
+    # What the ledger knows of was committed after it was opened.
+    last = runtime.warehouse.last_commit(table, known.at)
     if known.number == last.number or runtime.ledger.open_batches():
         return None
     older = "ledger" if (known.number or 0) < (last.number or 0) else "warehouse"
