@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.receipt import Case, answer_of
 from pipelines.reply import earlier_receipt
 from pipelines.runtime import Runtime
+from pipelines.stored import fetched
 from schemas.file import File
 from schemas.receipt import Answer
 
@@ -19,7 +20,8 @@ def answer_about(runtime: Runtime, file: File, folder: Path, stack: ExitStack) -
     contract = runtime.contract_of(feed)
     rejects = None
     if file.rejects_key is not None:
-        rejects = stack.enter_context(_local(runtime, file.rejects_key, folder).open("rb"))
+        local = fetched(runtime, file.rejects_key, folder / "rejects.parquet")
+        rejects = stack.enter_context(local.open("rb"))
     case = Case(
         file=file,
         feed=feed,
@@ -31,12 +33,3 @@ def answer_about(runtime: Runtime, file: File, folder: Path, stack: ExitStack) -
     )
     last_of_group = runtime.ledger.unfinished_of_group(file) == 0
     return answer_of(case, rejects, contract.dialect, folder, last_of_group, runtime.templates)
-
-
-def _local(runtime: Runtime, key: str, folder: Path) -> Path:
-    """A local copy of a stored object: Parquet is read from its end."""
-    path = folder / "rejects.parquet"
-    with runtime.storage.open(key) as stream, path.open("wb") as copy:
-        while block := stream.read(1024 * 1024):
-            copy.write(block)
-    return path

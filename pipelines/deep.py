@@ -18,12 +18,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.corrected import correction_terms, refuse_correction
 from pipelines.expected import ExpectedTable
 from pipelines.raw_lines import records_in
 from pipelines.runtime import Runtime
-from pipelines.staging import Terms, stage_file
+from pipelines.staging import stage_file
+from pipelines.stored import fetched
 from pipelines.verify import Difference
+from pipelines.versions import terms_again
 from schemas.batch import WriteMode
 from schemas.checksum import FileSums
 from schemas.contract import Contract
@@ -106,17 +107,8 @@ def _again(runtime: Runtime, file: File, contract: Contract, folder: Path) -> pa
         raise _Cannot("its raw file is not kept any more")
     if base_of(file.contract_version or "") != contract.version:
         raise _Cannot("it was loaded under another version of the contract")
-    raw = folder / "raw"
-    with runtime.storage.open(file.landing_key) as stream, raw.open("wb") as copy:
-        shutil.copyfileobj(stream, copy)
-    feed = runtime.feeds[file.feed]
-    if file.corrects is None:
-        terms = Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
-    else:
-        target = next(iter(runtime.ledger.many([file.corrects])))
-        refuse_correction(runtime, target, file)
-        terms = correction_terms(runtime, file, target, raw, lambda: None)
-    staged = stage_file(raw, terms, folder)
+    raw = fetched(runtime, file.landing_key, folder / "raw")
+    staged = stage_file(raw, terms_again(runtime, file, contract, raw), folder)
     if staged.refusal is not None:
         raise _Cannot(f"it would be refused today: {staged.refusal}")
     return pa.concat_tables([pq.read_table(path) for path in staged.rows])
@@ -160,7 +152,7 @@ def _twice(
         return
     first: dict[str, Recorded] = {}
     for each in sorted(recorded, key=_order):
-        if not each.in_force or each.sha256 is None:
+        if not each.in_force or each.sha256 is None or not each.counts.read:
             continue
         before = first.setdefault(each.sha256, each)
         if before is not each:

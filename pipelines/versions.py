@@ -18,6 +18,7 @@ from pipelines.corrected import correction_terms, refuse_correction
 from pipelines.feed import Feed, OnNewVersion
 from pipelines.runtime import Runtime
 from pipelines.staging import Terms, stage_file
+from pipelines.stored import fetched
 from schemas import storage_keys
 from schemas.batch import Batch, BatchKind, WriteMode
 from schemas.contract import Contract
@@ -214,10 +215,11 @@ def _is_staged(runtime: Runtime, file: File) -> bool:
     return bool(keys) and all(runtime.storage.exists(key) for key in keys)
 
 
-def _terms(runtime: Runtime, file: File, feed: Feed, contract: Contract, raw: Path) -> Terms:
-    """What a file is staged by again. Rules that move with the time are counted from when it
-    came."""
+def terms_again(runtime: Runtime, file: File, contract: Contract, raw: Path) -> Terms:
+    """What a file is staged by again, from its raw bytes. Rules that move with the time are counted
+    from when it came. Raises DataError for a correction that could not be applied again."""
     if file.corrects is None:
+        feed = runtime.feeds[file.feed]
         return Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
     [target] = runtime.ledger.many([file.corrects])
     refuse_correction(runtime, target, file)
@@ -237,12 +239,9 @@ def _restaged(runtime: Runtime, file: File, batch: Batch) -> File:
         return file
     with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="again-") as name:
         folder = Path(name)
-        with runtime.storage.open(file.landing_key) as stream, (folder / "raw").open("wb") as copy:
-            while block := stream.read(1024 * 1024):
-                copy.write(block)
+        raw = fetched(runtime, file.landing_key, folder / "raw")
         try:
-            terms = _terms(runtime, file, feed, contract, folder / "raw")
-            staged = stage_file(folder / "raw", terms, folder)
+            staged = stage_file(raw, terms_again(runtime, file, contract, raw), folder)
         except DataError:
             return nothing
         if staged.refusal is not None or not staged.counts.loaded:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -195,12 +194,9 @@ def rejected_rows(runtime: Runtime, file: File, most: int) -> list[RejectedRow]:
     """The first rejected rows of a file, read from storage."""
     from itertools import islice
 
-    from pipelines.stage import read_rejects
+    from pipelines.stored import stored_rejects
 
     if file.rejects_key is None or most == 0:
         return []
-    with runtime.storage.open(file.rejects_key) as stream, tempfile.TemporaryFile() as copy:
-        while block := stream.read(1024 * 1024):
-            copy.write(block)
-        copy.seek(0)
-        return list(islice(read_rejects(copy).rows, most))
+    with stored_rejects(runtime, file.rejects_key) as rejects:
+        return list(islice(rejects.rows, most))

@@ -13,6 +13,7 @@ from one_feed import STOCK, World, a_world
 from pipelines.deep import NotLookedInto, deep
 from pipelines.verify import verify
 from schemas.batch import WriteMode
+from schemas.file import Outcome
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = date(2026, 11, 3)
@@ -95,6 +96,16 @@ def test_what_records_do_not_show_is_found(
 ) -> None:
     harm(world)
     assert any(each.startswith(figure) for each in figures(world))
+
+
+@pytest.mark.parametrize("world", [WriteMode.APPEND], indirect=True)
+def test_files_without_rows_come_twice_for_nothing(world: World) -> None:
+    """A daily file that has only its header is loaded each day, for freshness, and adds no row."""
+    for name in ("monday.csv", "tuesday.csv"):
+        world.put(name, START + timedelta(minutes=5), [])
+        world.run()
+        assert world.newest(name).outcome is Outcome.ACCEPTED
+    assert figures(world) == set()
 
 
 @pytest.mark.parametrize("world", [WriteMode.APPEND], indirect=True)
