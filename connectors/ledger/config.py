@@ -67,6 +67,12 @@ class LedgerConfig(BaseModel):
         return {"sslmode": "verify-full", "sslrootcert": "system", **own}
 
     @property
+    def file(self) -> Path | None:
+        """SQLite's file; None on PostgreSQL."""
+        url = self.database
+        return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+    @property
     def database(self) -> URL:
         """The URL with the driver that Waybill brings; holds the password."""
         url = make_url(self.url.get_secret_value())

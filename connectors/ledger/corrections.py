@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import batched
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, update
 
 from connectors.ledger.database import Database
-from connectors.ledger.files import start_again
-from connectors.ledger.records import file_of
+from connectors.ledger.files import files_by, start_again
 from connectors.ledger.tables import CORRECTING, files
 from schemas.batch import Batch, BatchKind, Committed
 from schemas.file import AT_REST, BRINGING, File, Status
-
-_AT_ONCE = 500
 
 
 class Corrections:
@@ -41,29 +37,25 @@ def corrections_moved(
     been loaded, and all others of one of which one has left.
     """
     _count(connection, batch, committed)
-    leaving, came = set(batch.leaving), set[str]()
+    leaving, came, own = set(batch.leaving), set[str](), list[File]()
     if batch.kind is BatchKind.LOAD:
         leaving -= {file.file_id for file in batch.files}
         came = {file.file_id for file in batch.files if file.corrects is None}
+        own = [file for file in batch.files if file.corrects is not None]
     came |= {file.file_id for file in batch.under if not file.in_force}
-    again = [
+    gone = files_by(connection, files.c.file_id, leaving, CORRECTING)
+    back = (each for each in _of(connection, came) if each.superseded_by == each.corrects)
+    later = (
         each
-        for each in _of(connection, came)
-        if each.superseded_by == each.corrects and each.status in AT_REST
-    ]
-    own = {file.file_id: file for file in batch.files if file.corrects is not None}
-    gone = [each for each in _by_id(connection, leaving) if each.corrects is not None]
-    for each in _of(connection, {file.corrects for file in own.values() if file.corrects}):
-        is_later = any(each.order() > file.order() for file in own.values())
-        if batch.kind is BatchKind.LOAD and is_later and each.file_id not in own:
-            again.append(each)
-    still = {each.corrects for each in gone if each.superseded_by != each.corrects}
-    again += [
-        each for each in _of(connection, {id_ for id_ in still if id_}) if each.file_id not in own
-    ]
-    for each in {each.file_id: each for each in again}.values():
+        for each in _of(connection, {file.corrects for file in own})
+        if any(each.order() > file.order() for file in own)
+    )
+    alone = {each.corrects for each in gone if each.superseded_by != each.corrects}
+    again = {each.file_id: each for each in (*back, *later, *_of(connection, alone))}
+    for each in again.values():
         is_due = each.in_force or each.superseded_by == each.corrects
-        if is_due and each.status in AT_REST and each.status is not Status.UNLOADED:
+        is_own = any(each.file_id == file.file_id for file in own)
+        if is_due and not is_own and each.status in AT_REST - {Status.UNLOADED}:
             start_again(connection, each, now, quiet=True, why="what it corrects has changed")
 
 
@@ -78,36 +70,21 @@ def _count(connection: Connection, batch: Batch, committed: Committed) -> None:
         for file in batch.files:
             if file.corrects is not None and file.outcome in BRINGING:
                 moved[file.file_id] += file.counts.loaded
-    for correction in _by_id(connection, moved):
+    for correction in files_by(connection, files.c.file_id, moved, CORRECTING):
         # A ledger that was rebuilt does not know of all of them.
         after = files.c.rows_corrected + moved[correction.file_id]
-        if correction.corrects is not None and moved[correction.file_id]:
-            connection.execute(
-                update(files)
-                .where(files.c.file_id == correction.corrects)
-                .values(rows_corrected=case((after < 0, 0), else_=after))
-            )
-        if correction.corrects is not None:
-            connection.execute(
-                update(files).where(files.c.file_id == correction.file_id).values(covered=True)
-            )
+        connection.execute(
+            update(files)
+            .where(files.c.file_id == correction.corrects)
+            .values(rows_corrected=case((after < 0, 0), else_=after))
+        )
+        # It is applied again when its file comes back, however late.
+        connection.execute(
+            update(files).where(files.c.file_id == correction.file_id).values(covered=True)
+        )
 
 
-def _of(connection: Connection, file_ids: Collection[str]) -> list[File]:
+def _of(connection: Connection, file_ids: Collection[str | None]) -> list[File]:
     """All corrections of those files, as they were sent."""
-    found = [
-        file_of(row)
-        for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
-        for row in connection.execute(
-            select(files).where(CORRECTING, files.c.corrects.in_(some))
-        ).mappings()
-    ]
-    return sorted(found, key=File.order)
-
-
-def _by_id(connection: Connection, file_ids: Collection[str]) -> list[File]:
-    return [
-        file_of(row)
-        for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
-        for row in connection.execute(select(files).where(files.c.file_id.in_(some))).mappings()
-    ]
+    named = {each for each in file_ids if each is not None}
+    return sorted(files_by(connection, files.c.corrects, named, CORRECTING), key=File.order)

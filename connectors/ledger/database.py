@@ -48,8 +48,7 @@ class Database:
     @property
     def file(self) -> Path | None:
         """SQLite's file; None on PostgreSQL."""
-        url = self._config.database
-        return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+        return self._config.file
 
     @property
     def where(self) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import batched
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 from sqlalchemy.sql.elements import TextClause
@@ -98,27 +99,13 @@ class Files:
     def many(self, file_ids: Collection[str]) -> Sequence[File]:
         """The files of those ids, by id; unknown ids are left out."""
         with self._database.read() as connection:
-            found = [
-                file_of(row)
-                for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
-                for row in connection.execute(
-                    select(files_table).where(files_table.c.file_id.in_(some))
-                ).mappings()
-            ]
+            found = files_by(connection, files_table.c.file_id, file_ids)
         return sorted(found, key=lambda file: file.file_id)
 
     def versions(self, feed: str, keys: Collection[str]) -> Sequence[File]:
         """All versions of those keys that the feed has taken in, oldest first."""
         with self._database.read() as connection:
-            found = [
-                file_of(row)
-                for some in batched(sorted(keys), _AT_ONCE, strict=False)
-                for row in connection.execute(
-                    select(files_table).where(
-                        files_table.c.key.in_(some), files_table.c.feed == feed
-                    )
-                ).mappings()
-            ]
+            found = files_by(connection, files_table.c.key, keys, files_table.c.feed == feed)
         return sorted(found, key=File.order)
 
     def listed(self, source: str, items: Collection[Item]) -> set[tuple[str, str]]:
@@ -140,13 +127,7 @@ class Files:
     def superseded_by(self, file_ids: Collection[str]) -> Sequence[File]:
         """The files that those have superseded, by id."""
         with self._database.read() as connection:
-            found = [
-                file_of(row)
-                for some in batched(sorted(file_ids), _AT_ONCE, strict=False)
-                for row in connection.execute(
-                    select(files_table).where(SUPERSEDED, files_table.c.superseded_by.in_(some))
-                ).mappings()
-            ]
+            found = files_by(connection, files_table.c.superseded_by, file_ids, SUPERSEDED)
         return sorted(found, key=lambda file: file.file_id)
 
     def of_batch(self, batch_id: str) -> Sequence[File]:
@@ -216,9 +197,7 @@ class Files:
                 )
             if old.status not in AT_REST:
                 raise ValueError(f"{old.item.name} is {old.status}: it is still on its way")
-            start_again(connection, old, now, quiet=quiet)
-            lose = update(files_table).where(files_table.c.file_id == file_id)
-            connection.execute(lose.values(may_lose=may_lose))
+            start_again(connection, old, now, quiet=quiet, may_lose=may_lose)
             return one_file(connection, file_id)
 
     def prepare_again(self, feed: str, version: str) -> Sequence[str]:
@@ -301,6 +280,20 @@ class Files:
             return [file_of(row) for row in connection.execute(query).mappings()]
 
 
+def files_by(
+    connection: Connection,
+    column: ColumnElement[Any],
+    values: Collection[str],
+    *more: Condition,
+) -> list[File]:
+    """The files whose column holds one of those values, if some more holds, in no order."""
+    return [
+        file_of(row)
+        for some in batched(sorted(values), _AT_ONCE, strict=False)
+        for row in connection.execute(select(files_table).where(*more, column.in_(some))).mappings()
+    ]
+
+
 def one_file(connection: Connection, file_id: str, *, lock: bool = False) -> File:
     """The file, and with `lock` nobody else's to change in this transaction; raises KeyError."""
     query = select(files_table).where(files_table.c.file_id == file_id)
@@ -311,7 +304,13 @@ def one_file(connection: Connection, file_id: str, *, lock: bool = False) -> Fil
 
 
 def start_again(
-    connection: Connection, old: File, now: datetime, *, quiet: bool = False, why: str = "requested"
+    connection: Connection,
+    old: File,
+    now: datetime,
+    *,
+    quiet: bool = False,
+    may_lose: bool = False,
+    why: str = "requested",
 ) -> None:
     """Put a file that is at rest back to its start, in the caller's transaction."""
     fresh = File(
@@ -328,7 +327,14 @@ def start_again(
     connection.execute(
         update(files_table)
         .where(files_table.c.file_id == old.file_id)
-        .values(status=Status.DISCOVERED, tries=0, batch_id=None, quiet=quiet, **facts_of(fresh))
+        .values(
+            status=Status.DISCOVERED,
+            tries=0,
+            batch_id=None,
+            quiet=quiet,
+            may_lose=may_lose,
+            **facts_of(fresh),
+        )
     )
     write_events(connection, [Event(file_id=old.file_id, at=now, step="retry", outcome=why)])
 

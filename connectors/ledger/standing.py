@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from itertools import batched
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
-from connectors.ledger.files import start_again
-from connectors.ledger.records import facts_of, file_of
+from connectors.ledger.files import files_by, start_again
+from connectors.ledger.records import facts_of
 from connectors.ledger.tables import REPEATS, SUPERSEDED, files
 from schemas.batch import Batch, Committed
 from schemas.file import BRINGING, File, Outcome, Status
@@ -90,23 +90,14 @@ def stay_loaded(connection: Connection, batch: Batch) -> None:
 def _superseded_by(connection: Connection, newer: Collection[str]) -> list[File]:
     """The files that those superseded, less themselves."""
     return [
-        file_of(row)
-        for some in batched(sorted(newer), _AT_ONCE, strict=False)
-        for row in connection.execute(
-            select(files).where(SUPERSEDED, files.c.superseded_by.in_(some))
-        ).mappings()
-        if row["file_id"] not in newer
+        each
+        for each in files_by(connection, files.c.superseded_by, newer, SUPERSEDED)
+        if each.file_id not in newer
     ]
 
 
 def _copies_start_again(connection: Connection, gone: Collection[str], now: datetime) -> None:
     """Files that were left out because they repeat one of these, which the table no longer has."""
-    for some in batched(sorted(gone), _AT_ONCE, strict=False):
-        query = select(files).where(
-            REPEATS,
-            files.c.repeats.in_(some),
-            files.c.status == Status.DONE,
-            files.c.outcome != Outcome.UNCHANGED,
-        )
-        for row in connection.execute(query).mappings():
-            start_again(connection, file_of(row), now, why="what it repeats is not loaded any more")
+    due = (REPEATS, files.c.status == Status.DONE, files.c.outcome != Outcome.UNCHANGED)
+    for copy in files_by(connection, files.c.repeats, gone, *due):
+        start_again(connection, copy, now, why="what it repeats is not loaded any more")

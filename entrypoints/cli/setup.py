@@ -157,8 +157,7 @@ def _check_modes(settings: Settings) -> str:
 
     ours = [Path(settings.folders.work)]
     ledger, storage = settings.ledger.config, settings.storage.config
-    if isinstance(ledger, LedgerConfig) and ledger.database.get_backend_name() == "sqlite":
-        file = Path(str(ledger.database.database))
+    if isinstance(ledger, LedgerConfig) and (file := ledger.file) is not None:
         ours += [file.with_name(f"{file.name}{end}") for end in ("", "-wal", "-shm")]
     if isinstance(storage, StorageConfig) and storage.folder is not None:
         ours.append(storage.folder)
