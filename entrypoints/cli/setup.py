@@ -185,6 +185,7 @@ def _check_broker(broker: Broker) -> str:
     """Ask the broker for its version; raises RetryableError or AccessDeniedError."""
     import redis
 
+    from entrypoints.celery_app import QUEUES
     from entrypoints.dead_letters import KEY
     from schemas.errors import AccessDeniedError, RetryableError
 
@@ -196,10 +197,18 @@ def _check_broker(broker: Broker) -> str:
             **(broker.tls or {}),
         ) as client:
             info = client.info("server")
+            for queue in QUEUES:
+                client.llen(queue)
             letters = _letters(client)
     except redis.AuthenticationError as error:
         raise AccessDeniedError(
             f"the broker refused us: {error}", hint="check the password in broker.url"
+        ) from error
+    except redis.exceptions.NoPermissionError as error:
+        # A worker waits for all queues at once: it would hear of nothing, and say nothing.
+        raise AccessDeniedError(
+            f"the broker does not let this user at its queues: {error}",
+            hint="give it the keys that docs/security.md names",
         ) from error
     except (redis.RedisError, OSError) as error:
         raise RetryableError(

@@ -10,9 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
+from pydantic import SecretStr
 from test_service import process
 
+from entrypoints.cli.setup import _check_broker
+from entrypoints.settings import Broker
 from pipelines.verify import verify
+from schemas.errors import AccessDeniedError
 from small_service import csv, small_service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,3 +59,15 @@ def test_two_hundred_files_make_a_few_load_jobs(
     assert batches <= 20, batches
     assert list(verify(service.runtime, "sales")) == []
     assert "NOPERM" not in (tmp_path / "worker.log").read_text()
+
+
+def test_doctor_says_which_queues_a_user_may_not_reach(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as admin:
+        admin.execute_command(
+            "ACL", "SETUSER", "narrow", "on", ">PASSWORD", "resetkeys", "allchannels", "~discover*",
+            "+@all",
+        )  # fmt: skip
+    url = f"redis://narrow:PASSWORD@127.0.0.1:{urlsplit(redis_url).port}/0"
+    with pytest.raises(AccessDeniedError, match="does not let this user at its queues"):
+        _check_broker(Broker(url=SecretStr(url)))
+    assert _check_broker(Broker(url=SecretStr(redis_url)))

@@ -262,7 +262,8 @@ class LedgerMachine(RuleBasedStateMachine):
         if batch is None:
             return
         if self.open is None:
-            assert batch.batch_id == batch_id_of(TABLE, batch.files)
+            number = batch.generation
+            assert batch.batch_id == batch_id_of(TABLE, batch.files, generation=number)
             assert batch.batch_id not in self.closed
             self.open_kind = BatchKind.LOAD
         self.open = batch.batch_id
