@@ -72,10 +72,10 @@ def _parts(made: Made) -> tuple[bytes, bytes]:
 def main(folder: Path, contract_name: str, packed: Path) -> None:
     """The measured process: stage the stream's rows, and say how many they were."""
     from pipelines.feed import Feed
-    from pipelines.staging import Terms, stage_file
-    from pipelines.validate import import_gx
+    from pipelines.prepare.stage_file import Terms, stage_file
+    from pipelines.validate.great_expectations import import_gx
     from schemas.limits import Limits
-    from schemas.odcs import read_contracts
+    from schemas.odcs.reader import read_contracts
 
     contracts, _ = read_contracts(folder)
     feed = Feed(name="stream", source="drop", match="*", contract=contract_name)

@@ -91,9 +91,9 @@ def _profiled(name: str, work: Callable[[], list[Any]], plain: bool) -> tuple[St
 def main(arguments: Sequence[str]) -> None:
     """Run the warm-up feed and then the measured one, step by step; print the steps as JSON."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    from entrypoints.assembly import build_runtime
-    from entrypoints.settings import read_settings
-    from pipelines.run import STEPS, run
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
+    from pipelines.operations.run import STEPS, run
     from pipelines.runtime import Work
 
     config, warm, feed = arguments[:3]

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.match import OurAnswers, matches
+from connectors.globs import OurAnswers, matches
 from connectors.paths import LocalPath
 from connectors.private import share_like, shared_folder
 from schemas.errors import (

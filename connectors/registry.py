@@ -14,17 +14,17 @@ type Kind = Literal["source", "storage", "warehouse", "ledger", "notifier", "des
 
 CONNECTORS: Mapping[Kind, Mapping[str, tuple[str, str, str]]] = {
     "source": {
-        "s3": ("connectors.s3", "S3Config", "S3Source"),
+        "s3": ("connectors.s3.source", "S3Config", "S3Source"),
         "folder": ("connectors.folder", "FolderConfig", "FolderSource"),
         "mailbox": ("connectors.mailbox.source", "MailboxConfig", "MailboxSource"),
         "mail_bucket": ("connectors.mailbox.bucket", "MailBucketConfig", "MailBucketSource"),
     },
-    "storage": {"objects": ("connectors.objects", "StorageConfig", "ObjectStorage")},
+    "storage": {"objects": ("connectors.objects.storage", "StorageConfig", "ObjectStorage")},
     "warehouse": {"bigquery": ("connectors.bigquery", "BigQueryConfig", "BigQueryWarehouse")},
     "ledger": {"sql": ("connectors.ledger", "LedgerConfig", "SqlLedger")},
     "notifier": {
-        "smtp": ("connectors.mail_out", "SmtpConfig", "SmtpNotifier"),
-        "file": ("connectors.mail_out", "FileNotifierConfig", "FileNotifier"),
+        "smtp": ("connectors.smtp.notifier", "SmtpConfig", "SmtpNotifier"),
+        "file": ("connectors.smtp.notifier", "FileNotifierConfig", "FileNotifier"),
     },
     "destination": {
         "mail": ("connectors.alerts", "MailDestinationConfig", "MailDestination"),

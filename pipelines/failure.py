@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from pipelines.alerts import raise_alert
-from pipelines.heartbeat import heartbeat
+from pipelines.lease import heartbeat
+from pipelines.monitor.alerts import raise_alert
+from pipelines.monitor.conditions import stopped_feed
 from pipelines.runtime import Runtime
-from pipelines.troubles import stopped_feed
 from schemas.errors import (
     AwayError,
     BusyError,

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pipelines.kind import Kind, unknown_kinds
+from pipelines.parse.kind import Kind, unknown_kinds
 from pipelines.schedule import Cron, Every
 from schemas.batch import WriteMode
 from schemas.errors import ConfigError

@@ -19,13 +19,13 @@ from bigquery_emulator import client_of
 from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
 from connectors.folder import FolderConfig, FolderSource
 from connectors.ledger import LedgerConfig, SqlLedger
-from connectors.objects import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage, StorageConfig
 from connectors.protocols import Source
 from pipelines import Feed
-from pipelines.discover import discover
-from pipelines.run import drain, run
+from pipelines.discover.step import discover
+from pipelines.operations.run import drain, run
+from pipelines.operations.unload import plan_unload, unload
 from pipelines.runtime import Runtime, Work
-from pipelines.unload import plan_unload, unload
 from schemas.batch import WriteMode
 from schemas.contract import Column, Contract, TimePartition, Type
 from schemas.file import File, file_id_of

@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from pipelines.governor import decide, quota_day
+from pipelines.quota import decide, quota_day
 from schemas.limits import Limits, Quotas
 from schemas.quota import Bucket, Spent
 from strict_bigquery import quotas as service

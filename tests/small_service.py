@@ -14,9 +14,9 @@ from google.cloud import bigquery
 from ruamel.yaml import YAML
 
 from bigquery_emulator import client_of
-from entrypoints.assembly import build_runtime
-from entrypoints.settings import read_settings
-from pipelines.run import run
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
+from pipelines.operations.run import run
 from pipelines.runtime import Runtime
 from schemas.file import File
 

@@ -18,9 +18,9 @@ from google.cloud import bigquery
 from connectors.bigquery import names
 from connectors.bigquery.books import about, outcome_sql, places_sql
 from connectors.bigquery.errors import meaning
+from connectors.bigquery.load_order import Places
 from connectors.bigquery.loader import Staged, bringing_rows, contenders, rows_brought
 from connectors.bigquery.partitions import NULL, Partitioning
-from connectors.bigquery.places import Places
 from connectors.bigquery.records import Partitions, parameters, since, tables_of
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session
 from connectors.bigquery.transaction import (
@@ -30,7 +30,7 @@ from connectors.bigquery.transaction import (
     matched_sql,
     script,
 )
-from connectors.crash import crash_point
+from connectors.failpoints import crash_point
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.contract import Contract
 from schemas.errors import DataError, RetryableError

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from connectors.objects_store import StorageConfig
+from connectors.objects.store import StorageConfig
 from connectors.paths import LocalFile
 
 Dataset = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")]

@@ -22,8 +22,8 @@ from schemas.sla import ExpectedFile, FeedPromise
 def freshness_query(config: BigQueryConfig) -> str:
     """The query of the view `freshness`: a row for each feed and its table.
 
-    It follows `pipelines.freshness`: files in force count by when they were sent, and the earliest
-    promise that only a further file can keep is the one shown.
+    It follows `pipelines.monitor.freshness`: files in force count by when they were
+    sent, and the earliest promise that only a further file can keep is the one shown.
     """
     meta = f"{config.project}.{config.meta_dataset}"
     return f"""\

@@ -18,12 +18,12 @@ from google.cloud import bigquery
 
 from connectors.bigquery import names
 from connectors.bigquery.errors import RATE_LIMITED, meaning
-from connectors.bigquery.parquet import Part, concatenate
 from connectors.bigquery.rejects import REJECTS, REJECTS_ARROW, inline
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session, job_labels
 from connectors.bigquery.tables import staging_fields
 from connectors.bigquery.upload import upload
-from connectors.crash import crash_point
+from connectors.failpoints import crash_point
+from connectors.parquet.merge import Part, concatenate
 from connectors.protocols import Storage
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch, BatchKind

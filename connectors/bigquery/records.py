@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from google.cloud import bigquery
 
 from connectors.bigquery import names
+from connectors.bigquery.load_order import Place
 from connectors.bigquery.loader import Staged, rows_brought
-from connectors.bigquery.places import Place
 from connectors.bigquery.session import Parameter
 from schemas.batch import Batch, BatchKind
 from schemas.file import File

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from google.cloud import bigquery
 
-from connectors.bigquery.parquet import Part, readable
+from connectors.parquet.merge import Part, readable
 from connectors.protocols import Storage
 from schemas.batch import Batch, BatchKind
 

@@ -34,8 +34,8 @@ from connectors.bigquery.records import since
 from connectors.bigquery.rehearsal import Rehearsal
 from connectors.bigquery.session import Meter, Session, labelled
 from connectors.bigquery.snapshots import take_snapshot
-from connectors.crash import crash_point
-from connectors.objects import ObjectStorage
+from connectors.failpoints import crash_point
+from connectors.objects.storage import ObjectStorage
 from connectors.protocols import Change, Checked, FoundRow, PartitionCount, Storage, Tally
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.checksum import FileSums

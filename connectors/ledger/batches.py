@@ -24,8 +24,8 @@ from connectors.ledger.database import Database
 from connectors.ledger.feeds import clear_request
 from connectors.ledger.generations import drawn, last_commit, note_committed
 from connectors.ledger.records import file_of, write_events
-from connectors.ledger.standing import loaded, note_covered, stay_loaded, unloaded
 from connectors.ledger.tables import OPEN, PREPARED, batches, files
+from connectors.ledger.versions import loaded, note_covered, stay_loaded, unloaded
 from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.file import TRANSITIONS, Event, File, Outcome, Status

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from connectors.ledger.alerts import Alerts
-from connectors.ledger.arrivals import Arrivals
 from connectors.ledger.batches import Batches
-from connectors.ledger.budget import Budget
+from connectors.ledger.calendar import Arrivals
+from connectors.ledger.cleaning import History
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
 from connectors.ledger.corrections import Corrections
@@ -18,11 +18,11 @@ from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
 from connectors.ledger.files import Files
 from connectors.ledger.generations import Generations
-from connectors.ledger.history import History
 from connectors.ledger.holds import Holds
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
 from connectors.ledger.moves import Moves
+from connectors.ledger.quota import Budget
 from connectors.ledger.recovery import Recovery
 from connectors.ledger.replies import Replies
 from connectors.ledger.schema import Schema

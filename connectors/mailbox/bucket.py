@@ -14,13 +14,13 @@ from typing import BinaryIO
 
 from pydantic import Field
 
-from connectors.authentication import Authentication, vouched_for
+from connectors.globs import matches
+from connectors.mailbox.authentication import Authentication, vouched_for
 from connectors.mailbox.containers import MessageFile, file_names, texts, unfolded_files
+from connectors.mailbox.headers import letter_of, read_headers, tell_passed_over
 from connectors.mailbox.items import item_of, left_of, part_of
-from connectors.mailbox.letter import letter_of, read_headers, tell_passed_over
 from connectors.mailbox.saying import what_it_says
-from connectors.match import matches
-from connectors.s3 import S3Config, S3Source
+from connectors.s3.source import S3Config, S3Source
 from schemas.errors import DataError, ItemChangedError
 from schemas.item import Item, Left, Page
 from schemas.receipt import Answer

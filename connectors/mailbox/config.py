@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from connectors.authentication import Authentication
+from connectors.mailbox.authentication import Authentication
 from connectors.mailbox.oauth import OAuth
 from connectors.paths import LocalFile
 

@@ -11,12 +11,12 @@ from email.feedparser import BytesFeedParser
 from email.message import Message
 from typing import BinaryIO
 
-from connectors.envelope import is_receipt
 from connectors.mailbox.bounded import BOUNDED
 from connectors.mailbox.decode import ENCODED, cut_short, decoded
+from connectors.mailbox.headers import encoding_of, file_name, read_headers
 from connectors.mailbox.kinds import TNEF_MAGIC, VAGUE, adornment, made_name
-from connectors.mailbox.letter import encoding_of, file_name, read_headers
 from connectors.mailbox.outlook import outlook_files
+from connectors.mailbox.sender_headers import is_receipt
 from schemas.errors import DataError
 
 log = logging.getLogger(__name__)

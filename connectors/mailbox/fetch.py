@@ -12,9 +12,9 @@ from typing import Any
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, ProtocolError
 
-from connectors.envelope import is_receipt
-from connectors.mailbox.letter import read_headers
+from connectors.mailbox.headers import read_headers
 from connectors.mailbox.refusals import away, is_throttled
+from connectors.mailbox.sender_headers import is_receipt
 from connectors.mailbox.structure import Leaf
 from schemas.errors import DataError, ItemChangedError, ItemDeniedError
 

@@ -11,7 +11,7 @@ from imapclient import IMAPClient
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.fetch import HEADER_BYTES, fetched
 from connectors.mailbox.folders import chosen, select
-from connectors.mailbox.letter import Letter, letter_of, read_headers
+from connectors.mailbox.headers import Letter, letter_of, read_headers
 from schemas.errors import ConfigError
 from schemas.item import Item
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
+from connectors.globs import compile_match
 from connectors.mailbox.config import MailboxConfig
-from connectors.match import compile_match
 from schemas.errors import ConfigError
 
 _CLOSED = (b"\\noselect", b"\\nonexistent")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connectors.mailbox.containers import MessageFile
-from connectors.mailbox.letter import Letter
+from connectors.mailbox.headers import Letter
 from schemas.errors import EncryptedError
 from schemas.item import Item, Left
 

@@ -23,14 +23,14 @@ from connectors.mailbox.containers import (
 )
 from connectors.mailbox.fetch import HEADER_BYTES, fetched, named_parts
 from connectors.mailbox.folders import Opened, chosen, opened
-from connectors.mailbox.items import item_of, left_of, part_of
-from connectors.mailbox.letter import (
+from connectors.mailbox.headers import (
     Letter,
     file_name,
     letter_of,
     read_headers,
     tell_passed_over,
 )
+from connectors.mailbox.items import item_of, left_of, part_of
 from connectors.mailbox.parts import PartReader
 from connectors.mailbox.places import MAX_PENDING, Place, read_places, written
 from connectors.mailbox.saying import what_it_says

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from connectors.mailbox.letter import safe_name
+from connectors.mailbox.headers import safe_name
 from schemas.errors import DataError, EncryptedError, RetryableError
 
 _SECONDS, _MEMORY_BYTES = 30, 1024 * 1024 * 1024

@@ -22,9 +22,9 @@ from connectors.mailbox.containers import (
 )
 from connectors.mailbox.decode import decoded
 from connectors.mailbox.fetch import HEADER_BYTES, blocks, fetched
+from connectors.mailbox.headers import encoding_of, file_name, read_headers
 from connectors.mailbox.items import FilePart
 from connectors.mailbox.kinds import TNEF_MAGIC, VAGUE, adornment, made_name
-from connectors.mailbox.letter import encoding_of, file_name, read_headers
 from connectors.mailbox.structure import Leaf
 from schemas.errors import DataError, EncryptedError
 

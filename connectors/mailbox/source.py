@@ -13,7 +13,8 @@ from typing import BinaryIO, cast
 
 from imapclient import IMAPClient
 
-from connectors.authentication import vouched_for
+from connectors.globs import matches
+from connectors.mailbox.authentication import vouched_for
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import files_within
 from connectors.mailbox.decode import cut_short, decoded
@@ -25,7 +26,6 @@ from connectors.mailbox.login import logged_in
 from connectors.mailbox.parts import PartReader
 from connectors.mailbox.places import read_places
 from connectors.mailbox.watch import watches
-from connectors.match import matches
 from schemas.errors import ConfigError, DataError, ItemChangedError
 from schemas.item import Item, Left, Page
 from schemas.receipt import Answer

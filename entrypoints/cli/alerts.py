@@ -11,7 +11,7 @@ import click
 from schemas.language import printable
 
 if TYPE_CHECKING:
-    from pipelines.freshness import Freshness
+    from pipelines.monitor.freshness import Freshness
     from pipelines.runtime import Runtime
     from schemas.alert import Alert
 
@@ -35,7 +35,7 @@ def alerts(config: Path, resolved: bool, limit: int, look_now: bool, as_json: bo
 
     runtime = _runtime(config)
     if look_now:
-        from pipelines.alerts import look
+        from pipelines.monitor.alerts import look
 
         look(runtime)
     found = runtime.ledger.alerts(resolved=resolved, limit=limit)
@@ -58,7 +58,7 @@ def freshness(config: Path, as_json: bool) -> None:
     Exit status 1 when a table is late.
     """
     from entrypoints.cli.screen import console, print_json
-    from pipelines.freshness import freshness as look_at
+    from pipelines.monitor.freshness import freshness as look_at
 
     found = look_at(_runtime(config))
     if as_json:
@@ -70,8 +70,8 @@ def freshness(config: Path, as_json: bool) -> None:
 
 
 def _runtime(config: Path) -> Runtime:
-    from entrypoints.assembly import build_runtime
-    from entrypoints.settings import read_settings
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
 
     return build_runtime(read_settings(config))
 

@@ -12,7 +12,7 @@ from entrypoints.cli.files import since
 from schemas.language import printable
 
 if TYPE_CHECKING:
-    from pipelines.explain import Explained
+    from pipelines.operations.explain import Explained
     from pipelines.runtime import Runtime
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -53,11 +53,11 @@ def verify(
     from rich.markup import escape
 
     from entrypoints.cli.screen import console, plain_table, print_json, progress
-    from pipelines.deep import NotLookedInto
-    from pipelines.deep import deep as deep_of
     from pipelines.operations.cost import verify_estimate
-    from pipelines.verify import Difference
-    from pipelines.verify import verify as differences_of
+    from pipelines.operations.deep_verify import NotLookedInto
+    from pipelines.operations.deep_verify import deep as deep_of
+    from pipelines.operations.verify import Difference
+    from pipelines.operations.verify import verify as differences_of
     from schemas.errors import ConfigError
 
     runtime = _runtime(config)
@@ -142,9 +142,9 @@ def explain(
     row's batch replaced. Exit status 1 when no row is found. What it would read is asked first
     where that is much.
     """
-    from pipelines.explain import contract_named
-    from pipelines.explain import explain as explained
     from pipelines.operations.cost import explain_estimate
+    from pipelines.operations.explain import contract_named
+    from pipelines.operations.explain import explain as explained
 
     runtime = _runtime(config)
     contract, after = contract_named(runtime, table), since(since_text)
@@ -176,7 +176,7 @@ def clean(config: Path, dry_run: bool, as_json: bool) -> None:
     from collections import Counter
 
     from entrypoints.cli.screen import console, plain_table, print_json, progress
-    from pipelines.retention import clean as clean_step
+    from pipelines.operations.retention import clean as clean_step
 
     runtime = _runtime(config)
     counts: Counter[str] = Counter()
@@ -233,7 +233,7 @@ def _print(row: Explained) -> None:
 
 
 def _runtime(config: Path) -> Runtime:
-    from entrypoints.assembly import build_runtime
-    from entrypoints.settings import read_settings
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
 
     return build_runtime(read_settings(config))

@@ -14,8 +14,8 @@ from schemas.language import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipelines.check import Checked
     from pipelines.feed import Feed
+    from pipelines.operations.dry_run import Checked
     from schemas.contract import Contract
     from schemas.limits import Limits
 
@@ -35,7 +35,7 @@ def check(
     file would not be accepted whole.
     """
     from entrypoints.cli.screen import print_json, progress
-    from pipelines.check import check as checked_file
+    from pipelines.operations.dry_run import check as checked_file
     from schemas.file import Outcome
 
     if (feed_name is None) == (contract_name is None):
@@ -59,9 +59,9 @@ def check(
 
 def _rules(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
     """The feed, its contract and the limits; nothing is connected to."""
-    from entrypoints.feeds import read_feeds
-    from entrypoints.settings import read_settings
-    from schemas.odcs import read_contracts
+    from entrypoints.config.feeds import read_feeds
+    from entrypoints.config.settings import read_settings
+    from schemas.odcs.reader import read_contracts
 
     settings = read_settings(config)
     contracts, _ = read_contracts(settings.folders.contracts)
@@ -73,10 +73,10 @@ def _rules(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
 
 def _without_feed(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
     """A contract by name, or its file, and a feed without a transform under it."""
-    from entrypoints.settings import read_settings
+    from entrypoints.config.settings import read_settings
     from pipelines.feed import Feed
     from schemas.contract import Contract
-    from schemas.odcs import SUFFIX, read_contract
+    from schemas.odcs.reader import SUFFIX, read_contract
 
     settings = read_settings(config)
     path = Path(name) if name.endswith(SUFFIX) else settings.folders.contracts / f"{name}{SUFFIX}"

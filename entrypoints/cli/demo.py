@@ -41,12 +41,12 @@ _PATIENCE = 90.0
 def demo(folder: Path, keep: bool, strict: bool) -> None:
     """Watch the whole way on this machine: a bucket, a mailbox, a broker and BigQuery's emulator
     start on free ports, samples arrive, a real worker and beat take them to their tables."""
-    from entrypoints.assembly import build_runtime
     from entrypoints.cli.screen import console
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
     from entrypoints.demo.report import next_commands, print_report
     from entrypoints.demo.servers import start_all
     from entrypoints.demo.setting import MAILBOX, drop_samples, mail_samples, write_config
-    from entrypoints.settings import read_settings
 
     folder = _empty(folder)
     out = console()

@@ -11,7 +11,7 @@ import click
 from schemas.language import printable
 
 if TYPE_CHECKING:
-    from entrypoints.decisions import Decision
+    from entrypoints.config.drift_decisions import Decision
     from pipelines.runtime import Runtime
     from schemas.drift import Drift
 
@@ -58,7 +58,7 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
     from rich.markup import escape
 
     from entrypoints.cli.screen import console, print_json, when
-    from schemas.odcs_edit import fragment
+    from schemas.odcs.edit import fragment
 
     runtime = _runtime(config)
     found = _one(runtime, drift_id)
@@ -96,9 +96,9 @@ def accept(config: Path, drift_id: str, as_json: bool) -> None:
 
     The change is written into the contract's file, comments kept, once the table can follow.
     """
-    from entrypoints.assembly import build_runtime
-    from entrypoints.decisions import accept as accept_drift
-    from entrypoints.settings import read_settings
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.drift_decisions import accept as accept_drift
+    from entrypoints.config.settings import read_settings
 
     settings = read_settings(config)
     runtime = build_runtime(settings)
@@ -114,15 +114,15 @@ def accept(config: Path, drift_id: str, as_json: bool) -> None:
 @click.pass_obj
 def dismiss(config: Path, drift_id: str, as_json: bool) -> None:
     """Leave the contract as it is. What the drift held back stays rejected."""
-    from entrypoints.decisions import dismiss as dismiss_drift
+    from entrypoints.config.drift_decisions import dismiss as dismiss_drift
 
     runtime = _runtime(config)
     _tell(dismiss_drift(runtime, _one(runtime, drift_id)), as_json)
 
 
 def _runtime(config: Path) -> Runtime:
-    from entrypoints.assembly import build_runtime
-    from entrypoints.settings import read_settings
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
 
     return build_runtime(read_settings(config))
 
@@ -140,7 +140,7 @@ def _one(runtime: Runtime, text: str) -> Drift:
 
 def _plain(found: Drift) -> dict[str, Any]:
     """The drift as JSON shows it, with its sentence and the YAML of its change."""
-    from schemas.odcs_edit import fragment
+    from schemas.odcs.edit import fragment
 
     change = found.finding.change
     return asdict(found) | {

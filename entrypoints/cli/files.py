@@ -163,7 +163,7 @@ def resume(config: Path, feed: str) -> None:
 def _wait(runtime: Runtime, feed: str) -> str | None:
     """Until when prepared files of the feed wait, and why; None if they do not."""
     from entrypoints.cli.screen import when
-    from pipelines.governor import holding
+    from pipelines.quota import holding
 
     pause = holding(runtime, feed)
     if pause is None:
@@ -173,8 +173,8 @@ def _wait(runtime: Runtime, feed: str) -> str | None:
 
 def open_runtime(config: Path) -> Runtime:
     """The runtime of that config.yaml."""
-    from entrypoints.assembly import build_runtime
-    from entrypoints.settings import read_settings
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
 
     return build_runtime(read_settings(config))
 
@@ -194,7 +194,7 @@ def rejected_rows(runtime: Runtime, file: File, most: int) -> list[RejectedRow]:
     """The first rejected rows of a file, read from storage."""
     from itertools import islice
 
-    from pipelines.stored import stored_rejects
+    from pipelines.stored_files import stored_rejects
 
     if file.rejects_key is None or most == 0:
         return []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pipelines.detect import Detected
-    from pipelines.first_rows import FirstRow
+    from pipelines.operations.first_rows import FirstRow
 
 _SUFFIX = ".odcs.yaml"
 
@@ -88,10 +88,10 @@ def _name(file: Path, name: str | None, out: Path | None) -> str:
 def _checked(text: str, name: str, file: Path) -> tuple[FirstRow, ...]:
     """Read the proposal as the service would, for a proposal that is no contract must not go out;
     and the file's first rows under it."""
-    from pipelines.first_rows import first_rows
+    from pipelines.operations.first_rows import first_rows
     from schemas.contract import Contract
     from schemas.limits import Limits
-    from schemas.odcs import read_contract
+    from schemas.odcs.reader import read_contract
 
     with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
         path = Path(folder) / f"{name}{_SUFFIX}"

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from pipelines.first_rows import FirstCell, FirstRow
+from pipelines.operations.first_rows import FirstCell, FirstRow
 from pipelines.runtime import Runtime
 from schemas.accounted import Accounted
 from schemas.file import Event, File, Status

@@ -39,10 +39,10 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
 
     Needs no broker. Exit status 1 when a file failed.
     """
-    from entrypoints.assembly import build_runtime
     from entrypoints.cli.screen import file_table, progress, show
-    from entrypoints.settings import read_settings
-    from pipelines.run import run as run_pass
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
+    from pipelines.operations.run import run as run_pass
     from schemas.errors import ConfigError
     from schemas.file import Status
 
@@ -106,8 +106,8 @@ def up(config: Path, concurrency: int | None, log_level: str) -> None:
 @click.pass_obj
 def beat(config: Path, log_level: str) -> None:
     """The scheduler. A second one does no harm."""
-    from entrypoints.beat import Beat
-    from entrypoints.celery_app import make_app
+    from entrypoints.worker.app import make_app
+    from entrypoints.worker.beat import Beat
 
     _log(log_level)
     Beat(app=make_app(config), loglevel=log_level, quiet=True).run()
@@ -119,7 +119,7 @@ def beat(config: Path, log_level: str) -> None:
 @click.pass_obj
 def watch(config: Path, log_level: str, parent: int | None) -> None:
     """Wait for new mail, and look at it within seconds. Without it, beat looks on schedule."""
-    from entrypoints.watch import watch as watch_all
+    from entrypoints.worker.watch import watch as watch_all
 
     _log(log_level)
     watch_all(config, parent)
@@ -146,7 +146,7 @@ def _worker(
     """Work until told to end; False if the worker broke down instead."""
     from celery.signals import worker_init
 
-    from entrypoints.celery_app import make_app
+    from entrypoints.worker.app import make_app
 
     _log(log_level)
     arguments = ["worker", "--loglevel", log_level, "--without-gossip", "--without-mingle"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from entrypoints.settings import Broker, Settings
+    from entrypoints.config.settings import Broker, Settings
     from pipelines.runtime import Runtime
 
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def config(path: Path, as_json: bool) -> None:
     """The effective configuration: file, environment and defaults, secrets masked."""
-    from entrypoints.settings import masked, read_settings
+    from entrypoints.config.settings import masked, read_settings
 
     values = masked(read_settings(path))
     if as_json:
@@ -50,7 +50,7 @@ def doctor(path: Path, dry_run: bool, as_json: bool) -> None:
     from rich.markup import escape
 
     from entrypoints.cli.screen import console, plain_table, print_json
-    from entrypoints.settings import read_settings
+    from entrypoints.config.settings import read_settings
 
     found = [_examined(name, check) for name, check in _checks(read_settings(path))]
     if dry_run:
@@ -74,9 +74,9 @@ def _rehearsed(path: Path) -> list[dict[str, object]]:
     """A line for each feed whose statements are all taken, and for each statement that is not."""
     from collections import Counter
 
-    from entrypoints.assembly import build_runtime
     from entrypoints.cli.screen import progress
-    from entrypoints.settings import read_settings
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
     from pipelines.operations.rehearse import rehearse
 
     runtime = build_runtime(read_settings(path))
@@ -111,7 +111,7 @@ def _examined(name: str, check: Callable[[], str]) -> dict[str, object]:
 
 def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     """Every part and how to try it. Feeds and contracts come first: the rest needs them."""
-    from entrypoints.assembly import build_runtime
+    from entrypoints.config.assembly import build_runtime
 
     runtime = build_runtime(settings)
     feeds = runtime.feeds.values()
@@ -151,7 +151,7 @@ def _check_modes(settings: Settings) -> str:
     """Make sure that nobody else on this machine can look into what is ours alone; raises
     ConfigError."""
     from connectors.ledger.config import LedgerConfig
-    from connectors.objects_store import StorageConfig
+    from connectors.objects.store import StorageConfig
     from connectors.private import open_to_others
     from schemas.errors import ConfigError
 
@@ -173,7 +173,7 @@ def _letters(client: Any) -> int:
     """How many messages were put aside; none that this user may not see."""
     import redis
 
-    from entrypoints.dead_letters import KEY
+    from entrypoints.worker.dead_letters import KEY
 
     try:
         return int(client.llen(KEY))
@@ -185,8 +185,8 @@ def _check_broker(broker: Broker) -> str:
     """Ask the broker for its version; raises RetryableError or AccessDeniedError."""
     import redis
 
-    from entrypoints.celery_app import QUEUES
-    from entrypoints.dead_letters import KEY
+    from entrypoints.worker.app import QUEUES
+    from entrypoints.worker.dead_letters import KEY
     from schemas.errors import AccessDeniedError, RetryableError
 
     try:

@@ -22,8 +22,8 @@ def plan(config: Path, as_json: bool) -> None:
 
     Exit status 1 when a person must decide something.
     """
-    from entrypoints.assembly import build_runtime
-    from entrypoints.settings import read_settings
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
 
     runtime = build_runtime(read_settings(config))
     changes = runtime.warehouse.plan(runtime.tables(), runtime.views)
@@ -38,9 +38,9 @@ def apply(config: Path, as_json: bool) -> None:
 
     Never drops or narrows anything: what needs a person is listed, with exit status 1.
     """
-    from entrypoints.assembly import build_runtime
-    from entrypoints.settings import read_settings
-    from pipelines.freshness import publish
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
+    from pipelines.monitor.freshness import publish
 
     runtime = build_runtime(read_settings(config))
     runtime.ledger.migrate()

@@ -44,8 +44,8 @@ def unload(config: Path, file: str, snapshot: bool, yes: bool, as_json: bool) ->
     """
     from entrypoints.cli.screen import print_json
     from pipelines.operations.cost import unload_estimate
-    from pipelines.unload import plan_unload
-    from pipelines.unload import unload as take_out
+    from pipelines.operations.unload import plan_unload
+    from pipelines.operations.unload import unload as take_out
 
     runtime = open_runtime(config)
     files = _files(runtime, file)
@@ -116,8 +116,8 @@ def replay(
     keeps the rows it had. Receipts beside the drops are written anew; mail goes out with --tell.
     """
     from pipelines.operations.cost import replay_estimate
-    from pipelines.replay import replay as run_again
-    from pipelines.replay import replayable
+    from pipelines.operations.replay import replay as run_again
+    from pipelines.operations.replay import replayable
 
     runtime = open_runtime(config)
     after, before = since(since_text), since(until_text)
@@ -171,7 +171,7 @@ def backfill(
     ones: each takes its place by when it was sent, and never replaces rows of files that were
     loaded since. To run what was taken in already again, use `waybill replay FEED`.
     """
-    from pipelines.replay import backfill as take_in
+    from pipelines.operations.replay import backfill as take_in
     from schemas.errors import ConfigError
 
     runtime = open_runtime(config)

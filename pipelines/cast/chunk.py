@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.blame import Blame, Ints, blame
 from pipelines.cast.arrays import cast_arrays
 from pipelines.cast.booleans import cast_booleans
 from pipelines.cast.cells import null_mask, trimmed, without
@@ -21,7 +20,8 @@ from pipelines.cast.numbers import cast_numbers
 from pipelines.cast.partition import outside_partition
 from pipelines.cast.texts import cast_bytes, cast_json, cast_texts
 from pipelines.parse import Chunk
-from pipelines.sentences import about
+from pipelines.rejects.messages import about
+from pipelines.rejects.violation import Blame, Ints, blame
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Format
 from schemas.reject import Problem

@@ -17,7 +17,7 @@ from pipelines.detect.table import key_candidates, partition_candidate
 from schemas.contract import Window
 from schemas.dialect import Dialect, Numbers
 from schemas.language import printable
-from schemas.odcs_types import LOGICAL_OF
+from schemas.odcs.types import LOGICAL_OF
 
 _ENOUGH_ROWS = 20
 """A column is proposed as required when so many rows had it filled."""

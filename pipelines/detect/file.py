@@ -13,8 +13,8 @@ from pipelines.detect.packing import find_packing
 from pipelines.detect.sample import take_sample
 from pipelines.detect.text import detect_text
 from pipelines.detect.typed import detect_json, detect_parquet, detect_workbook, looks_like_json
-from pipelines.kind import Kind, kind_of
-from pipelines.unpack import Member, members
+from pipelines.parse.kind import Kind, kind_of
+from pipelines.parse.unpack import Member, members
 from schemas.errors import DataError
 from schemas.limits import Limits
 

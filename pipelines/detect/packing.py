@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 from pipelines.detect.found import Finding
-from pipelines.kind import Kind, kind_of
-from pipelines.unpack import Member, members
+from pipelines.parse.kind import Kind, kind_of
+from pipelines.parse.unpack import Member, members
 from schemas.limits import Limits
 
 _PACKED = (Kind.GZIP, Kind.BZIP2, Kind.XZ, Kind.ZSTD, Kind.ZIP, Kind.TAR)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipelines.operations.unload import Undo
 from pipelines.runtime import Runtime
-from pipelines.unload import Undo
 from schemas.contract import Contract
 from schemas.cost import CostSum
 from schemas.errors import ConfigError

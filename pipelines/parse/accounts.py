@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.parse.chunk import Chunk
-from pipelines.unpack import members
+from pipelines.parse.unpack import members
 from schemas.accounted import Accounted
 from schemas.dialect import Dialect, Format
 from schemas.errors import DataError

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.accounted import NOTHING, Accounted
-from schemas.place import MEMBER
 from schemas.reject import RejectedRow
+from schemas.row_position import MEMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Chunk:
     """Some rows of a file.
 
     `cells` has one string column a header cell; a cell that is not there is null. `lines` are the
-    rows' places (`schemas.place`), rising. `ragged` rows could not be read as cells at all.
+    rows' places (`schemas.row_position`), rising. `ragged` rows could not be read as cells at all.
     `member` is the archive's member they come from. `raws` gives the text of rows as it stands in
     the file. `accounted` counts the records that the chunk was made of, and those passed over;
     `span` is how many lines of text these cover. `beneath` has the values beneath what a sheet

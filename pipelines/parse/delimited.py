@@ -38,8 +38,8 @@ from pipelines.parse.tidy import tidied
 from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
-from schemas.place import MEMBER
 from schemas.reject import RejectedRow
+from schemas.row_position import MEMBER
 
 _LF, _CR = 10, 13
 
@@ -71,8 +71,8 @@ def read_part(
     line: int,
     language: str,
 ) -> Parsed:
-    """The rows of a part of a delimited text (`pipelines.parse.cut`) which begins on that line,
-    below the header that was parsed before."""
+    """The rows of a part of a delimited text (`pipelines.parse.byte_ranges`) which begins on
+    that line, below the header that was parsed before."""
     disguise, names = Disguise.of(dialect), top.names
     texts = Blocks(stream, dialect, disguise, block_bytes)
     chunks = _Reader(Layout(names, b"", line), dialect, disguise, language).chunks(texts)

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.kind import refuse_other
-from pipelines.parse.ahead import ahead
 from pipelines.parse.chunk import Chunk, Parsed, without_rows
 from pipelines.parse.delimited import read_delimited
 from pipelines.parse.jsonl import read_jsonl
+from pipelines.parse.kind import refuse_other
 from pipelines.parse.parquet import read_parquet
+from pipelines.parse.prefetch import ahead
 from pipelines.parse.tidy import tidied
+from pipelines.parse.unpack import Member, members
 from pipelines.parse.workbook import read_workbook
-from pipelines.unpack import Member, members
 from schemas.accounted import Accounted
 from schemas.dialect import Dialect, Format
 from schemas.errors import DataError

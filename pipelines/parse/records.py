@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.parse.stray import lenient
+from pipelines.parse.stray_quotes import lenient
 from schemas.dialect import Dialect
 
 _LF, _CR = 10, 13

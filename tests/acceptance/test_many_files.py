@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from test_service import process
 
 from entrypoints.cli.setup import _check_broker
-from entrypoints.settings import Broker
-from pipelines.verify import verify
+from entrypoints.config.settings import Broker
+from pipelines.operations.verify import verify
 from schemas.errors import AccessDeniedError
 from small_service import csv, small_service
 

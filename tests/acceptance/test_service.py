@@ -18,11 +18,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from bigquery_emulator import client_of
-from entrypoints.assembly import build_runtime
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
 from entrypoints.demo.report import read_receipt
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
 from entrypoints.demo.setting import BUCKET, ROOT, drop_samples, mail_samples, write_config
-from entrypoints.settings import read_settings
 from pipelines.runtime import Runtime
 from schemas.file import File
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from chaos import rounds
 from chaos.time_run import play_many
 from chaos.world import ROOT, world
-from connectors.crash import POINTS
+from connectors.failpoints import POINTS
 
 _PAGE = ROOT / "docs" / "exactly-once.md"
 

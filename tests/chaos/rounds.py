@@ -12,9 +12,9 @@ from chaos.audit import check, settle
 from chaos.deeds import Book
 from chaos.disk import small_disk
 from chaos.world import World
-from connectors.crash import POINTS
-from entrypoints.celery_app import make_app
-from pipelines.run import STEPS
+from connectors.failpoints import POINTS
+from entrypoints.worker.app import make_app
+from pipelines.operations.run import STEPS
 
 _FILES = 6
 _HIT_SECONDS = 120.0

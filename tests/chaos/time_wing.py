@@ -24,11 +24,11 @@ from sqlalchemy import text
 
 from chaos.time_model import Delivery, Model, Row
 from one_feed import STOCK, World
-from pipelines.deep import NotLookedInto, deep
+from pipelines.operations.deep_verify import NotLookedInto, deep
 from pipelines.operations.reconcile import reconcile
-from pipelines.replay import replay
-from pipelines.retention import clean
-from pipelines.verify import verify
+from pipelines.operations.replay import replay
+from pipelines.operations.retention import clean
+from pipelines.operations.verify import verify
 from schemas.batch import WriteMode
 from schemas.errors import FatalError
 from schemas.file import AT_REST, File, Outcome

@@ -26,11 +26,11 @@ from chaos.deeds import Deed
 from chaos.proxy import HOST, Proxy, proxies
 from chaos.sink import Sink
 from chaos.twin import Twin
-from entrypoints.assembly import build_runtime
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
-from entrypoints.settings import read_settings
 from pipelines.runtime import Runtime
 from strict_bigquery.control import front_process, open_front
 

@@ -28,12 +28,12 @@ from connectors.alerts import (
     WebhookConfig,
     WebhookDestination,
 )
-from connectors.mail_out import SmtpConfig, SmtpNotifier
 from connectors.protocols import Destination
 from connectors.registry import CONNECTORS
+from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from entrypoints.demo.process import HOST, free_ports
 from entrypoints.demo.servers import MailEndpoint
-from pipelines.alerts import news_of
+from pipelines.monitor.alerts import news_of
 from schemas.alert import Alert, AlertKind, News, Trouble
 from schemas.errors import AccessDeniedError, ConfigError, RetryableError, ThrottledError
 

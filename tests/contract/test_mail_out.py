@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from imapclient import IMAPClient
 
-from connectors.mail_out import FileNotifier, FileNotifierConfig, SmtpConfig, SmtpNotifier
+from connectors.smtp.notifier import FileNotifier, FileNotifierConfig, SmtpConfig, SmtpNotifier
 from entrypoints.demo.servers import MailEndpoint
 from schemas.receipt import Document, Message
 

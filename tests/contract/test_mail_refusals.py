@@ -13,8 +13,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 from pydantic import SecretStr
 
-from connectors.mail_out import SmtpConfig, SmtpNotifier
 from connectors.mailbox.oauth import ClientCredentials
+from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from entrypoints.demo.process import HOST, free_ports
 from schemas.errors import AccessDeniedError, AwayError, DataError
 from schemas.receipt import Document, Message

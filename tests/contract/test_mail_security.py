@@ -17,10 +17,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 from pydantic import SecretStr
 
-from connectors.mail_out import SmtpConfig, SmtpNotifier
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.oauth import ClientCredentials
 from connectors.mailbox.source import MailboxSource
+from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from dovecot import Dovecot
 from entrypoints.demo.process import HOST, free_ports
 from entrypoints.demo.servers import MailEndpoint

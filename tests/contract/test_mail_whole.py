@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from connectors.mailbox.containers import files_within, unfolded_files
-from connectors.mailbox.letter import file_name, read_headers
+from connectors.mailbox.headers import file_name, read_headers
 from connectors.mailbox.source import MailboxSource
 from mailbox_server import MailboxServer, matching
 from schemas.errors import DataError, EncryptedError

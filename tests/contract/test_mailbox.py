@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.mailbox.config import MailboxConfig
-from connectors.mailbox.letter import safe_name
+from connectors.mailbox.headers import safe_name
 from connectors.mailbox.source import MailboxSource
 from mailbox_server import MailboxServer, answer, matching
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError

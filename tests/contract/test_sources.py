@@ -19,8 +19,8 @@ import pytest
 
 from connectors.folder import FolderConfig, FolderSource
 from connectors.protocols import Source
-from connectors.s3 import S3Config, S3Source
-from connectors.s3_spans import SPAN_BYTES
+from connectors.s3.source import S3Config, S3Source
+from connectors.s3.spans import SPAN_BYTES
 from entrypoints.demo.servers import S3Endpoint
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
 from schemas.file import Counts, Outcome
@@ -383,7 +383,7 @@ def test_a_server_that_is_away_is_asked_again_later(moto: S3Endpoint, tmp_path: 
 def test_a_connection_cut_while_reading_is_never_an_end_of_file(
     moto: S3Endpoint, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr("connectors.s3_spans.SPAN_BYTES", 300_000)
+    monkeypatch.setattr("connectors.s3.spans.SPAN_BYTES", 300_000)
     bucket = make_bucket(moto)
     content = os.urandom(size)
     bucket.write("a.bin", content)
@@ -399,7 +399,7 @@ def test_a_connection_cut_while_reading_is_never_an_end_of_file(
 def test_an_object_overwritten_while_it_is_read_is_not_mixed_with_another(
     moto: S3Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.s3_spans.SPAN_BYTES", 1_000)
+    monkeypatch.setattr("connectors.s3.spans.SPAN_BYTES", 1_000)
     for versioned in (False, True):
         bucket = make_bucket(moto, versioned=versioned)
         bucket.write("a.bin", b"1" * 50_000)

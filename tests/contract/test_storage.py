@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from connectors.objects import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage, StorageConfig
 from entrypoints.demo.servers import S3Endpoint
 from schemas.errors import AccessDeniedError, ConfigError, FatalError, RetryableError
 

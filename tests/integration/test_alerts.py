@@ -16,16 +16,16 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from chat_server import Chat, chat
-from entrypoints.assembly import build_runtime
-from entrypoints.celery_app import make_app
-from entrypoints.child_signs import ChildSigns
 from entrypoints.cli import cli
-from entrypoints.forks import ParentsLedger
-from entrypoints.settings import read_settings
-from entrypoints.signs import SignsOfLife
-from pipelines.alerts import look
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
+from entrypoints.worker.app import make_app
+from entrypoints.worker.child_heartbeat import ChildSigns
+from entrypoints.worker.forks import ParentsLedger
+from entrypoints.worker.heartbeat import SignsOfLife
 from pipelines.failure import stop_feed
-from pipelines.freshness import publish
+from pipelines.monitor.alerts import look
+from pipelines.monitor.freshness import publish
 from schemas.errors import AccessDeniedError
 from small_service import CONTRACT, SmallService, csv, small_service
 

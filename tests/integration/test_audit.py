@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from connectors.bigquery.meta import FILES
 from entrypoints.cli import cli, exit_status
-from pipelines.explain import contract_named, explain
-from pipelines.verify import verify
+from pipelines.operations.explain import contract_named, explain
+from pipelines.operations.verify import verify
 from schemas.errors import ConfigError, DataError
 from small_service import SmallService, csv, small_service
 

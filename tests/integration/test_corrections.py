@@ -17,8 +17,8 @@ from openpyxl import Workbook
 
 from connectors.folder import FolderConfig, FolderSource
 from one_feed import STOCK, World, a_world
-from pipelines.replay import replay
-from pipelines.unmatched import survey
+from pipelines.discover.unmatched import survey
+from pipelines.operations.replay import replay
 from schemas.batch import WriteMode
 from schemas.errors import ItemChangedError
 from schemas.file import File, Outcome, Status

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from one_feed import STOCK, World, a_world
-from pipelines.deep import NotLookedInto, deep
-from pipelines.verify import verify
+from pipelines.operations.deep_verify import NotLookedInto, deep
+from pipelines.operations.verify import verify
 from schemas.batch import WriteMode
 from schemas.file import Outcome
 

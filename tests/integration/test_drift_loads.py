@@ -16,10 +16,10 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from bigquery_emulator import client_of
-from entrypoints.assembly import build_runtime
 from entrypoints.cli import cli
-from entrypoints.settings import read_settings
-from pipelines.run import run as run_pass
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
+from pipelines.operations.run import run as run_pass
 
 CONTRACT = """\
 # Stock as the shops count it.

@@ -11,12 +11,12 @@ from typing import Any
 import boto3
 import pytest
 
-from connectors.s3 import S3Config, S3Source
+from connectors.s3.source import S3Config, S3Source
 from entrypoints.demo.servers import S3Endpoint
 from one_feed import Row, World, a_world
-from pipelines.discover import discover
-from pipelines.prepare import prepare
-from pipelines.run import drain
+from pipelines.discover.step import discover
+from pipelines.operations.run import drain
+from pipelines.prepare.step import prepare
 from schemas.batch import WriteMode
 from schemas.file import Outcome, Status
 

@@ -17,16 +17,16 @@ from click.testing import CliRunner
 from imapclient import IMAPClient
 from pydantic import SecretStr
 
-from connectors.mail_out import SmtpConfig, SmtpNotifier
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
-from connectors.s3 import S3Config, S3Source
+from connectors.s3.source import S3Config, S3Source
+from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from entrypoints.cli import cli
 from entrypoints.demo.servers import MailEndpoint
 from one_feed import World
 from pipelines import Feed
-from pipelines.alerts import look
-from pipelines.run import run
+from pipelines.monitor.alerts import look
+from pipelines.operations.run import run
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind
 from schemas.batch import WriteMode
@@ -337,7 +337,7 @@ def test_a_new_feed_leaves_last_years_mails_where_they_are(mail_world: World, ma
     assert [file.item.name for file in mail_world.ledger.files()] == ["stock2.csv"]
     assert mail.folder("INBOX", mail.partner) == 1
     feed = replace(mail_world.runtime.feeds["stock"], since="2020-01-01")
-    from pipelines.replay import backfill
+    from pipelines.operations.replay import backfill
 
     mail_world.runtime = replace(mail_world.runtime, feeds={"stock": feed})
     backfill(mail_world.runtime, "stock", None, None, lambda work, left: None)
@@ -354,7 +354,7 @@ def test_a_changed_match_says_what_a_backfill_would_bring(
     mail_world.runtime = replace(mail_world.runtime, feeds={"stock": feed})
     mail_world.run()
     assert [each for each in caplog.messages if "1 files that came before fit it" in each]
-    from pipelines.replay import backfill
+    from pipelines.operations.replay import backfill
 
     backfill(mail_world.runtime, "stock", None, None, lambda work, left: None)
     assert [row[0] for row in mail_world.table()] == ["a", "z"]

@@ -21,16 +21,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from imapclient import IMAPClient
 from pydantic import SecretStr
 
-from connectors.authentication import Authentication, signed, txt_from
-from connectors.mail_out import SmtpConfig, SmtpNotifier
+from connectors.mailbox.authentication import Authentication, signed, txt_from
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
+from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from dns_server import dns_server
 from entrypoints.demo.process import free_ports
 from entrypoints.demo.servers import MailEndpoint
 from one_feed import World
 from pipelines import Trust, every
-from pipelines.run import run
+from pipelines.operations.run import run
 from schemas.batch import WriteMode
 from schemas.errors import RetryableError
 from schemas.file import File, Status

@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.folder import FolderConfig, FolderSource
-from pipelines import land, parts, prepare
-from pipelines.parts import part
+from pipelines.prepare import land, parts
+from pipelines.prepare import step as prepare_step
+from pipelines.prepare.parts import part
+from pipelines.prepare.writers import read_rejects
 from pipelines.runtime import Work
-from pipelines.stage import read_rejects
 from schemas.errors import RetryableError
 from schemas.file import File, Outcome, Status
 from schemas.item import Item
@@ -178,7 +179,7 @@ class _Pieces:
 def trickle(service: SmallService, monkeypatch: pytest.MonkeyPatch) -> Trickle:
     """Every file is read as it comes, from its first bytes on."""
     monkeypatch.setattr(land, "_BESIDE_BYTES", 0)
-    monkeypatch.setattr(prepare, "_HEAD_BYTES", 1)
+    monkeypatch.setattr(prepare_step, "_HEAD_BYTES", 1)
     source = Trickle(FolderConfig(path=service.folder / "drop", settle_seconds=0))
     limits = Limits(block_bytes=512, retry_seconds=0.01)
     service.with_runtime(sources={"drop": source}, limits=limits)

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import governor
-from pipelines.discover import discover
-from pipelines.load import load
-from pipelines.prepare import prepare
+from pipelines import quota
+from pipelines.discover.step import discover
+from pipelines.load.step import load
+from pipelines.prepare.step import prepare
 from schemas.errors import AccessDeniedError, FatalError, RetryableError, ThrottledError
 from schemas.file import Status
 from schemas.limits import Limits, Quotas
@@ -95,12 +95,12 @@ def test_files_wait_for_the_budget_and_go_on_after_midnight_pacific(
     service.drop("2.csv", csv("b"))
     caplog.clear()
     assert [file.status for file in service.run()] == [Status.DONE, Status.PREPARED]
-    pause = governor.holding(service.runtime, "sales")
+    pause = quota.holding(service.runtime, "sales")
     assert pause is not None
     assert pause.until == datetime(2026, 11, 4, 8, 0, tzinfo=UTC)
     assert "1 of the table's 2 load jobs of today are used" in caplog.text
     service.with_runtime(now=lambda: morning + timedelta(hours=16))
-    assert governor.holding(service.runtime, "sales") is None
+    assert quota.holding(service.runtime, "sales") is None
     assert [file.status for file in service.run()] == [Status.DONE, Status.DONE]
 
 
@@ -276,7 +276,7 @@ def test_an_exceeded_quota_pauses_the_table_for_minutes(
     key = _drop_one(service, between, Fault("POST", UPLOAD, 403, "quotaExceeded", times=99))
     with pytest.raises(ThrottledError, match="injected"):
         service.run()
-    pause = governor.holding(service.runtime, "sales")
+    pause = quota.holding(service.runtime, "sales")
     assert pause is not None
     wait = pause.until - datetime.now(UTC)
     assert timedelta(minutes=9) < wait < timedelta(minutes=11)

@@ -15,9 +15,9 @@ from google.cloud import bigquery
 
 from connectors.protocols import Ledger, Storage
 from entrypoints.cli import cli
-from pipelines.discover import discover
-from pipelines.prepare import prepare
-from pipelines.retention import clean
+from pipelines.discover.step import discover
+from pipelines.operations.retention import clean
+from pipelines.prepare.step import prepare
 from schemas.file import Outcome, Status
 from schemas.limits import Limits, Retention
 from small_service import SmallService, csv, small_service

@@ -22,21 +22,21 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from connectors.bigquery import names
-from connectors.mail_out import compose
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
-from connectors.objects import ObjectStorage, StorageConfig
-from connectors.s3 import S3Source
-from connectors.s3_client import S3Config
-from entrypoints.assembly import build_runtime
+from connectors.objects.storage import ObjectStorage, StorageConfig
+from connectors.s3.client import S3Config
+from connectors.s3.source import S3Source
+from connectors.smtp.notifier import compose
 from entrypoints.cli import cli, main
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import masked, read_settings
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
-from entrypoints.settings import masked, read_settings
 from pipelines.feed import Feed
-from pipelines.run import run
+from pipelines.operations.run import run
 from schemas.errors import ConfigError, ContractError, ItemChangedError, WaybillError
 from schemas.file import Status
-from schemas.odcs import read_contracts
+from schemas.odcs.reader import read_contracts
 from schemas.receipt import Message
 from small_service import CONTRACT, SmallService, csv, small_service
 

@@ -20,8 +20,8 @@ from bigquery_emulator import client_of
 from entrypoints.cli import cli
 from one_feed import a_world
 from pipelines.operations.cost import cost
-from pipelines.unload import plan_unload, unload
-from pipelines.verify import verify
+from pipelines.operations.unload import plan_unload, unload
+from pipelines.operations.verify import verify
 from schemas.batch import WriteMode
 from schemas.errors import DataError
 from small_service import CONTRACT, FEED, SmallService, csv, small_service
@@ -90,8 +90,8 @@ def test_a_transaction_given_up_as_lost_commits_nothing_when_it_ends_at_last(
 
 
 def _again(service: SmallService) -> SmallService:
-    from entrypoints.assembly import build_runtime
-    from entrypoints.settings import read_settings
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
 
     service.runtime = build_runtime(read_settings(service.config))
     return service

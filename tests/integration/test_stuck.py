@@ -12,8 +12,8 @@ import pytest
 import redis
 from ruamel.yaml import YAML
 
-from entrypoints.dead_letters import KEY
-from pipelines.troubles import troubles
+from entrypoints.worker.dead_letters import KEY
+from pipelines.monitor.conditions import troubles
 from schemas.alert import AlertKind
 from schemas.file import Outcome, Status
 from schemas.limits import AlertRules

@@ -14,12 +14,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from connectors.s3 import S3Config, S3Source
+from connectors.s3.source import S3Config, S3Source
 from entrypoints.demo.servers import S3Endpoint
 from one_feed import Row, World, a_world
 from pipelines.operations.reconcile import disagreement, reconcile
-from pipelines.retention import clean
-from pipelines.run import run
+from pipelines.operations.retention import clean
+from pipelines.operations.run import run
 from schemas.batch import WriteMode
 from schemas.errors import FatalError
 from schemas.file import Outcome, Status, file_id_of

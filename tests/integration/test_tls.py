@@ -20,16 +20,16 @@ from kombu.exceptions import OperationalError
 from pydantic import SecretStr, ValidationError
 
 from connectors.ledger import LedgerConfig, SqlLedger
-from connectors.mail_out import SmtpConfig, SmtpNotifier
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
-from connectors.s3 import S3Source
-from connectors.s3_client import S3Config
-from entrypoints.celery_app import _options
+from connectors.s3.client import S3Config
+from connectors.s3.source import S3Source
+from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from entrypoints.cli.setup import _check_broker
+from entrypoints.config.settings import Broker
 from entrypoints.demo.process import free_ports
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
-from entrypoints.settings import Broker
+from entrypoints.worker.app import _options
 from schemas.errors import WaybillError
 from schemas.limits import Limits
 from tls_front import Front, authority, tls_front

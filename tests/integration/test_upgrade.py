@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from google.cloud import bigquery
 
 from bigquery_emulator import client_of
-from entrypoints.assembly import build_runtime
 from entrypoints.cli import cli
-from entrypoints.settings import read_settings
-from pipelines.run import run
-from pipelines.unload import plan_unload, unload
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
+from pipelines.operations.run import run
+from pipelines.operations.unload import plan_unload, unload
 
 ARCHIVE = Path(__file__).parent.parent / "data" / "installation_c78e6ea.tar.gz"
 

@@ -16,10 +16,10 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from entrypoints.assembly import build_runtime
 from entrypoints.cli import cli
-from entrypoints.settings import read_settings
-from pipelines.unload import plan_unload, unload
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
+from pipelines.operations.unload import plan_unload, unload
 from small_service import CONTRACT, FEED, SmallService, csv
 
 PROJECT = os.environ.get("WAYBILL_REAL_PROJECT")

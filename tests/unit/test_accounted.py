@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines.feed import Feed
 from pipelines.parse import Accounts, parsed
-from pipelines.staging import Terms, stage_file
+from pipelines.prepare.stage_file import Terms, stage_file
 from schemas.accounted import Accounted
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Format

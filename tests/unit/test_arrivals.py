@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.arrivals import counts_from, expected_after, expected_files, expected_until, owed
-from pipelines.freshness import deadline
+from pipelines.monitor.calendar import (
+    counts_from,
+    expected_after,
+    expected_files,
+    expected_until,
+    owed,
+)
+from pipelines.monitor.freshness import deadline
 from schemas.sla import Arrived, Calendar, Sla
 
 MADRID = Calendar(expression="0 9 * * 1-5", timezone="Europe/Madrid", holidays="ES-MD")

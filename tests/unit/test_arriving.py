@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.arriving import Arriving
 from pipelines.parse import cut
+from pipelines.prepare.growing_file import Arriving
 from schemas.dialect import Dialect
 from schemas.errors import RetryableError
 

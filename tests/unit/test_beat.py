@@ -12,8 +12,8 @@ import pytest
 from celery import Celery
 from celery.beat import Service
 
-from entrypoints.beat import Beat
-from entrypoints.schedule import beat_schedule, look_at_once
+from entrypoints.worker.beat import Beat
+from entrypoints.worker.beat_schedule import beat_schedule, look_at_once
 from pipelines import Feed, cron, every
 from schemas.limits import AlertRules, Limits, Retention
 

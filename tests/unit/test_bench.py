@@ -16,7 +16,7 @@ from bench.setting import contract_of, dump
 from bench.shapes import SHAPES, make, scaled, warm_up
 from bench.targets import OURS, OURS_ONE, verdicts
 from schemas.contract import Contract
-from schemas.odcs import read_contract
+from schemas.odcs.reader import read_contract
 
 
 def measured(wall: float, peak: int = 300_000_000, jobs: int = 1) -> Measurement:

@@ -27,7 +27,7 @@ from schemas.errors import (
     RetryableError,
     ThrottledError,
 )
-from schemas.odcs import read_contract
+from schemas.odcs.reader import read_contract
 
 
 def table(partition: TimePartition | RangePartition, kind: Type) -> Partitioning:

@@ -18,17 +18,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.check import Checked, check
 from pipelines.detect import Detected, detect
 from pipelines.detect.contract import propose
 from pipelines.feed import Feed
-from pipelines.stage import read_rejects
-from pipelines.staging import Terms, stage_file
+from pipelines.operations.dry_run import Checked, check
+from pipelines.prepare.stage_file import Terms, stage_file
+from pipelines.prepare.writers import read_rejects
 from schemas.contract import Contract, Type
 from schemas.errors import DataError
 from schemas.file import Outcome
 from schemas.limits import Limits
-from schemas.odcs import read_contract
+from schemas.odcs.reader import read_contract
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "cases"
 FEED = Feed(name="f", source="s", match="*", contract="t")

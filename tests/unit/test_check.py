@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from entrypoints.cli import cli
-from pipelines.check import check
 from pipelines.feed import Feed
+from pipelines.operations.dry_run import check
 from schemas.contract import Column, Contract, TimePartition, Type
 from schemas.drift import DriftKind
 from schemas.file import Outcome
 from schemas.limits import Limits
-from schemas.odcs import read_contract
+from schemas.odcs.reader import read_contract
 
 CONTRACT = Contract(
     name="sales",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from entrypoints.dead_letters import fault_of
+from entrypoints.worker.dead_letters import fault_of
 
 GOOD: dict[str, Any] = {
     "body": base64.b64encode(json.dumps([["orders"], {}, {}]).encode()).decode(),

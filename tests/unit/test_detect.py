@@ -23,7 +23,7 @@ from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.limits import Limits
-from schemas.odcs import read_contract
+from schemas.odcs.reader import read_contract
 
 TODAY = date(2026, 11, 24)
 SPANISH = "id;ciudad;importe\n1;Málaga;1.234,50\n2;A Coruña;99,00\n3;Cádiz;7,10\n"

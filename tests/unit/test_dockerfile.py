@@ -110,7 +110,7 @@ def test_compose_declares_what_its_services_use(compose: dict[str, Any]) -> None
 def test_compose_settings_are_settings(
     compose: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from entrypoints.settings import read_settings
+    from entrypoints.config.settings import read_settings
 
     for name in ("ledger_url", "mail_password", "google", "aws"):
         (tmp_path / name).write_text("postgresql://waybill:pass@ledger:5432/waybill\n")

@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from connectors.crash import POINTS
+from connectors.failpoints import POINTS
 from schemas.dialect import Dialect
 from schemas.file import TRANSITIONS
 
@@ -35,7 +35,7 @@ def test_every_crash_point_is_explained_and_placed() -> None:
         path.read_text(encoding="utf-8")
         for folder in ("pipelines", "connectors")
         for path in (DOCS.parent / folder).rglob("*.py")
-        if path.name != "crash.py"
+        if path.name != "failpoints.py"
     )
     assert set(re.findall(r'crash_point\("([^"]+)"\)', code)) == set(POINTS)
 

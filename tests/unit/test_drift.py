@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from pipelines import Feed
-from pipelines.drift import NOTHING_KNOWN, HeldBackError, Memory
-from pipelines.staging import Staged, Terms, stage_file
+from pipelines.drift.detector import NOTHING_KNOWN, HeldBackError, Memory
+from pipelines.prepare.stage_file import Staged, Terms, stage_file
 from schemas.contract import Column, Contract, DriftPolicy, Type
 from schemas.dialect import Dialect, Format
 from schemas.drift import ContractChange, DriftKind, Finding, Profile, added_by, base_of, extended
 from schemas.errors import ContractError
 from schemas.limits import Limits
-from schemas.odcs import read_contract
-from schemas.odcs_edit import edited, fragment
+from schemas.odcs.edit import edited, fragment
+from schemas.odcs.reader import read_contract
 
 COLUMNS = (
     Column(name="id", type=Type.STRING, required=True),

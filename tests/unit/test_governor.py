@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.governor import Room, day_ends, decide, quota_day
-from pipelines.load import _Search
+from pipelines.load.step import _Search
+from pipelines.quota import Room, day_ends, decide, quota_day
 from quota_day import simulate
 from schemas.batch import Batch
 from schemas.file import File, Status

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.escape import harmless, restored, restored_cell
-from pipelines.header import column_name, match_header
+from pipelines.drift.match_columns import column_name, match_header
 from pipelines.parse.names import folded
+from pipelines.rejects.escape import harmless, restored, restored_cell
 from schemas.contract import Column, Contract, Type, can_be_named
 from schemas.errors import DataError
 

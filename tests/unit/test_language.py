@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from pipelines import keys, sentences
+from pipelines.rejects import messages
+from pipelines.validate import unique_keys
 from schemas.language import say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +36,7 @@ def templates() -> Iterator[tuple[str, str]]:
     """Every template of the code, and where it stands."""
     folders = (ROOT / "pipelines", ROOT / "schemas")
     told = [path for folder in folders for path in folder.rglob("*.py")]
-    for path in sorted([*told, ROOT / "connectors" / "mail_out.py"]):
+    for path in sorted([*told, ROOT / "connectors" / "smtp" / "notifier.py"]):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and is_about_a_value(node.value):
                 yield node.value, f"{path.relative_to(ROOT)}:{node.lineno}"
@@ -45,10 +46,12 @@ def templates() -> Iterator[tuple[str, str]]:
                 for given in (node.args[TELLING[name]], *hints):
                     for text in texts(given):
                         yield text, f"{path.relative_to(ROOT)}:{node.lineno}"
-    named = (sentences.SENTENCES, sentences.SHARES, sentences.RANGES, sentences.OPERATORS)
+    named = (messages.SENTENCES, messages.SHARES, messages.RANGES, messages.OPERATORS)
     for known in named:
-        yield from ((text, "pipelines/sentences.py") for text in known.values())
-    yield from ((text, "pipelines/keys.py") for text in keys.TEMPLATES.values())
+        yield from ((text, "pipelines/rejects/messages.py") for text in known.values())
+    yield from (
+        (text, "pipelines/validate/unique_keys.py") for text in unique_keys.TEMPLATES.values()
+    )
 
 
 def fields(text: str) -> set[str]:

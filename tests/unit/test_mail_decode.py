@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connectors.mailbox.containers import unfolded_files
 from connectors.mailbox.decode import decoded
-from connectors.mailbox.letter import encoding_of, file_name, letter_of, read_headers
+from connectors.mailbox.headers import encoding_of, file_name, letter_of, read_headers
 from connectors.mailbox.outlook import outlook_files
 from connectors.mailbox.structure import leaves
 from schemas.errors import DataError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.match import (
+from connectors.globs import (
     OurAnswers,
     compile_match,
     is_litter,

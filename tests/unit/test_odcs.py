@@ -20,9 +20,9 @@ from schemas.contract import (
     Window,
 )
 from schemas.errors import ContractError
-from schemas.gx_names import GX_EXPECTATIONS
-from schemas.odcs import read_contract, read_contracts
-from schemas.odcs_types import java_to_strptime
+from schemas.odcs.gx_names import GX_EXPECTATIONS
+from schemas.odcs.reader import read_contract, read_contracts
+from schemas.odcs.types import java_to_strptime
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """apiVersion: v3.1.0

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import Feed
-from pipelines.stage import read_rejects
-from pipelines.staging import Terms, stage_file
+from pipelines.prepare.stage_file import Terms, stage_file
+from pipelines.prepare.writers import read_rejects
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Extra, Format, Ragged
 from schemas.errors import DataError

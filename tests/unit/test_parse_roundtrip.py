@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipelines.parse import parsed
 from schemas.dialect import Dialect
 from schemas.limits import Limits
-from schemas.place import Place
+from schemas.row_position import Place
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda data: data,

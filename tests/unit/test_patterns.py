@@ -24,13 +24,13 @@ SECONDS = 1.0
 few thousandths."""
 
 OURS_ONLY = {
-    "entrypoints/settings.py": "our own config.yaml",
+    "entrypoints/config/settings.py": "our own config.yaml",
     "entrypoints/cli/undo.py": "what our own user types",
     "entrypoints/cli/files.py": "what our own user types",
     "entrypoints/cli/infer.py": "what our own user types",
     "connectors/bigquery/rehearsal.py": "our own statements",
-    "connectors/match.py": "our own feeds' globs, which RE2 runs over keys",
-    "schemas/odcs_types.py": "our own contracts",
+    "connectors/globs.py": "our own feeds' globs, which RE2 runs over keys",
+    "schemas/odcs/types.py": "our own contracts",
     "schemas/regex.py": "our own contracts' expressions, which RE2 runs",
 }
 """Modules whose patterns never see anybody's data."""

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import Feed
-from pipelines.escape import harmless
-from pipelines.rejected import write_rejected
-from pipelines.stage import read_rejects
-from pipelines.staging import Staged, Terms, stage_file
-from pipelines.validate import check_frame
+from pipelines.prepare.stage_file import Staged, Terms, stage_file
+from pipelines.prepare.writers import read_rejects
+from pipelines.rejects.csv_file import write_rejected
+from pipelines.rejects.escape import harmless
+from pipelines.validate.great_expectations import check_frame
 from schemas.contract import (
     Column,
     Contract,

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from celery import Celery
 
-from entrypoints.queues import Queues
+from entrypoints.worker.queues import Queues
 from pipelines.runtime import Runtime, Work
 
 

@@ -14,7 +14,7 @@ from pipelines.detect.contract import propose
 from pipelines.parse import parsed
 from schemas.contract import Contract
 from schemas.limits import Limits
-from schemas.odcs import read_contract
+from schemas.odcs.reader import read_contract
 
 TODAY = date(2026, 11, 24)
 FOLDER = Path(__file__).parent.parent / "data" / "real"

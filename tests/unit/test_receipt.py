@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from pipelines import Feed, receipt, wording
-from pipelines.keys import Key
+from pipelines import Feed
+from pipelines.acknowledge import receipt, render
+from pipelines.acknowledge.receipt import Case, answer_of
 from pipelines.parse import parsed
-from pipelines.receipt import Case, answer_of
-from pipelines.rejected import write_rejected
-from pipelines.stage import RejectsWriter, rejected_table
+from pipelines.prepare.writers import RejectsWriter, rejected_table
+from pipelines.rejects.csv_file import write_rejected
+from pipelines.validate.unique_keys import Key
 from schemas.contract import Duplicates
 from schemas.dialect import Dialect, Format
 from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
@@ -98,11 +99,11 @@ def test_every_sentence_of_ours_is_translated() -> None:
     with (ROOT / "schemas" / "locale" / "es.po").open("rb") as file:
         known = {message.id: message.string for message in read_po(file) if message.id}
     sentences = set()
-    for template in (ROOT / "pipelines" / "templates").glob("*.j2"):
+    for template in (ROOT / "pipelines" / "acknowledge" / "templates").glob("*.j2"):
         sentences |= set(re.findall(r'say\("([^"]+)"', template.read_text("utf-8")))
-    sentences |= {*wording.HEADLINES.values(), *receipt._FIXES.values()}
-    for name in ("drift", "header"):
-        tree = ast.parse((ROOT / "pipelines" / f"{name}.py").read_text("utf-8"))
+    sentences |= {*render.HEADLINES.values(), *receipt._FIXES.values()}
+    for name in ("detector", "match_columns"):
+        tree = ast.parse((ROOT / "pipelines" / "drift" / f"{name}.py").read_text("utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg in ("template", "hint"):
                 sentences |= {
@@ -142,9 +143,9 @@ ROW = st.lists(CELL, min_size=2, max_size=2).filter(lambda cells: any(map(str.st
 def test_rejects_come_back_cell_by_cell_in_any_dialect(
     tmp_path_factory: pytest.TempPathFactory, dialect: Dialect, rows: list[list[str]]
 ) -> None:
-    from pipelines.correction import dialect_of
-    from pipelines.escape import restored
-    from pipelines.rejected import _Writer
+    from pipelines.rejects.correction import dialect_of
+    from pipelines.rejects.csv_file import _Writer
+    from pipelines.rejects.escape import restored
 
     folder = tmp_path_factory.mktemp("rejects")
     line = _Writer(dialect, "").line

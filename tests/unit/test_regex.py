@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.match import compile_match
-from pipelines.validate import check_frame
+from connectors.globs import compile_match
+from pipelines.validate.great_expectations import check_frame
 from schemas.contract import Expectation
 from schemas.errors import ContractError
-from schemas.odcs import read_contracts
+from schemas.odcs.reader import read_contracts
 from schemas.regex import RegexError, fault_of, regex
 from small_service import CONTRACT
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.bigquery.parquet import Part, concatenate
-from connectors.bigquery.row_groups import Joiner, MisfitError
-from connectors.objects import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage, StorageConfig
+from connectors.parquet.merge import Part, concatenate
+from connectors.parquet.row_groups import Joiner, MisfitError
 from schemas.arrow import PARQUET
 from schemas.errors import DataError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.settings import masked, read_settings
+from entrypoints.config.settings import masked, read_settings
 from schemas.errors import ConfigError
 
 GOOD = """

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.mailbox.letter import Letter, letter_of, read_headers
-from pipelines.trust import is_sender, speaks_for
+from connectors.mailbox.headers import Letter, letter_of, read_headers
+from pipelines.prepare.trust import is_sender, speaks_for
 from schemas.address import AddressError, address_of, addresses_in, is_public_suffix
 from schemas.errors import ConfigError
 from schemas.trust import Trust, Vouched

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.check import check
-from pipelines.decimals import with_decimals
 from pipelines.feed import Feed
-from pipelines.staging import Terms, stage_file
+from pipelines.operations.dry_run import check
+from pipelines.prepare.decimals import with_decimals
+from pipelines.prepare.stage_file import Terms, stage_file
 from schemas.arrow import to_pandas
 from schemas.contract import Column, Contract, Type
 from schemas.errors import ConfigError, DataError

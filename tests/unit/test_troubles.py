@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.alerts.webhook import chat_text
-from pipelines.alerts import news_of
-from pipelines.troubles import dead, quota, replaced, stopped_feed
+from pipelines.monitor.alerts import news_of
+from pipelines.monitor.conditions import dead, quota, replaced, stopped_feed
 from schemas.alert import Alert, AlertKind, Trouble, Worker
 from schemas.contract import Contract
 from schemas.errors import ContractError
 from schemas.limits import Quotas
-from schemas.odcs import read_contract
+from schemas.odcs.reader import read_contract
 from schemas.quota import Pause, Spent
 from small_service import CONTRACT
 

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from connectors.authentication import Authentication, passed
-from connectors.envelope import envelope_of, is_bounce
-from connectors.mailbox.letter import letter_of
-from entrypoints.feeds import read_feeds
+from connectors.mailbox.authentication import Authentication, passed
+from connectors.mailbox.headers import letter_of
+from connectors.mailbox.sender_headers import envelope_of, is_bounce
+from entrypoints.config.feeds import read_feeds
 from pipelines import Feed, Trust
-from pipelines.kind import Kind, kind_of
-from pipelines.trust import is_sender, speaks_for
+from pipelines.parse.kind import Kind, kind_of
+from pipelines.prepare.trust import is_sender, speaks_for
 from schemas.errors import ConfigError
 from schemas.trust import Vouched
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipelines.kind import Kind
-from pipelines.unpack import members
+from pipelines.parse.kind import Kind
+from pipelines.parse.unpack import members
 from schemas.errors import DataError
 from schemas.limits import Limits
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.validate import Broken, check_frame
+from pipelines.validate.great_expectations import Broken, check_frame
 from schemas.contract import Expectation
 
 _MOMENT = datetime(2026, 1, 2, tzinfo=UTC)

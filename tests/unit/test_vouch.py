@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.judge import Judge
-from pipelines.validate import check_frame
-from pipelines.vouch import vouched
+from pipelines.validate.arrow_rules import vouched
+from pipelines.validate.great_expectations import check_frame
+from pipelines.validate.row_rules import Judge
 from schemas.contract import Expectation
 from schemas.errors import ContractError
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 
-from entrypoints.watch import watchers
+from entrypoints.worker.watch import watchers
 
 
 class Late:

@@ -1,0 +1,1 @@
+"""Parquet files put together and copied without reading their rows into memory."""

@@ -1,0 +1,1 @@
+"""S3: files that people drop into a bucket."""

@@ -1,0 +1,270 @@
+"""S3Source: files that people drop into a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from connectors.globs import OurAnswers, matches, shortened, static_prefix
+from connectors.s3.client import S3Config, new_client
+from connectors.s3.refusals import GONE, translating
+from connectors.s3.spans import spans
+from schemas.errors import AwayError, ConfigError, DataError
+from schemas.item import Item, Page
+from schemas.receipt import DOCUMENTS, Answer
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+
+__all__ = ["S3Config", "S3Source"]
+
+_WRITTEN = ("beside", "prefix", "bucket")
+_LONGEST_KEY = 1024
+_MARKERS = ("_SUCCESS", ".keep", ".gitkeep", "_$folder$")
+
+
+class S3Source:
+    """Lists, reads and answers the objects of one bucket (protocol `Source`).
+
+    An item's version is its VersionId in a versioned bucket, else its ETag and the time at which it
+    was put there: an object that is put back to earlier bytes is another one.
+    """
+
+    def __init__(self, config: S3Config) -> None:
+        self._config = config
+
+    def list(self, match: str, cursor: str | None, since: datetime | None = None) -> Iterator[Page]:
+        """Pages of at most 1,000 matching objects; `cursor` is not used, a listing is whole.
+
+        Raises ConfigError for a glob that no key of this source can match.
+        """
+        own, wanted = self._config.prefix, static_prefix(match)
+        if not own.startswith(wanted) and not wanted.startswith(own):
+            raise ConfigError(
+                f'nothing that matches "{match}" can start with the source\'s prefix "{own}"',
+                hint="a feed matches whole keys: begin its match with the prefix",
+            )
+        for page in self._listed(max(own, wanted, key=len)):
+            if items := tuple(
+                self._told(each)
+                for each in page.items
+                if self.matches(match, each) and (since is None or each.sent_at >= since)
+            ):
+                yield Page(items=items)
+
+    def _told(self, item: Item) -> Item:
+        """The item, with who is told of it by mail, if that is configured."""
+        address = self._config.answers.address
+        if self._config.answers.to != "mail" or address is None:
+            return item
+        return replace(item, detail={**item.detail, "receipts_to": address})
+
+    def matches(self, match: str, item: Item) -> bool:
+        """Whether the glob matches the object's whole key."""
+        return matches(match, item.key)
+
+    def survey(self) -> Iterator[Page]:
+        """Pages of all objects below the source's prefix (protocol `Surveyed`)."""
+        return self._listed(self._config.prefix)
+
+    def _listed(self, prefix: str) -> Iterator[Page]:
+        """Pages of the objects below a prefix that are nobody's own."""
+        answers = OurAnswers()
+        with translating(self._config.bucket):
+            for listed in self._pages(prefix):
+                yield Page(
+                    items=tuple(_item(each) for each in listed if self._is_wanted(each, answers))
+                )
+
+    def _pages(self, prefix: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        bucket = self._config.bucket
+        if self._is_versioned:
+            versions = self._client.get_paginator("list_object_versions")
+            for page in versions.paginate(Bucket=bucket, Prefix=prefix):
+                yield [each for each in page.get("Versions", []) if each["IsLatest"]]
+        else:
+            objects = self._client.get_paginator("list_objects_v2")
+            for listed in objects.paginate(Bucket=bucket, Prefix=prefix):
+                yield [*listed.get("Contents", [])]
+
+    def _is_wanted(self, listed: Mapping[str, Any], answers: OurAnswers) -> bool:
+        key: str = listed["Key"]
+        ours = "" if self._config.answers.bucket else self._config.answers_prefix
+        apart = [each for each in (ours, self._config.move_to) if each]
+        is_marker = listed["Size"] == 0 and key.rpartition("/")[2].endswith(_MARKERS)
+        return (
+            not answers.has(key)
+            and not key.endswith("/")
+            and not is_marker
+            and not key.startswith(tuple(apart))
+        )
+
+    @contextmanager
+    def open(self, item: Item) -> Iterator[BinaryIO]:
+        """Stream that very version; raises ItemChangedError once it is gone."""
+        bucket = self._config.bucket
+        pinned = _version_id(item) or {"IfMatch": f'"{_etag(item)}"'}
+        wanted: dict[str, Any] = {"Bucket": bucket, "Key": item.key, **pinned}
+        size = item.size
+        if size is None:
+            with translating(bucket, item.key):
+                size = self._client.head_object(**wanted)["ContentLength"]
+        try:
+            with spans(self._client, wanted, size) as stream:
+                yield stream
+        except AwayError as error:
+            if "archived" not in error.message or self._config.archived == "wait":
+                raise
+            raise DataError(
+                f"{item.key} is archived and cannot be read", hint="restore it and drop it again"
+            ) from error
+
+    def acknowledge(self, item: Item, answer: Answer) -> None:
+        """Put the answer's documents where `receipts` says; then, with `move_to`, move the original
+        unless a newer version has taken its place."""
+        where = self._config.answers
+        documents = answer.documents if where.to in _WRITTEN else ()
+        bucket = where.bucket or self._config.bucket
+        with translating(bucket, item.key):
+            for document in documents:
+                with document.path.open("rb") as content:
+                    self._client.upload_fileobj(
+                        content,
+                        bucket,
+                        self._answer_key(item, document.suffix),
+                        ExtraArgs={"ContentType": document.content_type},
+                    )
+        if answer.last_of_group:
+            self.finish(item)
+
+    @property
+    def moves(self) -> bool:
+        """Whether originals move (`move_to`)."""
+        return self._config.move_to is not None
+
+    def finish(self, item: Item) -> None:
+        """Move the original below `move_to`, unless a newer version has taken its place."""
+        if self._config.move_to:
+            with translating(self._config.bucket, item.key):
+                self._move(item, f"{self._config.move_to}{item.key}")
+
+    def is_past(self, cursor: str | None, item: Item) -> bool:
+        """True: a listing is always whole, and the ledger knows what a feed has seen of it."""
+        return True
+
+    def _answer_key(self, item: Item, suffix: str) -> str:
+        """The key of an answer's document, within the 1,024 bytes that a key may have."""
+        key = f"{self._config.answers_prefix}{item.key}"
+        return shortened(key, _LONGEST_KEY - len(suffix)) + suffix
+
+    def forget(self, item: Item) -> int:
+        """Remove the item's receipts; how many there were."""
+        where = self._config.answers
+        if where.to not in _WRITTEN:
+            return 0
+        bucket, gone = where.bucket or self._config.bucket, 0
+        with translating(bucket):
+            # The receipt last: by it, the rejected rows beside it are told to be ours.
+            for suffix in reversed(DOCUMENTS):
+                key = self._answer_key(item, suffix)
+                try:
+                    self._client.head_object(Bucket=bucket, Key=key)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] in GONE:
+                        continue
+                    raise
+                self._client.delete_object(Bucket=bucket, Key=key)
+                gone += 1
+        return gone
+
+    def _move(self, item: Item, target: str) -> None:
+        """Copy and remove that one version; quiet if it is not the latest any more."""
+        client, bucket, version = self._client, self._config.bucket, _version_id(item)
+        etag = {} if version else {"IfMatch": f'"{_etag(item)}"'}
+        try:
+            if not _is_there(item, client.head_object(Bucket=bucket, Key=item.key)):
+                return
+            client.copy(
+                {"Bucket": bucket, "Key": item.key, **version},  # type: ignore[typeddict-item]
+                bucket,
+                target,
+                ExtraArgs={f"CopySource{name}": value for name, value in etag.items()},
+            )
+            # By its id: a mark put over the key could hide a version that arrived just now.
+            client.delete_object(Bucket=bucket, Key=item.key, **version, **etag)  # type: ignore[arg-type]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in GONE:
+                raise
+
+    def check(self) -> str:
+        """Ask for one key, and name the bucket."""
+        with translating(self._config.bucket):
+            self._client.list_objects_v2(
+                Bucket=self._config.bucket, Prefix=self._config.prefix, MaxKeys=1
+            )
+            kind = "versioned bucket" if self._is_versioned else "bucket"
+        where = f" at {self._config.endpoint}" if self._config.endpoint else ""
+        return f"{kind} {self._config.bucket}{where}"
+
+    @cached_property
+    def _is_versioned(self) -> bool:
+        try:
+            reply = self._client.get_bucket_versioning(Bucket=self._config.bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NotImplemented", "MethodNotAllowed"):
+                return False
+            raise
+        return reply.get("Status") == "Enabled"
+
+    @cached_property
+    def _client(self) -> S3Client:
+        return new_client(self._config)
+
+
+def _item(listed: Mapping[str, Any]) -> Item:
+    # Objects older than the bucket's versioning all have the version "null".
+    version = None if listed.get("VersionId") == "null" else listed.get("VersionId")
+    etag, modified = listed["ETag"].strip('"'), listed["LastModified"].astimezone(UTC)
+    return Item(
+        key=listed["Key"],
+        version=version or f"{etag}@{modified.isoformat()}",
+        name=listed["Key"].rpartition("/")[2],
+        sent_at=modified,
+        size=listed["Size"],
+        detail={"version_id": version}
+        if version
+        else {"etag": etag, "modified": modified.isoformat()},
+        formerly=None if version else etag,
+    )
+
+
+def _version_id(item: Item) -> dict[str, str]:
+    """The argument that names the item's version to S3; empty if only its ETag is known."""
+    return {"VersionId": item.version} if "version_id" in item.detail else {}
+
+
+def _etag(item: Item) -> str:
+    """The item's ETag, which was the whole version of those found by earlier releases."""
+    return item.detail.get("etag", item.version)
+
+
+def _is_there(item: Item, found: HeadObjectOutputTypeDef) -> bool:
+    """Whether what lies under the key is still the item, and not the same bytes put there again,
+    which are a delivery of their own."""
+    if version := _version_id(item):
+        return found.get("VersionId") == version["VersionId"]
+    if found["ETag"].strip('"') != _etag(item):
+        return False
+    modified = item.detail.get("modified")
+    if modified is None:
+        return True
+    # A listing may know parts of the second, which a header never does.
+    listed = datetime.fromisoformat(modified).replace(microsecond=0)
+    return found["LastModified"].astimezone(UTC).replace(microsecond=0) == listed

@@ -1,0 +1,1 @@
+"""Outgoing mail: replies and alerts by SMTP, and what mail servers refuse."""

@@ -1,0 +1,1 @@
+"""Configuration: settings, feeds and contracts read, checked and made into a runtime."""

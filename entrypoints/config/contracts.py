@@ -1,0 +1,113 @@
+"""Contracts: the folder of them, read again whenever a file changes, and edited in place."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from schemas.contract import Contract, View
+from schemas.drift import ContractChange
+from schemas.errors import ContractError
+from schemas.odcs.edit import edited
+from schemas.odcs.reader import SUFFIX, read_contract, read_contracts
+
+log = logging.getLogger(__name__)
+
+
+class Contracts(Mapping[str, Contract]):
+    """Contracts by name, as the folder's files are now: a service needs no restart for a change.
+
+    Raises ContractError when it is made over files that are wrong. Files that become wrong later
+    are logged once, and what was read before stays in force.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._state = _state(folder)
+        self._contracts, self.views = read_contracts(folder)
+
+    def __getitem__(self, name: str) -> Contract:
+        return self._current()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._current())
+
+    def __len__(self) -> int:
+        return len(self._current())
+
+    def _current(self) -> dict[str, Contract]:
+        state = _state(self._folder)
+        if state != self._state:
+            self._state = state
+            self._read_again()
+        return self._contracts
+
+    def _read_again(self) -> None:
+        try:
+            contracts, _ = read_contracts(self._folder)
+        except ContractError as error:
+            log.error("the contracts stay as they were: %s", error.message)
+            return
+        if gone := sorted(set(self._contracts) - set(contracts)):
+            log.error("the contracts stay as they were: %s is gone", ", ".join(gone))
+            return
+        self._contracts = contracts
+
+
+def changed(path: Path, change: ContractChange, folder: Path) -> tuple[str, Contract]:
+    """The text of a contract's file with a change made, and the contract it then is.
+
+    The file itself stays as it is. Raises ContractError when the result is no contract.
+    """
+    text = edited(path.read_bytes().decode("utf-8"), change)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="contract-") as scratch:
+        draft = Path(scratch) / path.name
+        draft.write_text(text, encoding="utf-8", newline="")
+        contract: Contract | View = read_contract(draft)
+    if isinstance(contract, View):
+        raise ContractError(f"{path} describes a view")
+    return text, contract
+
+
+def write_contract(path: Path, text: str) -> None:
+    """Replace a contract's file by that text, all at once: a reader sees the old or the new one.
+
+    Raises ContractError when the folder cannot be written.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(name).chmod(path.stat().st_mode & 0o777)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ContractError(
+            f"{path} cannot be written: {error.strerror}",
+            hint="give this user the right to write there, or make the change by hand",
+        ) from error
+
+
+def path_of(folder: Path, contract: str) -> Path:
+    """The file that describes a contract."""
+    return folder / f"{contract}{SUFFIX}"
+
+
+def _state(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """What tells that a file of the folder was changed."""
+    found = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            continue
+        found.append((path.name, facts.st_mtime_ns, facts.st_size, facts.st_ino))
+    return tuple(found)

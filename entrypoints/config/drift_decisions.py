@@ -1,0 +1,120 @@
+"""Decisions about drift: accepted into the contract, or dismissed; held files go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.protocols import Change
+from entrypoints.config.contracts import changed, path_of, write_contract
+from pipelines.runtime import Runtime
+from schemas.contract import Contract
+from schemas.drift import Drift, DriftKind, DriftStatus
+from schemas.errors import ContractError, DataError
+
+_UNCHANGED = (DriftKind.MISSING, DriftKind.ORDER, DriftKind.SCALE)
+"""The kinds that can be accepted although there is nothing to write into the contract."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What a decision has done: the contract's file if its text was changed, what was changed in
+    the warehouse, the files that are prepared again, and those that wait for another drift."""
+
+    drift_id: str
+    status: DriftStatus
+    contract: Path | None = None
+    warehouse: tuple[Change, ...] = ()
+    replayed: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
+    """Write the drift's change into the contract, widen the table, and prepare the held files
+    again. Safe to repeat.
+
+    Nothing is written when the contract would not be one any more (ContractError), when the table
+    cannot follow without a person (ContractError, whose hint says how), or when there is no
+    sensible change (DataError).
+    """
+    name = runtime.feeds[drift.feed].contract
+    change, kind = drift.finding.change, drift.finding.kind
+    contract = runtime.contracts[name]
+    path, written, made = path_of(contracts, name), None, []
+    if change is not None:
+        before = path.read_bytes().decode("utf-8")
+        text, wanted = changed(path, change, runtime.work_folder)
+        _refuse_what_the_table_cannot(runtime, contract, wanted)
+        if text != before:
+            write_contract(path, text)
+            written = path
+        table = runtime.as_table(wanted)
+        made = [each for each in runtime.warehouse.apply([table], []) if each.safe]
+    elif kind not in _UNCHANGED or drift.finding.column in contract.primary_key:
+        raise DataError(
+            f"drift {drift.drift_id} has no change that could be accepted: {drift.finding.said()}",
+            hint="ask the sender for the agreed columns, or change the contract by hand",
+        )
+    runtime.ledger.decide_drift(drift.drift_id, DriftStatus.ACCEPTED)
+    if kind is DriftKind.SCALE:
+        runtime.ledger.forget_profiles(drift.feed, drift.finding.column)
+    replayed, waiting = _replayed(runtime, drift)
+    return Decision(
+        drift_id=drift.drift_id,
+        status=DriftStatus.ACCEPTED,
+        contract=written,
+        warehouse=tuple(made),
+        replayed=replayed,
+        waiting=waiting,
+    )
+
+
+def dismiss(runtime: Runtime, drift: Drift) -> Decision:
+    """Leave the contract as it is. Files that were held back stay rejected, but for those of a
+    rename that is none: they are looked at again."""
+    runtime.ledger.decide_drift(drift.drift_id, DriftStatus.DISMISSED)
+    again = drift.finding.kind is DriftKind.RENAMED
+    replayed, waiting = _replayed(runtime, drift) if again else ((), ())
+    return Decision(
+        drift_id=drift.drift_id, status=DriftStatus.DISMISSED, replayed=replayed, waiting=waiting
+    )
+
+
+def _refuse_what_the_table_cannot(runtime: Runtime, now: Contract, wanted: Contract) -> None:
+    """Raise ContractError for changes of the table that need a person and were not needed yet."""
+    known = {
+        each.what for each in runtime.warehouse.plan([runtime.as_table(now)], []) if not each.safe
+    }
+    target = runtime.warehouse.table_id(wanted)
+    hard: Sequence[Change] = [
+        each
+        for each in runtime.warehouse.plan([runtime.as_table(wanted)], [])
+        if not each.safe and each.what not in known and each.target.endswith(target)
+    ]
+    if hard:
+        raise ContractError(
+            f"{target} must be changed first: {'; '.join(each.what for each in hard)}",
+            hint="; ".join(filter(None, (each.todo for each in hard))) + "; then accept again",
+        )
+
+
+def _replayed(runtime: Runtime, drift: Drift) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Send the files that only this drift holds on their way again; also those that another one
+    holds, too. A file that is still on its way is left to it."""
+    others = {
+        file_id
+        for each in runtime.ledger.drifts(drift.feed, DriftStatus.OPEN)
+        if each.drift_id != drift.drift_id
+        for file_id in each.held
+    }
+    replayed = []
+    for file_id in drift.held:
+        if file_id in others:
+            continue
+        try:
+            runtime.ledger.retry(file_id)
+        except ValueError:
+            continue
+        replayed.append(file_id)
+    return tuple(replayed), tuple(each for each in drift.held if each in others)

@@ -1,0 +1,1 @@
+"""The worker: the Celery app, its queues and schedule, and its signs of life."""

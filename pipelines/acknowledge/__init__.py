@@ -1,0 +1,1 @@
+"""Acknowledge: whoever sent a file is told what became of it, then its original is moved."""

@@ -1,0 +1,35 @@
+"""Answers: everything that is told about a file, gathered from the ledger and from storage."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from pipelines.acknowledge.receipt import Case, answer_of
+from pipelines.acknowledge.reply import earlier_receipt
+from pipelines.runtime import Runtime
+from pipelines.stored_files import fetched
+from schemas.file import File
+from schemas.receipt import Answer
+
+
+def answer_about(runtime: Runtime, file: File, folder: Path, stack: ExitStack) -> Answer:
+    """The answer about a file that is loaded, its documents inside `folder`; what `stack` holds
+    must stay open for as long as the answer is used."""
+    feed = runtime.feeds[file.feed]
+    contract = runtime.contract_of(feed)
+    rejects = None
+    if file.rejects_key is not None:
+        local = fetched(runtime, file.rejects_key, folder / "rejects.parquet")
+        rejects = stack.enter_context(local.open("rb"))
+    case = Case(
+        file=file,
+        feed=feed,
+        table=runtime.warehouse.table_id(contract),
+        loaded_at=runtime.now(),
+        sightings=runtime.ledger.sightings(file.file_id),
+        examples=runtime.limits.receipt_examples,
+        earlier=earlier_receipt(runtime, file),
+    )
+    last_of_group = runtime.ledger.unfinished_of_group(file) == 0
+    return answer_of(case, rejects, contract.dialect, folder, last_of_group, runtime.templates)

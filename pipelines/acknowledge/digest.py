@@ -1,0 +1,96 @@
+"""Digest: one mail to each sender about all files since the last."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.render import digest_bodies
+from pipelines.acknowledge.reply import Told, rejects_of, send
+from pipelines.runtime import Runtime, Work
+from schemas.errors import RetryableError
+from schemas.language import say
+from schemas.receipt import Document, Message
+from schemas.reply import Reply, reply_id_of
+
+log = logging.getLogger(__name__)
+
+_LOCK_SECONDS = 300
+_MOST_REFERENCES = 20
+
+
+def digest(runtime: Runtime, feed_name: str) -> list[Work]:
+    """Mail the feed's waiting replies, one mail for each sender (more above
+    `limits.digest_files`). A digest that was broken off goes first, with the same files and the
+    same Message-ID.
+
+    Raises RetryableError when some mail could not be sent now; the others are.
+    """
+    if runtime.notifier is None:
+        return []
+    failed: RetryableError | None = None
+    for to in runtime.ledger.digest_due(feed_name):
+        lock = "digest " + hashlib.sha256(f"{feed_name}\x00{to}".encode()).hexdigest()[:24]
+        if not runtime.ledger.lock_table(lock, runtime.owner, _LOCK_SECONDS):
+            continue
+        try:
+            while replies := runtime.ledger.open_digest(feed_name, to, runtime.limits.digest_files):
+                told = _send(runtime, feed_name, replies)
+                told.close(runtime)
+                log.info("feed %s: digest: %s", feed_name, told.note)
+                runtime.ledger.lock_table(lock, runtime.owner, _LOCK_SECONDS)
+        except RetryableError as error:
+            failed = error
+        finally:
+            runtime.ledger.unlock_table(lock, runtime.owner)
+    if failed is not None:
+        raise failed
+    return []
+
+
+def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Told:
+    feed = runtime.feeds[feed_name]
+    bodies = digest_bodies([each.receipt for each in replies], feed, runtime.templates)
+    files = {file.file_id: file for file in runtime.ledger.many([r.file_id for r in replies])}
+    with ExitStack() as stack:
+        attachments: list[tuple[str, Document]] = []
+        for reply in replies:
+            file = files.get(reply.file_id)
+            # A file that has been sent on its way again since has no rejected rows of that load.
+            if file is None or file.rejects_key is None or reply_id_of(file) != reply.reply_id:
+                continue
+            folder = Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="digest-")
+                )
+            )
+            answer = answer_about(runtime, file, folder, stack)
+            attachments += rejects_of(file.item.name, answer)
+        asked = [
+            asked
+            for reply in replies
+            if (file := files.get(reply.file_id)) and (asked := file.item.detail.get("message_id"))
+        ]
+        subject = say(
+            "What became of your {count:,} files ({feed})",
+            feed.language,
+            count=len(replies),
+            feed=feed_name,
+        )
+        message = Message(
+            message_id=replies[0].message_id,
+            to=replies[0].to,
+            subject=subject,
+            text=bodies.text,
+            html=bodies.html,
+            in_reply_to=asked[-1] if asked else None,
+            references=tuple(dict.fromkeys(asked[-_MOST_REFERENCES:])),
+            attachments=tuple(attachments),
+            language=feed.language,
+        )
+        return send(runtime, message)

@@ -1,0 +1,241 @@
+"""Receipts: what became of a file, as a record, as JSON and as text."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.acknowledge.render import receipt_bodies
+from pipelines.feed import Feed
+from pipelines.rejects.csv_file import write_rejected
+from schemas.dialect import Dialect
+from schemas.drift import DriftStatus, Sighting
+from schemas.file import File, Outcome
+from schemas.language import say
+from schemas.receipt import (
+    Answer,
+    Correction,
+    Document,
+    DriftNote,
+    Example,
+    Receipt,
+    RuleChange,
+    RuleSummary,
+)
+from schemas.reject import RejectedRow
+
+_FIXES: dict[str, str] = {
+    "required": "fill in {column} in these rows",
+    "type": "write {column} as the reason says",
+    "length": "shorten {column} to the length that the reason names",
+    "leading_zero": "write {column} without leading zeros; if it is a code, ask for a text column",
+    "overflow": "look for missing decimal signs or extra digits in {column}",
+    "scale": "round {column} to the decimals that the reason names, or ask for more decimals",
+    "window": "correct the year of {column}, or ask for a wider range of dates",
+    "zone": "write every {column} with a time zone, or without one, as the reason says",
+    "clock_change": "write {column} with its offset from UTC; check times that clocks skipped",
+    "compound_columns_to_be_unique": "keep one row for each combination of {column}",
+    "replaced": "nothing, unless {column} is wrong here: a later row took the place of this one",
+    "time_of_day": "write {column} as a date alone, without a time of day",
+    "columns": "give each row as many cells as the header has; quote cells that hold the delimiter",
+    "unreadable": "mend the quotes of these lines, or save the file again as the agreed format",
+    "encoding": "save the file in the agreed encoding",
+    "nul": "export the file again; these lines are damaged",
+    "total": "leave rows of totals out, or ask for it to be agreed what such rows are",
+    "comment": "leave such lines out, or ask for it to be agreed what they are",
+    "footer": "leave notes below the rows out, or ask for it to be agreed what they are",
+    "preamble": "begin the rows below the header, or ask for another number of lines above it",
+    "inexact": "write {column} as text: a spreadsheet keeps 15 digits of a number",
+    "uncalculated": "open the file where its formulas are calculated, save it and send it again",
+    "cell_error": "mend the formulas of {column}, or clear these cells, and save it again",
+    "partition": "look for a typo in {column}",
+    "values_to_be_unique": "keep one row for each value of {column}",
+}
+_FIX = "correct {column} so that the rule holds"
+_FIX_ROW = "correct the rows so that the rule holds"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """What an answer is made of: the file, its feed and table, when it was answered, and the
+    drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
+    sender was told about the file that this one may correct."""
+
+    file: File
+    feed: Feed
+    table: str
+    loaded_at: datetime
+    sightings: Sequence[Sighting] = ()
+    examples: int = 5
+    earlier: Receipt | None = None
+
+    @property
+    def language(self) -> str:
+        """The sender's language."""
+        return self.feed.language
+
+
+def answer_of(
+    case: Case,
+    rejects: BinaryIO | None,
+    dialect: Dialect,
+    folder: Path,
+    last_of_group: bool,
+    templates: Path | None = None,
+) -> Answer:
+    """The answer to a file's sender, its documents written into `folder`.
+
+    `rejects` is the file's rejects Parquet, if it has any; it is read row batch by row batch. A
+    folder of `templates` comes before our own.
+    """
+    documents = []
+    # Beside the drop stands the receipt of the newest version; an older one's has its own name.
+    own = f".{case.file.file_id[:8]}" if case.file.superseded_by else ""
+    summary = _Summary(case.examples)
+    if rejects is not None:
+        path = folder / "rejected.csv"
+        write_rejected(rejects, path, dialect, summary.add, case.file.file_id)
+        documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
+    receipt = receipt_of(case, summary.rules(case.language))
+    bodies = receipt_bodies(receipt, case.feed, templates)
+    (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
+    (folder / "receipt.json").write_text(
+        json.dumps(asdict(receipt), default=_plain, ensure_ascii=False, indent=2) + "\n",
+        encoding="utf-8",
+        errors="replace",
+    )
+    documents[:0] = [
+        Document(
+            suffix=f"{own}.receipt.json",
+            content_type="application/json",
+            path=folder / "receipt.json",
+        ),
+        Document(
+            suffix=f"{own}.receipt.txt",
+            content_type="text/plain; charset=utf-8",
+            path=folder / "receipt.txt",
+        ),
+    ]
+    return Answer(
+        receipt=receipt,
+        text=bodies.text,
+        html=bodies.html,
+        documents=tuple(documents),
+        last_of_group=last_of_group,
+    )
+
+
+def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
+    """The receipt of a file whose outcome is known."""
+    file = case.file
+    assert file.outcome is not None
+    loaded = file.outcome in (Outcome.ACCEPTED, Outcome.PARTLY)
+    notes = tuple(
+        DriftNote(
+            drift_id=each.drift_id,
+            kind=str(each.finding.kind),
+            column=each.finding.column,
+            message=each.finding.said(case.language),
+            held=each.finding.held,
+        )
+        for each in case.sightings
+        if each.finding.held or each.status is not DriftStatus.DISMISSED
+    )
+    return Receipt(
+        file_id=file.file_id,
+        feed=file.feed,
+        table=case.table,
+        name=file.item.name,
+        key=file.item.key,
+        outcome=file.outcome,
+        counts=file.counts,
+        sent_at=file.item.sent_at,
+        loaded_at=case.loaded_at,
+        batch_id=file.batch_id,
+        reason=None if loaded else file.reason,
+        repeats=file.repeats,
+        rules=rules,
+        warnings=tuple((file.reason or "").splitlines()) if loaded else (),
+        drift=notes,
+        held=file.outcome is Outcome.QUARANTINED and any(note.held for note in notes),
+        language=case.language,
+        correction=_correction(case, rules),
+        accounted=file.accounted,
+        corrects=file.corrects,
+    )
+
+
+def _correction(case: Case, rules: tuple[RuleSummary, ...]) -> Correction | None:
+    """What has changed since the file that this one corrects; None if it corrects none."""
+    earlier, counts = case.earlier, case.file.counts
+    if earlier is None or earlier.outcome not in (Outcome.PARTLY, Outcome.QUARANTINED):
+        return None
+    if earlier.sent_at > case.file.item.sent_at:
+        return None
+    before = {(each.rule, each.column): each.count for each in earlier.rules}
+    now = {(each.rule, each.column): each.count for each in rules}
+    return Correction(
+        file_id=earlier.file_id,
+        name=earlier.name,
+        sent_at=earlier.sent_at,
+        outcome=earlier.outcome,
+        rejected_before=earlier.counts.rejected,
+        rejected_now=counts.rejected,
+        rules=tuple(
+            RuleChange(
+                rule=rule,
+                column=column,
+                before=before.get((rule, column), 0),
+                now=now.get((rule, column), 0),
+            )
+            for rule, column in dict.fromkeys([*before, *now])
+        ),
+    )
+
+
+class _Summary:
+    """Counts broken rules and keeps the first examples of each."""
+
+    def __init__(self, examples: int) -> None:
+        self._most = examples
+        self._counts: Counter[tuple[str, str | None]] = Counter()
+        self._examples: dict[tuple[str, str | None], list[Example]] = defaultdict(list)
+
+    def add(self, row: RejectedRow) -> None:
+        """Count a row's problems."""
+        for problem in row.problems:
+            group = (problem.rule, problem.column)
+            self._counts[group] += 1
+            if len(self._examples[group]) < self._most:
+                example = Example(
+                    line=problem.line,
+                    column=problem.column,
+                    value=problem.value,
+                    message=problem.message,
+                    member=row.member,
+                )
+                self._examples[group].append(example)
+
+    def rules(self, language: str) -> tuple[RuleSummary, ...]:
+        """The rules, the most broken first."""
+        return tuple(
+            RuleSummary(
+                rule=rule,
+                column=column,
+                count=count,
+                examples=tuple(self._examples[rule, column]),
+                fix=say(
+                    _FIXES.get(rule, _FIX if column else _FIX_ROW), language, column=column or "–"
+                ),
+            )
+            for (rule, column), count in self._counts.most_common()
+        )
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,125 @@
+"""Wording: what a sender reads, as text and as HTML, from templates that the user can change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.feed import Feed
+from schemas.language import printable, say
+from schemas.receipt import Receipt
+
+if TYPE_CHECKING:
+    import jinja2
+
+HEADLINES: dict[str, str] = {
+    "accepted": "accepted, all rows are loaded",
+    "partly": "partly loaded, some rows were rejected",
+    "quarantined": "rejected, nothing was loaded",
+    "held": "held back, nothing is loaded yet",
+    "repeated": "received before, nothing to do",
+    "superseded": "superseded by a newer version, nothing was loaded",
+}
+"""What became of a file, in a few words."""
+
+
+PASSED: dict[str, str] = {
+    "blank": "Blank lines",
+    "repeated_header": "Repeated headers",
+    "total": "Totals",
+    "comment": "Comments",
+    "preamble": "Above the header",
+    "footer": "Below the rows",
+}
+"""What lines are called that are passed over."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bodies:
+    """The same said twice: as plain text, and as HTML."""
+
+    text: str
+    html: str
+
+
+def receipt_bodies(receipt: Receipt, feed: Feed, templates: Path | None = None) -> Bodies:
+    """The receipt as its sender reads it, in the feed's language.
+
+    The templates are `receipt.es.txt.j2` (for Spanish) or `receipt.txt.j2`, and the same with
+    `html`; those of the user's folder come first.
+    """
+    facts = {
+        "receipt": receipt,
+        "headline": _headline(receipt),
+        "passed": PASSED,
+        # Rows that are computed from all lines of a file cannot be corrected one by one.
+        "whole": feed.makes_rows,
+    }
+    return _bodies("receipt", receipt.language, templates, facts)
+
+
+def digest_bodies(receipts: Sequence[Receipt], feed: Feed, templates: Path | None = None) -> Bodies:
+    """Several receipts as one mail: a line for each file, then what is wrong with some of them.
+
+    The templates are `digest.txt.j2` and `digest.html.j2`, or those of a language.
+    """
+    from markupsafe import Markup
+
+    entries = []
+    for receipt in receipts:
+        bodies = receipt_bodies(receipt, feed, templates)
+        entries.append(
+            {
+                "receipt": receipt,
+                "headline": _headline(receipt),
+                "text": bodies.text,
+                # What a template has rendered is escaped already.
+                "html": Markup(bodies.html),  # noqa: S704
+                "is_well": receipt.outcome in ("accepted", "repeated") and not receipt.warnings,
+            }
+        )
+    counted = Counter(entry["headline"] for entry in entries)
+    facts = {"entries": entries, "counted": counted.most_common(), "feed": feed}
+    return _bodies("digest", feed.language, templates, facts)
+
+
+def _headline(receipt: Receipt) -> str:
+    key = "held" if receipt.held else str(receipt.outcome)
+    return say(HEADLINES.get(key, key), receipt.language)
+
+
+def _bodies(name: str, language: str, templates: Path | None, facts: dict[str, Any]) -> Bodies:
+    environment = _environment(templates)
+
+    def rendered(form: str) -> str:
+        names = [f"{name}.{language}.{form}.j2", f"{name}.{form}.j2"]
+        template = environment.select_template(names)
+        return template.render(say=partial(_say, language), language=language, **facts)
+
+    return Bodies(text=rendered("txt"), html=rendered("html"))
+
+
+def _say(language: str, template: str, **values: object) -> str:
+    return say(template, language, **values)
+
+
+@cache
+def _environment(templates: Path | None) -> jinja2.Environment:
+    import jinja2
+    from jinja2.sandbox import SandboxedEnvironment
+
+    loaders: list[Any] = [jinja2.PackageLoader("pipelines.acknowledge")]
+    if templates is not None:
+        loaders.insert(0, jinja2.FileSystemLoader(templates))
+    environment = SandboxedEnvironment(
+        loader=jinja2.ChoiceLoader(loaders),
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters["printable"] = lambda value: printable(str(value))
+    return environment

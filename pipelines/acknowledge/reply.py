@@ -1,0 +1,198 @@
+"""Replies: the mail that tells a sender what became of a file, once for each load of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from pipelines.monitor.alerts import raise_alert
+from pipelines.runtime import Runtime
+from schemas.alert import AlertKind, Trouble
+from schemas.errors import AwayError, DataError, FatalError, RetryableError
+from schemas.file import File, Outcome
+from schemas.receipt import Answer, Document, Message, Receipt
+from schemas.reply import Reply, ReplyState, reply_id_of
+
+_MOST_REFERENCES = 20
+_REJECTS = ".rejected.csv"
+
+
+def earlier_receipt(runtime: Runtime, file: File) -> Receipt | None:
+    """What the file's sender was told about the file that this one may correct: the one whose
+    receipt the mail answers, or else the latest of the same name."""
+    item = file.item
+    if item.sender is None:
+        return None
+    answered = [*_ids(item.detail.get("in_reply_to")), *_ids(item.detail.get("references"))]
+    found = runtime.ledger.earlier_reply(
+        file.feed, item.sender, item.name, answered[-_MOST_REFERENCES:], file.file_id
+    )
+    return found.receipt if found is not None else None
+
+
+def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
+    """The reply that is due to the file's sender, written into the ledger; or why none is."""
+    sender = file.item.sender or file.item.detail.get("receipts_to")
+    if file.outcome is Outcome.UNCHANGED:
+        return "the same bytes were there before: nobody is told"
+    reason = file.item.detail.get("no_reply")
+    if sender is None:
+        return f"no reply: {reason}" if reason else "receipt left at the source"
+    if file.quiet:
+        return "receipt renewed; its sender is not told again"
+    if reason:
+        return f"no reply to {sender}: {reason}"
+    if runtime.notifier is None:
+        return f"no reply to {sender}: no outgoing mail is configured"
+    if file.sha256 is not None and runtime.ledger.was_sent(file.sha256):
+        return f"no reply to {sender}: the file is, byte for byte, one that we have sent"
+    thread = _thread_of(runtime, file)
+    reply_id = reply_id_of(file)
+    is_planned = any(each.reply_id == reply_id for each in runtime.ledger.replies(file.file_id))
+    if not is_planned and (full := _brake(runtime, file, sender, thread)):
+        return full
+    is_digest = runtime.feeds[file.feed].digest is not None
+    reply = Reply(
+        reply_id=reply_id,
+        message_id=f"<receipt.{reply_id}@waybill>",
+        file_id=file.file_id,
+        feed=file.feed,
+        to=sender,
+        name=file.item.name,
+        receipt=answer.receipt,
+        state=ReplyState.WAITING if is_digest else ReplyState.PLANNED,
+        is_digest=is_digest,
+        planned_at=runtime.now(),
+        thread=thread,
+    )
+    return runtime.ledger.plan_reply(reply)
+
+
+def _thread_of(runtime: Runtime, file: File) -> str | None:
+    """The first message of the conversation in which a file came; a mail that answers one of ours
+    goes on with that one's."""
+    detail = file.item.detail
+    before = [*_ids(detail.get("references")), *_ids(detail.get("in_reply_to"))]
+    known = runtime.ledger.thread_of(before[-_MOST_REFERENCES:]) if before else None
+    return known or next(iter([*before, detail.get("message_id")]), None) or None
+
+
+def _brake(runtime: Runtime, file: File, sender: str, thread: str | None) -> str | None:
+    """Why no more is answered today: two programs that answer each other would go on for ever. A
+    person is told."""
+    limits, since = runtime.limits, runtime.now() - timedelta(days=1)
+    in_thread, to_address = runtime.ledger.replied_since(sender, thread, since)
+    if thread is not None and in_thread >= limits.thread_replies:
+        why = f"{in_thread:,} replies went into this conversation within a day"
+    elif to_address >= limits.address_replies:
+        why = f"{to_address:,} replies went to this address within a day"
+    else:
+        return None
+    raise_alert(
+        runtime,
+        Trouble(
+            kind=AlertKind.LOOP,
+            subject=sender,
+            feed=file.feed,
+            says=f"{sender} is not answered any more today: {why}",
+            todo="look whether a program answers our replies; limits.thread_replies and"
+            " limits.address_replies say how many there may be",
+        ),
+    )
+    return f"no reply to {sender}: {why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was done about a reply, in a sentence; for a mail that went out or was refused just now
+    also what the ledger is still to be told of it."""
+
+    note: str
+    message_id: str | None = None
+    state: ReplyState = ReplyState.SENT
+
+    def close(self, runtime: Runtime) -> None:
+        """Write it down."""
+        if self.message_id is not None:
+            runtime.ledger.close_reply(self.message_id, self.state, self.note)
+
+
+def send_reply(runtime: Runtime, reply: Reply | str, file: File, answer: Answer) -> Told:
+    """Mail a planned reply, unless that is done or a digest will do it.
+
+    Raises RetryableError when the mail server does not take it now.
+    """
+    if isinstance(reply, str):
+        return Told(reply)
+    match reply.state:
+        case ReplyState.WAITING:
+            return Told(f"{reply.to} is told with the next digest")
+        case ReplyState.SENT:
+            return Told(f"receipt mailed to {reply.to} before")
+        case ReplyState.REFUSED:
+            return Told(reply.note or f"the reply to {reply.to} was refused")
+    detail = file.item.detail
+    subject = detail.get("subject") or file.item.name
+    asked = detail.get("message_id") or None
+    message = Message(
+        message_id=reply.message_id,
+        to=reply.to,
+        subject=subject if subject.lower().startswith("re:") else f"Re: {subject}",
+        text=answer.text,
+        html=answer.html,
+        in_reply_to=asked,
+        references=_thread(detail.get("references"), asked),
+        attachments=rejects_of(file.item.name, answer),
+        language=answer.receipt.language,
+    )
+    return send(runtime, message)
+
+
+def send(runtime: Runtime, message: Message) -> Told:
+    """Mail a message whose replies are planned; the ledger is not told yet."""
+    assert runtime.notifier is not None
+    try:
+        runtime.notifier.send(message)
+    except RetryableError as error:
+        runtime.ledger.note_service("mail", error.message)
+        raise
+    except FatalError as error:
+        # The sender's file is loaded: that we are not let in is no reason to stop its feed.
+        runtime.ledger.note_service("mail", error.message)
+        raise AwayError(error.message, hint=error.hint) from error
+    except DataError as error:
+        note = f"the mail server refused the reply to {message.to}: {error.message}"
+        return Told(note, message.message_id, ReplyState.REFUSED)
+    runtime.ledger.note_service("mail")
+    sent = {_sha256(document.path) for _, document in message.attachments}
+    runtime.ledger.note_sent(sent, message.message_id)
+    return Told(f"receipt mailed to {message.to}", message.message_id)
+
+
+def rejects_of(name: str, answer: Answer) -> tuple[tuple[str, Document], ...]:
+    """The rejects file of an answer, under the name with which it is attached."""
+    return tuple(
+        (name + _REJECTS, document)
+        for document in answer.documents
+        if document.suffix.endswith(_REJECTS)
+    )
+
+
+def _thread(references: str | None, asked: str | None) -> tuple[str, ...]:
+    """The ids of a thread, with its first and its latest messages (RFC 5322 section 3.6.4)."""
+    ids = [each for each in _ids(references) if each != asked]
+    if len(ids) > _MOST_REFERENCES:
+        ids = [ids[0], *ids[1 - _MOST_REFERENCES :]]
+    return (*ids, asked) if asked else tuple(ids)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _ids(text: str | None) -> Sequence[str]:
+    return (text or "").split()

@@ -1,0 +1,1 @@
+"""Discover: what lies at the sources, which feed takes it, and what nobody takes."""

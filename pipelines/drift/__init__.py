@@ -1,0 +1,1 @@
+"""Drift: how a file's columns and their values differ from the contract and from earlier files."""

@@ -1,0 +1,1 @@
+"""Load: prepared files into their table, one transaction a batch, and which version is active."""

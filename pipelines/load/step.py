@@ -1,0 +1,207 @@
+"""Load: the prepared files of a feed into its table, one batch and one transaction at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from connectors.failpoints import crash_point
+from pipelines import quota
+from pipelines.failure import stop_feed
+from pipelines.lease import heartbeat
+from pipelines.load.versions import settled
+from pipelines.runtime import Runtime, Work
+from schemas.batch import Batch, BatchKind, Committed
+from schemas.contract import Contract
+from schemas.drift import added_by, extended
+from schemas.errors import (
+    AttemptSpentError,
+    DataError,
+    FatalError,
+    LeaseLostError,
+    ThrottledError,
+)
+from schemas.file import Event
+
+log = logging.getLogger(__name__)
+
+
+def load(runtime: Runtime, feed_name: str) -> list[Work]:
+    """Load everything the feed has prepared and return the acknowledgements that follow; one batch,
+    and the next load, while files of the feed are still being prepared.
+
+    Only one load at a time writes a table; a second one returns at once with nothing. A batch that
+    an earlier, broken-off load left open is finished first. Raises RetryableError when the
+    warehouse is away: the batch stays open for the next load. A FatalError stops the feed. While
+    the governor has no room, prepared files wait.
+    """
+    feed = runtime.feeds[feed_name]
+    contract = runtime.contract_of(feed)
+    table = runtime.warehouse.table_id(contract)
+    seconds = runtime.limits.lease_seconds
+    if not runtime.ledger.lock_table(table, runtime.owner, seconds):
+        return []
+
+    def renew() -> None:
+        if not runtime.ledger.lock_table(table, runtime.owner, seconds):
+            raise LeaseLostError
+
+    work: list[Work] = []
+    search = _Search()
+    try:
+        # What was staged by another text of the contract may not fit the table any more.
+        stale = runtime.ledger.prepare_again(feed_name, contract.version)
+        work += [Work("prepare", file_id) for file_id in stale]
+        with heartbeat(renew, seconds / 3) as check:
+            while batch := _next(runtime, feed_name, table, search):
+                check()
+                crash_point("load.opened")
+                try:
+                    work += _load(runtime, batch, contract)
+                    search.loaded(batch)
+                except DataError as error:
+                    _set_aside(runtime, batch, error)
+                    search.refused(batch)
+                    continue
+                if not search.suspects and runtime.ledger.unprepared(feed_name):
+                    # Those that were prepared meanwhile wait for more: a batch costs a load job.
+                    work.append(Work("load", feed_name))
+                    break
+    except ThrottledError as error:
+        quota.pause(runtime, table, error)
+        raise
+    except FatalError as error:
+        stop_feed(runtime, feed_name, error)
+        raise
+    finally:
+        runtime.ledger.unlock_table(table, runtime.owner)
+    return work
+
+
+def _next(runtime: Runtime, feed: str, table: str, search: _Search) -> Batch | None:
+    """The batch to load now: one that is open, or a new one as large as there is room for."""
+    room = quota.room(runtime, table)
+    waits = room.pause is not None and not (room.scarce and search.suspects)
+    if waits and room.pause is not None and feed in runtime.ledger.feeds_to_load():
+        quota.log_pause(table, room.pause)
+    if room.closed:
+        return None
+    most = 0 if waits else search.most(room.files)
+    return runtime.ledger.open_batch(feed, table, most, runtime.limits.batch_bytes)
+
+
+class _Search:
+    """Finds the file for which a batch was refused, in as many loads as halving takes.
+
+    `suspects` counts the oldest prepared files among which it is. A file that arrives between them
+    meanwhile costs a load more, no harm.
+    """
+
+    def __init__(self) -> None:
+        self.suspects = 0
+
+    def most(self, otherwise: int) -> int:
+        """How many files the next batch may have."""
+        return max(1, self.suspects // 2) if self.suspects else otherwise
+
+    def refused(self, batch: Batch) -> None:
+        """One of these files is bad; a file alone is found, and the others are trusted again."""
+        self.suspects = len(batch.files) if len(batch.files) > 1 else 0
+
+    def loaded(self, batch: Batch) -> None:
+        """None of these files is."""
+        self.suspects = max(0, self.suspects - len(batch.files))
+
+
+def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
+    """Load one batch and mark its files loaded."""
+    feed = runtime.feeds[batch.feed]
+    started = time.monotonic()
+    batch = settled(runtime, batch)
+    contract = _with_added(runtime, batch, contract)
+    try:
+        quota.charge(runtime, batch)
+        committed = runtime.warehouse.load(batch, contract, feed.mode)
+    except AttemptSpentError as error:
+        log.warning("batch %s: %s", batch.batch_id, error.message)
+        batch = runtime.ledger.next_attempt(batch)
+        quota.charge(runtime, batch)
+        committed = runtime.warehouse.load(batch, contract, feed.mode)
+    crash_point("load.committed")
+    runtime.ledger.commit_batch(
+        batch, committed, _events(runtime, batch, committed, time.monotonic() - started)
+    )
+    crash_point("load.closed")
+    if batch.kind is BatchKind.UNLOAD:
+        return []
+    return [Work("acknowledge", file.file_id) for file in batch.files]
+
+
+def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:
+    """The contract with the columns that the batch's files brought beyond it, once the table has
+    them. Their contract versions name these columns."""
+    brought = (*batch.files, *batch.under)
+    added = [name for file in brought for name in added_by(file.contract_version)]
+    wider = extended(contract, added)
+    if wider is not contract:
+        runtime.warehouse.apply([runtime.as_table(wider)], [])
+    return wider
+
+
+def _events(runtime: Runtime, batch: Batch, committed: Committed, seconds: float) -> list[Event]:
+    replaced = sum(removal.rows for removal in committed.removals)
+    message = f"batch {batch.batch_id} of {len(batch.files)} files"
+    if replaced:
+        message += f", {replaced:,} rows replaced"
+    if back := sum(each.rows for each in committed.restored):
+        message += f", {back:,} rows brought back"
+    return [
+        *_versions(runtime, batch),
+        *_members(runtime, batch, seconds, message),
+    ]
+
+
+def _versions(runtime: Runtime, batch: Batch) -> list[Event]:
+    """What the batch means for files that are not its own."""
+    said = {old: ("superseded", f"by {new}") for old, new in batch.superseded.items()}
+    for file in batch.under:
+        if not file.in_force:
+            said[file.file_id] = ("in force again", f"batch {batch.batch_id} was unloaded")
+    return [
+        Event(file_id=file_id, at=runtime.now(), step="load", outcome=outcome, message=message)
+        for file_id, (outcome, message) in said.items()
+    ]
+
+
+def _members(runtime: Runtime, batch: Batch, seconds: float, message: str) -> list[Event]:
+    unload = batch.kind is BatchKind.UNLOAD
+    return [
+        Event(
+            file_id=file.file_id,
+            at=runtime.now(),
+            step=str(batch.kind),
+            outcome="committed",
+            seconds=seconds,
+            rows=None if unload else file.counts.loaded,
+            message=message,
+        )
+        for file in batch.files
+    ]
+
+
+def _set_aside(runtime: Runtime, batch: Batch, error: DataError) -> None:
+    """After the warehouse refused a batch's data: one file alone is quarantined; several go back to
+    be batched anew, in halves."""
+    log.warning("batch %s refused: %s", batch.batch_id, error.message)
+    alone = len(batch.files) == 1
+    events = [
+        Event(
+            file_id=file.file_id,
+            at=runtime.now(),
+            step="load",
+            outcome="quarantined" if alone else "split",
+            message=error.message,
+        )
+        for file in batch.files
+    ]
+    runtime.ledger.abandon_batch(batch, events, refusal=error.message if alone else None)

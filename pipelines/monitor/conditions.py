@@ -1,0 +1,229 @@
+"""Troubles: everything that is the matter now, found anew each time from what the ledger knows.
+
+Each kind is a function from facts to troubles; nothing here remembers or tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from connectors.protocols import FeedState
+from pipelines.monitor.freshness import Freshness, freshness
+from pipelines.quota import quota_day, used
+from pipelines.runtime import Runtime
+from schemas.alert import AlertKind, Trouble, Worker
+from schemas.drift import Drift, DriftStatus
+from schemas.file import File, Outcome, Status
+from schemas.limits import Quotas
+from schemas.quota import Pause, Spent
+from schemas.service import Service
+from schemas.unmatched import Unmatched
+
+_MOST_FILES = 10_000
+_FILES: Mapping[AlertKind, str] = {
+    AlertKind.QUARANTINED: Outcome.QUARANTINED,
+    AlertKind.FAILED: Status.FAILED,
+    AlertKind.HELD: Status.HELD,
+}
+"""The kinds whose subjects are files, and the word that `Ledger.files` finds them by."""
+_JUDGED = frozenset({Status.LOADED, Status.ACKNOWLEDGING, Status.DONE})
+_TODO: Mapping[AlertKind, str] = {
+    AlertKind.QUARANTINED: "waybill show {id} says why; once mended: waybill retry {id}",
+    AlertKind.FAILED: "waybill show {id} says why; once mended: waybill retry {id}",
+    AlertKind.HELD: "waybill held; if the sender is to be trusted: waybill release {id}",
+}
+
+
+def troubles(runtime: Runtime) -> list[Trouble]:
+    """Everything that is the matter now. Raises RetryableError when the ledger is away."""
+    ledger, rules, now = runtime.ledger, runtime.alert_rules, runtime.now()
+    ledger.watch(runtime.feeds)
+    states = [ledger.feed_state(name) for name in sorted(runtime.feeds)]
+    found = [*stopped(states), *late(freshness(runtime))]
+    for kind in _FILES:
+        found += _files(runtime, kind, now - timedelta(days=rules.file_days))
+    found += unmatched(ledger.unmatched(), now - timedelta(days=rules.file_days))
+    found += away(ledger.services(), now, timedelta(minutes=rules.away_minutes))
+    found += drifted(ledger.drifts(status=DriftStatus.OPEN))
+    tables = sorted(
+        {runtime.warehouse.table_id(runtime.contract_of(feed)) for feed in runtime.feeds.values()}
+    )
+    day = quota_day(now)
+    for table in tables:
+        spent, pause = (
+            ledger.spent(table, day, runtime.quotas.load_bucket),
+            ledger.table_pause(table),
+        )
+        found += quota(table, runtime.quotas, spent, pause, rules.quota_share)
+    found += dead(ledger.workers(), now, timedelta(seconds=rules.worker_seconds))
+    return found
+
+
+def stopped(states: Iterable[FeedState]) -> Iterator[Trouble]:
+    """Feeds that wait for a person."""
+    for state in states:
+        if state.stopped_at is not None:
+            yield stopped_feed(state.feed, state.reason or "nobody said why")
+
+
+def stopped_feed(feed: str, reason: str, hint: str | None = None) -> Trouble:
+    """The trouble of one feed that has stopped."""
+    resume = f"waybill resume {feed}"
+    return Trouble(
+        kind=AlertKind.STOPPED,
+        subject=feed,
+        feed=feed,
+        says=f"feed {feed} has stopped and its files wait: {reason}",
+        todo=f"{hint}; then: {resume}" if hint else f"mend it, then: {resume}",
+    )
+
+
+def late(found: Iterable[Freshness]) -> Iterator[Trouble]:
+    """Feeds whose table is older than their contract promises."""
+    for each in found:
+        if each.late and each.expected_at is not None:
+            newest = (
+                f"the newest one loaded was sent {_utc(each.last_sent)}"
+                if each.last_sent
+                else "none was ever loaded"
+            )
+            yield Trouble(
+                kind=AlertKind.LATE,
+                subject=each.feed,
+                feed=each.feed,
+                says=f"feed {each.feed} is late: a file was expected {_utc(each.expected_at)},"
+                f" {newest} ({each.promise})",
+                todo=f"ask its sender, or see what waits: waybill files --feed {each.feed}",
+            )
+
+
+def unmatched(found: Iterable[Unmatched], since: datetime) -> Iterator[Trouble]:
+    """What is likely a report, and no feed takes it."""
+    for each in found:
+        if each.is_likely and each.last_seen >= since:
+            sender = f" from {each.sender}" if each.sender else ""
+            more = f" and {each.count - 1:,} more" if each.count > 1 else ""
+            name = each.items[-1].name if each.items else each.shape
+            yield Trouble(
+                kind=AlertKind.UNMATCHED,
+                subject=each.group_id,
+                feed=each.feed,
+                says=f"source {each.source}, {name}{more}{sender}: {each.why}",
+                todo="waybill unmatched lists it; to put it away: waybill unmatched --dismiss"
+                f" {each.group_id}",
+            )
+
+
+def away(found: Iterable[Service], now: datetime, patience: timedelta) -> Iterator[Trouble]:
+    """Sources and ways out that have not done their part for long."""
+    for each in found:
+        if each.failing_since is not None and now - each.failing_since > patience:
+            good = (
+                f"the last time it did was {_utc(each.good_at)}" if each.good_at else "it never did"
+            )
+            yield Trouble(
+                kind=AlertKind.AWAY,
+                subject=each.name,
+                says=f"{each.name} has not done its part since {_utc(each.failing_since)}, {good}:"
+                f" {each.error}",
+                todo="waybill doctor tries every part",
+            )
+
+
+def drifted(found: Iterable[Drift]) -> Iterator[Trouble]:
+    """Drifts that nobody has decided about."""
+    for each in found:
+        yield Trouble(
+            kind=AlertKind.DRIFT,
+            subject=each.drift_id,
+            feed=each.feed,
+            says=f"feed {each.feed}: {each.finding.said()}",
+            todo=f"waybill drift show {each.drift_id}",
+        )
+
+
+def quota(
+    table: str, quotas: Quotas, spent: Spent, pause: Pause | None, near: float
+) -> Iterator[Trouble]:
+    """A table whose loads come near the end of a day's quota, or that BigQuery itself throttles."""
+    share, sentence = used(quotas, spent)
+    if pause is not None:
+        sentence = f"loads wait until {_utc(pause.until)}: {pause.reason}"
+    if pause is not None or share >= near:
+        yield Trouble(
+            kind=AlertKind.QUOTA,
+            subject=table,
+            says=f"{table}: {sentence}",
+            todo="send fewer, larger files; `quotas` in config.yaml says what is ours",
+        )
+
+
+def dead(workers: Sequence[Worker], now: datetime, patience: timedelta) -> Iterator[Trouble]:
+    """Workers that went silent and that nobody has replaced."""
+    gone = set(replaced(workers, now, patience))
+    for each in workers:
+        if now - each.seen_at > patience and each.name not in gone:
+            yield Trouble(
+                kind=AlertKind.WORKER,
+                subject=each.name,
+                says=f"worker {each.name} gave its last sign of life {_utc(each.seen_at)}",
+                todo="start it again; its unfinished work goes to the other workers by itself",
+            )
+
+
+def replaced(workers: Sequence[Worker], now: datetime, patience: timedelta) -> list[str]:
+    """Dead workers in whose place others have started since: one each, in order of death."""
+    alive = [each for each in workers if now - each.seen_at <= patience]
+    starts = sorted(each.started_at for each in alive)
+    found = []
+    for each in sorted(workers, key=lambda worker: worker.seen_at):
+        later = next((start for start in starts if start > each.seen_at), None)
+        if now - each.seen_at > patience and later is not None:
+            starts.remove(later)
+            found.append(each.name)
+    return found
+
+
+def _files(runtime: Runtime, kind: AlertKind, since: datetime) -> Iterator[Trouble]:
+    found = runtime.ledger.files(status=_FILES[kind], since=since, limit=_MOST_FILES)
+    if kind is AlertKind.QUARANTINED:
+        found = [file for file in found if file.status in _JUDGED]
+    corrected = _corrected(runtime, found)
+    for file in found:
+        if file.file_id not in corrected:
+            yield of_file(kind, file)
+
+
+def _corrected(runtime: Runtime, found: Sequence[File]) -> set[str]:
+    """Those of the files in whose place a later version has been loaded."""
+    corrected = set()
+    for feed in {file.feed for file in found}:
+        ours = [file for file in found if file.feed == feed]
+        newest: dict[str, File] = {}
+        for file in runtime.ledger.versions(feed, {file.item.key for file in ours}):
+            if file.in_force:
+                newest[file.item.key] = max(file, newest.get(file.item.key, file), key=File.order)
+        corrected |= {
+            file.file_id
+            for file in ours
+            if file.item.key in newest and newest[file.item.key].order() > file.order()
+        }
+    return corrected
+
+
+def of_file(kind: AlertKind, file: File) -> Trouble:
+    """The trouble of one file."""
+    sender = f" from {file.item.sender}" if file.item.sender else ""
+    reason = file.reason or "no row of it could be loaded"
+    return Trouble(
+        kind=kind,
+        subject=file.file_id,
+        feed=file.feed,
+        says=f"feed {file.feed}, {file.item.name}{sender}: {reason}",
+        todo=_TODO[kind].format(id=file.file_id[:8]),
+    )
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,269 @@
+"""Check: the dry run of one file under a feed. Runs the real prepare stage and loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.detect import (
+    Detected,
+    Disagreement,
+    FoundColumn,
+    column_disagreements,
+    detect,
+    disagreements,
+)
+from pipelines.detect.fixed import FixedWidthError
+from pipelines.drift.detector import HeldBackError
+from pipelines.drift.match_columns import match_header
+from pipelines.feed import Feed
+from pipelines.operations.first_rows import FirstRow, first_rows
+from pipelines.prepare.stage_file import Staged, Terms, stage_file
+from pipelines.prepare.writers import read_rejects
+from schemas.accounted import Accounted
+from schemas.contract import Column, Contract
+from schemas.drift import Finding
+from schemas.errors import DataError
+from schemas.file import Counts, Outcome
+from schemas.limits import Limits
+from schemas.reject import RejectedRow
+
+# https://cloud.google.com/bigquery/quotas#load_jobs and #partitioned_tables
+LOAD_JOBS_A_DAY = 1500
+PARTITIONS_A_JOB = 4000
+PARTITIONS_A_TABLE = 10_000
+PARTITION_CHANGES_A_DAY = 30_000
+BYTES_A_JOB = 15 * 1024**4
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A quota of the warehouse: how much of it loading this file would use."""
+
+    what: str
+    uses: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """The used part of it, 0 to 1."""
+        return self.uses / self.of
+
+
+@dataclass(frozen=True, slots=True)
+class RejectGroup:
+    """The rows that break one rule in one column: how many, and the first of them."""
+
+    rule: str
+    column: str | None
+    rows: int
+    examples: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """What would become of a file, and why.
+
+    `rejects` are grouped by rule and column, the most frequent first; `load_bytes` is the Parquet
+    that a load job would take. `reason` says why a file would be quarantined. `drift` is what a
+    feed's first file would show: earlier files, which scales are compared with, are not known here.
+    `first` are the file's first rows as they would be loaded. `uneven` names rows that a transform
+    in pieces makes otherwise when the pieces are others.
+    """
+
+    name: str
+    size: int
+    detected: Detected | None
+    disagreements: tuple[Disagreement, ...]
+    columns: tuple[tuple[Column, str], ...]
+    drift: tuple[Finding, ...]
+    outcome: Outcome
+    reason: str | None = None
+    counts: Counts = field(default_factory=Counts)
+    accounted: Accounted | None = None
+    uneven: tuple[str, ...] = ()
+    first: tuple[FirstRow, ...] = ()
+    rejects: tuple[RejectGroup, ...] = ()
+    partitions: tuple[str, ...] = ()
+    load_bytes: int = 0
+    quotas: tuple[Quota, ...] = ()
+
+
+def check(
+    path: Path,
+    feed: Feed,
+    contract: Contract,
+    limits: Limits,
+    folder: Path,
+    tick: Callable[[], None] = lambda: None,
+) -> Checked:
+    """What preparing and loading the file would do; only `folder` is written to.
+
+    `tick` is called as the file is worked through. Raises what is nobody's fault but the feed's:
+    TransformError and ContractError.
+    """
+    detected, refused = _detected(path, limits, feed.language)
+    differs: list[Disagreement] = []
+    if detected is not None:
+        differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
+    staged, reason, accounted = None, None, None
+    drift: tuple[Finding, ...] = ()
+    uneven: tuple[str, ...] = ()
+    try:
+        staged = stage_file(path, Terms.of("check", feed, contract, limits, check=tick), folder)
+        reason = staged.refusal or _too_many_partitions(staged, limits)
+        drift, accounted = staged.drift, staged.accounted
+        uneven = _cut_otherwise(path, feed, contract, limits, folder, staged)
+    except HeldBackError as error:
+        reason, drift, accounted = error.said(feed.language), error.drift, error.accounted
+    except DataError as error:
+        reason, accounted = error.said(feed.language), error.accounted
+    if reason and refused:
+        reason = f"{reason}; {refused}"
+    seen = {} if detected is None else _by_name(detected.columns, contract)
+    return Checked(
+        name=path.name,
+        size=path.stat().st_size,
+        detected=detected,
+        disagreements=tuple(differs),
+        columns=tuple(
+            (column, seen[column.name].header) for column in contract.columns if column.name in seen
+        ),
+        drift=drift,
+        outcome=_outcome(staged, reason),
+        reason=reason,
+        counts=_counts(staged, reason),
+        accounted=accounted,
+        uneven=uneven,
+        first=() if staged is None else first_rows(path, contract, limits, folder),
+        rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows),
+        partitions=() if staged is None or reason else staged.partitions,
+        load_bytes=0 if staged is None or reason else staged.size,
+        quotas=() if staged is None or reason else _quotas(staged, contract),
+    )
+
+
+def _cut_otherwise(
+    path: Path, feed: Feed, contract: Contract, limits: Limits, folder: Path, staged: Staged
+) -> tuple[str, ...]:
+    """The rows that a `chunked` transform makes otherwise when it gets the file in other pieces:
+    then it does not look at each row by itself, and needs the whole file."""
+    if not feed.chunked or feed.transform is None or not staged.rows:
+        return ()
+    other = replace(feed, transform=_in_halves(feed.transform))
+    again = folder / "again"
+    again.mkdir()
+    try:
+        cut = stage_file(path, Terms.of("check", other, contract, limits), again)
+    except DataError as error:
+        return (error.said(feed.language),)
+    one, two = (_by_line(each.rows) for each in (staged, cut))
+    differ = sorted(line for line in one.keys() | two.keys() if one.get(line) != two.get(line))
+    return tuple(
+        f"line {line}: {_difference(one.get(line), two.get(line))}" for line in differ[:_EXAMPLES]
+    ) + ((f"… and {len(differ) - _EXAMPLES:,} more rows",) if len(differ) > _EXAMPLES else ())
+
+
+def _in_halves(transform: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The transform, called with one half of each frame after the other."""
+
+    def halved(frame: Any) -> Any:
+        import pandas as pd
+
+        middle = len(frame) // 2
+        if not middle:
+            return transform(frame)
+        return pd.concat([transform(frame.iloc[:middle]), transform(frame.iloc[middle:])])
+
+    return halved
+
+
+def _by_line(parts: Sequence[Path]) -> dict[int, dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    rows = [row for part in parts for row in pq.read_table(part).to_pylist()]
+    return {row.pop("_etl_row"): row for row in rows}
+
+
+def _difference(one: dict[str, Any] | None, two: dict[str, Any] | None) -> str:
+    if one is None or two is None:
+        return "it is there or not"
+    name = next(name for name in one if one[name] != two.get(name))
+    return f"{name} is {one[name]} or {two.get(name)}"
+
+
+def _detected(path: Path, limits: Limits, language: str) -> tuple[Detected | None, str]:
+    """What detection sees, and a sentence where it knows why that is nothing; nothing of a file
+    that cannot even be unpacked."""
+    try:
+        return detect(path, limits), ""
+    except FixedWidthError as error:
+        return None, error.said(language)
+    except DataError:
+        return None, ""
+
+
+def _outcome(staged: Staged | None, reason: str | None) -> Outcome:
+    if staged is None or reason is not None:
+        return Outcome.QUARANTINED
+    return Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED
+
+
+def _counts(staged: Staged | None, reason: str | None) -> Counts:
+    """The rows; of a quarantined file none is loaded."""
+    if staged is None:
+        return Counts()
+    counts = staged.counts
+    if reason is None:
+        return counts
+    return counts.refused()
+
+
+def _too_many_partitions(staged: Staged, limits: Limits) -> str | None:
+    if len(staged.partitions) <= limits.partitions:
+        return None
+    return f"it touches {len(staged.partitions):,} partitions, more than {limits.partitions:,}"
+
+
+def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, FoundColumn]:
+    """The file's columns by the contract columns that they bring."""
+    cells = {each.header: each for each in columns}
+    try:
+        names = match_header(list(cells), contract).names
+    except DataError:
+        return {}
+    return {each.name: cells[names[each.name]] for each in contract.columns if each.name in names}
+
+
+def _groups(rejected: Iterable[RejectedRow]) -> tuple[RejectGroup, ...]:
+    """The rejected rows by rule and column, the most frequent first."""
+    counts: dict[tuple[str, str | None], int] = {}
+    examples: dict[tuple[str, str | None], list[tuple[int, str]]] = {}
+    for row in rejected:
+        for key in dict.fromkeys((each.rule, each.column) for each in row.problems):
+            counts[key] = counts.get(key, 0) + 1
+        for each in row.problems:
+            shown = examples.setdefault((each.rule, each.column), [])
+            if len(shown) < _EXAMPLES:
+                shown.append((each.line, each.message))
+    ordered = sorted(counts, key=lambda key: -counts[key])
+    return tuple(RejectGroup(*key, counts[key], tuple(examples[key])) for key in ordered)
+
+
+def _quotas(staged: Staged, contract: Contract) -> tuple[Quota, ...]:
+    """What one load job of this file alone would use; files that load together share it."""
+    quotas = [
+        Quota("load jobs of the table a day", 1 if staged.counts.loaded else 0, LOAD_JOBS_A_DAY),
+        Quota("bytes of a load job", staged.size, BYTES_A_JOB),
+    ]
+    if contract.partition is not None:
+        touched = len(staged.partitions)
+        quotas += [
+            Quota("partitions of a job", touched, PARTITIONS_A_JOB),
+            Quota("partition changes of the table a day", touched, PARTITION_CHANGES_A_DAY),
+            Quota("partitions of the table", touched, PARTITIONS_A_TABLE),
+        ]
+    return tuple(quotas)

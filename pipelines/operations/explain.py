@@ -1,0 +1,178 @@
+"""Explain: where a row in the warehouse comes from, and what it went through."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from connectors.protocols import FoundRow
+from pipelines.parse import parsed
+from pipelines.runtime import Runtime
+from pipelines.validate.great_expectations import expectations_for, table_expectations
+from pipelines.validate.unique_keys import keys_of
+from schemas.batch import Removal, WriteMode
+from schemas.contract import Contract
+from schemas.errors import ConfigError, DataError
+from schemas.file import Event, File
+from schemas.row_position import Place
+
+_COPY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explained:
+    """A row's values and its way: the file (None once the ledger has forgotten it), the line and,
+    in an archive, the member; its text in the raw file, if that is still kept; the checks of its
+    contract; the file's timeline; its batch and the rows of other files that the batch replaced."""
+
+    values: Mapping[str, object]
+    table: str
+    file_id: str
+    file: File | None
+    line: int
+    member: int
+    member_name: str | None
+    raw: str | None
+    raw_missing: str | None
+    checks: tuple[str, ...]
+    events: tuple[Event, ...]
+    batch_id: str
+    loaded_at: datetime
+    replaced: tuple[Removal, ...]
+
+
+def contract_named(runtime: Runtime, text: str) -> Contract:
+    """The contract of that name, or of the table of that name (its dataset and project may be
+    left out); raises ConfigError."""
+    named = [each for each in runtime.contracts.values() if each.name == text]
+    if not named:
+        tables = {
+            each.name: runtime.warehouse.table_id(each) for each in runtime.contracts.values()
+        }
+        named = [
+            each
+            for each in runtime.contracts.values()
+            if f".{tables[each.name]}".endswith(f".{text}")
+        ]
+    if len(named) != 1:
+        known = ", ".join(sorted(runtime.contracts))
+        raise ConfigError(
+            f'"{text}" names {len(named) or "no"} table{"s" if named else ""}',
+            hint=f"the tables are those of the contracts {known}",
+        )
+    return named[0]
+
+
+def explain(
+    runtime: Runtime, contract: Contract, where: str, limit: int, since: datetime | None = None
+) -> list[Explained]:
+    """The rows for which the condition holds, loaded since then, explained. Raises what the
+    warehouse raises."""
+    rows = runtime.warehouse.find_rows(contract, where, limit, since)
+    texts = _texts(runtime, contract, rows)
+    replaced = {
+        batch: runtime.warehouse.removals(batch, loaded_at)
+        for batch, loaded_at in {row.batch_id: row.loaded_at for row in rows}.items()
+    }
+    feeds = (feed for feed in runtime.feeds.values() if feed.contract == contract.name)
+    checks = checks_of(contract, next((feed.mode for feed in feeds), WriteMode.APPEND))
+    table = runtime.warehouse.table_id(contract)
+    explained = []
+    for row in rows:
+        raw, missing, member_name = texts[row.file_id, row.row]
+        place = Place.of(row.row)
+        explained.append(
+            Explained(
+                values=row.values,
+                table=table,
+                file_id=row.file_id,
+                file=_known(runtime, row.file_id),
+                line=place.line,
+                member=place.member,
+                member_name=member_name,
+                raw=raw,
+                raw_missing=missing,
+                checks=checks,
+                events=tuple(runtime.ledger.events(row.file_id)),
+                batch_id=row.batch_id,
+                loaded_at=row.loaded_at,
+                replaced=tuple(replaced[row.batch_id]),
+            )
+        )
+    return explained
+
+
+def checks_of(contract: Contract, mode: WriteMode) -> tuple[str, ...]:
+    """What every row of the table was checked for when it was written in that mode, in words."""
+    checks = [f"{each.name} is a {each.type}" for each in contract.file_columns]
+    checks += [f"{each.name} is there" for each in contract.columns if each.required]
+    checks += [f"{', '.join(key.columns)} is unique in its file" for key in keys_of(contract, mode)]
+    rules = [
+        *expectations_for(contract, derived=False),
+        *expectations_for(contract, derived=True),
+        *table_expectations(contract),
+    ]
+    checks += [
+        each.description or f"{each.type}{f' of {each.column}' if each.column else ''}"
+        for each in rules
+    ]
+    return tuple(dict.fromkeys(checks))
+
+
+def _known(runtime: Runtime, file_id: str) -> File | None:
+    try:
+        return runtime.ledger.get(file_id)
+    except KeyError:
+        return None
+
+
+type _Text = tuple[str | None, str | None, str | None]
+
+
+def _texts(
+    runtime: Runtime, contract: Contract, rows: Sequence[FoundRow]
+) -> dict[tuple[str, int], _Text]:
+    """Each row's raw text (or why there is none) and its member's name; a file is read once."""
+    found: dict[tuple[str, int], _Text] = {}
+    for file_id in dict.fromkeys(row.file_id for row in rows):
+        wanted = {row.row for row in rows if row.file_id == file_id}
+        file = _known(runtime, file_id)
+        missing, texts = "the ledger no longer knows the file", dict[int, _Text]()
+        if file is not None:
+            missing, texts = _lines(runtime, contract, file, wanted)
+        for row in wanted:
+            found[file_id, row] = texts.get(row, (None, missing, None))
+    return found
+
+
+def _lines(
+    runtime: Runtime, contract: Contract, file: File, wanted: set[int]
+) -> tuple[str, dict[int, _Text]]:
+    """The raw texts of those places of a landed file, read up to the last of them."""
+    texts: dict[int, _Text] = {}
+    if file.landing_key is None:
+        return "the raw file is no longer kept", texts
+    with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="explain-") as name:
+        folder = Path(name)
+        try:
+            with runtime.storage.open(file.landing_key) as stream:
+                with (folder / "raw").open("wb") as copy:
+                    while block := stream.read(_COPY_BYTES):
+                        copy.write(block)
+        except FileNotFoundError:
+            return "the raw file is not in storage any more", texts
+        columns = [column.name for column in contract.file_columns]
+        try:
+            with parsed(folder / "raw", contract.dialect, runtime.limits, folder, columns) as found:
+                for chunk in found.chunks:
+                    at = {int(line): index for index, line in enumerate(chunk.lines)}
+                    for row in wanted & at.keys():
+                        texts[row] = (chunk.raw(at[row]), None, chunk.member)
+                    if len(texts) == len(wanted):
+                        break
+        except DataError as error:
+            return f"the raw file is not read as it was then: {error.message}", texts
+    return "the raw file has no row there, as it is read today", texts

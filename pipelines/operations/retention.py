@@ -1,0 +1,255 @@
+"""Retention: what is done with goes once it is old enough, and never what is still needed.
+
+Files are cleaned in the order in which they were done; the ledger remembers how far each kind has
+come. Only files that are done are looked at, so that whatever waits, is being worked on, has failed
+or has yet to be told keeps everything. Each step is bounded, and safe to break off and to repeat:
+an object is removed before the mark moves past its file.
+
+Raw bytes are shared by content, so their removal could race with a file that brings them again.
+It does not: cleaning locks the key in the ledger, forgets every old reference to it in the same
+transaction that finds no young one, and only then removes the object; a file that finds its bytes
+landed already goes through `keeping` before the ledger learns of them. Whichever comes first, the
+other sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pipelines.quota import quota_day
+from pipelines.runtime import Runtime
+from schemas import storage_keys
+from schemas.errors import BusyError
+from schemas.file import File
+
+log = logging.getLogger(__name__)
+
+_LOCK_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cleaned:
+    """How many of one kind went (or would go), and whether there is more to be done at once."""
+
+    kind: str
+    count: int
+    more: bool = False
+
+
+def clean(runtime: Runtime, *, dry_run: bool = False) -> list[Cleaned]:
+    """One bounded step of every kind; with `dry_run` nothing is removed, and everything that would
+    go is counted. Raises RetryableError when a part is away."""
+    keep = runtime.retention
+    done = [
+        _by_file(runtime, kind, days, remove, dry_run)
+        for kind, days, remove in (
+            ("receipts", keep.receipts_days, _receipts),
+            ("staged", keep.staged_days, _staged),
+            ("rejects", keep.rejects_days, _rejects),
+            ("landing", keep.landing_days, _landing),
+        )
+        if days is not None
+    ]
+    if keep.landing_days is not None:
+        done.append(_uncovered(runtime, keep.landing_days, dry_run))
+    done += _rows(runtime, dry_run)
+    done += [_leftovers(runtime, dry_run), _brought_back(runtime, dry_run)]
+    return done
+
+
+def _by_file(
+    runtime: Runtime,
+    kind: str,
+    days: int,
+    remove: Callable[[Runtime, File, datetime, bool], int],
+    dry_run: bool,
+) -> Cleaned:
+    """Clean the next files of one kind."""
+    before = runtime.now() - timedelta(days=days)
+    most, count = runtime.retention.clean_files, 0
+    after = runtime.ledger.cleaned_to(kind)
+    while page := runtime.ledger.done_before(before, after, most):
+        count += sum(remove(runtime, file, before, dry_run) for file in page)
+        last = page[-1]
+        assert last.done_at is not None
+        after = (last.done_at, last.file_id)
+        if not dry_run:
+            runtime.ledger.set_cleaned(kind, last)
+            return Cleaned(kind=kind, count=count, more=len(page) == most)
+    return Cleaned(kind=kind, count=count)
+
+
+def _receipts(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> int:
+    source = runtime.sources.get(file.source)
+    if source is None:
+        return 0
+    return 1 if dry_run else source.forget(file.item)
+
+
+def _staged(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> int:
+    """Everything that attempts up to this one have staged, but the rejects in use."""
+    keys = [key for key in _attempts(runtime, file) if key != file.rejects_key]
+    return _delete(runtime, keys, dry_run)
+
+
+def _rejects(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> int:
+    if file.rejects_key is None:
+        return 0
+    if not dry_run and not runtime.ledger.forget_rejects(file):
+        return 0
+    return _delete(runtime, [file.rejects_key], dry_run)
+
+
+def _attempts(runtime: Runtime, file: File) -> Iterator[str]:
+    """The keys of the file's attempts up to the one we know; a later one is being made."""
+    for key in runtime.storage.list(storage_keys.staged_of(file.feed, file.file_id)):
+        attempt = storage_keys.attempt_of(key)
+        if attempt is None or attempt <= file.attempt:
+            yield key
+
+
+def _landing(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> int:
+    """The raw bytes, unless a file that is younger or not done refers to them."""
+    key = file.landing_key
+    if key is None:
+        return 0
+    if dry_run:
+        return int(not runtime.ledger.landing_needed(key, before))
+    if not runtime.ledger.lock_table(key, runtime.owner, _LOCK_SECONDS):
+        return 0  # whoever holds it is about to need it
+    try:
+        if not runtime.ledger.forget_landing(key, before):
+            return 0
+        runtime.storage.delete(key)
+        return 1
+    finally:
+        runtime.ledger.unlock_table(key, runtime.owner)
+
+
+def _uncovered(runtime: Runtime, days: int, dry_run: bool) -> Cleaned:
+    """Raw bytes that were kept beyond their time, because rows of theirs lay beneath others, of
+    files that are not in force any more."""
+    before, most = runtime.now() - timedelta(days=days), runtime.retention.clean_files
+    files = runtime.ledger.uncovered(before, most)
+    count = sum(_landing(runtime, file, before, dry_run) for file in files)
+    return Cleaned(kind="landing kept", count=count, more=count == most)
+
+
+def _brought_back(runtime: Runtime, dry_run: bool) -> Cleaned:
+    """Rows that were staged to come back with batches that are over."""
+    found = [*runtime.storage.list(storage_keys.AGAIN)]
+    open_ids = set(runtime.ledger.open_batches())
+    over = [key for key in found if storage_keys.batch_of(key) not in open_ids]
+    return Cleaned(kind="rows that came back", count=_delete(runtime, over, dry_run))
+
+
+def _delete(runtime: Runtime, keys: Sequence[str], dry_run: bool) -> int:
+    if not dry_run:
+        for key in keys:
+            runtime.storage.delete(key)
+    return len(keys)
+
+
+@contextmanager
+def keeping(runtime: Runtime, file: File, raw: Path) -> Iterator[None]:
+    """While the block tells the ledger of a file's landed bytes, nobody removes them, and they are
+    there: put again from the local copy if a cleaning has just taken them.
+
+    Where no other file refers to the bytes and nobody has locked them, no cleaning can be taking
+    them, nor begin to: then no lock is needed. Raises BusyError when a cleaning does not let
+    go of them.
+    """
+    key = file.landing_key
+    if key is None:
+        yield
+        return
+    if not runtime.ledger.landing_shared(key, file.file_id):
+        _put_back(runtime, key, raw)
+        yield
+        return
+    if not runtime.ledger.lock_table(key, runtime.owner, _LOCK_SECONDS):
+        raise BusyError(f"{file.item.name}: the same bytes are being cleaned just now")
+    try:
+        _put_back(runtime, key, raw)
+        yield
+    finally:
+        runtime.ledger.unlock_table(key, runtime.owner)
+
+
+def _put_back(runtime: Runtime, key: str, raw: Path) -> None:
+    """Make sure that the landed bytes are there."""
+    if raw.exists() and not runtime.storage.exists(key):
+        runtime.storage.put(key, raw)
+
+
+def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
+    """Rows of the ledger: charges of past days, timelines, costs, files."""
+    keep, now = runtime.retention, runtime.now()
+    if not dry_run:
+        runtime.ledger.forget_charges(quota_day(now - timedelta(days=2)))
+    most = keep.clean_files
+    if keep.timelines_days is not None:
+        before = now - timedelta(days=keep.timelines_days)
+        if not dry_run:
+            runtime.ledger.forget_alerts(before)
+            runtime.ledger.forget_costs(before)
+            runtime.ledger.forget_unmatched(before)
+            runtime.ledger.forget_sent(before)
+        count = runtime.ledger.prune(before, most, dry_run=dry_run)
+        yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
+    if keep.files_days is not None:
+        yield _files(runtime, now - timedelta(days=keep.files_days), dry_run)
+
+
+def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
+    """The rows of files that no source lists any more; those of a mailbox stay."""
+    most, count = runtime.retention.clean_files, 0
+    listed: dict[str, set[tuple[str, str]]] = {}
+    after = runtime.ledger.cleaned_to("files")
+    while page := runtime.ledger.done_before(before, after, most):
+        gone = []
+        for file in page:
+            if file.feed in runtime.feeds and file.feed not in listed:
+                listed[file.feed] = _listing(runtime, file.feed)
+            known = listed.get(file.feed)
+            cursor = runtime.ledger.feed_state(file.feed).cursor
+            listable = cursor is None and known is not None
+            if listable and (file.item.key, file.item.version) not in (known or ()):
+                gone.append(file.file_id)
+        last = page[-1]
+        assert last.done_at is not None
+        after = (last.done_at, last.file_id)
+        if dry_run:
+            count += len(gone)
+            continue
+        count += runtime.ledger.forget_files(gone)
+        runtime.ledger.set_cleaned("files", last)
+        return Cleaned(kind="files", count=count, more=len(page) == most)
+    return Cleaned(kind="files", count=count)
+
+
+def _listing(runtime: Runtime, feed: str) -> set[tuple[str, str]]:
+    """What the feed's source lists now."""
+    of = runtime.feeds[feed]
+    pages = runtime.sources[of.source].list(of.match, None)
+    return {(item.key, item.version) for page in pages for item in page.items}
+
+
+def _leftovers(runtime: Runtime, dry_run: bool) -> Cleaned:
+    """Staging tables and staged uploads of batches that are over.
+
+    They are listed before the ledger is asked which batches are open: what is listed was made for
+    a batch opened before, so that one not open then is over for good.
+    """
+    found = runtime.warehouse.leftovers()
+    open_ids = set(runtime.ledger.open_batches())
+    over = [name for name, batch in found.items() if batch not in open_ids]
+    if not dry_run:
+        for name in over:
+            runtime.warehouse.remove_leftover(name)
+    return Cleaned(kind="staging tables", count=len(over))

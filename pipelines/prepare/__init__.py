@@ -1,0 +1,1 @@
+"""Prepare: one file from its source to staged Parquet."""

@@ -1,0 +1,148 @@
+"""Corrected: what a file of corrections corrects, and what its rows are staged by.
+
+A correction is no version of the file it corrects, nor a file by itself: its rows take the place
+among the loads that the other file has, and leave with that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.parse import parsed
+from pipelines.prepare.stage_file import Terms
+from pipelines.rejects.correction import Correcting, correction_dialect, file_named, rejected_lines
+from pipelines.runtime import Runtime
+from pipelines.stored_files import stored_rejects
+from schemas.dialect import Dialect
+from schemas.errors import BusyError, DataError
+from schemas.file import File, Outcome, Status
+from schemas.item import Item, Page
+from schemas.language import say
+
+_UNKNOWN = "its column {column} names the file {file}, which nobody here has sent"
+_ON_ITS_WAY = frozenset(
+    {Status.DISCOVERED, Status.PREPARING, Status.PREPARED, Status.LOADING, Status.UNLOADING}
+)
+_WHOLE_HINT = "send that file again, whole, with its rows corrected"
+
+
+def corrected_file(
+    runtime: Runtime, file: File, raw: Path, dialect: Dialect, folder: Path
+) -> File | None:
+    """The file that a correction names, whichever feed it belongs to; None if it names none, as
+    those of earlier releases do. Raises DataError for a name that nobody knows."""
+    language = runtime.feeds[file.feed].language
+    named = _name_in(runtime, raw, dialect, folder, language)
+    if named is None:
+        return None
+    target = _known(runtime, named)
+    if target is None or not may_speak(file.item, target):
+        raise DataError(
+            _UNKNOWN,
+            hint="leave the three columns at the end as they were when you got them",
+            column="_file",
+            file=named[:40],
+        )
+    return target
+
+
+def named_file(runtime: Runtime, raw: Path, dialect: Dialect, folder: Path) -> File | None:
+    """The file that a correction names; None if it names none, or one that nobody knows."""
+    named = _name_in(runtime, raw, dialect, folder)
+    return _known(runtime, named) if named is not None else None
+
+
+def _name_in(
+    runtime: Runtime, raw: Path, dialect: Dialect, folder: Path, language: str = "en"
+) -> str | None:
+    with parsed(raw, dialect, runtime.limits, folder, (), language) as found:
+        return file_named(found)
+
+
+def _known(runtime: Runtime, named: str) -> File | None:
+    target = next(iter(runtime.ledger.many([named.lower()])), None)
+    return target if target is not None and target.feed in runtime.feeds else None
+
+
+def may_speak(item: Item, target: File) -> bool:
+    """Whether a mailed correction comes from where the file came from; what lies in a bucket or a
+    folder was put there by people who may write to it."""
+    if item.sender is None or target.item.sender is None:
+        return item.sender is None
+    ours, theirs = (each.rpartition("@")[2].lower() for each in (item.sender, target.item.sender))
+    return ours == theirs
+
+
+def handed_over(runtime: Runtime, file: File, target: File) -> File:
+    """The correction of another feed's file, given to that feed, where it is a file of its own."""
+    page = Page(items=(file.item,))
+    new = runtime.ledger.register(target.feed, file.source, page)
+    known = runtime.ledger.versions(target.feed, {file.item.key})
+    same = [each.file_id for each in known if each.item.version == file.item.version]
+    reason = say(
+        "it corrects a file of feed {feed}, which takes it",
+        runtime.feeds[file.feed].language,
+        feed=target.feed,
+    )
+    return replace(file, outcome=Outcome.UNCHANGED, repeats=(*new, *same)[0], reason=reason)
+
+
+def refuse_correction(runtime: Runtime, target: File, file: File) -> None:
+    """Raise DataError for a file whose rejected rows cannot be corrected one by one, and BusyError
+    for one that is on its way: what of it is rejected is not known yet."""
+    feed = runtime.feeds[target.feed]
+    name = target.item.name
+    if target.status in _ON_ITS_WAY:
+        raise BusyError(f"{name}, which it corrects, is on its way")
+    if target.item.key == file.item.key:
+        raise DataError(
+            "it lies where {name} lay, whose rejected rows it corrects: as its new version it would"
+            " take all other rows away",
+            hint="save it under another name, and send the file itself again",
+            name=name,
+        )
+    if feed.makes_rows:
+        raise DataError(
+            "the rows of {name} are computed from all of its lines", hint=_WHOLE_HINT, name=name
+        )
+    if target.outcome is Outcome.QUARANTINED or not target.in_force:
+        why = (
+            "{name} itself is not loaded"
+            if target.superseded_by is None
+            else "{name} has been replaced by a newer version, which stands by itself"
+        )
+        raise DataError(why, hint=_WHOLE_HINT, name=name)
+    if target.rejects_key is None or not runtime.storage.exists(target.rejects_key):
+        why = (
+            "the rejected rows of {name} are not kept any more"
+            if target.counts.rejected
+            else "no row of {name} was rejected"
+        )
+        raise DataError(why, hint=_WHOLE_HINT, name=name)
+
+
+def correction_terms(
+    runtime: Runtime, file: File, target: File, raw: Path, check: Callable[[], None]
+) -> Terms:
+    """What the correction is staged by: its feed's contract, in the form it came in."""
+    feed = runtime.feeds[target.feed]
+    contract = runtime.contract_of(feed)
+    dialect = correction_dialect(raw, contract.dialect, runtime.limits)
+    assert dialect is not None
+    contract = replace(contract, dialect=dialect, reject_threshold=1.0)
+    assert target.rejects_key is not None
+    with stored_rejects(runtime, target.rejects_key) as rejects:
+        rejected = rejected_lines(rejects)
+    correcting = Correcting(
+        file_id=target.file_id,
+        name=target.item.name,
+        language=feed.language,
+        rejected=rejected,
+        delimiter=dialect.delimiter,
+    )
+    return Terms.of(
+        file.file_id, feed, contract, runtime.limits, runtime.now(),
+        check=check, correcting=correcting,
+    )  # fmt: skip

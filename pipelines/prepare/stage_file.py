@@ -1,0 +1,301 @@
+"""Staging: a file's rows parsed, cast, validated, transformed and written as Parquet.
+
+A file is walked from its top, or in parts (`pipelines.prepare.parts`), each of which tells what it
+found; the verdict on the file is the same either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from pipelines.drift.detector import NOTHING_KNOWN, DriftWatch, Memory
+from pipelines.feed import Feed
+from pipelines.parse import Accounts, Chunk, Parsed, parsed
+from pipelines.prepare.chunk_pipeline import Checker
+from pipelines.prepare.writers import RejectsWriter, RowsWriter
+from pipelines.rejects.correction import Correcting, dialect_of
+from pipelines.validate import great_expectations
+from pipelines.validate.file_rules import WholeFile, read_columns
+from schemas.accounted import NOTHING, Accounted
+from schemas.contract import Contract
+from schemas.drift import Finding, Profile
+from schemas.errors import DataError
+from schemas.file import Counts
+from schemas.language import say
+from schemas.limits import Limits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staged:
+    """What preparing a file made: local Parquet files, counts, partitions and the verdict.
+
+    `rows` have the good rows; `keys` says where in storage they are, if they are there already.
+    `contract` is the one it was staged by, which drift may have extended; `drift` is what differs,
+    `profiles` what the columns look like. `accounted` says what became of every line.
+    """
+
+    rows: tuple[Path, ...]
+    rejects: Path
+    counts: Counts
+    partitions: tuple[str, ...]
+    contract: Contract
+    refusal: str | None = None
+    warnings: tuple[str, ...] = ()
+    drift: tuple[Finding, ...] = ()
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    accounted: Accounted = NOTHING
+
+    @property
+    def size(self) -> int:
+        """The bytes of the good rows' files."""
+        return sum(path.stat().st_size for path in self.rows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What a file is staged by. `now` is the moment that windows and moving bounds are counted
+    from; `contract` has its bounds set for it; `memory` is what is known of the feed's files;
+    `correcting` says that the file is a correction, and of what."""
+
+    file_id: str
+    feed: Feed
+    contract: Contract
+    limits: Limits
+    now: datetime
+    memory: Memory = NOTHING_KNOWN
+    check: Callable[[], None] = lambda: None
+    correcting: Correcting | None = None
+
+    @classmethod
+    def of(
+        cls,
+        file_id: str,
+        feed: Feed,
+        contract: Contract,
+        limits: Limits,
+        now: datetime | None = None,
+        **more: Any,
+    ) -> Terms:
+        """The terms of a moment, by default of this one."""
+        now = now or datetime.now(UTC)
+        return cls(
+            file_id=file_id, feed=feed, contract=great_expectations.at(contract, now),
+            limits=limits, now=now, **more,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Walk:
+    """One walk over the rows of a file, or of a part of it: the Parquet files that it wrote, and
+    who has seen the rows."""
+
+    rows: tuple[Path, ...]
+    rejects: Path
+    counts: Counts
+    partitions: tuple[str, ...]
+    watch: DriftWatch
+    checker: Checker
+    accounted: Accounted
+
+
+def stage_file(
+    path: Path, terms: Terms, folder: Path, opened: Callable[[], BinaryIO] | None = None
+) -> Staged:
+    """Stage a raw file's rows as Parquet files inside `folder`, in one walk over it.
+
+    `opened` opens a text of which only the beginning may have come yet. Raises DataError when the
+    file as a whole cannot be read under the contract, HeldBackError when its columns are not the
+    contract's and its drift policy does not allow for it.
+    """
+    whole = WholeFile(terms.contract, terms.feed)
+    walk = _walked_file(path, terms, folder, whole, opened)
+    while whole.look(walk.rows):
+        # Few files need this: rows of theirs are to be rejected because of others.
+        walk = _walked_file(path, terms, folder, whole, opened)
+    if terms.correcting is not None:
+        return _judged_correction(walk, whole, terms.correcting)
+    return judged(walk, whole, terms.feed.language)
+
+
+def _judged_correction(walk: Walk, whole: WholeFile, correcting: Correcting) -> Staged:
+    """A correction is no file by itself: what counts bad rows or looks at all of them does not ask
+    about it."""
+    for rows in walk.rows:
+        correcting.renumber(rows)
+    staged = judged(walk, whole, correcting.language)
+    refusal = None
+    if not walk.counts.loaded:
+        refusal = say("none of its rows is good", correcting.language)
+    return replace(staged, refusal=refusal, profiles={}, drift=())
+
+
+def _walked_file(
+    path: Path,
+    terms: Terms,
+    folder: Path,
+    whole: WholeFile,
+    opened: Callable[[], BinaryIO] | None,
+) -> Walk:
+    contract, limits = terms.contract, terms.limits
+    columns = [column.name for column in contract.file_columns]
+    dialect = dialect_of(path, contract.dialect, limits)
+    accounts = Accounts()
+    try:
+        with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
+            if terms.correcting is not None:
+                found = terms.correcting.over(found)
+            counted = accounts.over(found.chunks)
+            above, first = _first_rows(counted)
+            watch = DriftWatch(found.names, first, contract, terms.memory)
+            chunks = watch.checked(chain(above, counted))
+            return walked(replace(found, chunks=chunks), watch, terms, folder, whole, accounts)
+    except DataError as error:
+        error.accounted = accounts.given_up(path, dialect, limits, opened)
+        raise
+
+
+def _first_rows(chunks: Iterator[Chunk]) -> tuple[list[Chunk], Chunk | None]:
+    """The chunks up to the first that has rows, and that one."""
+    above = []
+    for chunk in chunks:
+        above.append(chunk)
+        if chunk.rows:
+            return above, chunk
+    return above, None
+
+
+def walked(
+    found: Parsed,
+    watch: DriftWatch,
+    terms: Terms,
+    folder: Path,
+    whole_file: WholeFile,
+    accounts: Accounts,
+) -> Walk:
+    """Check and write the rows of a file, or of a part of it, but those that the whole file speaks
+    against. `accounts` has counted its chunks as they came."""
+    read = 0
+    whole: list[tuple[pa.Table, Chunk]] = []
+    feed, contract = terms.feed, watch.contract
+    with ExitStack() as out:
+        rows = out.enter_context(RowsWriter(folder / "rows.parquet", contract, terms.file_id))
+        rejects = out.enter_context(
+            RejectsWriter(
+                folder / "rejects.parquet",
+                found.names,
+                found.line_end,
+                terms.file_id,
+                terms.correcting.delimiter if terms.correcting else "",
+            )
+        )
+        checker = Checker(feed, contract, watch, terms.now.date(), whole_file)
+        for chunk in found.chunks:
+            terms.check()
+            if not chunk.rows:
+                continue
+            read += chunk.rows
+            good, reasons = checker.check(chunk)
+            rejects.write(reasons.rejected(chunk))
+            if feed.takes_whole:
+                whole.append((good, chunk))
+                _check_size(sum(table.nbytes for table, _ in whole), feed, terms.limits)
+            else:
+                rows.write(checker.transformed(good, [chunk], rejects))
+        if whole:
+            tables, chunks = zip(*whole, strict=True)
+            rows.write(checker.transformed(pa.concat_tables(tables), chunks, rejects))
+    rest = read - rows.rows - rejects.rows
+    counts = Counts(
+        read=read,
+        loaded=rows.rows,
+        rejected=rejects.rows,
+        dropped=0 if feed.makes_rows else rest,
+        aggregated=rest if feed.makes_rows else 0,
+    )
+    return Walk(
+        rows=(rows.path,),
+        rejects=rejects.path,
+        counts=counts,
+        partitions=rows.partitions,
+        watch=watch,
+        checker=checker,
+        accounted=accounts.complete(),
+    )
+
+
+def _check_size(size: int, feed: Feed, limits: Limits) -> None:
+    """A transform's frame is held in memory, so it is bounded."""
+    if size > limits.frame_bytes:
+        raise DataError(
+            "the file's rows take {size:,} bytes, more than the {most:,} that the feed's transform"
+            " gets at once",
+            hint="send smaller files; or set chunked=True in dags/{feed}.py if its transform looks"
+            " at each row by itself, or raise limits.frame_bytes",
+            size=size,
+            most=limits.frame_bytes,
+            feed=feed.name,
+        )
+
+
+def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
+    """What was staged, with the verdict on the file as a whole."""
+    contract = walk.watch.contract
+    refusal, warnings = _verdict(walk.counts, walk.rows, contract, whole.replaced, language)
+    return Staged(
+        rows=walk.rows,
+        rejects=walk.rejects,
+        counts=walk.counts,
+        partitions=walk.partitions,
+        contract=contract,
+        refusal=refusal,
+        warnings=(*walk.checker.warnings(), *whole.warnings, *warnings),
+        drift=walk.watch.findings(),
+        profiles=walk.watch.profiles,
+        accounted=walk.accounted,
+    )
+
+
+def _verdict(
+    counts: Counts, rows: Sequence[Path], contract: Contract, replaced: int, language: str
+) -> tuple[str | None, list[str]]:
+    """Why the file as a whole must not be loaded, if so, and what its sender should look at.
+
+    Rows that a later row of the file replaces are not counted as bad.
+    """
+    bad = counts.rejected - replaced
+    if counts.read and bad / counts.read > contract.reject_threshold:
+        refusal = say(
+            "{bad:,} of {read:,} rows are bad, more than the {most:.0%} that the contract"
+            " tolerates",
+            language,
+            bad=bad,
+            read=counts.read,
+            most=contract.reject_threshold,
+        )
+        return refusal, []
+    broken = list(_table_rules(rows, contract))
+    faults = [each.said(language) for each in broken if each.expectation.severity == "error"]
+    warnings = [each.said(language) for each in broken if each.expectation.severity != "error"]
+    return "; ".join(faults) or None, warnings
+
+
+def _table_rules(rows: Sequence[Path], contract: Contract) -> list[great_expectations.Broken]:
+    """The broken rules about the file as a whole; only the columns they name are read."""
+    rules = great_expectations.table_expectations(contract)
+    if not rules:
+        return []
+    names = [column.name for column in contract.columns]
+    wanted = {name for rule in rules for name in great_expectations.columns_of(rule)}
+    if any(rule.type.startswith("expect_table_column") for rule in rules):
+        wanted = set(names)
+    frame, _ = read_columns(rows, [name for name in names if name in wanted])
+    return great_expectations.check_frame(frame, rules)

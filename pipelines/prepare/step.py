@@ -1,0 +1,300 @@
+"""Prepare: one file from its source to staged Parquet: land, parse, cast, validate, transform."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from connectors.failpoints import crash_point
+from pipelines.drift.detector import HeldBackError, Memory
+from pipelines.failure import held
+from pipelines.feed import Feed
+from pipelines.operations.retention import keeping
+from pipelines.parse.kind import Kind, kind_of
+from pipelines.prepare.corrected import (
+    corrected_file,
+    correction_terms,
+    handed_over,
+    refuse_correction,
+)
+from pipelines.prepare.land import Landing, landing
+from pipelines.prepare.parts import stage_parts
+from pipelines.prepare.repeat import repeated_by
+from pipelines.prepare.stage_file import Staged, Terms, stage_file
+from pipelines.prepare.trust import (
+    Doubt,
+    doubt_about_content,
+    doubt_about_mail,
+    let_in_before,
+    put_aside,
+)
+from pipelines.rejects.correction import correction_dialect, is_correction
+from pipelines.runtime import Runtime, Work
+from pipelines.time_limits import refuse_too_slow
+from schemas import storage_keys
+from schemas.contract import Contract
+from schemas.dialect import Format
+from schemas.drift import DriftStatus, Finding
+from schemas.errors import DataError, ItemChangedError
+from schemas.file import Event, File, Outcome, Status
+from schemas.language import say
+
+_HEAD_BYTES = 64 * 1024
+"""How much of a file is looked at, at the most, to tell its kind and its dialect."""
+
+
+def prepare(runtime: Runtime, file_id: str) -> list[Work]:
+    """Prepare one discovered file and return the work that follows; nothing if it is not due."""
+    # A token of this claim's own: what it stages is never taken for another claim's.
+    lease = f"{runtime.owner}/{uuid.uuid4().hex[:12]}"
+    file = runtime.ledger.claim(file_id, Status.DISCOVERED, lease, runtime.limits.lease_seconds)
+    if file is None:
+        return []
+    crash_point("prepare.claimed")
+    prepared, more = False, list[Work]()
+    with held(runtime, file, "prepare") as check:
+        with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="prepare-") as folder:
+            started = time.monotonic()
+            done, doubt = _prepared(runtime, file, Path(folder), check)
+            if doubt is not None:
+                check()
+                with keeping(runtime, done, Path(folder) / "raw"):
+                    put_aside(runtime, done, doubt)
+                return []
+            crash_point("prepare.staged")
+            event = Event(
+                file_id=file_id,
+                at=runtime.now(),
+                step="prepare",
+                outcome=str(done.outcome),
+                seconds=time.monotonic() - started,
+                rows=done.counts.read,
+                message=done.reason,
+            )
+            check()
+            with keeping(runtime, done, Path(folder) / "raw"):
+                runtime.ledger.advance(done, event)
+            prepared = True
+            crash_point("prepare.advanced")
+    if prepared and done.outcome is Outcome.UNCHANGED and done.repeats is not None:
+        handed = runtime.ledger.many([done.repeats])
+        more = [Work("prepare", each.file_id) for each in handed if each.feed != file.feed]
+    if prepared and (
+        runtime.ledger.request_load(file.feed) or not runtime.ledger.unprepared(file.feed)
+    ):
+        more.append(Work("load", file.feed))
+    return more
+
+
+def _prepared(
+    runtime: Runtime, file: File, folder: Path, check: Callable[[], None]
+) -> tuple[File, Doubt | None]:
+    """The file with everything that preparing found out; nothing of it is in the ledger yet. With
+    a doubt it is not to be let in, and no row of it was looked at."""
+    feed = runtime.feeds[file.feed]
+    contract = runtime.contract_of(feed)
+    file = replace(file, status=Status.PREPARED, contract_version=contract.version)
+    shown: tuple[Finding, ...] = ()
+    is_judged = feed.trust is None or let_in_before(runtime, file)
+    try:
+        refuse_too_slow(runtime, file)
+        if not is_judged and (doubt := doubt_about_mail(runtime, file, feed)):
+            return file, doubt
+        with landing(runtime, file, folder, check) as coming:
+            staged = None
+            if (
+                is_judged
+                and not coming.is_done
+                and _is_text(coming, contract)
+                and not is_correction(coming.raw.path, contract, runtime.limits)
+            ):
+                staged = _stage(runtime, file, coming, contract, folder, check)
+            landed, raw = coming.landed(), coming.raw.path
+            file = replace(file, sha256=landed.sha256, size=landed.size, landing_key=landed.key)
+            crash_point("prepare.landed")
+            dialect = correction_dialect(raw, contract.dialect, runtime.limits)
+            if not is_judged and (
+                doubt := doubt_about_content(
+                    runtime, file, feed, contract, raw, any_kind=dialect is not None
+                )
+            ):
+                return file, doubt
+            target = None
+            if dialect is not None:
+                target = corrected_file(runtime, file, raw, dialect, folder)
+            if target is not None and target.feed != file.feed:
+                return handed_over(runtime, file, target), None
+            repeats = repeated_by(runtime, file)
+            crash_point("prepare.owned")
+            if repeats is not None:
+                file = replace(file, outcome=repeats.outcome, repeats=repeats.file_id)
+            elif target is not None:
+                refuse_correction(runtime, target, file)
+                file = replace(file, corrects=target.file_id)
+                terms = correction_terms(runtime, file, target, raw, check)
+                rows = stage_file(raw, terms, folder)
+                file, _ = _settled(runtime, file, feed, contract, raw, rows)
+            else:
+                staged = staged or _stage(runtime, file, coming, contract, folder, check)
+                file, shown = _settled(runtime, file, feed, contract, raw, staged)
+    except ItemChangedError as error:
+        file = _gone(runtime, file, feed, error)
+    except DataError as error:
+        file = replace(
+            file,
+            outcome=Outcome.QUARANTINED,
+            reason=error.said(feed.language),
+            accounted=error.accounted or file.accounted,
+        )
+    runtime.ledger.note_drift(file, shown)
+    return file, None
+
+
+def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> File:
+    """The file whose bytes were overwritten or removed before they were read: superseded once the
+    newer version is known, quarantined if none comes; until then the error is raised again."""
+    newer = [
+        each
+        for each in runtime.ledger.versions(file.feed, {file.item.key})
+        if each.order() > file.order()
+    ]
+    if newer:
+        reason = say("it was overwritten by a newer version before it was read", feed.language)
+        return replace(
+            file,
+            outcome=Outcome.SUPERSEDED,
+            superseded_by=newer[-1].file_id,
+            reason=reason,
+        )
+    if file.tries < runtime.limits.attempts:
+        raise error
+    reason = say("it was removed or overwritten before it could be read", feed.language)
+    return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
+
+
+def _is_text(coming: Landing, contract: Contract) -> bool:
+    """Whether the file can be read from its top on, while the rest of it comes."""
+    if contract.dialect.format not in (Format.DELIMITED, Format.JSONL):
+        return False
+    coming.raw.await_past(_HEAD_BYTES)
+    return kind_of(coming.raw.path) is Kind.TEXT
+
+
+def _stage(
+    runtime: Runtime,
+    file: File,
+    coming: Landing,
+    contract: Contract,
+    folder: Path,
+    check: Callable[[], None],
+) -> Staged | DataError:
+    """The file's rows, staged, or why they cannot be."""
+    feed, raw = runtime.feeds[file.feed], coming.raw
+    try:
+        terms = Terms.of(
+            file.file_id,
+            feed,
+            contract,
+            runtime.limits,
+            runtime.now(),
+            memory=_memory(runtime, file),
+            check=check,
+        )
+        return stage_parts(runtime, file, coming, terms, folder) or stage_file(
+            raw.path, terms, folder, raw.open
+        )
+    except DataError as error:
+        return error
+
+
+def _settled(
+    runtime: Runtime,
+    file: File,
+    feed: Feed,
+    contract: Contract,
+    raw: Path,
+    staged: Staged | DataError,
+) -> tuple[File, tuple[Finding, ...]]:
+    """The file with its verdict, and its rows in storage; also what differs from the contract."""
+    if isinstance(staged, DataError):
+        reason = staged.said(feed.language)
+        seen = _evidence(raw, feed, contract)
+        file = replace(
+            file,
+            outcome=Outcome.QUARANTINED,
+            reason=_joined(reason, seen),
+            accounted=staged.accounted,
+        )
+        return file, staged.drift if isinstance(staged, HeldBackError) else ()
+    if len(staged.partitions) > runtime.limits.partitions:
+        raise DataError(
+            "the file touches {count:,} partitions, more than {most:,}",
+            hint="look at the values of its partition column, {column}",
+            count=len(staged.partitions),
+            most=runtime.limits.partitions,
+            column=_partition_name(contract),
+        )
+    rejects_key = None
+    if staged.counts.rejected:
+        rejects_key = storage_keys.rejects(file.staged_prefix)
+        runtime.storage.put(rejects_key, staged.rejects, is_final=True)
+    file = replace(
+        file,
+        rejects_key=rejects_key,
+        contract_version=staged.contract.version,
+        accounted=staged.accounted,
+    )
+    if staged.refusal is not None:
+        counts = staged.counts.refused()
+        seen = "" if file.corrects else _evidence(raw, feed, contract)
+        reason = _joined(staged.refusal, seen)
+        file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
+        return file, staged.drift
+    if file.corrects is None:
+        runtime.ledger.save_profiles(file, staged.profiles)
+    keys = staged.keys
+    if staged.counts.loaded and not keys:
+        keys = (storage_keys.rows(file.staged_prefix),)
+        runtime.storage.put(keys[0], staged.rows[0], is_final=True)
+    file = replace(
+        file,
+        outcome=Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED,
+        counts=staged.counts,
+        staged_keys=keys,
+        partitions=staged.partitions,
+        # The receipt and the timeline tell a loaded file's warnings, a line each.
+        reason="\n".join(staged.warnings) or None,
+    )
+    return file, staged.drift
+
+
+def _memory(runtime: Runtime, file: File) -> Memory:
+    """What the ledger knows of the feed's earlier files."""
+    decided = {
+        status: tuple(each.finding for each in runtime.ledger.drifts(file.feed, status))
+        for status in (DriftStatus.ACCEPTED, DriftStatus.DISMISSED)
+    }
+    return Memory(
+        profiles=runtime.ledger.profiles(file.feed, file.file_id),
+        accepted=decided[DriftStatus.ACCEPTED],
+        dismissed=decided[DriftStatus.DISMISSED],
+    )
+
+
+def _evidence(path: Path, feed: Feed, contract: Contract) -> str:
+    """How a quarantined file differs from what its contract pins; empty if it does not."""
+    from pipelines.detect import evidence
+
+    return evidence(path, contract, feed.language) or ""
+
+
+def _joined(reason: str, seen: str) -> str:
+    return f"{reason}; {seen}" if seen else reason
+
+
+def _partition_name(contract: Contract) -> str:
+    return contract.partition.column if contract.partition else "none"

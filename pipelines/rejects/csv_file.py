@@ -1,0 +1,120 @@
+"""The rejected rows as a file for their sender: to be mended there, and dropped again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.drift.match_columns import OUR_COLUMNS
+from pipelines.parse import split
+from pipelines.parse.jsonl import cells_of
+from pipelines.prepare.writers import Rejects, read_rejects
+from pipelines.rejects.correction import FILE_COLUMN, LINE_COLUMN, rejects_dialect
+from pipelines.rejects.escape import harmless, restored_cell
+from schemas.dialect import Dialect, Format
+from schemas.reject import RejectedRow
+
+
+def write_rejected(
+    rejects: BinaryIO,
+    path: Path,
+    dialect: Dialect,
+    saw: Callable[[RejectedRow], None],
+    file_id: str = "",
+) -> None:
+    """Write the bad rows in the file's own dialect, line ends and columns, cells as they stood, and
+    after them `_line`, `_error` and `_file`, by which a correction is known; those of a correction
+    keep its `_line` and `_file`. Each row is shown to `saw` on its way.
+
+    One header line stands above the rows, whatever the original had there. Cells that a
+    spreadsheet would run are disarmed. What came as a workbook, JSON Lines or Parquet goes back
+    as CSV in UTF-8.
+    """
+    kept = read_rejects(rejects)
+    own = [name for name in kept.header if name not in OUR_COLUMNS]
+    write = _Writer(rejects_dialect(dialect), kept.line_end)
+    is_correction = len(own) < len(kept.header)
+    with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
+        out.write(write.line([*own, *OUR_COLUMNS]))
+        for row in _shown(kept.rows, saw):
+            cells = _cells(row, kept, dialect, is_correction)
+            if is_correction:
+                cells = [restored_cell(cell) for cell in cells]
+            named = dict(zip(kept.header, cells, strict=True))
+            where = f"{row.member}:{row.line}" if row.member else str(row.line)
+            if is_correction:
+                where = named.get(LINE_COLUMN, where)
+            belongs = named.get(FILE_COLUMN, file_id) if is_correction else file_id
+            ours = [where, harmless(_reasons(row)), harmless(belongs)]
+            out.write(write.line([*(harmless(named[name]) for name in own), *ours]))
+
+
+def _cells(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: bool) -> list[str]:
+    """As many cells as the header has; what a row has too much stands in its last one."""
+    header = kept.header
+    if dialect.format is Format.JSONL and not is_correction:
+        found = cells_of(row.raw)
+        cells = [found.get(name) or "" for name in header] if found else [row.raw]
+    else:
+        plain = rejects_dialect(dialect)
+        if kept.delimiter and kept.delimiter != plain.delimiter:
+            plain = replace(plain, delimiter=kept.delimiter, quote='"', escape="")
+        cells = split(row.raw, plain)
+        if plain.trailing_delimiter and len(cells) == len(header) + 1 and not cells[-1]:
+            cells.pop()
+        if len(cells) > len(header):
+            most = len(header) - 1
+            cells = [*cells[:most], plain.delimiter.join(cells[most:])]
+    return cells + [""] * (len(header) - len(cells))
+
+
+def _reasons(row: RejectedRow) -> str:
+    return "; ".join(
+        f"{each.column}: {each.message}" if each.column else each.message for each in row.problems
+    )
+
+
+def _shown(
+    rows: Iterator[RejectedRow], saw: Callable[[RejectedRow], None]
+) -> Iterator[RejectedRow]:
+    for row in rows:
+        saw(row)
+        yield row
+
+
+class _Writer:
+    """Writes rows as a dialect has them; the csv module knows no delimiters of several characters
+    and no line ends but its own."""
+
+    def __init__(self, dialect: Dialect, line_end: str) -> None:
+        self._dialect = dialect
+        self._end = dialect.line_end or line_end or "\r\n"
+        if dialect.trailing_delimiter:
+            self._end = dialect.delimiter + self._end
+        self.encoding = dialect.encoding
+
+    def line(self, cells: Sequence[str]) -> str:
+        """One row with its line end."""
+        return self._dialect.delimiter.join(map(self._cell, cells)) + self._end
+
+    def _cell(self, cell: str) -> str:
+        quote, escape = self._dialect.quote, self._dialect.escape
+        delimiter = self._dialect.delimiter
+        special = {*delimiter, quote, escape, "\n", "\r", *self._end} - {""}
+        if not special.intersection(cell) and cell == cell.strip():
+            return cell
+        if escape:
+            cell = cell.replace(escape, escape * 2)
+        if quote:
+            inner = cell.replace(quote, escape + quote if escape else quote * 2)
+            return f"{quote}{inner}{quote}"
+        if escape:
+            for each in (delimiter, "\n", "\r"):
+                cell = cell.replace(each, escape + each)
+            return cell
+        # Without quotes and escapes a cell cannot hold these; only a reason of ours does.
+        for each in (delimiter, "\n", "\r", self._end):
+            cell = cell.replace(each, " ")
+        return cell

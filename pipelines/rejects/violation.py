@@ -1,0 +1,127 @@
+"""Blame: the rows of a chunk that break one rule, and what is said of each of them.
+
+Of a value that many rows have, the same is said: the sentence is made once for each different one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.reject import Problem
+from schemas.row_position import MEMBER
+
+type Ints = npt.NDArray[np.int64]
+type _Row = tuple[str | None, ...]
+
+_KEPT = 200
+_SHOWN = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blame:
+    """Rows that break one rule, by their positions `at` in a chunk.
+
+    `which` tells for each of them the one of `values` that it has, and of `messages` that is said
+    of it. `column` is None if the rule is about several columns.
+    """
+
+    rule: str
+    column: str | None
+    at: Ints
+    which: Ints
+    values: Sequence[str | None]
+    messages: Sequence[str]
+
+    def problems(self, lines: Ints) -> Iterator[Problem]:
+        """What is wrong with each row, given the places of all rows of the chunk."""
+        for line, index in zip(
+            (lines[self.at] % MEMBER).tolist(), self.which.tolist(), strict=True
+        ):
+            yield Problem(
+                line=line,
+                column=self.column,
+                value=self.values[index],
+                rule=self.rule,
+                message=self.messages[index],
+            )
+
+
+def blame(
+    rule: str,
+    columns: Sequence[str],
+    at: Ints,
+    cells: Sequence[pa.Array],
+    tell: Callable[[str], str],
+) -> Blame:
+    """The blame of the rows at some positions, for what stands there in some columns (`cells`, an
+    array a column); `tell` makes the sentence about it, given as sentences show it."""
+    which, found = _distinct(cells, len(at))
+    return Blame(
+        rule=rule,
+        column=_only(columns),
+        at=at,
+        which=which,
+        values=[_kept(each) for each in found],
+        messages=[tell(_shown(each)) for each in found],
+    )
+
+
+def blame_each(
+    rule: str,
+    columns: Sequence[str],
+    at: Ints,
+    cells: Sequence[pa.Array],
+    tells: Sequence[Callable[[str], str]],
+) -> Blame:
+    """The same, where each row has a sentence of its own."""
+    found = _rows(cells, len(at))
+    return Blame(
+        rule=rule,
+        column=_only(columns),
+        at=at,
+        which=np.arange(len(at)),
+        values=[_kept(each) for each in found],
+        messages=[tell(_shown(each)) for tell, each in zip(tells, found, strict=True)],
+    )
+
+
+def _only(columns: Sequence[str]) -> str | None:
+    return columns[0] if len(columns) == 1 else None
+
+
+def _distinct(cells: Sequence[pa.Array], count: int) -> tuple[Ints, list[_Row]]:
+    """What stands in the rows, and which of it in each of them; only the values of a single column
+    are told apart."""
+    if len(cells) != 1:
+        return np.arange(count), _rows(cells, count)
+    encoded = cells[0].dictionary_encode("encode")
+    return encoded.indices.to_numpy(), _rows([encoded.dictionary], len(encoded.dictionary))
+
+
+def _rows(cells: Sequence[pa.Array], count: int) -> list[_Row]:
+    """What stands in the columns as texts, row by row."""
+    texts = [
+        [None if each is None else str(each) for each in column.to_pylist()] for column in cells
+    ]
+    return list(zip(*texts, strict=True)) if texts else [()] * count
+
+
+def _shown(values: _Row) -> str:
+    """The values of a row as a sentence shows them."""
+    return " / ".join(map(_quoted, values))
+
+
+def _kept(values: _Row) -> str | None:
+    value = values[0] if len(values) == 1 else " / ".join(map(str, values))
+    return None if value is None else value[:_KEPT]
+
+
+def _quoted(value: str | None) -> str:
+    """A value short and in quotes."""
+    value = value or ""
+    return f'"{value}"' if len(value) <= _SHOWN else f'"{value[: _SHOWN - 3]}…"'

@@ -1,0 +1,1 @@
+"""Validate: the contract's rules, checked on chunks of rows and on whole files."""

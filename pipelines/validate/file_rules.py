@@ -1,0 +1,151 @@
+"""The whole file: rules that only all its rows together can break, though single rows are to blame.
+
+They are judged on what was staged. If rows are to be rejected, the file is staged once more without
+them, so that its transform never sees them and their reasons stand beside all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.feed import Feed
+from pipelines.rejects.messages import sentence
+from pipelines.validate import great_expectations
+from pipelines.validate.unique_keys import LINE, TEMPLATES, Key, keys_of, repeats
+from schemas.arrow import to_pandas
+from schemas.contract import Contract, Duplicates, Expectation
+from schemas.language import say
+from schemas.row_position import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a row is rejected because of the others: by a rule of the contract, or as one of several
+    rows with the same key (`other` is the line of the one to look at)."""
+
+    rule: str
+    columns: tuple[str, ...]
+    expectation: Expectation | None = None
+    template: str = ""
+    other: str = ""
+
+    def said(self, value: str, language: str) -> str:
+        """The reason, about a value."""
+        if self.expectation is not None:
+            return sentence(self.expectation, language, value)
+        names = ", ".join(self.columns)
+        return say(self.template, language, value=value, column=names, other=self.other)
+
+
+@dataclass(slots=True)
+class WholeFile:
+    """What is known of a file's rows as a whole; it grows until nothing is left to be rejected."""
+
+    contract: Contract
+    feed: Feed
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    replaced: int = 0
+    _judged: set[int] = field(default_factory=set)
+
+    def look(self, rows: Sequence[Path]) -> bool:
+        """Judge the staged rows; whether some must be rejected, and the file staged anew."""
+        before = len(self.verdicts)
+        self.warnings.clear()
+        self._look_at_rules(rows)
+        for key in keys_of(self.contract, self.feed.mode):
+            self._look_at_key(key, rows)
+        return len(self.verdicts) > before
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there is anything to judge the rows by."""
+        rules = great_expectations.expectations_of_all_rows(self.contract)
+        return bool(rules or keys_of(self.contract, self.feed.mode))
+
+    def among(self, lines: npt.NDArray[np.int64]) -> Mapping[int, Verdict]:
+        """The verdicts on some rows, by their position."""
+        if not self.verdicts:
+            return {}
+        at = np.flatnonzero(np.isin(lines, self._places()))
+        return {int(index): self.verdicts[int(lines[index])] for index in at}
+
+    def _places(self) -> npt.NDArray[np.int64]:
+        return np.fromiter(self.verdicts, np.int64, len(self.verdicts))
+
+    def _look_at_rules(self, rows: Sequence[Path]) -> None:
+        """Rules about a share of the rows, or about their distribution, each judged once."""
+        rules = great_expectations.expectations_of_all_rows(self.contract)
+        left = [each for index, each in enumerate(rules) if index not in self._judged]
+        if not left:
+            return
+        names = {name for rule in left for name in great_expectations.columns_of(rule)}
+        frame, places = read_columns(rows, [*sorted(names)])
+        for broken in great_expectations.check_frame(frame, left):
+            if broken.expectation.severity != "error":
+                self._warn(broken.expectation, places[list(broken.positions)])
+                continue
+            self._judged.add(rules.index(broken.expectation))
+            columns = great_expectations.columns_of(broken.expectation)
+            rule = broken.expectation.type.removeprefix("expect_").removeprefix("column_")
+            for position in broken.positions:
+                self.verdicts[int(places[position])] = Verdict(rule, columns, broken.expectation)
+
+    def _warn(self, rule: Expectation, places: Sequence[int] | npt.NDArray[np.int64]) -> None:
+        self.warnings.append(warning(rule, len(places), int(places[0]), self.feed.language))
+
+    def _look_at_key(self, key: Key, rows: Sequence[Path]) -> None:
+        found = repeats(key, rows, self._places())
+        if not len(found.places):
+            return
+        if key.severity != "error":
+            rule = Expectation(
+                type="expect_compound_columns_to_be_unique",
+                kwargs={"column_list": list(key.columns)},
+                description=say(
+                    "{column} may come once in a file",
+                    self.feed.language,
+                    column=", ".join(key.columns),
+                ),
+            )
+            self._warn(rule, found.places)
+            return
+        for place, other in zip(found.places.tolist(), found.others.tolist(), strict=True):
+            line = str(Place.of(other).line)
+            self.verdicts[place] = Verdict(
+                key.rule, key.columns, template=TEMPLATES[key.policy], other=line
+            )
+        if key.policy is Duplicates.LAST:
+            self.replaced += len(found.places)
+
+
+def warning(rule: Expectation, rows: int, place: int, language: str) -> str:
+    """What is told of rows that break a rule which only warns."""
+    return say(
+        "{rule} (not so in {rows:,} rows, first on line {line})",
+        language,
+        rule=sentence(rule, language),
+        rows=rows,
+        line=Place.of(place).line,
+    )
+
+
+def read_columns(
+    rows: Sequence[Path], names: Sequence[str]
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    """Some columns of a staged file, which may lie in parts, as a frame, and its rows' places."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.concat_tables([pq.read_table(part, columns=[*names, LINE]) for part in rows])
+    places = table.column(LINE).to_numpy()
+    return to_pandas(table.drop_columns(LINE)), places

@@ -1,0 +1,242 @@
+"""Validate: the contract's expectations, checked by Great Expectations on a frame at a time.
+
+The lower GX API is used: `batch.validate()` hashes the whole frame for a fingerprint on each call.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pipelines.rejects.messages import sentence, shown, with_found
+from pipelines.validate.odcs_rules import is_measured, measured
+from schemas.contract import Contract, Expectation, FromNow, Type
+from schemas.errors import ContractError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROW_LEVEL = (
+    "expect_column_values_",
+    "expect_column_value_lengths_",
+    "expect_column_value_z_scores_",
+    "expect_column_pair_values_",
+    "expect_multicolumn_",
+    "expect_compound_columns_",
+    "expect_select_column_values_",
+    "odcs_multiple_of",
+)
+# An order is broken by the file: which of two rows is out of place nobody can tell.
+_ORDERS = ("expect_column_values_to_be_increasing", "expect_column_values_to_be_decreasing")
+KEYS = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
+"""Rules about rows that must not share a key: `unique_keys` checks them over the whole file."""
+_OF_ALL_ROWS = (
+    "expect_column_value_z_scores_to_be_less_than",
+    "expect_column_values_to_not_be_outliers",
+)
+# Without rows there is nothing that these could be about.
+_OF_VALUES = (
+    *_ROW_LEVEL,
+    "expect_column_kl_divergence_",
+    "expect_column_max_",
+    "expect_column_mean_",
+    "expect_column_median_",
+    "expect_column_min_",
+    "expect_column_most_common_value_",
+    "expect_column_proportion_",
+    "expect_column_quantile_values_",
+    "expect_column_stdev_",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One expectation that a frame broke: the positions of the rows to blame, or none when the
+    frame as a whole is (then `observed` is what was found)."""
+
+    expectation: Expectation
+    positions: tuple[int, ...] = ()
+    observed: Any = None
+
+    def said(self, language: str) -> str:
+        """The rule about a file in words, and what was found instead."""
+        found = None if self.observed is None else shown(self.observed, language)
+        return with_found(sentence(self.expectation, language), found, language)
+
+
+def is_row_level(expectation: Expectation) -> bool:
+    """Whether single rows are to blame when the expectation is broken."""
+    return expectation.type.startswith(_ROW_LEVEL) and expectation.type not in _ORDERS
+
+
+def needs_all_rows(expectation: Expectation) -> bool:
+    """Whether a row-level rule can only be judged by all rows of a file at once."""
+    return expectation.type in _OF_ALL_ROWS or expectation.kwargs.get("mostly", 1) < 1
+
+
+def columns_of(expectation: Expectation) -> tuple[str, ...]:
+    """The columns an expectation looks at."""
+    kwargs = expectation.kwargs
+    named = [kwargs.get(key) for key in ("column", "column_A", "column_B")]
+    named += list(kwargs.get("column_list") or ())
+    if not any(named) and expectation.column:
+        named = [expectation.column]
+    return tuple(str(name) for name in named if name)
+
+
+def expectations_for(contract: Contract, *, derived: bool) -> tuple[Expectation, ...]:
+    """The rules of single rows that can be checked before (or only after) the transform."""
+    later = {column.name for column in contract.columns if column.derived}
+    return tuple(
+        each
+        for each in contract.expectations
+        if is_row_level(each)
+        and each.type not in KEYS
+        and not needs_all_rows(each)
+        and bool(later.intersection(columns_of(each))) is derived
+    )
+
+
+def expectations_of_all_rows(contract: Contract) -> tuple[Expectation, ...]:
+    """The rules that blame rows, but can only be judged by all of them at once."""
+    return tuple(
+        each
+        for each in contract.expectations
+        if is_row_level(each) and each.type not in KEYS and needs_all_rows(each)
+    )
+
+
+def table_expectations(contract: Contract) -> tuple[Expectation, ...]:
+    """The expectations about the file as a whole."""
+    return tuple(each for each in contract.expectations if not is_row_level(each))
+
+
+def at(contract: Contract, now: datetime) -> Contract:
+    """The contract with the bounds that move with time set for a moment (in UTC)."""
+    return replace(
+        contract, expectations=tuple(_at(each, contract, now) for each in contract.expectations)
+    )
+
+
+def _at(expectation: Expectation, contract: Contract, now: datetime) -> Expectation:
+    moving = {key: value for key, value in expectation.kwargs.items() if isinstance(value, FromNow)}
+    if not moving:
+        return expectation
+    types = {column.name: column.type for column in contract.columns}
+    kind = types.get(str(expectation.kwargs.get("column")))
+    set_ = {key: _moment(now, value.delta, kind) for key, value in moving.items()}
+    return replace(expectation, kwargs={**expectation.kwargs, **set_})
+
+
+def _moment(now: datetime, delta: timedelta, kind: Type | None) -> Any:
+    moment = (now + delta).replace(microsecond=0)
+    match kind:
+        case Type.DATE:
+            return moment.date()
+        case Type.DATETIME:
+            return moment.replace(tzinfo=None)
+        case _:
+            return moment
+
+
+def import_gx() -> None:
+    """Import Great Expectations, which takes seconds, before it is needed (and before a fork)."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations.validator.validator  # noqa: F401
+
+    import pipelines.validate.gx_regex  # noqa: F401
+
+
+def check_frame(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Broken]:
+    """The expectations that the frame breaks. Raises ContractError for one GX cannot evaluate."""
+    ours = [each for each in expectations if is_measured(each)]
+    gx = [each for each in expectations if not is_measured(each)]
+    return [*_check_ours(frame, ours), *_check_gx(frame, gx)]
+
+
+def _check_ours(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> Iterator[Broken]:
+    for each in expectations:
+        found = measured(frame, each)
+        if found.positions or found.observed is not None:
+            yield Broken(each, found.positions, found.observed)
+
+
+def _check_gx(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Broken]:
+    if frame.empty:
+        expectations = [each for each in expectations if not each.type.startswith(_OF_VALUES)]
+    if not expectations:
+        return []
+    import_gx()
+    from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.validator.validator import Validator
+
+    engine = PandasExecutionEngine()
+    engine.load_batch_data("chunk", frame.reset_index(drop=True))
+    validator = Validator(execution_engine=engine)
+    validator.metrics_calculator.show_progress_bars = False
+    try:
+        results = validator.graph_validate(
+            configurations=[
+                ExpectationConfiguration(
+                    type=each.type,
+                    kwargs={**_nulls_ignored(each), **each.kwargs, "batch_id": "chunk"},
+                    meta={"at": at},
+                )
+                for at, each in enumerate(expectations)
+            ],
+            runtime_configuration={"result_format": {"result_format": "COMPLETE"}},
+        )
+    except MemoryError:
+        raise
+    except Exception as error:
+        # GX raises what its libraries raise when it dislikes an expectation's arguments.
+        raise ContractError(
+            f"Great Expectations refuses the contract's expectations: {error}",
+            hint="correct the expectation in the contract",
+        ) from error
+    # GX answers in an order of its own, and rewrites the arguments.
+    taken = [(expectations[result.expectation_config.meta["at"]], result) for result in results]
+    return [_broken(expectation, result) for expectation, result in taken if not result.success]
+
+
+def _nulls_ignored(expectation: Expectation) -> dict[str, str]:
+    """What is compared with nothing is neither right nor wrong, and GX cannot compare it."""
+    if expectation.type.startswith("expect_column_pair_values_"):
+        return {"ignore_row_if": "either_value_is_missing"}
+    if expectation.type.startswith("expect_multicolumn_"):
+        return {"ignore_row_if": "any_value_is_missing"}
+    return {}
+
+
+def _broken(expectation: Expectation, result: Any) -> Broken:
+    raised = _first_exception(result.exception_info)
+    if not result.result and raised:
+        raise ContractError(
+            f"{expectation.type} on {', '.join(columns_of(expectation)) or 'the table'} cannot be"
+            f" evaluated: {raised}",
+            hint="correct the expectation in the contract",
+        )
+    if not is_row_level(expectation):
+        return Broken(expectation, observed=_observed(result.result))
+    positions = tuple(int(each) for each in result.result.get("unexpected_index_list") or ())
+    return Broken(expectation, positions)
+
+
+def _observed(result: Any) -> Any:
+    """What GX found, as a plain value; of an order, nothing."""
+    found = result.get("observed_value")
+    if isinstance(found, dict):
+        found = found.get("values") or found.get("unexpected_values") or list(found.values())
+    return found.item() if hasattr(found, "item") else found
+
+
+def _first_exception(info: Any) -> str:
+    """What went wrong in GX; empty if nothing did."""
+    if isinstance(info, dict) and "exception_message" not in info:
+        info = next(iter(info.values()), {})
+    told = info.get("exception_message") if isinstance(info, dict) else info
+    return str(told or "")[:300]
