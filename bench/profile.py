@@ -93,8 +93,9 @@ def main(arguments: Sequence[str]) -> None:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     from entrypoints.config.assembly import build_runtime
     from entrypoints.config.settings import read_settings
-    from pipelines.operations.run import STEPS, run
+    from pipelines.operations.run import run
     from pipelines.runtime import Work
+    from pipelines.steps import STEPS
 
     config, warm, feed = arguments[:3]
     runtime = build_runtime(read_settings(Path(config)))

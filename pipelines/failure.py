@@ -10,9 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pipelines.lease import heartbeat
-from pipelines.monitor.alerts import raise_alert
-from pipelines.monitor.conditions import stopped_feed
 from pipelines.runtime import Runtime
+from schemas.alert import AlertKind, Trouble
 from schemas.errors import (
     AwayError,
     BusyError,
@@ -61,7 +60,7 @@ def stop_feed(runtime: Runtime, feed: str, error: FatalError) -> None:
     """Stop a feed, and alert ops the first time."""
     if runtime.ledger.stop_feed(feed, error.message):
         log.error("feed %s stopped: %s", feed, error.message)
-        raise_alert(runtime, stopped_feed(feed, error.message, error.hint))
+        runtime.raise_alert(stopped_feed(feed, error.message, error.hint))
 
 
 def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
@@ -117,3 +116,15 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, WaybillError):
         return error.message
     return " ".join(traceback.format_exception_only(error)).strip()[:500]
+
+
+def stopped_feed(feed: str, reason: str, hint: str | None = None) -> Trouble:
+    """The trouble of one feed that has stopped."""
+    resume = f"waybill resume {feed}"
+    return Trouble(
+        kind=AlertKind.STOPPED,
+        subject=feed,
+        feed=feed,
+        says=f"feed {feed} has stopped and its files wait: {reason}",
+        todo=f"{hint}; then: {resume}" if hint else f"mend it, then: {resume}",
+    )

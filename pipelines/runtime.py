@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
 from pipelines.feed import Feed
+from schemas.alert import Trouble
 from schemas.batch import WriteMode
 from schemas.contract import Contract, View
 from schemas.limits import AlertRules, Limits, Quotas, Retention
@@ -21,7 +22,8 @@ class Runtime:
     """The parts behind their protocols. `owner` names this process in leases; `work_folder` holds
     temporary files; `now` is the clock (aware UTC); `destinations` are those of alerts, by name;
     `templates` a folder of the user's own receipt templates; `ask` asks other workers for help at
-    once, where there may be any; `pause` lets so many seconds pass."""
+    once, where there may be any; `pause` lets so many seconds pass; `alert` tells the people on
+    duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know)."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
@@ -35,6 +37,7 @@ class Runtime:
     owner: str
     work_folder: Path
     now: Callable[[], datetime]
+    alert: Callable[[Runtime, Trouble], None]
     destinations: Mapping[str, Destination] = field(default_factory=dict)
     alert_rules: AlertRules = field(default_factory=AlertRules)
     templates: Path | None = None
@@ -52,6 +55,10 @@ class Runtime:
         declared: BigQuery believes it, and answers wrongly where keys repeat."""
         modes = {feed.mode for feed in self.feeds.values() if feed.contract == contract.name}
         return replace(contract, declares_key=modes == {WriteMode.MERGE})
+
+    def raise_alert(self, trouble: Trouble) -> None:
+        """Tell the people on duty of one problem now, once while it lasts."""
+        self.alert(self, trouble)
 
     def contract_of(self, feed: Feed) -> Contract:
         """The feed's contract."""

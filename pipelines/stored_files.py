@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pipelines.prepare.writers import Rejects, read_rejects
+from pipelines.rejects.table import Rejects, read_rejects
 from pipelines.runtime import Runtime
 
 COPY_BYTES = 1024 * 1024

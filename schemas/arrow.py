@@ -31,6 +31,8 @@ _PLAIN: dict[Type, pa.DataType] = {
     Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
     Type.TIME: pa.time64("us"),
 }
+FILE, LINE = "_etl_file", "_etl_row"
+"""Our columns in every table and staged file: the file of a row, and its place there."""
 
 
 def arrow_type(column: Column) -> pa.DataType:

@@ -23,6 +23,7 @@ from connectors.objects.storage import ObjectStorage, StorageConfig
 from connectors.protocols import Source
 from pipelines import Feed
 from pipelines.discover.step import discover
+from pipelines.monitor.alerts import raise_alert
 from pipelines.operations.run import drain, run
 from pipelines.operations.unload import plan_unload, unload
 from pipelines.runtime import Runtime, Work
@@ -89,6 +90,7 @@ class World:
             limits=Limits(batch_files=2, retry_seconds=0.01),
             owner="test",
             work_folder=folder / "work",
+            alert=raise_alert,
             now=lambda: datetime.now(UTC),
         )
         self.ledger.migrate()

@@ -17,6 +17,7 @@ from connectors.registry import connector_class
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
 from entrypoints.config.settings import Part, Settings
+from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime
 
 
@@ -47,6 +48,7 @@ def build_runtime(settings: Settings) -> Runtime:
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         work_folder=Path(settings.folders.work),
         now=lambda: datetime.now(UTC),
+        alert=raise_alert,
         destinations={
             # Mail goes out by the one notifier that there is.
             name: _connector(part, *([notifier] if part.type == "mail" else []))

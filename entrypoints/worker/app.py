@@ -39,8 +39,8 @@ from pipelines.monitor.alerts import look
 from pipelines.monitor.freshness import publish
 from pipelines.operations.recover import recover
 from pipelines.operations.retention import clean
-from pipelines.operations.run import STEPS
 from pipelines.runtime import Runtime
+from pipelines.steps import STEPS
 from pipelines.validate.great_expectations import import_gx
 from schemas.errors import WaybillError
 

@@ -10,7 +10,6 @@ import logging
 from datetime import timedelta
 
 from pipelines.discover.taking import takes
-from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import WaybillError
@@ -70,7 +69,7 @@ def move_originals(runtime: Runtime) -> None:
             log.warning("the original of %s stays for now: %s", file.file_id, error.message)
             continue
         if who is not None:
-            raise_alert(runtime, _moved_anyway(file, who))
+            runtime.raise_alert(_moved_anyway(file, who))
         runtime.ledger.close_move(file.file_id)
 
 

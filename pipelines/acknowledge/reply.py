@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import AwayError, DataError, FatalError, RetryableError
@@ -91,8 +90,7 @@ def _brake(runtime: Runtime, file: File, sender: str, thread: str | None) -> str
         why = f"{to_address:,} replies went to this address within a day"
     else:
         return None
-    raise_alert(
-        runtime,
+    runtime.raise_alert(
         Trouble(
             kind=AlertKind.LOOP,
             subject=sender,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.cast import Typed
-from pipelines.drift import similarity
+from pipelines.drift import profile, similarity
 from pipelines.parse import Chunk
 from schemas.contract import Column, Contract
 from schemas.drift import ContractChange, DriftKind, Finding, Profile, Profiles
@@ -21,7 +21,7 @@ class Tally:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._watched = {
-            column.name: similarity.Watch(column)
+            column.name: profile.Watch(column)
             for column in contract.file_columns
             if column.name not in contract.primary_key
         }
@@ -57,8 +57,8 @@ class Tally:
     def scales(self, now: Mapping[str, Profile], before: Profiles) -> list[Finding]:
         """The columns whose numbers have moved against those of earlier files."""
         findings = []
-        for name, profile in now.items():
-            factor = similarity.changed_scale(profile, before.get(name, ()))
+        for name, current in now.items():
+            factor = profile.changed_scale(current, before.get(name, ()))
             if factor is None:
                 continue
             findings.append(
@@ -70,7 +70,7 @@ class Tally:
                     values={
                         "column": name,
                         "factor": f"{factor:,.3g}",
-                        "median": profile.median,
+                        "median": current.median,
                     },
                 )
             )

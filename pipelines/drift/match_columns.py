@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from pipelines.parse import Chunk
 from pipelines.parse.names import folded
+from pipelines.rejects.correction import OUR_COLUMNS
 from pipelines.rejects.escape import restored
 from schemas.contract import Column, Contract
 from schemas.errors import DataError
 
-OUR_COLUMNS = ("_line", "_error", "_file")
-"""What a rejects file has after the sender's own columns: no values of theirs."""
 _SHOWN = 200
 
 

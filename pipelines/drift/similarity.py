@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.cast import cast_chunk
+from pipelines.drift.profile import ENOUGH_ROWS, NUMBERS, floats, profile_of
 from pipelines.parse import Chunk
 from pipelines.parse.names import folded
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect
 from schemas.drift import Profile
 
-NUMBERS = (Type.INT64, Type.FLOAT64, Type.NUMERIC, Type.BIGNUMERIC)
 _CANDIDATES = (
     Type.INT64, Type.NUMERIC, Type.FLOAT64, Type.BOOL,
     Type.DATE, Type.DATETIME, Type.TIMESTAMP, Type.TIME,
@@ -36,9 +34,7 @@ _ISO = {
     Type.DATE: ("%Y-%m-%d",),
     Type.DATETIME: ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"),
 }
-_MOST_SHAPES, _MOST_VALUES, _MOST_TEXTS, _A_CHUNK = 20, 4096, 512, 512
 _LIKELY, _FITS = 0.55, 0.9
-_ENOUGH_FILES, _ENOUGH_ROWS = 3, 20
 
 
 def fitting(cells: pa.Array, column: Column, dialect: Dialect) -> float:
@@ -112,62 +108,6 @@ def other_reading(cells: Sequence[str], column: Column, dialect: Dialect) -> Col
     return None
 
 
-class Watch:
-    """Samples a column's values chunk by chunk; memory stays the same however many come."""
-
-    def __init__(self, column: Column) -> None:
-        self._is_number = column.type in NUMBERS and not column.repeated
-        self._values: list[float] = []
-        self._texts: list[str] = []
-        self._count = 0
-
-    def add(self, values: pa.ChunkedArray, cells: pa.ChunkedArray) -> None:
-        """Some values of the column and the cells they were cast from."""
-        self._count += len(values) - values.null_count
-        some = pa.array(np.arange(0, len(values), max(1, len(values) // _A_CHUNK)))
-        if self._is_number and len(self._values) < _MOST_VALUES:
-            taken = values.take(some).drop_null()
-            self._values += pc.cast(taken, pa.float64(), safe=False).to_pylist()
-        if len(self._texts) < _MOST_TEXTS:
-            self._texts += [text for text in cells.take(some).to_pylist() if text]
-
-    def facts(self) -> dict[str, Any]:
-        """What was sampled, as JSON can say it."""
-        return {"count": self._count, "values": self._values, "texts": self._texts}
-
-    def absorb(self, facts: Mapping[str, Any]) -> None:
-        """Go on with what was sampled after it."""
-        self._count += facts["count"]
-        if len(self._values) < _MOST_VALUES:
-            self._values += facts["values"]
-        if len(self._texts) < _MOST_TEXTS:
-            self._texts += facts["texts"]
-
-    def profile(self) -> Profile:
-        """What was seen."""
-        return profile_of(self._texts, self._values, self._count)
-
-
-def profile_of(texts: Sequence[str], values: Sequence[float] = (), count: int = 0) -> Profile:
-    """The profile of some cells and, for numbers, their values."""
-    shapes = Counter(map(shape, texts)).most_common(_MOST_SHAPES)
-    finite = [value for value in values if math.isfinite(value)]
-    low, middle, high = np.percentile(finite, [25, 50, 75]) if finite else (None, None, None)
-    return Profile(
-        count=count or len(texts),
-        low=None if low is None else float(low),
-        median=None if middle is None else float(middle),
-        high=None if high is None else float(high),
-        shapes={each: round(times / len(texts), 4) for each, times in shapes},
-    )
-
-
-def shape(cell: str) -> str:
-    """A cell's shape: letters as `a`, digits as `9`, runs of the same as one; at most 24 signs."""
-    letters = re.sub(r"[^\W\d_]+", "a", cell[:80].strip())
-    return re.sub(r"\d+", "9", letters)[:24]
-
-
 def likely_rename(
     cell: str,
     cells: pa.Array,
@@ -190,42 +130,12 @@ def likely_rename(
     looks = 0.3 if column.type is Type.STRING else 0.6
     if before:
         now = profile_of(
-            full, _floats(full) if column.type in NUMBERS and not column.repeated else ()
+            full, floats(full) if column.type in NUMBERS and not column.repeated else ()
         )
-        few = sum(each.count for each in before) < _ENOUGH_ROWS
+        few = sum(each.count for each in before) < ENOUGH_ROWS
         looks = max(_alike(now, before), looks if few else 0.0)
     score = (names + looks) / 2
     return score if score >= _LIKELY else None
-
-
-def changed_scale(now: Profile, before: Sequence[Profile]) -> float | None:
-    """By what factor a column's numbers have moved against earlier files; None if they have not.
-
-    Either all quartiles by the same power of ten, beyond anything seen before, or the median far
-    outside of the usual spread.
-    """
-    known = [each for each in before if each.median is not None and each.count >= _ENOUGH_ROWS]
-    if len(known) < _ENOUGH_FILES or now.count < _ENOUGH_ROWS or now.median is None:
-        return None
-    medians = [each.median or 0.0 for each in known]
-    least, most, middle = min(medians), max(medians), median(medians)
-    if least <= now.median <= most:
-        return None
-    usual = (
-        median(each.low or 0.0 for each in known),
-        middle,
-        median(each.high or 0.0 for each in known),
-    )
-    pairs = list(zip((now.low or 0.0, now.median, now.high or 0.0), usual, strict=True))
-    if all(new * old > 0 for new, old in pairs):
-        powers = [math.log10(new / old) for new, old in pairs]
-        power = round(powers[1])
-        if power and all(abs(each - power) < 0.15 for each in powers):
-            return 10.0**power
-    spread = max(usual[2] - usual[0], most - least, abs(middle) * 0.05)
-    if abs(now.median - middle) > 8 * spread and middle:
-        return now.median / middle
-    return None
 
 
 def _near(cell: str, name: str) -> float:
@@ -248,13 +158,3 @@ def _alike(now: Profile, before: Sequence[Profile]) -> float:
     if now.median and medians and now.median / median(medians) > 0:
         same *= max(0.0, 1 - abs(math.log10(now.median / median(medians))))
     return same
-
-
-def _floats(texts: Sequence[str]) -> list[float]:
-    values = []
-    for text in texts:
-        try:
-            values.append(float(text))
-        except ValueError:
-            continue
-    return values

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.protocols import FeedState
+from pipelines.failure import stopped_feed
 from pipelines.monitor.freshness import Freshness, freshness
 from pipelines.quota import quota_day, used
 from pipelines.runtime import Runtime
@@ -65,18 +66,6 @@ def stopped(states: Iterable[FeedState]) -> Iterator[Trouble]:
     for state in states:
         if state.stopped_at is not None:
             yield stopped_feed(state.feed, state.reason or "nobody said why")
-
-
-def stopped_feed(feed: str, reason: str, hint: str | None = None) -> Trouble:
-    """The trouble of one feed that has stopped."""
-    resume = f"waybill resume {feed}"
-    return Trouble(
-        kind=AlertKind.STOPPED,
-        subject=feed,
-        feed=feed,
-        says=f"feed {feed} has stopped and its files wait: {reason}",
-        todo=f"{hint}; then: {resume}" if hint else f"mend it, then: {resume}",
-    )
 
 
 def late(found: Iterable[Freshness]) -> Iterator[Trouble]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.load.versions import terms_again
+from pipelines.load.restage import terms_again
 from pipelines.operations.expected_rows import ExpectedTable
 from pipelines.operations.raw_records import records_in
 from pipelines.operations.verify import Difference

@@ -21,7 +21,7 @@ from pipelines.drift.match_columns import match_header
 from pipelines.feed import Feed
 from pipelines.operations.first_rows import FirstRow, first_rows
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
-from pipelines.prepare.writers import read_rejects
+from pipelines.rejects.table import read_rejects
 from schemas.accounted import Accounted
 from schemas.contract import Column, Contract
 from schemas.drift import Finding

@@ -11,7 +11,7 @@ from pathlib import Path
 from connectors.protocols import FoundRow
 from pipelines.parse import parsed
 from pipelines.runtime import Runtime
-from pipelines.validate.great_expectations import expectations_for, table_expectations
+from pipelines.validate.rules import expectations_for, table_expectations
 from pipelines.validate.unique_keys import keys_of
 from schemas.batch import Removal, WriteMode
 from schemas.contract import Contract

@@ -8,28 +8,24 @@ an object is removed before the mark moves past its file.
 Raw bytes are shared by content, so their removal could race with a file that brings them again.
 It does not: cleaning locks the key in the ledger, forgets every old reference to it in the same
 transaction that finds no young one, and only then removes the object; a file that finds its bytes
-landed already goes through `keeping` before the ledger learns of them. Whichever comes first, the
-other sees it.
+landed already goes through `prepare.landing_lock` before the ledger learns of
+them. Whichever comes first, the other sees it.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
+from pipelines.prepare.landing_lock import _LOCK_SECONDS
 from pipelines.quota import quota_day
 from pipelines.runtime import Runtime
 from schemas import storage_keys
-from schemas.errors import BusyError
 from schemas.file import File
 
 log = logging.getLogger(__name__)
-
-_LOCK_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,38 +149,6 @@ def _delete(runtime: Runtime, keys: Sequence[str], dry_run: bool) -> int:
         for key in keys:
             runtime.storage.delete(key)
     return len(keys)
-
-
-@contextmanager
-def keeping(runtime: Runtime, file: File, raw: Path) -> Iterator[None]:
-    """While the block tells the ledger of a file's landed bytes, nobody removes them, and they are
-    there: put again from the local copy if a cleaning has just taken them.
-
-    Where no other file refers to the bytes and nobody has locked them, no cleaning can be taking
-    them, nor begin to: then no lock is needed. Raises BusyError when a cleaning does not let
-    go of them.
-    """
-    key = file.landing_key
-    if key is None:
-        yield
-        return
-    if not runtime.ledger.landing_shared(key, file.file_id):
-        _put_back(runtime, key, raw)
-        yield
-        return
-    if not runtime.ledger.lock_table(key, runtime.owner, _LOCK_SECONDS):
-        raise BusyError(f"{file.item.name}: the same bytes are being cleaned just now")
-    try:
-        _put_back(runtime, key, raw)
-        yield
-    finally:
-        runtime.ledger.unlock_table(key, runtime.owner)
-
-
-def _put_back(runtime: Runtime, key: str, raw: Path) -> None:
-    """Make sure that the landed bytes are there."""
-    if raw.exists() and not runtime.storage.exists(key):
-        runtime.storage.put(key, raw)
 
 
 def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:

@@ -5,33 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable
 
-from pipelines.acknowledge.digest import digest
 from pipelines.acknowledge.move import move_originals
-from pipelines.acknowledge.step import acknowledge
-from pipelines.discover.step import discover
-from pipelines.discover.unmatched import survey
-from pipelines.load.step import load
 from pipelines.operations.recover import recover
-from pipelines.prepare.parts import part
-from pipelines.prepare.step import prepare
 from pipelines.runtime import Runtime, Work
+from pipelines.steps import OF_FEEDS, OF_SOURCES, STEPS
 from schemas.errors import WaybillError
 
-STEPS: dict[str, Callable[[Runtime, str], list[Work]]] = {
-    "discover": discover,
-    "survey": survey,
-    "prepare": prepare,
-    "part": part,
-    "load": load,
-    "acknowledge": acknowledge,
-    "digest": digest,
-}
-"""The steps a task can be, by the name of its queue."""
-
-_OF_FEEDS = ("discover", "load", "digest")
-"""The steps whose target is a feed; the others' is a file, or for `survey` a source."""
-_OF_SOURCES = ("discover", "survey")
-"""The steps that only look at a source: should it be away, the other feeds go on."""
 log = logging.getLogger(__name__)
 
 
@@ -87,7 +66,7 @@ def drain(
         try:
             add(STEPS[step](runtime, work.target))
         except WaybillError as error:
-            if step not in _OF_SOURCES:
+            if step not in OF_SOURCES:
                 raise
             log.warning("%s of %s: %s", step, work.target, error.message)
             failed.append(error)
@@ -102,6 +81,5 @@ def _owed(runtime: Runtime, feeds: Collection[str]) -> list[Work]:
     return [
         work
         for work in recover(runtime)
-        if (work.target if work.step in _OF_FEEDS else runtime.ledger.get(work.target).feed)
-        in feeds
+        if (work.target if work.step in OF_FEEDS else runtime.ledger.get(work.target).feed) in feeds
     ]

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pipelines.load.restage import beneath, can_come_back
 from pipelines.load.step import load
-from pipelines.load.versions import beneath, can_come_back, with_corrections
+from pipelines.load.versions import with_corrections
 from pipelines.runtime import Runtime
 from schemas.batch import Batch, BatchKind
 from schemas.errors import FatalError, RetryableError

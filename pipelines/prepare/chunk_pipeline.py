@@ -13,8 +13,8 @@ from pipelines.drift.detector import DriftWatch
 from pipelines.feed import Feed
 from pipelines.parse import Chunk
 from pipelines.prepare.transform import LINE, to_frame, transform_rows
-from pipelines.prepare.writers import RejectsWriter
-from pipelines.validate import great_expectations
+from pipelines.rejects.table import RejectsWriter
+from pipelines.validate import rules
 from pipelines.validate.file_rules import WholeFile, warning
 from pipelines.validate.row_problems import Reasons
 from pipelines.validate.row_rules import Judge
@@ -34,15 +34,11 @@ class Checker:
         self._feed, self._contract, self._watch = feed, contract, watch
         self._names = watch.header.columns
         self._today, self._whole = today, whole
-        self._before = Judge(great_expectations.expectations_for(contract, derived=False))
+        self._before = Judge(rules.expectations_for(contract, derived=False))
         self._after = Judge(
             [
-                *great_expectations.expectations_for(contract, derived=True),
-                *(
-                    great_expectations.expectations_for(contract, derived=False)
-                    if feed.makes_rows
-                    else ()
-                ),
+                *rules.expectations_for(contract, derived=True),
+                *(rules.expectations_for(contract, derived=False) if feed.makes_rows else ()),
             ]
         )
         self._warned: dict[str, tuple[int, int, Expectation]] = {}

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,57 +26,25 @@ from pipelines.drift.detector import NOTHING_KNOWN, DriftWatch
 from pipelines.parse import Accounts, CannotBeCutError, Parsed, Part, ahead, cut, parsed, read_part
 from pipelines.parse.kind import Kind, kind_of
 from pipelines.prepare.chunk_pipeline import Checker
+from pipelines.prepare.file_span import FileSpan
 from pipelines.prepare.land import Landing
+from pipelines.prepare.parts_exchange import Found, Plan, Top, read_plan, size_of
 from pipelines.prepare.stage_file import Staged, Terms, Walk, judged, walked
-from pipelines.prepare.writers import join_rejects
 from pipelines.rejects.correction import dialect_of
+from pipelines.rejects.table import join_rejects
 from pipelines.runtime import Runtime, Work
+from pipelines.stored_files import COPY_BYTES
 from pipelines.validate.file_rules import WholeFile
-from pipelines.validate.great_expectations import table_expectations
+from pipelines.validate.rules import table_expectations
 from schemas import storage_keys
 from schemas.accounted import Accounted
 from schemas.errors import DataError
 from schemas.file import Counts, File, Status
 
-_COPY_BYTES = 1024 * 1024
 _MOST_PARTS = 64
 _LOOK_SECONDS = 0.05
 _LEAST_PATIENCE, _PATIENCE = 10.0, 4.0
 """Seconds, and times the slowest part of our own, to wait for a part that another has taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Top:
-    """What is to be known of a file's top by who reads a part of it."""
-
-    names: tuple[str, ...]
-    line_end: str
-    heads: tuple[tuple[str, ...], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """How a file is cut, and its terms."""
-
-    landing_key: str
-    contract_version: str
-    now: str
-    top: Top
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """What was found in a part, and where in storage its rows are; nothing of a `refused` one."""
-
-    rows: str | None = None
-    rejects: str | None = None
-    counts: Counts = field(default_factory=Counts)
-    partitions: tuple[str, ...] = ()
-    warned: Sequence[Any] = ()
-    watch: dict[str, Any] | None = None
-    refused: bool = False
-    accounted: dict[str, Any] = field(default_factory=dict)
 
 
 def stage_parts(
@@ -106,7 +74,7 @@ def _staged_parts(
 ) -> list[Found]:
     """What was found in all parts. Those that are cut before the file has landed are ours."""
     terms, parts = desk.terms, list[Part]()
-    least = max(terms.limits.part_bytes, _size(file) // _MOST_PARTS)
+    least = max(terms.limits.part_bytes, size_of(file) // _MOST_PARTS)
     with landing.raw.open() as stream:
         coming = cut(stream, terms.contract.dialect, least)
         for each in coming:
@@ -141,7 +109,7 @@ def part(runtime: Runtime, target: str) -> list[Work]:
     feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
     with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="part-") as folder:
-        plan = _read_plan(runtime, file)
+        plan = read_plan(runtime, file)
         if plan is None or plan.contract_version != contract.version:
             return []
         now = datetime.fromisoformat(plan.now)
@@ -154,15 +122,10 @@ def part(runtime: Runtime, target: str) -> list[Work]:
     return []
 
 
-def _size(file: File) -> int:
-    """How large the file is: known once it has landed, before that what its source says."""
-    return file.size or file.item.size or 0
-
-
 def _is_to_be_cut(file: File, raw: Path, terms: Terms) -> bool:
     """Whether the file is large, and a text as its contract expects it."""
     dialect = terms.contract.dialect
-    if terms.feed.takes_whole or _size(file) < 2 * terms.limits.part_bytes:
+    if terms.feed.takes_whole or size_of(file) < 2 * terms.limits.part_bytes:
         return False
     return kind_of(raw) is Kind.TEXT and dialect_of(raw, dialect) == dialect
 
@@ -199,7 +162,7 @@ class _Desk:
     def do_own(self, top: Top, part: Part, raw: Path) -> None:
         """Stage a part of the file that lies here; its bytes have come."""
         begun = time.monotonic()
-        with io.BufferedReader(_Span(raw, part.start, part.end), _COPY_BYTES) as span:
+        with io.BufferedReader(FileSpan(raw, part.start, part.end), COPY_BYTES) as span:
             reading: AbstractContextManager[Parsed] = (
                 _below(top, part, span, self.terms)
                 if part.number
@@ -254,7 +217,7 @@ class _Desk:
         for number, key in enumerate(keys):
             paths.append(self.folder / f"{name}-{number}.parquet")
             with self.storage.open(key) as stream, paths[-1].open("wb") as copy:
-                shutil.copyfileobj(stream, copy, _COPY_BYTES)
+                shutil.copyfileobj(stream, copy, COPY_BYTES)
         return paths
 
     def _tell(self, part: Part, found: Found) -> None:
@@ -331,35 +294,3 @@ def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged 
         accounted=sum((Accounted.from_json(each.accounted) for each in found), Accounted()),
     )
     return replace(judged(walk, whole, terms.feed.language), keys=keys)
-
-
-def _read_plan(runtime: Runtime, file: File) -> Plan | None:
-    try:
-        with runtime.storage.open(storage_keys.plan(file.staged_prefix)) as stream:
-            said = json.load(stream)
-    except FileNotFoundError:
-        return None
-    parts = tuple(Part(**each) for each in said.pop("parts"))
-    top = said.pop("top")
-    heads = tuple(map(tuple, top.get("heads", ())))
-    return Plan(top=Top(tuple(top["names"]), top["line_end"], heads), parts=parts, **said)
-
-
-class _Span(io.RawIOBase):
-    """The bytes of a file from one to another."""
-
-    def __init__(self, path: Path, start: int, end: int) -> None:
-        self._file, self._left = path.open("rb", buffering=0), end - start
-        self._file.seek(start)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        size = self._file.readinto(memoryview(buffer)[: self._left])
-        self._left -= size
-        return size
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()

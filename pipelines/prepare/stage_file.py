@@ -6,7 +6,7 @@ found; the verdict on the file is the same either way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,10 +20,12 @@ from pipelines.drift.detector import NOTHING_KNOWN, DriftWatch, Memory
 from pipelines.feed import Feed
 from pipelines.parse import Accounts, Chunk, Parsed, parsed
 from pipelines.prepare.chunk_pipeline import Checker
-from pipelines.prepare.writers import RejectsWriter, RowsWriter
+from pipelines.prepare.writers import RowsWriter
 from pipelines.rejects.correction import Correcting, dialect_of
-from pipelines.validate import great_expectations
-from pipelines.validate.file_rules import WholeFile, read_columns
+from pipelines.rejects.table import RejectsWriter
+from pipelines.validate import rules
+from pipelines.validate.file_rules import WholeFile
+from pipelines.validate.file_verdict import verdict
 from schemas.accounted import NOTHING, Accounted
 from schemas.contract import Contract
 from schemas.drift import Finding, Profile
@@ -88,7 +90,7 @@ class Terms:
         """The terms of a moment, by default of this one."""
         now = now or datetime.now(UTC)
         return cls(
-            file_id=file_id, feed=feed, contract=great_expectations.at(contract, now),
+            file_id=file_id, feed=feed, contract=rules.at(contract, now),
             limits=limits, now=now, **more,
         )  # fmt: skip
 
@@ -249,7 +251,7 @@ def _check_size(size: int, feed: Feed, limits: Limits) -> None:
 def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
     """What was staged, with the verdict on the file as a whole."""
     contract = walk.watch.contract
-    refusal, warnings = _verdict(walk.counts, walk.rows, contract, whole.replaced, language)
+    refusal, warnings = verdict(walk.counts, walk.rows, contract, whole.replaced, language)
     return Staged(
         rows=walk.rows,
         rejects=walk.rejects,
@@ -262,40 +264,3 @@ def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
         profiles=walk.watch.profiles,
         accounted=walk.accounted,
     )
-
-
-def _verdict(
-    counts: Counts, rows: Sequence[Path], contract: Contract, replaced: int, language: str
-) -> tuple[str | None, list[str]]:
-    """Why the file as a whole must not be loaded, if so, and what its sender should look at.
-
-    Rows that a later row of the file replaces are not counted as bad.
-    """
-    bad = counts.rejected - replaced
-    if counts.read and bad / counts.read > contract.reject_threshold:
-        refusal = say(
-            "{bad:,} of {read:,} rows are bad, more than the {most:.0%} that the contract"
-            " tolerates",
-            language,
-            bad=bad,
-            read=counts.read,
-            most=contract.reject_threshold,
-        )
-        return refusal, []
-    broken = list(_table_rules(rows, contract))
-    faults = [each.said(language) for each in broken if each.expectation.severity == "error"]
-    warnings = [each.said(language) for each in broken if each.expectation.severity != "error"]
-    return "; ".join(faults) or None, warnings
-
-
-def _table_rules(rows: Sequence[Path], contract: Contract) -> list[great_expectations.Broken]:
-    """The broken rules about the file as a whole; only the columns they name are read."""
-    rules = great_expectations.table_expectations(contract)
-    if not rules:
-        return []
-    names = [column.name for column in contract.columns]
-    wanted = {name for rule in rules for name in great_expectations.columns_of(rule)}
-    if any(rule.type.startswith("expect_table_column") for rule in rules):
-        wanted = set(names)
-    frame, _ = read_columns(rows, [name for name in names if name in wanted])
-    return great_expectations.check_frame(frame, rules)

@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from connectors.failpoints import crash_point
-from pipelines.drift.detector import HeldBackError, Memory
+from pipelines.drift.detector import Memory
 from pipelines.failure import held
-from pipelines.feed import Feed
-from pipelines.operations.retention import keeping
 from pipelines.parse.kind import Kind, kind_of
 from pipelines.prepare.corrected import (
     corrected_file,
@@ -22,6 +20,8 @@ from pipelines.prepare.corrected import (
     refuse_correction,
 )
 from pipelines.prepare.land import Landing, landing
+from pipelines.prepare.landing_lock import protect_landing
+from pipelines.prepare.outcome import gone, settled
 from pipelines.prepare.parts import stage_parts
 from pipelines.prepare.repeat import repeated_by
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
@@ -35,13 +35,11 @@ from pipelines.prepare.trust import (
 from pipelines.rejects.correction import correction_dialect, is_correction
 from pipelines.runtime import Runtime, Work
 from pipelines.time_limits import refuse_too_slow
-from schemas import storage_keys
 from schemas.contract import Contract
 from schemas.dialect import Format
 from schemas.drift import DriftStatus, Finding
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import Event, File, Outcome, Status
-from schemas.language import say
 
 _HEAD_BYTES = 64 * 1024
 """How much of a file is looked at, at the most, to tell its kind and its dialect."""
@@ -62,7 +60,7 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
             done, doubt = _prepared(runtime, file, Path(folder), check)
             if doubt is not None:
                 check()
-                with keeping(runtime, done, Path(folder) / "raw"):
+                with protect_landing(runtime, done, Path(folder) / "raw"):
                     put_aside(runtime, done, doubt)
                 return []
             crash_point("prepare.staged")
@@ -76,7 +74,7 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
                 message=done.reason,
             )
             check()
-            with keeping(runtime, done, Path(folder) / "raw"):
+            with protect_landing(runtime, done, Path(folder) / "raw"):
                 runtime.ledger.advance(done, event)
             prepared = True
             crash_point("prepare.advanced")
@@ -137,12 +135,12 @@ def _prepared(
                 file = replace(file, corrects=target.file_id)
                 terms = correction_terms(runtime, file, target, raw, check)
                 rows = stage_file(raw, terms, folder)
-                file, _ = _settled(runtime, file, feed, contract, raw, rows)
+                file, _ = settled(runtime, file, feed, contract, raw, rows)
             else:
                 staged = staged or _stage(runtime, file, coming, contract, folder, check)
-                file, shown = _settled(runtime, file, feed, contract, raw, staged)
+                file, shown = settled(runtime, file, feed, contract, raw, staged)
     except ItemChangedError as error:
-        file = _gone(runtime, file, feed, error)
+        file = gone(runtime, file, feed, error)
     except DataError as error:
         file = replace(
             file,
@@ -152,28 +150,6 @@ def _prepared(
         )
     runtime.ledger.note_drift(file, shown)
     return file, None
-
-
-def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> File:
-    """The file whose bytes were overwritten or removed before they were read: superseded once the
-    newer version is known, quarantined if none comes; until then the error is raised again."""
-    newer = [
-        each
-        for each in runtime.ledger.versions(file.feed, {file.item.key})
-        if each.order() > file.order()
-    ]
-    if newer:
-        reason = say("it was overwritten by a newer version before it was read", feed.language)
-        return replace(
-            file,
-            outcome=Outcome.SUPERSEDED,
-            superseded_by=newer[-1].file_id,
-            reason=reason,
-        )
-    if file.tries < runtime.limits.attempts:
-        raise error
-    reason = say("it was removed or overwritten before it could be read", feed.language)
-    return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
 
 
 def _is_text(coming: Landing, contract: Contract) -> bool:
@@ -211,67 +187,6 @@ def _stage(
         return error
 
 
-def _settled(
-    runtime: Runtime,
-    file: File,
-    feed: Feed,
-    contract: Contract,
-    raw: Path,
-    staged: Staged | DataError,
-) -> tuple[File, tuple[Finding, ...]]:
-    """The file with its verdict, and its rows in storage; also what differs from the contract."""
-    if isinstance(staged, DataError):
-        reason = staged.said(feed.language)
-        seen = _evidence(raw, feed, contract)
-        file = replace(
-            file,
-            outcome=Outcome.QUARANTINED,
-            reason=_joined(reason, seen),
-            accounted=staged.accounted,
-        )
-        return file, staged.drift if isinstance(staged, HeldBackError) else ()
-    if len(staged.partitions) > runtime.limits.partitions:
-        raise DataError(
-            "the file touches {count:,} partitions, more than {most:,}",
-            hint="look at the values of its partition column, {column}",
-            count=len(staged.partitions),
-            most=runtime.limits.partitions,
-            column=_partition_name(contract),
-        )
-    rejects_key = None
-    if staged.counts.rejected:
-        rejects_key = storage_keys.rejects(file.staged_prefix)
-        runtime.storage.put(rejects_key, staged.rejects, is_final=True)
-    file = replace(
-        file,
-        rejects_key=rejects_key,
-        contract_version=staged.contract.version,
-        accounted=staged.accounted,
-    )
-    if staged.refusal is not None:
-        counts = staged.counts.refused()
-        seen = "" if file.corrects else _evidence(raw, feed, contract)
-        reason = _joined(staged.refusal, seen)
-        file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
-        return file, staged.drift
-    if file.corrects is None:
-        runtime.ledger.save_profiles(file, staged.profiles)
-    keys = staged.keys
-    if staged.counts.loaded and not keys:
-        keys = (storage_keys.rows(file.staged_prefix),)
-        runtime.storage.put(keys[0], staged.rows[0], is_final=True)
-    file = replace(
-        file,
-        outcome=Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED,
-        counts=staged.counts,
-        staged_keys=keys,
-        partitions=staged.partitions,
-        # The receipt and the timeline tell a loaded file's warnings, a line each.
-        reason="\n".join(staged.warnings) or None,
-    )
-    return file, staged.drift
-
-
 def _memory(runtime: Runtime, file: File) -> Memory:
     """What the ledger knows of the feed's earlier files."""
     decided = {
@@ -283,18 +198,3 @@ def _memory(runtime: Runtime, file: File) -> Memory:
         accepted=decided[DriftStatus.ACCEPTED],
         dismissed=decided[DriftStatus.DISMISSED],
     )
-
-
-def _evidence(path: Path, feed: Feed, contract: Contract) -> str:
-    """How a quarantined file differs from what its contract pins; empty if it does not."""
-    from pipelines.detect import evidence
-
-    return evidence(path, contract, feed.language) or ""
-
-
-def _joined(reason: str, seen: str) -> str:
-    return f"{reason}; {seen}" if seen else reason
-
-
-def _partition_name(contract: Contract) -> str:
-    return contract.partition.column if contract.partition else "none"

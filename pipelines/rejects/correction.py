@@ -18,12 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.drift.match_columns import OUR_COLUMNS
 from pipelines.parse import Chunk, Parsed
 from pipelines.parse.kind import PACKED, Kind, kind_of
 from pipelines.parse.unpack import members
-from pipelines.prepare.writers import LINE as ROW
-from pipelines.prepare.writers import Rejects
+from pipelines.rejects.table import Rejects
+from schemas.arrow import LINE as ROW
 from schemas.contract import Contract
 from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
@@ -32,6 +31,8 @@ from schemas.limits import Limits
 from schemas.reject import Problem, RejectedRow
 from schemas.row_position import MEMBER
 
+OUR_COLUMNS = ("_line", "_error", "_file")
+"""What a rejects file has after the sender's own columns: no values of theirs."""
 LINE_COLUMN, ERROR_COLUMN, FILE_COLUMN = OUR_COLUMNS
 HEAD_BYTES = 64 * 1024
 _SHEET_BYTES = 8 * 1024 * 1024

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.drift.match_columns import OUR_COLUMNS
 from pipelines.parse import split
 from pipelines.parse.jsonl import cells_of
-from pipelines.prepare.writers import Rejects, read_rejects
-from pipelines.rejects.correction import FILE_COLUMN, LINE_COLUMN, rejects_dialect
+from pipelines.rejects.correction import FILE_COLUMN, LINE_COLUMN, OUR_COLUMNS, rejects_dialect
 from pipelines.rejects.escape import harmless, restored_cell
+from pipelines.rejects.table import Rejects, read_rejects
 from schemas.dialect import Dialect, Format
 from schemas.reject import RejectedRow
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pipelines.feed import Feed
 from pipelines.rejects.messages import sentence
-from pipelines.validate import great_expectations
+from pipelines.validate import great_expectations, rules
 from pipelines.validate.unique_keys import LINE, TEMPLATES, Key, keys_of, repeats
 from schemas.arrow import to_pandas
 from schemas.contract import Contract, Duplicates, Expectation
@@ -69,8 +69,8 @@ class WholeFile:
     @property
     def has_rules(self) -> bool:
         """Whether there is anything to judge the rows by."""
-        rules = great_expectations.expectations_of_all_rows(self.contract)
-        return bool(rules or keys_of(self.contract, self.feed.mode))
+        expectations = rules.expectations_of_all_rows(self.contract)
+        return bool(expectations or keys_of(self.contract, self.feed.mode))
 
     def among(self, lines: npt.NDArray[np.int64]) -> Mapping[int, Verdict]:
         """The verdicts on some rows, by their position."""
@@ -84,18 +84,18 @@ class WholeFile:
 
     def _look_at_rules(self, rows: Sequence[Path]) -> None:
         """Rules about a share of the rows, or about their distribution, each judged once."""
-        rules = great_expectations.expectations_of_all_rows(self.contract)
-        left = [each for index, each in enumerate(rules) if index not in self._judged]
+        expectations = rules.expectations_of_all_rows(self.contract)
+        left = [each for index, each in enumerate(expectations) if index not in self._judged]
         if not left:
             return
-        names = {name for rule in left for name in great_expectations.columns_of(rule)}
+        names = {name for rule in left for name in rules.columns_of(rule)}
         frame, places = read_columns(rows, [*sorted(names)])
         for broken in great_expectations.check_frame(frame, left):
             if broken.expectation.severity != "error":
                 self._warn(broken.expectation, places[list(broken.positions)])
                 continue
-            self._judged.add(rules.index(broken.expectation))
-            columns = great_expectations.columns_of(broken.expectation)
+            self._judged.add(expectations.index(broken.expectation))
+            columns = rules.columns_of(broken.expectation)
             rule = broken.expectation.type.removeprefix("expect_").removeprefix("column_")
             for position in broken.positions:
                 self.verdicts[int(places[position])] = Verdict(rule, columns, broken.expectation)

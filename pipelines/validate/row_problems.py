@@ -16,11 +16,12 @@ from pipelines.cast.fault import Fault
 from pipelines.parse import Chunk
 from pipelines.parse.chunk import listed_raws, without_rows
 from pipelines.parse.rows import line_of
-from pipelines.prepare.writers import problems_of, rejected_of, rejected_table
 from pipelines.rejects.messages import about, sentence, telling
+from pipelines.rejects.table import problems_of, rejected_of, rejected_table
 from pipelines.rejects.violation import Blame, Ints, blame, blame_each
 from pipelines.validate.file_rules import Verdict, WholeFile
-from pipelines.validate.great_expectations import Broken, columns_of
+from pipelines.validate.great_expectations import Broken
+from pipelines.validate.rules import columns_of
 from schemas.accounted import NOTHING
 from schemas.contract import Expectation
 from schemas.dialect import Dialect

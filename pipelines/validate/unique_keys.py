@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.validate.great_expectations import KEYS, columns_of
+from pipelines.validate.rules import KEYS, columns_of
 from schemas.batch import WriteMode
 from schemas.contract import Contract, Duplicates, Expectation
 

@@ -14,7 +14,7 @@ from chaos.disk import small_disk
 from chaos.world import World
 from connectors.failpoints import POINTS
 from entrypoints.worker.app import make_app
-from pipelines.operations.run import STEPS
+from pipelines.steps import STEPS
 
 _FILES = 6
 _HIT_SECONDS = 120.0

@@ -17,7 +17,7 @@ from connectors.folder import FolderConfig, FolderSource
 from pipelines.prepare import land, parts
 from pipelines.prepare import step as prepare_step
 from pipelines.prepare.parts import part
-from pipelines.prepare.writers import read_rejects
+from pipelines.rejects.table import read_rejects
 from pipelines.runtime import Work
 from schemas.errors import RetryableError
 from schemas.file import File, Outcome, Status

@@ -23,7 +23,7 @@ from pipelines.detect.contract import propose
 from pipelines.feed import Feed
 from pipelines.operations.dry_run import Checked, check
 from pipelines.prepare.stage_file import Terms, stage_file
-from pipelines.prepare.writers import read_rejects
+from pipelines.rejects.table import read_rejects
 from schemas.contract import Contract, Type
 from schemas.errors import DataError
 from schemas.file import Outcome

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from pipelines import Feed
 from pipelines.prepare.stage_file import Terms, stage_file
-from pipelines.prepare.writers import read_rejects
+from pipelines.rejects.table import read_rejects
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Extra, Format, Ragged
 from schemas.errors import DataError

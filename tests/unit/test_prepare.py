@@ -12,9 +12,9 @@ import pytest
 
 from pipelines import Feed
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
-from pipelines.prepare.writers import read_rejects
 from pipelines.rejects.csv_file import write_rejected
 from pipelines.rejects.escape import harmless
+from pipelines.rejects.table import read_rejects
 from pipelines.validate.great_expectations import check_frame
 from schemas.contract import (
     Column,

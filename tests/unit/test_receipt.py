@@ -21,8 +21,8 @@ from pipelines import Feed
 from pipelines.acknowledge import receipt, render
 from pipelines.acknowledge.receipt import Case, answer_of
 from pipelines.parse import parsed
-from pipelines.prepare.writers import RejectsWriter, rejected_table
 from pipelines.rejects.csv_file import write_rejected
+from pipelines.rejects.table import RejectsWriter, rejected_table
 from pipelines.validate.unique_keys import Key
 from schemas.contract import Duplicates
 from schemas.dialect import Dialect, Format

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.alerts.webhook import chat_text
+from pipelines.failure import stopped_feed
 from pipelines.monitor.alerts import news_of
-from pipelines.monitor.conditions import dead, quota, replaced, stopped_feed
+from pipelines.monitor.conditions import dead, quota, replaced
 from schemas.alert import Alert, AlertKind, Trouble, Worker
 from schemas.contract import Contract
 from schemas.errors import ContractError

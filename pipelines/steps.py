@@ -1,0 +1,33 @@
+"""Steps: what a task can be, by the name of its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipelines.acknowledge.digest import digest
+from pipelines.acknowledge.step import acknowledge
+from pipelines.discover.step import discover
+from pipelines.discover.unmatched import survey
+from pipelines.load.step import load
+from pipelines.prepare.parts import part
+from pipelines.prepare.step import prepare
+from pipelines.runtime import Runtime, Work
+
+STEPS: dict[str, Callable[[Runtime, str], list[Work]]] = {
+    "discover": discover,
+    "survey": survey,
+    "prepare": prepare,
+    "part": part,
+    "load": load,
+    "acknowledge": acknowledge,
+    "digest": digest,
+}
+"""The steps a task can be, by the name of its queue."""
+
+
+OF_FEEDS = ("discover", "load", "digest")
+"""The steps whose target is a feed; the others' is a file, or for `survey` a source."""
+
+
+OF_SOURCES = ("discover", "survey")
+"""The steps that only look at a source: should it be away, the other feeds go on."""
