@@ -125,5 +125,9 @@ class NotFoundError(WaybillError):
     """There is nothing of that name."""
 
 
+class ConflictError(WaybillError):
+    """It cannot be done as things are now."""
+
+
 class LeaseLostError(WaybillError):
     """Another worker has taken this work over; this one stops and leaves everything as it is."""

@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entrypoints.cli.options import json_option, open_runtime
 from schemas.language import printable
 
 if TYPE_CHECKING:
     from pipelines.monitor.freshness import Freshness
-    from pipelines.runtime import Runtime
     from schemas.alert import Alert
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
 @click.option("--all", "resolved", is_flag=True, help="Also what is over.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--now", "look_now", is_flag=True, help="Look first, and send what is new.")
-@_json
+@json_option
 @click.pass_obj
 def alerts(config: Path, resolved: bool, limit: int, look_now: bool, as_json: bool) -> None:
     """What is the matter, the newest first. Beat looks every minute.
@@ -32,13 +30,9 @@ def alerts(config: Path, resolved: bool, limit: int, look_now: bool, as_json: bo
     matter.
     """
     from entrypoints.cli.screen import console, print_json
+    from pipelines.operations.alerts import list_alerts
 
-    runtime = _runtime(config)
-    if look_now:
-        from pipelines.monitor.alerts import look
-
-        look(runtime)
-    found = runtime.ledger.alerts(resolved=resolved, limit=limit)
+    found = list_alerts(open_runtime(config), resolved=resolved, limit=limit, evaluate=look_now)
     if as_json:
         print_json([_plain(each) for each in found])
     elif not found:
@@ -50,7 +44,7 @@ def alerts(config: Path, resolved: bool, limit: int, look_now: bool, as_json: bo
 
 
 @click.command()
-@_json
+@json_option
 @click.pass_obj
 def freshness(config: Path, as_json: bool) -> None:
     """Per table: the latest partition, the last load, what is expected, late or not.
@@ -60,20 +54,13 @@ def freshness(config: Path, as_json: bool) -> None:
     from entrypoints.cli.screen import console, print_json
     from pipelines.monitor.freshness import freshness as look_at
 
-    found = look_at(_runtime(config))
+    found = look_at(open_runtime(config))
     if as_json:
         print_json(found)
     else:
         console().print(_freshness_table(found))
     if any(each.late for each in found):
         raise click.exceptions.Exit(1)
-
-
-def _runtime(config: Path) -> Runtime:
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
-
-    return build_runtime(read_settings(config))
 
 
 def _plain(alert: Alert) -> dict[str, Any]:

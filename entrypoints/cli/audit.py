@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from entrypoints.cli.asking import ask_if_large, yes_option
-from entrypoints.cli.files import since
+from entrypoints.cli.options import json_option, open_runtime, since_option
 from schemas.language import printable
 
 if TYPE_CHECKING:
     from pipelines.operations.explain import Explained
-    from pipelines.runtime import Runtime
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-_since = click.option("--since", "since_text", help="Only what came since: 2h, 3d, 2026-11-03.")
 
 
 @click.command()
 @click.argument("feeds", nargs=-1)
 @click.option("--deep", is_flag=True, help="Prepare every raw file anew, and add up the table.")
-@_since
+@since_option
 @yes_option
-@_json
+@json_option
 @click.pass_obj
 def verify(
     config: Path,
     feeds: tuple[str, ...],
     deep: bool,
-    since_text: str | None,
+    since: datetime | None,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -53,41 +48,25 @@ def verify(
     from rich.markup import escape
 
     from entrypoints.cli.screen import console, plain_table, print_json, progress
+    from pipelines.operations.audit import audit
     from pipelines.operations.cost import verify_estimate
-    from pipelines.operations.deep_verify import NotLookedInto
-    from pipelines.operations.deep_verify import deep as deep_of
-    from pipelines.operations.verify import Difference
-    from pipelines.operations.verify import verify as differences_of
-    from schemas.errors import ConfigError
+    from pipelines.operations.feeds import feed_named
 
-    runtime = _runtime(config)
-    unknown = [name for name in feeds if name not in runtime.feeds]
-    if unknown:
-        raise ConfigError(
-            f"there is no feed {', '.join(unknown)}",
-            hint=f"the feeds are {', '.join(runtime.feeds)}",
-        )
-    names, after = feeds or tuple(runtime.feeds), since(since_text)
-    ask_if_large(verify_estimate(runtime, names, after, deep=deep), yes)
-    found: list[Difference] = []
-    skipped: list[NotLookedInto] = []
-    files = 0
+    runtime = open_runtime(config)
+    names = [feed_named(runtime, name).name for name in feeds] or list(runtime.feeds)
+    ask_if_large(verify_estimate(runtime, names, since, deep=deep), yes)
     with progress() as bar:
         task = bar.add_task("counting", total=None)
-
-        def checked(_: object) -> None:
-            nonlocal files
-            files += 1
-            bar.update(task, completed=files)
-
-        for name in names:
-            bar.update(task, description=f"counting {name}")
-            found += differences_of(runtime, name, checked, after)
-            for each in deep_of(runtime, name, lambda _: bar.advance(task)) if deep else ():
-                if isinstance(each, Difference):
-                    found.append(each)
-                else:
-                    skipped.append(each)
+        done = audit(
+            runtime,
+            names,
+            since,
+            is_deep=deep,
+            progress=lambda name, files: bar.update(
+                task, description=f"counting {name}", completed=files
+            ),
+        )
+    found, skipped, files = done.differences, done.not_looked_into, done.files
     if as_json:
         said = {"files": files, "differences": _plain(found)}
         print_json(said | ({"not_looked_into": _plain(skipped)} if deep else {}))
@@ -123,16 +102,16 @@ def _plain(found: object) -> object:
 @click.argument("table")
 @click.option("--where", required=True, help="Which rows: an SQL condition, such as \"id = 'A1'\".")
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 1000))
-@_since
+@since_option
 @yes_option
-@_json
+@json_option
 @click.pass_obj
 def explain(
     config: Path,
     table: str,
     where: str,
     limit: int,
-    since_text: str | None,
+    since: datetime | None,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -146,10 +125,10 @@ def explain(
     from pipelines.operations.explain import contract_named
     from pipelines.operations.explain import explain as explained
 
-    runtime = _runtime(config)
-    contract, after = contract_named(runtime, table), since(since_text)
-    ask_if_large(explain_estimate(runtime, contract, where, after), yes)
-    found = explained(runtime, contract, where, limit, after)
+    runtime = open_runtime(config)
+    contract = contract_named(runtime, table)
+    ask_if_large(explain_estimate(runtime, contract, where, since), yes)
+    found = explained(runtime, contract, where, limit, since)
     if as_json:
         from dataclasses import asdict
 
@@ -166,7 +145,7 @@ def explain(
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-@_json
+@json_option
 @click.pass_obj
 def clean(config: Path, dry_run: bool, as_json: bool) -> None:
     """Remove what is older than `retention` says; never what is still needed.
@@ -178,7 +157,7 @@ def clean(config: Path, dry_run: bool, as_json: bool) -> None:
     from entrypoints.cli.screen import console, plain_table, print_json, progress
     from pipelines.operations.retention import clean as clean_step
 
-    runtime = _runtime(config)
+    runtime = open_runtime(config)
     counts: Counter[str] = Counter()
     with progress() as bar:
         task = bar.add_task("cleaning", total=None)
@@ -230,10 +209,3 @@ def _print(row: Explained) -> None:
     if row.events:
         out.print(event_table(row.events))
     out.print()
-
-
-def _runtime(config: Path) -> Runtime:
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
-
-    return build_runtime(read_settings(config))

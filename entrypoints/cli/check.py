@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entrypoints.cli.options import json_option
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--feed", "feed_name", help="The feed under which it would come.")
 @click.option("--contract", "contract_name", help="Only a contract: no feed is needed.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def check(
     config: Path, file: Path, feed_name: str | None, contract_name: str | None, as_json: bool

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from entrypoints.cli.files import open_runtime, since
+from entrypoints.cli.options import Moment, feed_option, json_option, open_runtime
 
 if TYPE_CHECKING:
     from pipelines.operations.cost import CostReport
 
 
 @click.command()
-@click.option("--since", "since_text", default="30d", show_default=True, help="2h, 3d, 2026-11-03.")
-@click.option("--feed", help="Only this feed.")
+@click.option(
+    "--since", type=Moment(), default="30d", show_default=True, help="2h, 3d, 2026-11-03."
+)
+@feed_option
 @click.option("--compare", is_flag=True, help="Ask BigQuery's own list of jobs for the total.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
-def cost(config: Path, since_text: str, feed: str | None, compare: bool, as_json: bool) -> None:
+def cost(config: Path, since: datetime, feed: str | None, compare: bool, as_json: bool) -> None:
     """What BigQuery billed our queries for, by feed, table and command.
 
     From our own record of the bytes of each job. Load jobs and deleting whole partitions are free.
@@ -28,9 +31,7 @@ def cost(config: Path, since_text: str, feed: str | None, compare: bool, as_json
     from entrypoints.cli.screen import print_json
     from pipelines.operations.cost import cost as report_of
 
-    after = since(since_text)
-    assert after is not None
-    report = report_of(open_runtime(config), after, feed=feed, compare=compare)
+    report = report_of(open_runtime(config), since, feed=feed, compare=compare)
     if as_json:
         print_json(report)
     else:

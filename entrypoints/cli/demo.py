@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entrypoints.cli.options import open_runtime
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -41,10 +43,8 @@ _PATIENCE = 90.0
 def demo(folder: Path, keep: bool, strict: bool) -> None:
     """Watch the whole way on this machine: a bucket, a mailbox, a broker and BigQuery's emulator
     start on free ports, samples arrive, a real worker and beat take them to their tables."""
+    from entrypoints.cli.demo_report import next_commands, print_report
     from entrypoints.cli.screen import console
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
-    from entrypoints.demo.report import next_commands, print_report
     from entrypoints.demo.servers import start_all
     from entrypoints.demo.setting import MAILBOX, drop_samples, mail_samples, write_config
 
@@ -54,7 +54,7 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
         task = bar.add_task("starting Redis, S3, mail and BigQuery", total=None)
         with start_all(folder / "servers", strict=strict) as stack:
             config = write_config(folder, stack)
-            runtime = build_runtime(read_settings(config))
+            runtime = open_runtime(config)
             bar.update(task, description="creating ledger and tables")
             runtime.ledger.migrate()
             runtime.warehouse.apply(runtime.tables(), runtime.views)

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entrypoints.cli.options import feed_option, json_option, open_runtime
 from schemas.language import printable
 
 if TYPE_CHECKING:
-    from entrypoints.config.drift_decisions import Decision
-    from pipelines.runtime import Runtime
+    from pipelines.operations.drift_decisions import Decision
     from schemas.drift import Drift
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(invoke_without_command=True)
-@click.option("--feed", help="Only this feed.")
+@feed_option
 @click.option("--all", "decided", is_flag=True, help="Also what was accepted or dismissed.")
-@_json
+@json_option
 @click.pass_context
 def drift(context: click.Context, feed: str | None, decided: bool, as_json: bool) -> None:
     """What differs between the files that come and their contracts.
@@ -31,14 +29,9 @@ def drift(context: click.Context, feed: str | None, decided: bool, as_json: bool
     if context.invoked_subcommand is not None:
         return
     from entrypoints.cli.screen import console, print_json
-    from schemas.drift import DriftStatus
+    from pipelines.operations.drift_decisions import list_drifts
 
-    runtime = _runtime(context.obj)
-    if feed is not None and feed not in runtime.feeds:
-        raise click.ClickException(
-            f"there is no feed {feed}; the feeds are {', '.join(runtime.feeds)}"
-        )
-    found = runtime.ledger.drifts(feed, None if decided else DriftStatus.OPEN)
+    found = list_drifts(open_runtime(context.obj), feed, decided=decided)
     if as_json:
         print_json([_plain(each) for each in found])
         return
@@ -51,17 +44,18 @@ def drift(context: click.Context, feed: str | None, decided: bool, as_json: bool
 
 @drift.command()
 @click.argument("drift_id", metavar="ID")
-@_json
+@json_option
 @click.pass_obj
 def show(config: Path, drift_id: str, as_json: bool) -> None:
     """One drift: what was seen, in which files, and the change that would settle it."""
     from rich.markup import escape
 
     from entrypoints.cli.screen import console, print_json, when
+    from pipelines.operations.drift_decisions import drift_named
     from schemas.odcs.edit import fragment
 
-    runtime = _runtime(config)
-    found = _one(runtime, drift_id)
+    runtime = open_runtime(config)
+    found = drift_named(runtime, drift_id)
     if as_json:
         print_json(_plain(found))
         return
@@ -89,7 +83,7 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
 
 @drift.command()
 @click.argument("drift_id", metavar="ID")
-@_json
+@json_option
 @click.pass_obj
 def accept(config: Path, drift_id: str, as_json: bool) -> None:
     """Change the contract as the drift says, and load the files it held back.
@@ -97,45 +91,27 @@ def accept(config: Path, drift_id: str, as_json: bool) -> None:
     The change is written into the contract's file, comments kept, once the table can follow.
     """
     from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.drift_decisions import accept as accept_drift
     from entrypoints.config.settings import read_settings
+    from pipelines.operations.drift_decisions import accept as accept_drift
+    from pipelines.operations.drift_decisions import drift_named
 
     settings = read_settings(config)
     runtime = build_runtime(settings)
-    found = _one(runtime, drift_id)
-    if found.feed not in runtime.feeds:
-        raise click.ClickException(f"the feed {found.feed} of this drift is gone")
+    found = drift_named(runtime, drift_id)
     _tell(accept_drift(runtime, settings.folders.contracts, found), as_json)
 
 
 @drift.command()
 @click.argument("drift_id", metavar="ID")
-@_json
+@json_option
 @click.pass_obj
 def dismiss(config: Path, drift_id: str, as_json: bool) -> None:
     """Leave the contract as it is. What the drift held back stays rejected."""
-    from entrypoints.config.drift_decisions import dismiss as dismiss_drift
+    from pipelines.operations.drift_decisions import dismiss as dismiss_drift
+    from pipelines.operations.drift_decisions import drift_named
 
-    runtime = _runtime(config)
-    _tell(dismiss_drift(runtime, _one(runtime, drift_id)), as_json)
-
-
-def _runtime(config: Path) -> Runtime:
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
-
-    return build_runtime(read_settings(config))
-
-
-def _one(runtime: Runtime, text: str) -> Drift:
-    """The one drift whose id starts with the text."""
-    found = [each for each in runtime.ledger.drifts() if each.drift_id.startswith(text.lower())]
-    if not found:
-        raise click.ClickException(f'no drift has the id "{text}"; `waybill drift` lists them')
-    if len(found) > 1:
-        names = ", ".join(each.drift_id for each in found)
-        raise click.ClickException(f'"{text}" names several: {names}')
-    return found[0]
+    runtime = open_runtime(config)
+    _tell(dismiss_drift(runtime, drift_named(runtime, drift_id)), as_json)
 
 
 def _plain(found: Drift) -> dict[str, Any]:

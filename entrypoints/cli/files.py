@@ -1,85 +1,70 @@
-"""Commands about files: files, show, retry, resume."""
+"""Commands about files and their feeds: files, show, retry, resume."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from entrypoints.cli.asking import ask, yes_option
+from entrypoints.cli.options import (
+    feed_option,
+    json_option,
+    open_runtime,
+    since_option,
+    status_option,
+)
 from schemas.language import printable
 
 if TYPE_CHECKING:
+    from pipelines.operations.feeds import FeedPause
+    from pipelines.operations.files import FileFilter, Retried
     from pipelines.runtime import Runtime
-    from schemas.file import File
-    from schemas.reject import RejectedRow
-
-_SINCE = re.compile(r"(\d+)\s*([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def since(text: str | None) -> datetime | None:
-    """`2h`, `3d`, `2026-11-03` or `2026-11-03T10:00` as an aware moment (UTC).
-
-    Raises click.BadParameter for anything else.
-    """
-    if text is None:
-        return None
-    if match := _SINCE.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f'"{text}": write 30m, 2h, 3d or 2026-11-03') from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command()
-@click.option("--feed", help="Only this feed.")
-@click.option("--status", help="Only this status or outcome, such as quarantined.")
-@click.option("--since", "since_text", help="Only newer ones: 2h, 3d, 2026-11-03.")
+@feed_option
+@status_option
+@since_option
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
-@_json
+@json_option
 @click.pass_obj
 def files(
     config: Path,
     feed: str | None,
     status: str | None,
-    since_text: str | None,
+    since: datetime | None,
     limit: int,
     as_json: bool,
 ) -> None:
     """The latest files and what became of them, newest first."""
     from entrypoints.cli.screen import console, file_table, print_json
+    from pipelines.operations.feeds import stopped_feeds, waiting_feeds
+    from pipelines.operations.files import FileFilter, list_files
 
     runtime = open_runtime(config)
-    try:
-        found = runtime.ledger.files(feed=feed, status=status, since=since(since_text), limit=limit)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+    wanted = FileFilter(feed=feed, status=status, since=since, limit=limit)
+    found = list_files(runtime, wanted)
     if as_json:
         print_json(found)
         return
     console().print(file_table(found))
     if not found:
         console().print("no files")
-    for name in runtime.feeds:
-        state = runtime.ledger.feed_state(name)
-        if state.stopped_at is not None:
-            click.secho(f"feed {name} is stopped: {state.reason}", fg="red", err=True)
-            click.echo(f"  then: waybill resume {name}", err=True)
-    for name in runtime.ledger.feeds_to_load():
-        if name in runtime.feeds and (wait := _wait(runtime, name)):
-            click.secho(f"feed {name}: {wait}", fg="yellow", err=True)
+    for each in stopped_feeds(runtime):
+        click.secho(f"feed {each.feed} is stopped: {each.reason}", fg="red", err=True)
+        click.echo(f"  then: waybill resume {each.feed}", err=True)
+    for each in waiting_feeds(runtime):
+        click.secho(f"feed {each.feed}: {_waits(each)}", fg="yellow", err=True)
 
 
 @click.command()
 @click.argument("file")
 @click.option("--rows", default=20, show_default=True, help="Rejected rows to show.")
-@_json
+@json_option
 @click.pass_obj
 def show(config: Path, file: str, rows: int, as_json: bool) -> None:
     """One FILE (its id, the start of it, its name or key): timeline and rejected rows."""
@@ -93,110 +78,124 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         print_json,
         reject_table,
     )
-    from schemas.file import Status
+    from pipelines.operations.files import view_file
 
-    runtime = open_runtime(config)
-    found = one_file(runtime, file)
-    events = runtime.ledger.events(found.file_id)
-    rejected = rejected_rows(runtime, found, rows)
+    found = view_file(open_runtime(config), file, rows)
     if as_json:
-        from dataclasses import asdict
-
         print_json(
-            asdict(found)
-            | {"events": [asdict(e) for e in events], "rejected": [asdict(r) for r in rejected]}
+            asdict(found.file)
+            | {
+                "events": [asdict(each) for each in found.events],
+                "rejected": [asdict(each) for each in found.rejected],
+            }
         )
         return
     out = console()
-    out.print(f"[bold]{escape(printable(found.item.name))}[/]  {became(found)}")
-    out.print(fact_table(found))
-    waits = found.status is Status.PREPARED and found.feed in runtime.feeds
-    if waits and (why := _wait(runtime, found.feed)):
-        out.print(f"  waits    {escape(why)}")
+    out.print(f"[bold]{escape(printable(found.file.item.name))}[/]  {became(found.file)}")
+    out.print(fact_table(found.file))
+    if found.waits is not None:
+        out.print(f"  waits    {escape(_waits(found.waits))}")
     out.print()
-    out.print(event_table(events))
-    if rejected:
+    out.print(event_table(found.events))
+    if found.rejected:
         out.print()
-        out.print(reject_table(rejected))
+        out.print(reject_table(found.rejected))
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", required=False)
+@feed_option
+@status_option
+@since_option
 @click.option(
     "--without-rows-beneath",
     "may_lose",
     is_flag=True,
     help="Let it take the place of rows under which others lie that cannot come back.",
 )
-@_json
+@yes_option
+@json_option
 @click.pass_obj
-def retry(config: Path, file: str, may_lose: bool, as_json: bool) -> None:
-    """Send a failed or finished FILE on its way again, from its landed bytes."""
-    from entrypoints.cli.screen import print_json
+def retry(
+    config: Path,
+    file: str | None,
+    feed: str | None,
+    status: str | None,
+    since: datetime | None,
+    may_lose: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Send a failed or finished FILE on its way again, from its landed bytes.
+
+    Or, instead of one FILE, all files of a feed and a status, such as `--feed orders --status
+    failed`. Files that cannot go again are named, with exit status 1.
+    """
+    from pipelines.operations.files import MAX_AT_ONCE, FileFilter, file_named
+    from pipelines.operations.files import retry as send_again
 
     runtime = open_runtime(config)
-    found = one_file(runtime, file)
-    try:
-        again = runtime.ledger.retry(found.file_id, may_lose=may_lose)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    if file is None:
+        if status is None:
+            raise click.UsageError("name a FILE, or the files by --status (and --feed, --since)")
+        wanted = FileFilter(feed=feed, status=status, since=since, limit=MAX_AT_ONCE)
+        _retry_all(runtime, wanted, may_lose, yes, as_json)
+        return
+    if feed or status or since:
+        raise click.UsageError("name a FILE, or files by --feed, --status and --since; not both")
+    again = send_again(runtime, file_named(runtime, file), may_lose=may_lose)
     if as_json:
+        from entrypoints.cli.screen import print_json
+
         print_json(again)
     else:
         click.echo(f"{again.item.name} will be prepared again by the service or `waybill run`")
 
 
+def _retry_all(
+    runtime: Runtime, wanted: FileFilter, may_lose: bool, yes: bool, as_json: bool
+) -> None:
+    from pipelines.operations.files import list_files, retry_all
+
+    count = len(list_files(runtime, wanted))
+    if count:
+        ask([f"Send {count:,} files that are {wanted.status} on their way again."], yes)
+    done = retry_all(runtime, wanted, may_lose=may_lose)
+    _print_retried(done, as_json)
+    if done.left:
+        raise click.exceptions.Exit(1)
+
+
+def _print_retried(done: Retried, as_json: bool) -> None:
+    if as_json:
+        from entrypoints.cli.screen import print_json
+
+        left = [{"file_id": file.file_id, "reason": reason} for file, reason in done.left]
+        print_json({"again": [file.file_id for file in done.again], "left": left})
+        return
+    click.echo(f"{len(done.again):,} files will be prepared again by the service or `waybill run`")
+    for file, reason in done.left:
+        click.echo(f"  {file.file_id}  left as it is: {printable(reason)}", err=True)
+
+
 @click.command()
 @click.argument("feed")
+@json_option
 @click.pass_obj
-def resume(config: Path, feed: str) -> None:
-    """Let a stopped FEED run again, once its cause is mended."""
-    runtime = open_runtime(config)
-    if feed not in runtime.feeds:
-        raise click.ClickException(
-            f"there is no feed {feed}; the feeds are {', '.join(runtime.feeds)}"
-        )
-    running = not runtime.ledger.resume_feed(feed)
-    click.echo(f"feed {feed} " + ("was not stopped" if running else "runs again"))
+def resume(config: Path, feed: str, as_json: bool) -> None:
+    """Let a stopped FEED run again, once its cause is fixed."""
+    from pipelines.operations.feeds import resume as let_run
+
+    was_stopped = let_run(open_runtime(config), feed)
+    if as_json:
+        from entrypoints.cli.screen import print_json
+
+        print_json({"feed": feed, "was_stopped": was_stopped})
+    else:
+        click.echo(f"feed {feed} " + ("runs again" if was_stopped else "was not stopped"))
 
 
-def _wait(runtime: Runtime, feed: str) -> str | None:
-    """Until when prepared files of the feed wait, and why; None if they do not."""
+def _waits(pause: FeedPause) -> str:
     from entrypoints.cli.screen import when
-    from pipelines.quota import holding
 
-    pause = holding(runtime, feed)
-    if pause is None:
-        return None
     return f"prepared files wait until {when(pause.until)} UTC: {pause.reason}"
-
-
-def open_runtime(config: Path) -> Runtime:
-    """The runtime of that config.yaml."""
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
-
-    return build_runtime(read_settings(config))
-
-
-def one_file(runtime: Runtime, text: str) -> File:
-    """The one file that the text names."""
-    found = runtime.ledger.find(text)
-    if not found:
-        raise click.ClickException(f'no file has "{text}" as its id, name or key')
-    if len(found) > 1 and not any(file.file_id == text for file in found):
-        names = "\n".join(f"  {file.file_id}  {file.item.key}" for file in found[:10])
-        raise click.ClickException(f'"{text}" names several files:\n{names}')
-    return found[0]
-
-
-def rejected_rows(runtime: Runtime, file: File, most: int) -> list[RejectedRow]:
-    """The first rejected rows of a file, read from storage."""
-    from itertools import islice
-
-    from pipelines.stored_files import stored_rejects
-
-    if file.rejects_key is None or most == 0:
-        return []
-    with stored_rejects(runtime, file.rejects_key) as rejects:
-        return list(islice(rejects.rows, most))

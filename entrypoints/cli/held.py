@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entrypoints.cli.files import one_file, open_runtime
+from entrypoints.cli.asking import ask, yes_option
+from entrypoints.cli.options import feed_option, json_option, open_runtime
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -17,16 +18,13 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from schemas.file import File
-    from schemas.trust import Hold
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    from pipelines.operations.holds import HeldFile
 
 
 @click.command()
-@click.option("--feed", help="Only this feed.")
+@feed_option
 @click.option("--all", "over", is_flag=True, help="Also what was let in, by whom and when.")
-@_json
+@json_option
 @click.pass_obj
 def held(config: Path, feed: str | None, over: bool, as_json: bool) -> None:
     """Files that wait for you: their feed does not trust them, and nobody was told.
@@ -34,49 +32,60 @@ def held(config: Path, feed: str | None, over: bool, as_json: bool) -> None:
     The latest first. `waybill release ID` lets one in.
     """
     from entrypoints.cli.screen import console, print_json
+    from pipelines.operations.holds import held_files
 
-    runtime = open_runtime(config)
-    if feed is not None and feed not in runtime.feeds:
-        raise click.ClickException(
-            f"there is no feed {feed}; the feeds are {', '.join(runtime.feeds)}"
-        )
-    found = runtime.ledger.holds(feed, over=over)
-    files = {file.file_id: file for file in runtime.ledger.many([each.file_id for each in found])}
+    found = held_files(open_runtime(config), feed, over=over)
     if as_json:
-        print_json([_plain(each, files[each.file_id]) for each in found])
+        print_json(list(map(_plain, found)))
         return
     if not found:
         console().print("no files are held")
         return
-    console().print(_table(found, files))
-    if any(each.released_at is None for each in found):
+    console().print(_table(found))
+    if any(each.hold.released_at is None for each in found):
         console().print("`waybill release ID` lets a file in; the others stay where they are")
 
 
 @click.command()
-@click.argument("held_files", metavar="ID...", nargs=-1, required=True)
+@click.argument("named", metavar="[ID...]", nargs=-1)
+@click.option("--feed", help="All that this feed holds.")
 @click.option("--by", help="Who decides; you, unless given.")
-@_json
+@yes_option
+@json_option
 @click.pass_obj
-def release(config: Path, held_files: tuple[str, ...], by: str | None, as_json: bool) -> None:
-    """Let held files in (by id, the start of it, name or key); it is kept who did it and when."""
-    from entrypoints.cli.screen import print_json
+def release(
+    config: Path,
+    named: tuple[str, ...],
+    feed: str | None,
+    by: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Let held files in (by id, the start of it, name or key); it is kept who did it and when.
 
+    Or, instead of IDs, all that a feed holds: --feed NAME.
+    """
+    from entrypoints.cli.screen import print_json
+    from pipelines.operations.holds import files_to_release
+    from pipelines.operations.holds import release as let_in
+
+    if bool(named) == (feed is not None):
+        raise click.UsageError("name IDs, or --feed NAME for all that it holds")
     runtime = open_runtime(config)
     who = by or user()
-    files = [one_file(runtime, each) for each in held_files]
+    files = files_to_release(runtime, named, feed)
+    if feed is not None and files:
+        ask([f"Let {len(files):,} held files of feed {feed} in."], yes)
     released = []
-    for file in {each.file_id: each for each in files}.values():
-        try:
-            released.append(runtime.ledger.let_in(file.file_id, who))
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+    for file in files:
+        released.append(let_in(runtime, file, who))
         if not as_json:
             name = printable(file.item.name)
             click.echo(f"{name} is let in by {who}; the service or `waybill run` loads it")
     if as_json:
-        holds = [(runtime.ledger.hold_of(file.file_id), file) for file in released]
-        print_json([_plain(hold, file) for hold, file in holds if hold is not None])
+        print_json(list(map(_plain, released)))
+    elif not files:
+        click.echo("no files are held")
 
 
 def user() -> str:
@@ -87,10 +96,10 @@ def user() -> str:
         raise click.ClickException("who are you? Say it with --by NAME") from None
 
 
-def _plain(hold: Hold, file: File) -> dict[str, object]:
-    item = file.item
-    return asdict(hold) | {
-        "status": str(file.status),
+def _plain(held: HeldFile) -> dict[str, object]:
+    item = held.file.item
+    return asdict(held.hold) | {
+        "status": str(held.file.status),
         "name": item.name,
         "key": item.key,
         "sender": item.sender,
@@ -99,15 +108,15 @@ def _plain(hold: Hold, file: File) -> dict[str, object]:
     }
 
 
-def _table(holds: Sequence[Hold], files: dict[str, File]) -> Table:
+def _table(found: Sequence[HeldFile]) -> Table:
     from rich.markup import escape
 
     from entrypoints.cli.screen import plain_table
 
     table = plain_table("ID", "HELD (UTC)", "FEED")
     table.add_column("WHAT, FROM WHOM, WHY", overflow="fold", ratio=1)
-    for hold in holds:
-        item = files[hold.file_id].item
+    for each in found:
+        hold, item = each.hold, each.file.item
         lines = [f"[bold]{escape(printable(item.name))}[/]"]
         if item.sender:
             lines.append(f"from {escape(printable(item.sender))}")

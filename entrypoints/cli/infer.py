@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entrypoints.cli.options import json_option
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _SUFFIX = ".odcs.yaml"
     help="Write the contract here, such as schemas/orders.odcs.yaml; printed if not given.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing contract.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def infer(file: Path, name: str | None, out: Path | None, force: bool, as_json: bool) -> None:
     """Say what FILE is and how sure that is, and propose a contract for files like it.
 

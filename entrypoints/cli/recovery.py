@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entrypoints.cli.files import open_runtime
+from entrypoints.cli.options import json_option, open_runtime
 
 if TYPE_CHECKING:
+    from pipelines.operations.feeds import feed_named
     from pipelines.operations.reconcile import Reconciled
 
 
 @click.command()
 @click.argument("feeds", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def reconcile(config: Path, feeds: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Bring ledger and warehouse to agree, after one of them was restored from an older copy.
@@ -30,9 +31,8 @@ def reconcile(config: Path, feeds: tuple[str, ...], dry_run: bool, as_json: bool
     from pipelines.operations.reconcile import reconcile as made_to_agree
 
     runtime = open_runtime(config)
-    found = [
-        made_to_agree(runtime, feed, dry_run=dry_run) for feed in feeds or tuple(runtime.feeds)
-    ]
+    names = [feed_named(runtime, name).name for name in feeds] or list(runtime.feeds)
+    found = [made_to_agree(runtime, name, dry_run=dry_run) for name in names]
     if as_json:
         print_json(found)
     else:

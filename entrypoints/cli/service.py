@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entrypoints.cli.options import open_runtime
+
 if TYPE_CHECKING:
     from pipelines.runtime import Work
 
@@ -32,7 +34,7 @@ _log_level = click.option(
 
 @click.command()
 @click.argument("feeds", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Print the files touched as JSON.")
+@json_option
 @click.pass_obj
 def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     """One pass over FEEDS (all by default): discover, prepare, load, acknowledge.
@@ -40,20 +42,13 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     Needs no broker. Exit status 1 when a file failed.
     """
     from entrypoints.cli.screen import file_table, progress, show
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
+    from pipelines.operations.feeds import feed_named
     from pipelines.operations.run import run as run_pass
-    from schemas.errors import ConfigError
     from schemas.file import Status
 
     _log("warning")
-    runtime = build_runtime(read_settings(config))
-    unknown = [name for name in feeds if name not in runtime.feeds]
-    if unknown:
-        raise ConfigError(
-            f"there is no feed {', '.join(unknown)}",
-            hint=f"the feeds are {', '.join(runtime.feeds)}",
-        )
+    runtime = open_runtime(config)
+    names = [feed_named(runtime, name).name for name in feeds] or list(runtime.feeds)
     touched: dict[str, None] = {}
     with progress() as bar:
         task = bar.add_task("looking", total=None)
@@ -70,7 +65,7 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
                 what += " " + runtime.ledger.get(work.target).item.name
             bar.update(task, description=what[:40], completed=count - 1, total=count + left)
 
-        run_pass(runtime, feeds or tuple(runtime.feeds), told)
+        run_pass(runtime, names, told)
         bar.update(task, description="done", completed=count, total=count)
     files = [runtime.ledger.get(file_id) for file_id in touched]
     show(file_table(files, runtime), files, as_json)

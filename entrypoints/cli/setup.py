@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entrypoints.cli.options import json_option, open_runtime
+
 if TYPE_CHECKING:
     from entrypoints.config.settings import Broker, Settings
     from pipelines.runtime import Runtime
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def config(path: Path, as_json: bool) -> None:
     """The effective configuration: file, environment and defaults, secrets masked."""
@@ -38,7 +40,7 @@ def config(path: Path, as_json: bool) -> None:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Try every statement on BigQuery; runs none.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def doctor(path: Path, dry_run: bool, as_json: bool) -> None:
     """Connect to every part; say what works, what does not and what to do.
@@ -75,11 +77,9 @@ def _rehearsed(path: Path) -> list[dict[str, object]]:
     from collections import Counter
 
     from entrypoints.cli.screen import progress
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
     from pipelines.operations.rehearse import rehearse
 
-    runtime = build_runtime(read_settings(path))
+    runtime = open_runtime(path)
     found: list[dict[str, object]] = []
     counts: Counter[str] = Counter()
     with progress() as bar:

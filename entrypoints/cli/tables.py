@@ -8,45 +8,37 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entrypoints.cli.options import json_option, open_runtime
+
 if TYPE_CHECKING:
     from connectors.protocols import Change
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @click.command()
-@_json
+@json_option
 @click.pass_obj
 def plan(config: Path, as_json: bool) -> None:
     """What the warehouse lacks against the contracts; changes nothing.
 
     Exit status 1 when a person must decide something.
     """
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
 
-    runtime = build_runtime(read_settings(config))
-    changes = runtime.warehouse.plan(runtime.tables(), runtime.views)
-    _print(changes, as_json, done=False)
+    from pipelines.operations.tables import plan as differences
+
+    _print(differences(open_runtime(config)), as_json, done=False)
 
 
 @click.command()
-@_json
+@json_option
 @click.pass_obj
 def apply(config: Path, as_json: bool) -> None:
     """Bring the ledger up to date; create tables, views and added columns.
 
     Never drops or narrows anything: what needs a person is listed, with exit status 1.
     """
-    from entrypoints.config.assembly import build_runtime
-    from entrypoints.config.settings import read_settings
-    from pipelines.monitor.freshness import publish
+    from pipelines.operations.tables import apply as make_changes
 
-    runtime = build_runtime(read_settings(config))
-    runtime.ledger.migrate()
-    changes = runtime.warehouse.apply(runtime.tables(), runtime.views)
-    publish(runtime)
-    _print(changes, as_json, done=True)
+    _print(make_changes(open_runtime(config)), as_json, done=True)
 
 
 def _print(changes: Sequence[Change], as_json: bool, *, done: bool) -> None:

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from entrypoints.cli.asking import ask, priced, yes_option
-from entrypoints.cli.files import one_file, open_runtime, since
+from entrypoints.cli.options import json_option, open_runtime, since_option, until_option
 from schemas.language import printable
 
 if TYPE_CHECKING:
     from pipelines.runtime import Runtime, Work
     from schemas.file import File
 
-_BATCH = re.compile(r"[0-9a-f]{16}")
 _SHOWN = 10
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _snapshot = click.option(
     "--snapshot", is_flag=True, help="Keep the table as it is for a week, beside it."
 )
-_since = click.option("--since", "since_text", help="Only sent since: 2h, 3d, 2026-11-03.")
-_until = click.option("--until", "until_text", help="Only sent before: 2h, 3d, 2026-11-03.")
 
 
 @click.command()
 @click.argument("file")
 @_snapshot
 @yes_option
-@_json
+@json_option
 @click.pass_obj
 def unload(config: Path, file: str, snapshot: bool, yes: bool, as_json: bool) -> None:
     """Take the rows of a FILE, or of all files of a BATCH, out of their table.
@@ -44,15 +41,11 @@ def unload(config: Path, file: str, snapshot: bool, yes: bool, as_json: bool) ->
     """
     from entrypoints.cli.screen import print_json
     from pipelines.operations.cost import unload_estimate
-    from pipelines.operations.unload import plan_unload
+    from pipelines.operations.unload import files_to_unload, plan_unload
     from pipelines.operations.unload import unload as take_out
 
     runtime = open_runtime(config)
-    files = _files(runtime, file)
-    try:
-        undo = plan_unload(runtime, files)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    undo = plan_unload(runtime, files_to_unload(runtime, file))
     ask(
         [
             f"Unload {_named(undo.files)}: {undo.rows:,} rows leave {undo.table}.",
@@ -63,45 +56,32 @@ def unload(config: Path, file: str, snapshot: bool, yes: bool, as_json: bool) ->
     )
     if snapshot:
         _keep(runtime, undo.feed)
-    under = [each.file_id for each in undo.back]
-    before = sum(runtime.warehouse.standing(undo.table, under).values()) if under else 0
     with _spinner() as doing:
-        try:
-            take_out(runtime, undo, doing)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
-    after = sum(runtime.warehouse.standing(undo.table, under).values()) if under else 0
-    done = runtime.ledger.many([each.file_id for each in undo.files])
+        done = take_out(runtime, undo, doing)
     if as_json:
-        print_json(
-            {
-                "batch_id": done[0].batch_id,
-                "table": undo.table,
-                "files": [each.file_id for each in done],
-                "rows_removed": undo.rows,
-                "rows_restored": after - before,
-            }
-        )
+        print_json(asdict(done) | {"files": [each.file_id for each in done.files]})
         return
-    click.echo(f"unloaded {undo.rows:,} rows of {_named(undo.files)} (batch {done[0].batch_id})")
-    if under:
-        click.echo(f"brought back {after - before:,} rows from under them")
+    click.echo(
+        f"unloaded {done.rows_removed:,} rows of {_named(undo.files)} (batch {done.batch_id})"
+    )
+    if undo.back:
+        click.echo(f"brought back {done.rows_restored:,} rows from under them")
 
 
 @click.command()
 @click.argument("target", metavar="FILE|FEED")
-@_since
-@_until
+@since_option
+@until_option
 @click.option("--tell", is_flag=True, help="Mail the senders again, too.")
 @_snapshot
 @yes_option
-@_json
+@json_option
 @click.pass_obj
 def replay(
     config: Path,
     target: str,
-    since_text: str | None,
-    until_text: str | None,
+    since: datetime | None,
+    until: datetime | None,
     tell: bool,
     snapshot: bool,
     yes: bool,
@@ -116,17 +96,17 @@ def replay(
     keeps the rows it had. Receipts beside the drops are written anew; mail goes out with --tell.
     """
     from pipelines.operations.cost import replay_estimate
+    from pipelines.operations.files import file_named
     from pipelines.operations.replay import replay as run_again
     from pipelines.operations.replay import replayable
 
     runtime = open_runtime(config)
-    after, before = since(since_text), since(until_text)
     if target in runtime.feeds:
-        files = replayable(runtime, target, after, before)
-    elif after or before:
+        files = replayable(runtime, target, since, until)
+    elif since or until:
         raise click.UsageError("--since and --until go with a feed")
     else:
-        files = [one_file(runtime, target)]
+        files = [file_named(runtime, target)]
     if not files:
         raise click.ClickException(f"feed {target} has no such file to replay")
     rows = sum(file.counts.loaded for file in files if file.in_force)
@@ -150,16 +130,16 @@ def replay(
 
 @click.command()
 @click.argument("feed")
-@_since
-@_until
+@since_option
+@until_option
 @yes_option
-@_json
+@json_option
 @click.pass_obj
 def backfill(
     config: Path,
     feed: str,
-    since_text: str | None,
-    until_text: str | None,
+    since: datetime | None,
+    until: datetime | None,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -171,19 +151,14 @@ def backfill(
     ones: each takes its place by when it was sent, and never replaces rows of files that were
     loaded since. To run what was taken in already again, use `waybill replay FEED`.
     """
+    from pipelines.operations.feeds import feed_named
     from pipelines.operations.replay import backfill as take_in
-    from schemas.errors import ConfigError
 
     runtime = open_runtime(config)
-    if feed not in runtime.feeds:
-        raise ConfigError(
-            f"there is no feed {feed}", hint=f"the feeds are {', '.join(runtime.feeds)}"
-        )
-    after, before = since(since_text), since(until_text)
-    source = runtime.feeds[feed].source
+    source = feed_named(runtime, feed).source
     ask([f"List all of {source} and load what feed {feed} has not taken in yet."], yes)
     with _bar(runtime) as told:
-        seen, new = take_in(runtime, feed, after, before, told)
+        seen, new = take_in(runtime, feed, since, until, told)
     if not as_json:
         click.echo(f"{seen:,} files in the source, {len(new):,} of them new")
     if as_json or new:
@@ -195,13 +170,6 @@ def _keep(runtime: Runtime, feed: str) -> None:
     from pipelines.operations.snapshot import keep_table
 
     click.echo(f"kept as it is in {keep_table(runtime, feed)}", err=True)
-
-
-def _files(runtime: Runtime, text: str) -> Sequence[File]:
-    """The files of a batch, or the one that the text names."""
-    if _BATCH.fullmatch(text) and (members := runtime.ledger.of_batch(text)):
-        return members
-    return [one_file(runtime, text)]
 
 
 def _named(files: Sequence[File]) -> str:

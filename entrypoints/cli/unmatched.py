@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entrypoints.cli.options import json_option, open_runtime
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _SHOWN = 3
 @click.option("--restore", is_flag=True, help="Take these IDs back.")
 @click.option("--dismissed", is_flag=True, help="What was put away, by whom and when.")
 @click.option("--by", help="Who decides; you, unless given.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def unmatched(
     config: Path,
@@ -43,7 +44,6 @@ def unmatched(
 
     The latest first; likely reports are marked, and are alerts. Exit status 1 for an unknown ID.
     """
-    from entrypoints.cli.files import open_runtime
     from entrypoints.cli.held import user
     from entrypoints.cli.screen import console, print_json
     from pipelines.operations import unmatched as operations

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
-from pipelines.load.versions import first_found
 from pipelines.prepare.corrected import correction_terms, refuse_correction
 from pipelines.prepare.stage_file import Terms, stage_file
 from pipelines.runtime import Runtime
@@ -115,3 +116,10 @@ def _restaged(runtime: Runtime, file: File, batch: Batch) -> File:
         key = storage_keys.again(batch.batch_id, file.file_id, digest)
         runtime.storage.put(key, rows)
     return replace(file, staged_keys=(key,), partitions=staged.partitions, counts=staged.counts)
+
+
+def first_found(runtime: Runtime, file_ids: Collection[str]) -> datetime | None:
+    """When the first of the files was found; None if that is not known of all."""
+    found = [file.discovered_at for file in runtime.ledger.many(file_ids)]
+    known = [each for each in found if each is not None]
+    return min(known, default=None) if len(known) == len(file_ids) else None

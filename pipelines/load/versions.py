@@ -7,12 +7,11 @@ loaded, in their order. A file is in force from its load until it is unloaded or
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from pipelines.feed import Feed, OnNewVersion
-from pipelines.load.restage import restored
+from pipelines.load.restage import first_found, restored
 from pipelines.runtime import Runtime
 from schemas.batch import Batch, BatchKind
 from schemas.file import BRINGING, File, Outcome
@@ -59,13 +58,6 @@ def with_corrections(runtime: Runtime, batch: Batch) -> Batch:
     return replace(
         batch, earlier=tuple(each.file_id for each in others if each.file_id not in gone)
     )
-
-
-def first_found(runtime: Runtime, file_ids: Collection[str]) -> datetime | None:
-    """When the first of the files was found; None if that is not known of all."""
-    found = [file.discovered_at for file in runtime.ledger.many(file_ids)]
-    known = [each for each in found if each is not None]
-    return min(known, default=None) if len(known) == len(file_ids) else None
 
 
 def _judged(runtime: Runtime, batch: Batch, feed: Feed) -> Batch:

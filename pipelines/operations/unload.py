@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from dataclasses import dataclass
 from pipelines.load.restage import beneath, can_come_back
 from pipelines.load.step import load
 from pipelines.load.versions import with_corrections
+from pipelines.operations.files import file_named
 from pipelines.runtime import Runtime
 from schemas.batch import Batch, BatchKind
-from schemas.errors import FatalError, RetryableError
+from schemas.errors import ConflictError, FatalError, NotFoundError, RetryableError
 from schemas.file import AT_REST, File, Status
 
+_BATCH = re.compile(r"[0-9a-f]{16}")
 _PAUSE = 0.5
 _WAIT_SECONDS = 300
 
@@ -29,10 +32,29 @@ class Undo:
     back: tuple[File, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """What an unload has done: its batch, the files as they are now, and how many rows went and
+    came back."""
+
+    batch_id: str
+    table: str
+    files: tuple[File, ...]
+    rows_removed: int
+    rows_restored: int
+
+
+def files_to_unload(runtime: Runtime, text: str) -> Sequence[File]:
+    """The files of a batch, or the one that the text names. Raises as `file_named`."""
+    if _BATCH.fullmatch(text) and (members := runtime.ledger.of_batch(text)):
+        return members
+    return [file_named(runtime, text)]
+
+
 def plan_unload(runtime: Runtime, files: Sequence[File]) -> Undo:
     """What unloading those files of one feed would do; changes nothing.
 
-    Raises ValueError if none of them has rows in the table, and FatalError if rows under theirs
+    Raises ConflictError if none of them has rows in the table, and FatalError if rows under theirs
     could not be brought back.
     """
     chosen = tuple(
@@ -42,10 +64,10 @@ def plan_unload(runtime: Runtime, files: Sequence[File]) -> Undo:
     )
     if not chosen:
         words = ", ".join(sorted({str(file.status) for file in files}))
-        raise ValueError(f"nothing to unload: no such file is loaded and at rest ({words})")
+        raise ConflictError(f"nothing to unload: no such file is loaded and at rest ({words})")
     feed = runtime.feeds.get(chosen[0].feed)
     if feed is None:
-        raise ValueError(f"there is no feed {chosen[0].feed}")
+        raise NotFoundError(f"there is no feed {chosen[0].feed}")
     table = runtime.warehouse.table_id(runtime.contract_of(feed))
     batch = Batch(batch_id="", feed=feed.name, table=table, files=chosen, kind=BatchKind.UNLOAD)
     batch = with_corrections(runtime, batch)
@@ -63,12 +85,26 @@ def plan_unload(runtime: Runtime, files: Sequence[File]) -> Undo:
 
 def unload(
     runtime: Runtime, undo: Undo, progress: Callable[[str], None] = lambda doing: None
-) -> None:
+) -> Unloaded:
     """Unload those files; safe to repeat, whatever became of an earlier try.
 
-    Once it is in the ledger the service finishes it, should this process die. Raises ValueError
+    Once it is in the ledger the service finishes it, should this process die. Raises ConflictError
     when a file has changed meanwhile, RetryableError when the table stays busy.
     """
+    before = _rows_beneath(runtime, undo)
+    _take_out(runtime, undo, progress)
+    files = tuple(runtime.ledger.many([file.file_id for file in undo.files]))
+    restored = _rows_beneath(runtime, undo) - before
+    return Unloaded(files[0].batch_id or "", undo.table, files, undo.rows, restored)
+
+
+def _rows_beneath(runtime: Runtime, undo: Undo) -> int:
+    """How many rows the table holds of the files whose rows may come back."""
+    ids = [file.file_id for file in undo.back]
+    return sum(runtime.warehouse.standing(undo.table, ids).values()) if ids else 0
+
+
+def _take_out(runtime: Runtime, undo: Undo, progress: Callable[[str], None]) -> None:
     ids = [file.file_id for file in undo.files]
     limit = time.monotonic() + _WAIT_SECONDS
     progress("waiting for the table")
@@ -76,6 +112,8 @@ def unload(
         try:
             batch = runtime.ledger.open_unload(undo.feed, undo.table, ids)
             break
+        except ValueError as error:
+            raise ConflictError(str(error)) from error
         except RetryableError:
             if time.monotonic() > limit:
                 raise

@@ -18,9 +18,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from bigquery_emulator import client_of
+from entrypoints.cli.demo_report import read_receipt
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
-from entrypoints.demo.report import read_receipt
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
 from entrypoints.demo.setting import BUCKET, ROOT, drop_samples, mail_samples, write_config
 from pipelines.runtime import Runtime

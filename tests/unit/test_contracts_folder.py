@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.config.contracts import Contracts, changed, path_of, write_contract
+from entrypoints.config.contracts import Contracts
+from pipelines.operations.contract_files import changed, path_of, write_contract
 from schemas.contract import Type
 from schemas.drift import ContractChange
 from schemas.errors import ContractError

@@ -47,7 +47,7 @@ def _partitions(runtime: Runtime) -> Group:
 
 
 def _print_reject(out: Console, runtime: Runtime, files: list[File]) -> None:
-    from entrypoints.cli.files import rejected_rows
+    from pipelines.operations.files import rejected_rows
 
     partly = next((f for f in files if f.outcome == "partly" and f.item.sender is None), None)
     if partly is None:

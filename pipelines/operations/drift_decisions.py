@@ -1,4 +1,4 @@
-"""Decisions about drift: accepted into the contract, or dismissed; held files go on."""
+"""Drift decisions: a drift is accepted into the contract, or dismissed; waiting files go on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.protocols import Change
-from entrypoints.config.contracts import changed, path_of, write_contract
+from pipelines.operations.contract_files import changed, path_of, write_contract
+from pipelines.operations.feeds import feed_named
 from pipelines.runtime import Runtime
 from schemas.contract import Contract
 from schemas.drift import Drift, DriftKind, DriftStatus
-from schemas.errors import ContractError, DataError
+from schemas.errors import ConflictError, ContractError, DataError, NotFoundError
 
 _UNCHANGED = (DriftKind.MISSING, DriftKind.ORDER, DriftKind.SCALE)
 """The kinds that can be accepted although there is nothing to write into the contract."""
@@ -30,6 +31,26 @@ class Decision:
     waiting: tuple[str, ...] = ()
 
 
+def list_drifts(runtime: Runtime, feed: str | None = None, *, decided: bool = False) -> list[Drift]:
+    """What differs and nobody has decided about, the latest first; `decided`: also what somebody
+    has. Raises NotFoundError for an unknown feed."""
+    if feed is not None:
+        feed_named(runtime, feed)
+    return list(runtime.ledger.drifts(feed, None if decided else DriftStatus.OPEN))
+
+
+def drift_named(runtime: Runtime, text: str) -> Drift:
+    """The one drift whose id starts with the text. Raises NotFoundError for none, ConflictError
+    for several."""
+    found = [each for each in runtime.ledger.drifts() if each.drift_id.startswith(text.lower())]
+    if not found:
+        raise NotFoundError(f'no drift has the id "{text}"', hint="`waybill drift` lists them")
+    if len(found) > 1:
+        names = ", ".join(each.drift_id for each in found)
+        raise ConflictError(f'"{text}" names several: {names}')
+    return found[0]
+
+
 def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
     """Write the drift's change into the contract, widen the table, and prepare the held files
     again. Safe to repeat.
@@ -38,7 +59,7 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
     cannot follow without a person (ContractError, whose hint says how), or when there is no
     sensible change (DataError).
     """
-    name = runtime.feeds[drift.feed].contract
+    name = feed_named(runtime, drift.feed).contract
     change, kind = drift.finding.change, drift.finding.kind
     contract = runtime.contracts[name]
     path, written, made = path_of(contracts, name), None, []

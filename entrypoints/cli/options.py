@@ -1,0 +1,56 @@
+"""Options that commands share, and the runtime that they ask."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.runtime import Runtime
+
+_SINCE = re.compile(r"(\d+)\s*([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Moment(click.ParamType[datetime]):
+    """`2h`, `3d`, `2026-11-03` or `2026-11-03T10:00` as an aware moment (UTC)."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The moment; fails with what could have been written."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value)
+        if match := _SINCE.fullmatch(text):
+            return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(f'"{text}": write 30m, 2h, 3d or 2026-11-03', param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+feed_option = click.option("--feed", help="Only this feed.")
+status_option = click.option("--status", help="Only this status or outcome, such as quarantined.")
+since_option = click.option(
+    "--since", type=Moment(), help="Only what came since: 2h, 3d, 2026-11-03."
+)
+until_option = click.option(
+    "--until", type=Moment(), help="Only what came before: 2h, 3d, 2026-11-03."
+)
+
+
+def open_runtime(config: Path) -> Runtime:
+    """The runtime of that config.yaml."""
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
+
+    return build_runtime(read_settings(config))

@@ -1,0 +1,59 @@
+"""Feeds: finding one by its name, whether it has stopped or waits, and letting it run again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipelines.feed import Feed
+from pipelines.quota import holding
+from pipelines.runtime import Runtime
+from schemas.errors import NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPause:
+    """A feed that does not go on: it has stopped for a `reason`, or its prepared files wait
+    `until` a moment (UTC)."""
+
+    feed: str
+    reason: str
+    until: datetime | None = None
+
+
+def feed_named(runtime: Runtime, name: str) -> Feed:
+    """The feed of that name; raises NotFoundError."""
+    if name not in runtime.feeds:
+        raise NotFoundError(
+            f"there is no feed {name}", hint=f"the feeds are {', '.join(runtime.feeds)}"
+        )
+    return runtime.feeds[name]
+
+
+def stopped_feeds(runtime: Runtime) -> list[FeedPause]:
+    """The feeds that have stopped until somebody resumes them."""
+    states = [runtime.ledger.feed_state(name) for name in runtime.feeds]
+    return [
+        FeedPause(each.feed, each.reason or "nobody said why")
+        for each in states
+        if each.stopped_at is not None
+    ]
+
+
+def waiting_feeds(runtime: Runtime) -> list[FeedPause]:
+    """The feeds whose prepared files wait, and until when."""
+    names = [name for name in runtime.ledger.feeds_to_load() if name in runtime.feeds]
+    return [found for name in names if (found := why_waiting(runtime, name)) is not None]
+
+
+def why_waiting(runtime: Runtime, feed: str) -> FeedPause | None:
+    """Until when prepared files of the feed wait, and why; None if they do not."""
+    pause = holding(runtime, feed)
+    return None if pause is None else FeedPause(feed, pause.reason, pause.until)
+
+
+def resume(runtime: Runtime, name: str) -> bool:
+    """Let a stopped feed run again; whether it was stopped. Safe to repeat. Raises
+    NotFoundError."""
+    feed_named(runtime, name)
+    return runtime.ledger.resume_feed(name)

@@ -1,0 +1,112 @@
+"""Files: listing them, looking at one, and sending some on their way again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from pipelines.operations.feeds import FeedPause, why_waiting
+from pipelines.runtime import Runtime
+from pipelines.stored_files import stored_rejects
+from schemas.errors import ConflictError, NotFoundError
+from schemas.file import Event, File, Status
+from schemas.reject import RejectedRow
+
+_SHOWN = 10
+MAX_AT_ONCE = 10_000
+"""How many files one act may be about."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileFilter:
+    """Which files are meant: of a feed, of a status or outcome, found since then (UTC); at most
+    `limit`, the newest first."""
+
+    feed: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """One file with its timeline, its first rejected rows, and why it waits, if it does."""
+
+    file: File
+    events: Sequence[Event]
+    rejected: Sequence[RejectedRow]
+    waits: FeedPause | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """The files that are on their way again, and what was left as it is, with the reason."""
+
+    again: tuple[File, ...]
+    left: tuple[tuple[File, str], ...]
+
+
+def list_files(runtime: Runtime, wanted: FileFilter) -> list[File]:
+    """The files that are meant, the newest first. Raises ConflictError for an unknown status."""
+    try:
+        return list(
+            runtime.ledger.files(
+                feed=wanted.feed, status=wanted.status, since=wanted.since, limit=wanted.limit
+            )
+        )
+    except ValueError as error:
+        raise ConflictError(str(error)) from error
+
+
+def file_named(runtime: Runtime, text: str) -> File:
+    """The one file with that id, start of an id, name or key. Raises NotFoundError for none, and
+    ConflictError, which lists them, for several."""
+    found = runtime.ledger.find(text)
+    if not found:
+        raise NotFoundError(f'no file has "{text}" as its id, name or key')
+    if len(found) > 1 and not any(file.file_id == text for file in found):
+        names = "\n".join(f"  {file.file_id}  {file.item.key}" for file in found[:_SHOWN])
+        raise ConflictError(f'"{text}" names several files:\n{names}')
+    return found[0]
+
+
+def view_file(runtime: Runtime, text: str, rows: int) -> FileView:
+    """What is known of one file, with at most so many rejected rows. Raises as `file_named`."""
+    file = file_named(runtime, text)
+    waits = None
+    if file.status is Status.PREPARED and file.feed in runtime.feeds:
+        waits = why_waiting(runtime, file.feed)
+    events = runtime.ledger.events(file.file_id)
+    return FileView(file, events, rejected_rows(runtime, file, rows), waits)
+
+
+def rejected_rows(runtime: Runtime, file: File, limit: int) -> list[RejectedRow]:
+    """The first rejected rows of a file, read from storage."""
+    if file.rejects_key is None or limit == 0:
+        return []
+    with stored_rejects(runtime, file.rejects_key) as rejects:
+        return list(islice(rejects.rows, limit))
+
+
+def retry(runtime: Runtime, file: File, *, may_lose: bool = False) -> File:
+    """Send a file on its way again, from its landed bytes; `may_lose` lets it replace rows over
+    others that cannot come back. Raises ConflictError for one that is still on its way."""
+    try:
+        return runtime.ledger.retry(file.file_id, may_lose=may_lose)
+    except ValueError as error:
+        raise ConflictError(str(error)) from error
+
+
+def retry_all(runtime: Runtime, wanted: FileFilter, *, may_lose: bool = False) -> Retried:
+    """Send all files that are meant on their way again, the oldest first; those that cannot go
+    are left as they are, and named. Safe to repeat."""
+    again: list[File] = []
+    left: list[tuple[File, str]] = []
+    for file in reversed(list_files(runtime, wanted)):
+        try:
+            again.append(retry(runtime, file, may_lose=may_lose))
+        except ConflictError as error:
+            left.append((file, error.message))
+    return Retried(tuple(again), tuple(left))

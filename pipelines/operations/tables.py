@@ -1,0 +1,23 @@
+"""Tables: what the warehouse lacks against the contracts, and making it so where that is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors.protocols import Change
+from pipelines.monitor.freshness import publish
+from pipelines.runtime import Runtime
+
+
+def plan(runtime: Runtime) -> Sequence[Change]:
+    """What differs between contracts and warehouse; changes nothing."""
+    return runtime.warehouse.plan(runtime.tables(), runtime.views)
+
+
+def apply(runtime: Runtime) -> Sequence[Change]:
+    """Bring the ledger's database up to date and make every change that is safe; nothing is
+    dropped or narrowed. Safe to repeat. Returns also what a person must decide."""
+    runtime.ledger.migrate()
+    changes = runtime.warehouse.apply(runtime.tables(), runtime.views)
+    publish(runtime)
+    return changes
