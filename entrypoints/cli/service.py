@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entrypoints.cli.options import open_runtime
+from entrypoints.cli.options import json_option, open_runtime
 
 if TYPE_CHECKING:
     from pipelines.runtime import Work
