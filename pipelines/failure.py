@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from pipelines.lease import heartbeat
 from pipelines.runtime import Runtime
+from pipelines.telemetry import event_now
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import (
     AwayError,
@@ -21,7 +22,7 @@ from schemas.errors import (
     ThrottledError,
     WaybillError,
 )
-from schemas.file import Event, File, Status
+from schemas.file import File, Status
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +81,8 @@ def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
     if isinstance(error, AwayError) and error.wait is not None:
         pause = max(pause, min(error.wait, _LONGEST_WAIT))
     now = runtime.now()
-    event = Event(
-        file_id=file.file_id,
-        at=now,
-        step=step,
-        outcome="waits" if is_busy else "retry",
-        message=_sentence(error),
-    )
+    outcome = "waits" if is_busy else "retry"
+    event = event_now(runtime, file.file_id, step, outcome, _sentence(error))
     later = now + timedelta(seconds=pause)
     _quietly_lost(lambda: runtime.ledger.release(file, later, event, is_try=not is_busy))
     log.warning("%s of %s: %s; again in %.0f s", step, file.file_id, _sentence(error), pause)
@@ -95,9 +91,7 @@ def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
 def _fail(runtime: Runtime, file: File, step: str, error: Exception) -> None:
     """Give a file up: it stays as it is until a person says `waybill retry`."""
     reason = _sentence(error)
-    event = Event(
-        file_id=file.file_id, at=runtime.now(), step=step, outcome="failed", message=reason
-    )
+    event = event_now(runtime, file.file_id, step, "failed", reason)
     failed = replace(file, status=Status.FAILED, reason=reason)
     _quietly_lost(lambda: runtime.ledger.advance(failed, event))
     log.error("%s of %s given up: %s", step, file.file_id, reason)

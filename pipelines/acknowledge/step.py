@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,9 @@ from pipelines.acknowledge.move import move_original
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.failure import held
 from pipelines.runtime import Runtime, Work
+from pipelines.telemetry import timed_step
 from schemas.errors import AwayError, FatalError, ItemChangedError, RetryableError
-from schemas.file import Event, File, Outcome, Status
+from schemas.file import File, Outcome, Status
 from schemas.receipt import Answer
 
 
@@ -31,7 +31,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
     crash_point("acknowledge.claimed")
     moves = runtime.sources[file.source].moves
     with held(runtime, file, "acknowledge") as check, ExitStack() as stack:
-        started = time.monotonic()
+        timed = timed_step(runtime, "acknowledge")
         folder = Path(
             stack.enter_context(
                 tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="acknowledge-")
@@ -51,14 +51,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
         crash_point("acknowledge.told")
         check()
         now = runtime.now()
-        event = Event(
-            file_id=file_id,
-            at=now,
-            step="acknowledge",
-            outcome="told",
-            seconds=time.monotonic() - started,
-            message=told.note,
-        )
+        event = timed.event(file_id, "told", message=told.note)
         if moves:
             runtime.ledger.defer_move(file)
         runtime.ledger.advance(replace(file, status=Status.DONE, done_at=now), event)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from connectors.failpoints import crash_point
 from pipelines import quota
@@ -11,6 +10,7 @@ from pipelines.failure import stop_feed
 from pipelines.lease import heartbeat
 from pipelines.load.versions import settled
 from pipelines.runtime import Runtime, Work
+from pipelines.telemetry import TimedStep, event_now, timed_step
 from schemas.batch import Batch, BatchKind, Committed
 from schemas.contract import Contract
 from schemas.drift import added_by, extended
@@ -116,7 +116,7 @@ class _Search:
 def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     """Load one batch and mark its files loaded."""
     feed = runtime.feeds[batch.feed]
-    started = time.monotonic()
+    timed = timed_step(runtime, str(batch.kind))
     batch = settled(runtime, batch)
     contract = _with_added(runtime, batch, contract)
     try:
@@ -128,9 +128,7 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
         quota.charge(runtime, batch)
         committed = runtime.warehouse.load(batch, contract, feed.mode)
     crash_point("load.committed")
-    runtime.ledger.commit_batch(
-        batch, committed, _events(runtime, batch, committed, time.monotonic() - started)
-    )
+    runtime.ledger.commit_batch(batch, committed, _events(timed, batch, committed))
     crash_point("load.closed")
     if batch.kind is BatchKind.UNLOAD:
         return []
@@ -148,7 +146,7 @@ def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:
     return wider
 
 
-def _events(runtime: Runtime, batch: Batch, committed: Committed, seconds: float) -> list[Event]:
+def _events(timed: TimedStep, batch: Batch, committed: Committed) -> list[Event]:
     replaced = sum(removal.rows for removal in committed.removals)
     message = f"batch {batch.batch_id} of {len(batch.files)} files"
     if replaced:
@@ -156,8 +154,8 @@ def _events(runtime: Runtime, batch: Batch, committed: Committed, seconds: float
     if back := sum(each.rows for each in committed.restored):
         message += f", {back:,} rows brought back"
     return [
-        *_versions(runtime, batch),
-        *_members(runtime, batch, seconds, message),
+        *_versions(timed.runtime, batch),
+        *_members(timed, batch, message),
     ]
 
 
@@ -168,20 +166,17 @@ def _versions(runtime: Runtime, batch: Batch) -> list[Event]:
         if not file.in_force:
             said[file.file_id] = ("in force again", f"batch {batch.batch_id} was unloaded")
     return [
-        Event(file_id=file_id, at=runtime.now(), step="load", outcome=outcome, message=message)
+        event_now(runtime, file_id, "load", outcome, message)
         for file_id, (outcome, message) in said.items()
     ]
 
 
-def _members(runtime: Runtime, batch: Batch, seconds: float, message: str) -> list[Event]:
+def _members(timed: TimedStep, batch: Batch, message: str) -> list[Event]:
     unload = batch.kind is BatchKind.UNLOAD
     return [
-        Event(
-            file_id=file.file_id,
-            at=runtime.now(),
-            step=str(batch.kind),
-            outcome="committed",
-            seconds=seconds,
+        timed.event(
+            file.file_id,
+            "committed",
             rows=None if unload else file.counts.loaded,
             message=message,
         )
@@ -195,13 +190,7 @@ def _set_aside(runtime: Runtime, batch: Batch, error: DataError) -> None:
     log.warning("batch %s refused: %s", batch.batch_id, error.message)
     alone = len(batch.files) == 1
     events = [
-        Event(
-            file_id=file.file_id,
-            at=runtime.now(),
-            step="load",
-            outcome="quarantined" if alone else "split",
-            message=error.message,
-        )
+        event_now(runtime, file.file_id, "load", "quarantined" if alone else "split", error.message)
         for file in batch.files
     ]
     runtime.ledger.abandon_batch(batch, events, refusal=error.message if alone else None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,12 +33,13 @@ from pipelines.prepare.trust import (
 )
 from pipelines.rejects.correction import correction_dialect, is_correction
 from pipelines.runtime import Runtime, Work
+from pipelines.telemetry import timed_step
 from pipelines.time_limits import refuse_too_slow
 from schemas.contract import Contract
 from schemas.dialect import Format
 from schemas.drift import DriftStatus, Finding
 from schemas.errors import DataError, ItemChangedError
-from schemas.file import Event, File, Outcome, Status
+from schemas.file import File, Outcome, Status
 
 _HEAD_BYTES = 64 * 1024
 """How much of a file is looked at, at the most, to tell its kind and its dialect."""
@@ -56,7 +56,7 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     prepared, more = False, list[Work]()
     with held(runtime, file, "prepare") as check:
         with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="prepare-") as folder:
-            started = time.monotonic()
+            timed = timed_step(runtime, "prepare")
             done, doubt = _prepared(runtime, file, Path(folder), check)
             if doubt is not None:
                 check()
@@ -64,14 +64,8 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
                     put_aside(runtime, done, doubt)
                 return []
             crash_point("prepare.staged")
-            event = Event(
-                file_id=file_id,
-                at=runtime.now(),
-                step="prepare",
-                outcome=str(done.outcome),
-                seconds=time.monotonic() - started,
-                rows=done.counts.read,
-                message=done.reason,
+            event = timed.event(
+                file_id, str(done.outcome), rows=done.counts.read, message=done.reason
             )
             check()
             with protect_landing(runtime, done, Path(folder) / "raw"):

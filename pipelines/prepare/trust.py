@@ -12,10 +12,11 @@ from connectors.protocols import Vouching
 from pipelines.feed import Feed
 from pipelines.parse.kind import PACKED, Kind, kind_of, suits
 from pipelines.runtime import Runtime
+from pipelines.telemetry import event_now
 from schemas.address import address_of, canonical_domain, same_organization
 from schemas.contract import Contract
 from schemas.errors import RetryableError
-from schemas.file import Event, File, Status
+from schemas.file import File, Status
 from schemas.trust import Cause, Trust, Vouched
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,7 @@ def let_in_before(runtime: Runtime, file: File) -> bool:
 
 def put_aside(runtime: Runtime, file: File, doubt: Doubt) -> None:
     """Hold a file in hand for a person to decide; its sender is told nothing."""
-    event = Event(
-        file_id=file.file_id, at=runtime.now(), step="trust", outcome="held", message=doubt.reason
-    )
+    event = event_now(runtime, file.file_id, "trust", "held", doubt.reason)
     aside = replace(file, status=Status.HELD, reason=doubt.reason, contract_version=None)
     runtime.ledger.hold(aside, doubt.cause, event)
     log.warning("feed %s: %s is held: %s", file.feed, file.file_id, doubt.reason)
