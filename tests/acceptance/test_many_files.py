@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 from pydantic import SecretStr
-from test_service import process
 
 from entrypoints.cli.setup import _check_broker
 from entrypoints.config.settings import Broker
 from pipelines.operations.verify import verify
 from schemas.errors import AccessDeniedError
+from service_process import process
 from small_service import csv, small_service
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -25,6 +21,7 @@ from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
 from entrypoints.demo.setting import BUCKET, ROOT, drop_samples, mail_samples, write_config
 from pipelines.runtime import Runtime
 from schemas.file import File
+from service_process import process
 
 EXPECTED = json.loads((ROOT / "samples" / "expected.json").read_text())
 
@@ -33,23 +30,6 @@ def waybill(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
     command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-@contextmanager
-def process(config: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A long-running command, ended with TERM, after which it must leave cleanly."""
-    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), *arguments]
-    log = config.parent / f"{arguments[0]}.log"
-    with log.open("wb") as sink:
-        started = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
-    try:
-        yield started
-        started.send_signal(signal.SIGTERM)
-        assert started.wait(timeout=60) == 0, log.read_text()[-2000:]
-    finally:
-        if started.poll() is None:
-            os.killpg(started.pid, signal.SIGKILL)
-            started.wait()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ expected was read from the raw files by a person.
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
 from pathlib import Path
@@ -18,70 +17,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.detect import Detected, detect
-from pipelines.detect.contract import propose
-from pipelines.feed import Feed
-from pipelines.operations.dry_run import Checked, check
+from folders import ROOT
+from pipelines.detect import detect
 from pipelines.prepare.stage_file import Terms, stage_file
 from pipelines.rejects.table import read_rejects
-from schemas.contract import Contract, Type
+from schemas.contract import Type
 from schemas.errors import DataError
 from schemas.file import Outcome
 from schemas.limits import Limits
-from schemas.odcs.reader import read_contract
+from whole_way import FEED, Seen, proposed, seen
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "cases"
-FEED = Feed(name="f", source="s", match="*", contract="t")
+DATA = ROOT / "tests" / "data" / "cases"
 NAN = float("nan")
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What became of one file."""
-
-    checked: Checked
-    rows: list[tuple[Any, ...]]
-
-    @property
-    def rejected(self) -> list[tuple[int, str]]:
-        """The lines and rules of the first rejected rows."""
-        return sorted(
-            (line, each.rule) for each in self.checked.rejects for line, _ in each.examples
-        )
-
-    @property
-    def passed(self) -> dict[str, int]:
-        """How many lines were passed over, by reason; all lines are accounted for."""
-        accounted = self.checked.accounted
-        assert accounted is not None
-        assert accounted.adds_up
-        return accounted.reasons()
-
-
-def proposed(path: Path, today: date = date(2026, 11, 28)) -> tuple[Detected, Contract]:
-    """What is detected of a file, and the contract that is proposed from it."""
-    found = detect(path)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "t.odcs.yaml"
-        file.write_text(propose(found, "t", path.name, today), encoding="utf-8")
-        made = read_contract(file)
-    assert isinstance(made, Contract)
-    return found, made
-
-
-def seen(path: Path, made: Contract) -> Seen:
-    """What becomes of a file under a contract; every row that was read is loaded or rejected."""
-    with tempfile.TemporaryDirectory() as folder:
-        checked = check(path, FEED, made, Limits(), Path(folder))
-        staged = Path(folder) / "rows.parquet"
-        rows = []
-        if staged.exists() and checked.outcome is not Outcome.QUARANTINED:
-            table = pq.read_table(staged).drop_columns(["_etl_file", "_etl_row"])
-            rows = [tuple(row.values()) for row in table.to_pylist()]
-    assert checked.counts.read == checked.counts.loaded + checked.counts.rejected + (
-        checked.counts.dropped
-    )
-    return Seen(checked, rows)
 
 
 def whole_way(name: str, under: str | None = None) -> Seen:

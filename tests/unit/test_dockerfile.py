@@ -14,8 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from entrypoints.cli import COMMANDS
-
-ROOT = Path(__file__).resolve().parents[2]
+from folders import ROOT
 
 
 def instructions() -> list[tuple[str, str]]:

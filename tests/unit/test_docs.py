@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from pathlib import Path
 
 from connectors.failpoints import POINTS
+from folders import ROOT
 from schemas.dialect import Dialect
 from schemas.file import TRANSITIONS
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def drawn() -> str:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from folders import ROOT
+
 ROOMS = ("entrypoints", "pipelines", "connectors", "schemas")
 # What is compiled at a module's top is found there, by its name.
 CALLS = ("match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer")

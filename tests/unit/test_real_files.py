@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from folders import ROOT
 from pipelines.detect import detect
 from pipelines.detect.contract import propose
 from pipelines.parse import parsed
@@ -17,7 +18,7 @@ from schemas.limits import Limits
 from schemas.odcs.reader import read_contract
 
 TODAY = date(2026, 11, 24)
-FOLDER = Path(__file__).parent.parent / "data" / "real"
+FOLDER = ROOT / "tests" / "data" / "real"
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,15 @@
 import ast
 import string
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
 
+from folders import ROOT
 from pipelines.rejects import messages
 from pipelines.validate import unique_keys
 from schemas.language import say
 
-ROOT = Path(__file__).resolve().parents[2]
 # Where the template stands among the arguments of each function that tells a sender something.
 TELLING = {"say": 0, "fault": 1, "DataError": 0}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_cases import Seen, proposed, seen
 
 from schemas.file import Outcome
+from whole_way import Seen, proposed, seen
 
 
 def later(folder: Path, first: str | bytes, then: str) -> Seen:

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from entrypoints.config.contracts import Contracts
+from folders import ROOT
 from pipelines.operations.contract_files import changed, path_of, write_contract
 from schemas.contract import Type
 from schemas.drift import ContractChange
 from schemas.errors import ContractError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from folders import ROOT
 from pipelines import Feed
 from pipelines.drift.detector import NOTHING_KNOWN, HeldBackError, Memory
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
@@ -24,7 +25,6 @@ COLUMNS = (
     Column(name="weight", type=Type.NUMERIC),
     Column(name="customer_email", type=Type.STRING),
 )
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def contract(
@@ -149,12 +149,12 @@ def test_hostile_headers_stay_bounded(tmp_path: Path) -> None:
     assert "falta la columna id" in wrong.said("es")
 
 
-@pytest.mark.parametrize("cell", ["", "_", "total", "__ROOT__", "_table_x y"])
+@pytest.mark.parametrize("cell", ["", "_", "total", "__ROOT_", "_table_x y"])
 def test_a_column_that_cannot_be_added_holds_the_file(tmp_path: Path, cell: str) -> None:
     derived = Column(name="total", type=Type.INT64, derived=True)
     made = contract("additive", (*COLUMNS, derived))
     text = f"id,day,weight,customer_email,{cell}\nk,2026-11-01,1,a@b.c,5\n"
-    if cell in ("__ROOT__", "_table_x y"):
+    if cell in ("__ROOT_", "_table_x y"):
         made = contract("additive")
         staged = stage(tmp_path, text, made)
         assert added_by(staged.contract.version) in (("root",), ("table_x_y",))

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from folders import ROOT
 from pipelines import Feed
 from pipelines.acknowledge import receipt, render
 from pipelines.acknowledge.receipt import Case, answer_of
@@ -33,7 +34,6 @@ from schemas.language import LANGUAGES
 from schemas.limits import Limits
 from schemas.reject import Problem, RejectedRow
 
-ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "receipt.schema.json").read_text("utf-8"))
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 

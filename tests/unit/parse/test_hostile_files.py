@@ -214,8 +214,8 @@ def test_names_of_members_lead_nowhere(tmp_path: Path) -> None:
 LARGE = """
 import json, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
-sys.path.insert(0, "tests/unit")
-from test_parse_fuzz import answer, Dialect, Limits
+sys.path.insert(0, "tests/unit/parse")
+from test_hostile_files import answer, Dialect, Limits
 import gzip, io
 def packed(parts):
     out = io.BytesIO()

@@ -153,7 +153,7 @@ def test_faults_of_transform_contract_and_file_are_told_apart(tmp_path: Path) ->
         stage(tmp_path, text, contract(), lambda f: total(f).reset_index(drop=True))
     with pytest.raises(TransformError, match="does not return total"):
         stage(tmp_path, text, contract(), lambda f: f)
-    with pytest.raises(DataError, match=r"test_prepare.py line \d+ on the row of line 2 "):
+    with pytest.raises(DataError, match=r"test_stage_file.py line \d+ on the row of line 2 "):
         stage(tmp_path, text, contract(), lambda f: f[["nope"]])
     wrong = Expectation(type="expect_column_values_to_be_between", kwargs={"column": "id"})
     with pytest.raises(ContractError, match="None"):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from folders import ROOT
 from schemas.contract import (
     Contract,
     Duplicates,
@@ -24,7 +25,6 @@ from schemas.odcs.gx_names import GX_EXPECTATIONS
 from schemas.odcs.reader import read_contract, read_contracts
 from schemas.odcs.types import java_to_strptime
 
-ROOT = Path(__file__).resolve().parents[2]
 HEAD = """apiVersion: v3.1.0
 kind: DataContract
 id: t

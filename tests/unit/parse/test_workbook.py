@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from folders import ROOT
 from pipelines.cast import cast_chunk
 from pipelines.detect import detect
 from pipelines.detect.contract import propose
@@ -33,7 +34,7 @@ CONTRACT = Contract(
     ),
     dialect=EXCEL,
 )
-ODS = Path(__file__).parent.parent / "data" / "real" / "frictionless" / "table.ods"
+ODS = ROOT / "tests" / "data" / "real" / "frictionless" / "table.ods"
 
 
 def workbook(folder: Path, *rows: tuple[object, ...]) -> Path:

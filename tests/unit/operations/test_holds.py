@@ -14,11 +14,11 @@ from pydantic import SecretStr
 
 from connectors.ledger import LedgerConfig, SqlLedger
 from entrypoints.cli import cli
+from folders import ROOT
 from schemas.file import Event, Status
 from schemas.item import Item, Page
 from schemas.trust import Cause
 
-ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 NAME = f"payouts_{'long_' * 20}\x1b[31m.csv"
 
