@@ -6,11 +6,8 @@ from the YAML itself.
 
 from __future__ import annotations
 
-import os
-import re
 import ssl
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -29,12 +26,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
+from entrypoints.config.config_file import ConfigFile, expanded, refuse_plain_secrets
 from schemas.errors import ConfigError
 from schemas.limits import AlertRules, Limits, Quotas, Retention
-from schemas.plain_yaml import read_plain_yaml
-
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
-_PASSWORD_IN_URL = re.compile(r"(://[^:/@]*:)[^@/]+(@)")
 
 
 class Part(BaseModel):
@@ -218,12 +212,12 @@ class Settings(BaseSettings):
 
 def read_settings(path: Path) -> Settings:
     """The settings of a config.yaml; raises ConfigError that names file, line, key and fix."""
-    file = _ConfigFile(path)
+    file = ConfigFile(path)
     raw = file.tree
-    _refuse_plain_secrets(file, raw)
+    refuse_plain_secrets(file, raw)
     try:
         with starting_at(path.parent):
-            settings = Settings(**_expanded(file, raw))
+            settings = Settings(**expanded(file, raw))
     except ValidationError as error:
         raise ConfigError(
             "\n".join(file.fault(tuple(each["loc"]), each["msg"]) for each in error.errors()),
@@ -243,66 +237,3 @@ def masked(settings: Settings) -> dict[str, Any]:
 
 
 _PARTS = ("ledger", "storage", "warehouse", "mail")
-
-
-class _ConfigFile:
-    """A YAML file whose keys know their lines."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not path.is_file():
-            raise ConfigError(
-                f"{path} does not exist", hint="name the file with --config or WAYBILL_CONFIG"
-            )
-
-    @cached_property
-    def tree(self) -> Any:
-        """The file's mapping, as ruamel reads it (with positions)."""
-        return read_plain_yaml(self.path, ConfigError)
-
-    def fault(self, keys: tuple[str | int, ...], what: str) -> str:
-        """`config.yaml:12: sources.drop.bucket: Field required`."""
-        line, node = None, self.tree
-        for key in keys:
-            if isinstance(node, Mapping) and key in node:
-                line, node = node.lc.key(key)[0] + 1, node[key]  # type: ignore[attr-defined]
-        dotted = ".".join(str(key) for key in keys if key != "config")
-        return f"{self.path}{f':{line}' if line else ''}: {dotted}: {what}"
-
-
-def _expanded(file: _ConfigFile, node: Any, keys: tuple[str | int, ...] = ()) -> Any:
-    """The tree with every `${NAME}` replaced by the environment's value."""
-    if isinstance(node, Mapping):
-        return {str(key): _expanded(file, each, (*keys, key)) for key, each in node.items()}
-    if isinstance(node, list):
-        return [_expanded(file, each, (*keys, index)) for index, each in enumerate(node)]
-    if not isinstance(node, str):
-        return node
-
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match["name"], match["default"])
-        if found is None:
-            raise ConfigError(
-                file.fault(keys, f"the environment variable {match['name']} is not set"),
-                hint=f"export {match['name']}=…, or write ${{{match['name']}:-default}}",
-            )
-        return found
-
-    return _VARIABLE.sub(value, str(node))
-
-
-def _refuse_plain_secrets(file: _ConfigFile, node: Any, keys: tuple[str, ...] = ()) -> None:
-    """Refuse a secret that stands in the YAML itself."""
-    for key, each in node.items():
-        if isinstance(each, Mapping):
-            _refuse_plain_secrets(file, each, (*keys, key))
-        elif isinstance(each, str) and "${" not in each:
-            secret = re.search(r"(password|secret|token|webhook)", str(key)) and not re.search(
-                r"(_file|token_url|_scope)$", str(key)
-            )
-            if secret or _PASSWORD_IN_URL.search(each):
-                raise ConfigError(
-                    file.fault((*keys, key), "a secret must not stand in this file"),
-                    hint=f"write {key}: ${{NAME}} and set NAME in the environment,"
-                    f" or {key}_file: /path/to/secret",
-                )

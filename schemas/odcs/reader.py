@@ -22,10 +22,6 @@ from schemas.contract import (
     Contract,
     DriftPolicy,
     Expectation,
-    Granularity,
-    RangePartition,
-    TimePartition,
-    Type,
     View,
     can_be_named,
 )
@@ -33,6 +29,7 @@ from schemas.errors import ContractError
 from schemas.odcs.dialect import read_booleans, read_dialect, read_numbers
 from schemas.odcs.file import Faults, OdcsFile, Where
 from schemas.odcs.formats import read_duplicates, read_formats, read_nulls, read_window
+from schemas.odcs.partition import name_of, read_partition
 from schemas.odcs.quality import column_rules, object_rules
 from schemas.odcs.sla import read_sla
 from schemas.odcs.table import (
@@ -147,8 +144,8 @@ def _contract(
     keys.sort(key=lambda each: each.primaryKeyPosition or 0)
     return {
         "columns": tuple(columns),
-        "primary_key": read_key([_name_of(each) for each in keys], columns, where, faults),
-        "partition": _partition(properties, columns, words, where, faults),
+        "primary_key": read_key([name_of(each) for each in keys], columns, where, faults),
+        "partition": read_partition(properties, columns, words, where, faults),
         "require_partition_filter": bool(words.get("requirePartitionFilter", False)),
         "clustering": read_clustering(words.get("clusteredBy", []), columns, where, faults),
         "labels": read_labels(words.get("labels", {}), where, faults),
@@ -163,7 +160,7 @@ def _contract(
 
 
 def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
-    name = _name_of(each)
+    name = name_of(each)
     if not can_be_named(name):
         faults.add((*at, "name"), f'"{name}" cannot be a column\'s name in BigQuery')
         return None
@@ -228,10 +225,6 @@ def _pivot(given: Any, at: Where, faults: Faults) -> int | None:
     return None
 
 
-def _name_of(each: SchemaProperty) -> str:
-    return str(each.physicalName or each.name or "")
-
-
 def _place(table: SchemaObject, where: Where, faults: Faults) -> tuple[str | None, str]:
     """Dataset and table of `physicalName`."""
     dataset, _, name = str(table.physicalName or table.name).rpartition(".")
@@ -252,57 +245,11 @@ def _measured(
     columns = [
         column
         for each in table.properties or []
-        if partition is not None and _name_of(each) == partition.column
+        if partition is not None and name_of(each) == partition.column
         for column in (each.name, each.physicalName)
         if column
     ]
     return (*tables, *(f"{of}.{column}" for of in tables for column in columns))
-
-
-def _partition(
-    properties: Sequence[SchemaProperty],
-    columns: Sequence[Column],
-    words: dict[str, Any],
-    where: Where,
-    faults: Faults,
-) -> TimePartition | RangePartition | None:
-    chosen = [_name_of(each) for each in properties if each.partitioned]
-    if len(chosen) > 1:
-        faults.add(where, f"BigQuery partitions by one column, not by {', '.join(chosen)}")
-        return None
-    column = next((each for each in columns if each.name in chosen), None)
-    if column is None:
-        return None
-    if column.type is Type.INT64:
-        return _range(column, words.get("partitionRange"), where, faults)
-    if column.type not in (Type.DATE, Type.DATETIME, Type.TIMESTAMP):
-        faults.add(where, f"{column.name} is {column.type}; BigQuery cannot partition by it")
-        return None
-    unit = str(words.get("partitionBy", "DAY"))
-    if unit not in list(Granularity):
-        faults.add(where, f'partitionBy "{unit}" is not one of {", ".join(Granularity)}')
-        return None
-    if column.type is Type.DATE and unit == Granularity.HOUR:
-        faults.add(where, f"{column.name} is a DATE and has no hours; use DAY, MONTH or YEAR")
-    expiration = words.get("partitionExpirationDays")
-    if expiration is not None and (not isinstance(expiration, int) or expiration < 1):
-        faults.add(where, "partitionExpirationDays must be a whole number of days")
-        expiration = None
-    return TimePartition(
-        column=column.name, granularity=Granularity(unit), expiration_days=expiration
-    )
-
-
-def _range(column: Column, given: Any, where: Where, faults: Faults) -> RangePartition | None:
-    names = ("start", "end", "interval")
-    if not isinstance(given, dict) or not all(isinstance(given.get(n), int) for n in names):
-        faults.add(where, f"{column.name}: partitionRange needs start, end and interval")
-        return None
-    start, end, interval = (given[name] for name in names)
-    if interval < 1 or end <= start or (end - start) / interval > 10_000:
-        faults.add(where, "partitionRange must make between 1 and 10,000 partitions")
-        return None
-    return RangePartition(column=column.name, start=start, end=end, interval=interval)
 
 
 def _threshold(given: Any, where: Where, faults: Faults) -> float:
