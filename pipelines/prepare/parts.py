@@ -67,10 +67,12 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What was found in a part, and where in storage its rows are; nothing of a `refused` one."""
+    """What was found in a part, and where in storage its rows are, which take `size` bytes; nothing
+    of a `refused` one."""
 
     rows: str | None = None
     rejects: str | None = None
+    size: int = 0
     counts: Counts = field(default_factory=Counts)
     partitions: tuple[str, ...] = ()
     warned: Sequence[Any] = ()
@@ -222,6 +224,7 @@ class _Desk:
             self._tell(part, Found(refused=True))
             return
         keys: dict[str, str] = {}
+        size = (self.folder / "rows.parquet").stat().st_size if walk.counts.loaded else 0
         for name, count in (("rows", walk.counts.loaded), ("rejects", walk.counts.rejected)):
             if count:
                 keys[name] = storage_keys.of_part(self._prefix, name, part.number, token)
@@ -234,6 +237,7 @@ class _Desk:
             Found(
                 rows=keys.get("rows"),
                 rejects=keys.get("rejects"),
+                size=size,
                 counts=walk.counts,
                 partitions=walk.partitions,
                 warned=walk.checker.facts(),
@@ -330,7 +334,8 @@ def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged 
         checker=checker,
         accounted=sum((Accounted.from_json(each.accounted) for each in found), Accounted()),
     )
-    return replace(judged(walk, whole, terms.feed.language), keys=keys)
+    size = sum(each.size for each in found)
+    return replace(judged(walk, whole, terms.feed.language), keys=keys, size=size)
 
 
 def _read_plan(runtime: Runtime, file: File) -> Plan | None:
