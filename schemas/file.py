@@ -111,6 +111,9 @@ class File:
     whenever it is loaded itself. `quiet` files are not answered by mail again. `accounted`
     says what became of each of its lines; None for a file prepared before that was kept.
 
+    `staged_bytes` is what its staged rows take in storage; None for a file prepared before that was
+    kept.
+
     `covered`: rows of it may lie beneath those of later files, so that its bytes are still needed.
     `may_lose`: a person has said that it may take the place of rows under which others are lost.
     `corrects` is the file whose rejected rows it brings corrected, `rows_corrected` how many of its
@@ -134,6 +137,7 @@ class File:
     size: int | None = None
     landing_key: str | None = None
     staged_keys: tuple[str, ...] = ()
+    staged_bytes: int | None = None
     rejects_key: str | None = None
     partitions: tuple[str, ...] = ()
     contract_version: str | None = None
@@ -155,6 +159,14 @@ class File:
     def staged_prefix(self) -> str:
         """Where in storage this attempt keeps what it stages."""
         return staged_by(self.feed, self.file_id, self.attempt, self.owner)
+
+    @property
+    def bytes_to_load(self) -> int:
+        """What it brings to a load job; of a file prepared before that was kept, as much as its
+        raw bytes."""
+        if not self.staged_keys:
+            return 0
+        return self.staged_bytes if self.staged_bytes is not None else self.size or 0
 
     @property
     def has_place(self) -> bool:

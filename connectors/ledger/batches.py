@@ -169,6 +169,7 @@ class Batches:
                     outcome=Outcome.QUARANTINED,
                     reason=refusal,
                     staged_keys=[],
+                    staged_bytes=None,
                     partitions=[],
                     rows_loaded=0,
                     rows_rejected=files.c.rows_read,
@@ -269,7 +270,7 @@ def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -
     size = 0
     for row in connection.execute(query).mappings():
         file = file_of(row)
-        size += file.size or 0
+        size += file.bytes_to_load
         partitions.update(file.partitions)
         full = size > max_bytes or len(partitions) > PARTITIONS_PER_JOB
         alone = file.corrects is not None or (chosen and chosen[0].corrects is not None)

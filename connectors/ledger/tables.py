@@ -123,6 +123,7 @@ files = Table(
     Column("may_lose", Boolean, nullable=False, server_default=false()),
     Column("corrects", AnyText),
     Column("rows_corrected", BigInteger, nullable=False, server_default="0"),
+    Column("staged_bytes", BigInteger),
     UniqueConstraint("key", "version", "feed", name="files_item"),
     CheckConstraint(
         "(owner IS NOT NULL) = (status IN ('preparing', 'acknowledging'))", name="files_held"

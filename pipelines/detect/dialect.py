@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipelines.detect.found import Finding
 from pipelines.detect.kinds import TYPED, kind_of
@@ -145,7 +146,7 @@ def _tries(sample: str, line_end: str, cut: bool) -> Iterator[_Try]:
             # Without a cell in quotes the usual one is as good as any.
             if quote not in ("", '"') and not _opens(sample, quote, delimiter):
                 continue
-            for escape in _escapes(sample, quote):
+            for escape in _escapes(sample, quote, delimiter):
                 dialect = Dialect(
                     delimiter=delimiter, quote=quote, escape=escape, line_end=line_end
                 )
@@ -175,13 +176,37 @@ def _opens(sample: str, quote: str, delimiter: str) -> bool:
     return bool(opening and closing)
 
 
-def _escapes(sample: str, quote: str) -> list[str]:
+def _escapes(sample: str, quote: str, delimiter: str) -> list[str]:
     # MySQL writes so even without quotes: a NULL, and a tab, a line end or a backslash in a cell.
     mysql = re.search(r"\\[\t\n\\]", sample) and re.search(
         r"(?:^|[\t,;|\n])\\N(?:[\t,;|\r\n]|$)", sample
     )
-    slash = ["\\"] if mysql or (quote and "\\" + quote in sample) else []
-    return ["", *slash, *(["\0"] if quote and "\0" + quote in sample else [])]
+    marks = ["\\", "\0"] if quote else []
+    found = [each for each in marks if _may_escape(sample, each, quote, delimiter)]
+    return ["", *(["\\"] if mysql and "\\" not in found else []), *found]
+
+
+def _may_escape(sample: str, escape: str, quote: str, delimiter: str) -> bool:
+    """Whether quotes behind the escape are rather parts of cells than what a quote behind any other
+    character is. Where a cell ends in that very character and a quote, as in `"0\\""\"`, to escape
+    the first of its quotes would tear it."""
+    if escape + quote not in sample:
+        return False
+    return _torn(sample, escape, quote, delimiter) <= _torn(sample, "", quote, delimiter)
+
+
+@lru_cache(maxsize=64)
+def _torn(sample: str, escape: str, quote: str, delimiter: str) -> int:
+    """How many cells have a quote where it can mean nothing: behind the one that ends them, or
+    within a cell that did not begin with one."""
+    q, edge = re.escape(quote), re.escape(delimiter)
+    ends = rf"(?={edge}|[\r\n]|\Z)"
+    inner = rf"[^{q}{re.escape(escape)}]|{re.escape(escape)}." if escape else f"[^{q}]|{q}{q}"
+    rest = rf"(?:(?!{edge})[^\r\n])*+"
+    cell = re.compile(
+        rf"(?:\A|(?<=[\r\n])|{edge} ?)(?:{q}(?:{inner})*+{q}{ends}|({rest}))", re.DOTALL
+    )
+    return sum(1 for found in cell.finditer(sample) if quote in (found[1] or ""))
 
 
 def _tried(sample: str, dialect: Dialect, lines: int, cut: bool) -> _Try:
@@ -241,7 +266,12 @@ def _tidy(sample: str, rows: Sequence[Sequence[str]], dialect: Dialect) -> float
         return 1.0
     whole = sum(1 for cell in cells if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "\"'`")
     left = sum(1 for cell in cells if '"' in (cell[0], cell[-1]) or cell.count('"') > 1)
-    slips = sum(1 for cell in cells if '\\"' in cell or '\0"' in cell) if not dialect.escape else 0
+    marks = [] if dialect.escape else ["\\", "\0"]
+    if dialect.quote:
+        marks = [
+            each for each in marks if _may_escape(sample, each, dialect.quote, dialect.delimiter)
+        ]
+    slips = sum(1 for cell in cells if any(f'{each}"' in cell for each in marks))
     # Quotes that begin and end cells are hardly ever plain characters.
     plain = 0.7 if not dialect.quote and _opens(sample, '"', dialect.delimiter) else 1.0
     return plain * (1 - 0.5 * min(1.0, (whole + 0.2 * left + slips) / len(cells) * 4))

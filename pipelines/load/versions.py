@@ -131,6 +131,7 @@ def _without_rows(feed: Feed, file: File, winner: File, template: str | None = N
         reason=say(template, feed.language, version=winner.item.version, sent=sent),
         counts=replace(counts, loaded=0, dropped=counts.dropped + counts.loaded),
         staged_keys=(),
+        staged_bytes=None,
         partitions=(),
     )
 

@@ -9,25 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import dropwhile, islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from schemas.sla import Calendar, ExpectedFile
 
 _CLOSED_IN_A_ROW = 70
 _MINUTE = timedelta(minutes=1)
+_NEAR = timedelta(hours=3)
+"""How near a change of clocks may be to matter."""
 
 
 def expected_after(calendar: Calendar, moment: datetime) -> Iterator[datetime]:
     """The expected times after a moment, in UTC, without end. None at all where every time falls
     on a holiday."""
-    return _expected(calendar, moment, reverse=False)
+    return _expected(calendar, moment)
 
 
 def expected_until(calendar: Calendar, moment: datetime) -> Iterator[datetime]:
-    """The expected times up to a moment, the latest first, in UTC, without end."""
-    later = _expected(calendar, moment + _MINUTE, reverse=True)
-    return dropwhile(lambda at: at > moment, later)
+    """The expected times up to a moment, the latest first, in UTC, without end: those that are
+    found going forward, so that both directions agree."""
+    end, empty = moment, 0
+    while empty < _CLOSED_IN_A_ROW and (start := _before(calendar, end)) is not None:
+        found = list(takewhile(end.__ge__, _expected(calendar, start)))
+        yield from reversed(found)
+        end, empty = start, 0 if found else empty + 1
 
 
 def owed(calendar: Calendar, last_sent: datetime | None, since: datetime) -> datetime | None:
@@ -59,6 +65,7 @@ def expected_files(
     """The times at which files of a feed are expected after `start` and before `end`: the first
     `most` of them, and `least` of them in any case."""
     found: list[ExpectedFile] = []
+    before: datetime | None = None
     for expected in islice(expected_after(calendar, start), most):
         if expected >= end and len(found) >= least:
             break
@@ -66,18 +73,34 @@ def expected_files(
             ExpectedFile(
                 feed=feed,
                 expected_at=expected,
-                counts_from=counts_from(calendar, expected),
+                counts_from=(
+                    before + (expected - before) / 2 if before else counts_from(calendar, expected)
+                ),
                 late_at=expected + calendar.grace,
             )
         )
+        before = expected
     return found
 
 
-def _expected(calendar: Calendar, start: datetime, *, reverse: bool) -> Iterator[datetime]:
+def _before(calendar: Calendar, moment: datetime) -> datetime | None:
+    """A moment before the latest time of the crontab line up to that one."""
+    from cronsim import CronSim
+
+    there = (moment + _MINUTE).astimezone(ZoneInfo(calendar.timezone))
+    found = next(CronSim(calendar.expression, there, reverse=True), None)
+    return None if found is None else min(found.astimezone(UTC), moment) - _NEAR
+
+
+def _expected(calendar: Calendar, start: datetime) -> Iterator[datetime]:
+    """The times after `start`. They do not depend on where one starts: a cron that is started
+    within an hour that comes twice would name other times than one started before it."""
     from cronsim import CronSim
 
     zone = ZoneInfo(calendar.timezone)
-    times = CronSim(calendar.expression, start.astimezone(zone), reverse=reverse)
+    near = {(start + some).astimezone(zone).utcoffset() for some in (-_NEAR, _NEAR)}
+    here = start if len(near) == 1 else start - 2 * _NEAR
+    times = CronSim(calendar.expression, here.astimezone(zone))
     skipped = 0
     while skipped < _CLOSED_IN_A_ROW:
         found = next(times, None)
@@ -85,15 +108,14 @@ def _expected(calendar: Calendar, start: datetime, *, reverse: bool) -> Iterator
             return
         if not _closed(calendar, found.date()):
             skipped = 0
-            yield found.astimezone(UTC)
+            if (at := found.astimezone(UTC)) > start:
+                yield at
             continue
         # One step leaves the whole day behind, however many times it has.
         skipped += 1
-        day = found.date() if reverse else found.date() + timedelta(days=1)
-        edge = datetime.combine(day, time(), zone)
-        if not reverse:
-            edge = (edge.astimezone(UTC) - _MINUTE).astimezone(zone)
-        times = CronSim(calendar.expression, edge, reverse=reverse)
+        edge = datetime.combine(found.date() + timedelta(days=1), time(), zone)
+        edge = (edge.astimezone(UTC) - _MINUTE).astimezone(zone)
+        times = CronSim(calendar.expression, edge)
 
 
 def _closed(calendar: Calendar, day: date) -> bool:

@@ -93,6 +93,7 @@ def settled(
         outcome=Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED,
         counts=staged.counts,
         staged_keys=keys,
+        staged_bytes=staged.size if keys else 0,
         partitions=staged.partitions,
         # The receipt and the timeline tell a loaded file's warnings, a line each.
         reason="\n".join(staged.warnings) or None,

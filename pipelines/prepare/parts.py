@@ -185,6 +185,7 @@ class _Desk:
             self._tell(part, Found(refused=True))
             return
         keys: dict[str, str] = {}
+        size = (self.folder / "rows.parquet").stat().st_size if walk.counts.loaded else 0
         for name, count in (("rows", walk.counts.loaded), ("rejects", walk.counts.rejected)):
             if count:
                 keys[name] = storage_keys.of_part(self._prefix, name, part.number, token)
@@ -197,6 +198,7 @@ class _Desk:
             Found(
                 rows=keys.get("rows"),
                 rejects=keys.get("rejects"),
+                size=size,
                 counts=walk.counts,
                 partitions=walk.partitions,
                 warned=walk.checker.facts(),
@@ -293,4 +295,5 @@ def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged 
         checker=checker,
         accounted=sum((Accounted.from_json(each.accounted) for each in found), Accounted()),
     )
-    return replace(judged(walk, whole, terms.feed.language), keys=keys)
+    size = sum(each.size for each in found)
+    return replace(judged(walk, whole, terms.feed.language), keys=keys, size=size)

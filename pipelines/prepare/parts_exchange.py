@@ -35,10 +35,12 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What was found in a part, and where in storage its rows are; nothing of a `refused` one."""
+    """What was found in a part, and where in storage its rows are, which take `size` bytes; nothing
+    of a `refused` one."""
 
     rows: str | None = None
     rejects: str | None = None
+    size: int = 0
     counts: Counts = field(default_factory=Counts)
     partitions: tuple[str, ...] = ()
     warned: Sequence[Any] = ()

@@ -39,7 +39,8 @@ from schemas.limits import Limits
 class Staged:
     """What preparing a file made: local Parquet files, counts, partitions and the verdict.
 
-    `rows` have the good rows; `keys` says where in storage they are, if they are there already.
+    `rows` have the good rows, which take `size` bytes; `keys` says where in storage they are, if
+    they are there already.
     `contract` is the one it was staged by, which drift may have extended; `drift` is what differs,
     `profiles` what the columns look like. `accounted` says what became of every line.
     """
@@ -54,12 +55,8 @@ class Staged:
     drift: tuple[Finding, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    size: int
     accounted: Accounted = NOTHING
-
-    @property
-    def size(self) -> int:
-        """The bytes of the good rows' files."""
-        return sum(path.stat().st_size for path in self.rows)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,5 +259,6 @@ def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
         warnings=(*walk.checker.warnings(), *whole.warnings, *warnings),
         drift=walk.watch.findings(),
         profiles=walk.watch.profiles,
+        size=sum(path.stat().st_size for path in walk.rows),
         accounted=walk.accounted,
     )

@@ -207,7 +207,7 @@ def play(name: str, breaking: Callable[[World, Book], str], world: World, book: 
         world.bring_back()
         seconds = settle(world, book)
     except AssertionError as error:
-        return Outcome(name, 0.0, (str(error),))
+        return Outcome(name, 0.0, (str(error), *world.last_words()))
     return Outcome(name, seconds, tuple(check(world, book)), note)
 
 

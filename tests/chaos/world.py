@@ -36,6 +36,7 @@ from strict_bigquery.control import front_process, open_front
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET, STORE, MAILBOX = "drop", "store", "reports@example.com"
+_WARNING = re.compile(r"\d{4}-\d\d-\d\d \S+ [WEC] ")
 _COMMANDS = {"worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat"}
 
 
@@ -197,7 +198,18 @@ class World:
                 twin.start()
                 if twin.name == "imap":
                     self._redeliver()
+                if twin.name == "bigquery":
+                    self.front.crashed()
         self.start_services()
+
+    def last_words(self, most: int = 4) -> list[str]:
+        """The latest warnings and errors of the workers."""
+        found: list[str] = []
+        for path in sorted(self.folder.glob("worker-*.log")):
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            said = [line for line in lines if _WARNING.match(line)]
+            found += [f"{path.stem}: {line[:500]}" for line in said[-most:]]
+        return found
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `waybill` to its end."""

@@ -133,7 +133,7 @@ def unloaded(ledger: Ledger, *file_ids: str) -> None:
 def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
     add(ledger, item("a.csv"))
     ledger.migrate()
-    assert "schema 0010" in ledger.check()
+    assert "schema 0011" in ledger.check()
     assert len(ledger.files()) == 1
     with ledger.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -197,6 +197,7 @@ def test_every_fact_comes_back_as_it_went_in(ledger: SqlLedger, clock: Clock) ->
     file = replace(
         claimed(ledger, file_id), status=Status.PREPARED, outcome=Outcome.PARTLY, sha256="ab" * 32,
         size=BIG, landing_key="landing/ab", staged_keys=("staged/1", "staged/2"),
+        staged_bytes=3 * BIG,
         rejects_key="rejects", partitions=("20260329",), contract_version="1.2.0",
         counts=Counts(read=9, loaded=6, rejected=2, dropped=1), reason=hostile, repeats="x",
         superseded_by="y",
@@ -435,7 +436,9 @@ def test_batches_keep_the_order_and_never_pass_a_file_over(ledger: SqlLedger) ->
         )
     )
     for key, version in {"d": "2", "c": "1", "b": "1", "a": "1", "e": "1"}.items():
-        prepared(ledger, ids[key], contract_version=version, size=BIG if key == "a" else 10)
+        size = BIG if key == "a" else 10
+        staged = {"staged_keys": ("s",), "staged_bytes": size}
+        prepared(ledger, ids[key], contract_version=version, **staged)
     assert ledger.open_batch("other", TABLE, 9, BIG) is None
     assert ledger.feeds_to_load() == ["orders"]
     seen = []
@@ -472,9 +475,17 @@ def test_a_mailed_version_waits_for_the_older_ones(ledger: SqlLedger) -> None:
     assert [file.file_id for file in opened(ledger).files] == [last]
 
 
-def test_batch_limits(ledger: SqlLedger) -> None:
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"size": 1, "staged_bytes": 10},
+        {"size": BIG, "staged_bytes": 10},
+        {"size": 10},  # prepared before the ledger kept it
+    ],
+)
+def test_batch_limits_count_what_is_staged(ledger: SqlLedger, facts: dict[str, int]) -> None:
     for file_id in add(ledger, *(item(f"{n}.csv") for n in range(5))):
-        prepared(ledger, file_id, size=10)
+        prepared(ledger, file_id, staged_keys=("s",), **facts)
     sizes = []
     for max_files, max_bytes in ((2, BIG), (9, 20), (9, 1)):
         batch = ledger.open_batch("orders", TABLE, max_files, max_bytes)
@@ -482,6 +493,14 @@ def test_batch_limits(ledger: SqlLedger) -> None:
         sizes.append(len(batch.files))
         ledger.commit_batch(batch, Committed(rows=0), [])
     assert sizes == [2, 2, 1]
+
+
+def test_a_file_that_brings_no_rows_takes_no_room_in_a_batch(ledger: SqlLedger) -> None:
+    for file_id in add(ledger, *(item(f"{n}.csv") for n in range(5))):
+        prepared(ledger, file_id, size=BIG, outcome=Outcome.QUARANTINED)
+    batch = ledger.open_batch("orders", TABLE, 9, 1)
+    assert batch is not None
+    assert len(batch.files) == 5
 
 
 def test_a_committed_batch_stays_committed(ledger: SqlLedger) -> None:
@@ -662,7 +681,7 @@ def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 4
-    assert "schema 0010" in ledger.check()
+    assert "schema 0011" in ledger.check()
     ledger.database.engine.dispose()
 
 

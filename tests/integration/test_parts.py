@@ -62,6 +62,12 @@ def staged(service: SmallService) -> File:
     return file
 
 
+def in_storage(service: SmallService) -> int:
+    """The bytes that the one file's staged rows take."""
+    keys = staged(service).staged_keys
+    return sum((service.folder / "storage" / key).stat().st_size for key in keys)
+
+
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory, bigquery_url: str) -> Expected:
     """What becomes of a file that is read in one piece."""
@@ -100,6 +106,7 @@ def test_whoever_does_the_parts_it_is_the_same_file(
     assert outcome(service) == told
     assert len(asked) > 3
     assert len(staged(service).staged_keys) == len(asked) + 1
+    assert staged(service).staged_bytes == in_storage(service)
     # What comes late is not wanted any more.
     before = sorted(service.runtime.storage.list("staged"))
     assert part(service.runtime, asked[0]) == []

@@ -46,6 +46,12 @@ class StrictFront:
         """Run those that were held; how many they were."""
         return int(_ask(self.control, "/let-go", {"url": self.url})["jobs"])
 
+    def crashed(self, project: str = "demo", location: str = "US") -> int:
+        """End what the emulator ran when it was killed, now that it is there again; how many jobs
+        they were."""
+        wanted = {"url": self.url, "project": project, "location": location}
+        return int(_ask(self.control, "/crashed", wanted)["jobs"])
+
     def move_clock(self, seconds: float) -> None:
         """Let quotas see a later time."""
         _ask(self.control, "/ahead", {"url": self.url, "seconds": seconds})

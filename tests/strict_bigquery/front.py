@@ -57,6 +57,21 @@ class Front:
         except Refusal as refusal:
             return _json(refusal.status, refusal.body())
 
+    def crashed(self, project: str, location: str) -> int:
+        """End the jobs that the emulator ran when it was killed; how many they were.
+
+        Started again, it says of them for ever that they run. The service would end them with an
+        internal error, whether they had committed or not.
+        """
+        count = 0
+        for job in self.jobs.running():
+            if not self._ended(project)(job.job_id):
+                job.refusal = Refusal("jobInternalError", "The job encountered an error", 500)
+                job.resource = failed(job, project, location, job.refusal)
+                count += 1
+            job.is_done = True
+        return count
+
     # Tables and datasets
 
     def _api(

@@ -74,6 +74,13 @@ class Jobs:
         with self._lock:
             return sum(table in each.mutated and not each.is_done for each in self._jobs.values())
 
+    def running(self) -> list[Job]:
+        """The jobs that are not known to have ended, but those that are held."""
+        with self._lock:
+            return [
+                each for each in self._jobs.values() if not each.is_done and each.resource is None
+            ]
+
     def records(self) -> list[dict[str, Any]]:
         """All jobs, oldest first."""
         with self._lock:

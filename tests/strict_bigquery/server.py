@@ -78,7 +78,8 @@ class Control:
         self._fronts: dict[str, Front] = {}
 
     def answer(self, method: str, path: str, headers: Any, body: bytes, own: str) -> Answer:
-        """`POST /open`, and for a front's url: /jobs, /hold, /let-go, /ahead."""
+        """`POST /open`, and for a front's url: /jobs, /hold, /let-go, /ahead,
+        /crashed."""
         wanted = json.loads(body) if body else {}
         if path == "/open":
             return _answer(self._open(wanted["target"]))
@@ -93,6 +94,8 @@ class Control:
                 return _answer({})
             case "/let-go":
                 return _answer({"jobs": front.jobs.let_go()})
+            case "/crashed":
+                return _answer({"jobs": front.crashed(wanted["project"], wanted["location"])})
             case "/ahead":
                 front.clock.ahead += wanted["seconds"]
                 return _answer({})

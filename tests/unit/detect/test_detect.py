@@ -270,6 +270,8 @@ CELLS = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=3, max_size=20))
+@example(rows=[('0\\"', "0", "0")] * 3)
+@example(rows=[("plain", '0\\"', "0"), ("a\\", '0\\"', '\\"'), ("", 'x\\"y', "0")])
 def test_what_is_proposed_for_a_quoted_file_reads_it_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
 ) -> None:

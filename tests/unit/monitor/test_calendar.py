@@ -7,7 +7,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.monitor.calendar import (
@@ -99,6 +99,14 @@ calendars = st.builds(
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))
 
 
+def in_madrid(expression: str) -> Calendar:
+    return Calendar(expression=expression, timezone="Europe/Madrid")
+
+
+# Backwards, a time within the hour that comes twice was passed over.
+@example(in_madrid("59 2 L 10-12 0"), datetime(2026, 1, 1, tzinfo=UTC), THURSDAY)
+# Started within its second coming, the first came again.
+@example(in_madrid("5,35 0-3 L * 0"), datetime(2026, 10, 25, 1, 27, tzinfo=UTC), THURSDAY)
 @settings(max_examples=150, deadline=None)
 @given(calendars, moments, moments)
 def test_both_directions_agree_and_a_file_answers_all_that_is_before_it(
