@@ -21,7 +21,9 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 
 from pipelines.parse.kind import Kind, kind_of
-from schemas.dialect import Dialect, Format
+from pipelines.parse.reader import Counted
+from pipelines.parse.readers import reader_of
+from schemas.dialect import Dialect
 
 _OPENERS: dict[Kind, Callable[..., Any]] = {
     Kind.GZIP: gzip.open,
@@ -34,9 +36,10 @@ def records_in(path: Path, dialect: Dialect) -> int | None:
     """How many records a raw file has, blank lines and headers among them; None where this counter
     is not sure."""
     kind = kind_of(path)
-    if kind is Kind.PARQUET and dialect.format is Format.PARQUET:
+    counted = reader_of(dialect.format).traits.counted
+    if kind is Kind.PARQUET and counted is Counted.FOOTER:
         return int(pq.ParquetFile(path).metadata.num_rows)
-    if dialect.format is not Format.DELIMITED or not _is_plain(dialect):
+    if counted is not Counted.CELLS or not _is_plain(dialect):
         return None
     if kind is not Kind.TEXT and kind not in _OPENERS:
         return None

@@ -15,6 +15,7 @@ from pipelines.failure import held
 from pipelines.feed import Feed
 from pipelines.operations.retention import keeping
 from pipelines.parse.kind import Kind, kind_of
+from pipelines.parse.readers import reader_of
 from pipelines.prepare.corrected import (
     corrected_file,
     correction_terms,
@@ -37,7 +38,6 @@ from pipelines.runtime import Runtime, Work
 from pipelines.time_limits import refuse_too_slow
 from schemas import storage_keys
 from schemas.contract import Contract
-from schemas.dialect import Format
 from schemas.drift import DriftStatus, Finding
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import Event, File, Outcome, Status
@@ -178,7 +178,7 @@ def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> 
 
 def _is_text(coming: Landing, contract: Contract) -> bool:
     """Whether the file can be read from its top on, while the rest of it comes."""
-    if contract.dialect.format not in (Format.DELIMITED, Format.JSONL):
+    if not reader_of(contract.dialect.format).traits.is_text:
         return False
     coming.raw.await_past(_HEAD_BYTES)
     return kind_of(coming.raw.path) is Kind.TEXT

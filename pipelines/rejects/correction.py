@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from pipelines.drift.match_columns import OUR_COLUMNS
 from pipelines.parse import Chunk, Parsed
 from pipelines.parse.kind import PACKED, Kind, kind_of
+from pipelines.parse.readers import reader_of
 from pipelines.parse.unpack import members
 from pipelines.prepare.writers import LINE as ROW
 from pipelines.prepare.writers import Rejects
@@ -46,7 +47,7 @@ _OTHER_FILE = "this row belongs to another file ({other}); send its corrections 
 def rejects_dialect(dialect: Dialect) -> Dialect:
     """The dialect in which a feed's rejects go back: its own, or plain CSV for a feed of
     workbooks, JSON Lines or Parquet."""
-    if dialect.format is Format.DELIMITED:
+    if reader_of(dialect.format).traits.goes_back:
         return dialect
     return Dialect(nulls=dialect.nulls, numbers=dialect.numbers, booleans=dialect.booleans)
 
