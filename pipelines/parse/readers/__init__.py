@@ -12,6 +12,7 @@ from schemas.dialect import Format
 _READERS: Mapping[Format, tuple[str, str]] = {
     Format.DELIMITED: ("pipelines.parse.readers.delimited", "DelimitedReader"),
     Format.EXCEL: ("pipelines.parse.readers.workbook", "WorkbookReader"),
+    Format.FIXED: ("pipelines.parse.readers.fixed", "FixedReader"),
     Format.JSONL: ("pipelines.parse.readers.jsonl", "JsonReader"),
     Format.PARQUET: ("pipelines.parse.readers.parquet", "ParquetReader"),
 }
