@@ -11,6 +11,7 @@ class Format(StrEnum):
 
     DELIMITED = "delimited"
     EXCEL = "excel"
+    FIXED = "fixed"
     JSONL = "jsonl"
     PARQUET = "parquet"
 
@@ -58,6 +59,28 @@ class Booleans:
     false: tuple[str, ...] = ("false", "f", "no", "n", "0")
 
 
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where a column stands in each line of a text of fixed width: from the character `start` (1 is
+    a line's first) over `width` characters, which are code points. `is_text` columns may have lost
+    the blanks at their end."""
+
+    column: str
+    start: int
+    width: int
+    is_text: bool = False
+
+    @property
+    def begin(self) -> int:
+        """How many characters stand before it."""
+        return self.start - 1
+
+    @property
+    def end(self) -> int:
+        """How many characters there are up to its end."""
+        return self.start - 1 + self.width
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dialect:
     """How the feed's files are written.
@@ -76,6 +99,8 @@ class Dialect:
     `rows_like` (a regular expression): then it is a row. `stray_quotes` are those that neither
     begin nor end a cell, or that never close. With `excel_text` a cell `="007"` is the text 007.
 
+    Of text of fixed width: `fields`, in the order in which they stand. `header` lines above its
+    rows name nothing: the fields do.
     Of workbooks: `sheet` by name (the only one if empty) and `range` such as `B3:H`.
     Of archives: `members` is a glob of the member names that are read.
     """
@@ -99,6 +124,7 @@ class Dialect:
     extra: Extra = Extra.REJECT
     stray_quotes: Extra = Extra.REJECT
     excel_text: bool = False
+    fields: tuple[Field, ...] = ()
     sheet: str = ""
     range: str = ""
     members: str = "**"

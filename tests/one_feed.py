@@ -19,7 +19,8 @@ from bigquery_emulator import client_of
 from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
 from connectors.folder import FolderConfig, FolderSource
 from connectors.ledger import LedgerConfig, SqlLedger
-from connectors.objects.storage import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage
+from connectors.objects.store import StorageConfig
 from connectors.protocols import Source
 from pipelines import Feed
 from pipelines.discover.step import discover

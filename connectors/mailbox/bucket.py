@@ -20,7 +20,8 @@ from connectors.mailbox.containers import MessageFile, file_names, texts, unfold
 from connectors.mailbox.headers import letter_of, read_headers, tell_passed_over
 from connectors.mailbox.items import item_of, left_of, part_of
 from connectors.mailbox.saying import what_it_says
-from connectors.s3.source import S3Config, S3Source
+from connectors.s3.client import S3Config
+from connectors.s3.source import S3Source
 from schemas.errors import DataError, ItemChangedError
 from schemas.item import Item, Left, Page
 from schemas.receipt import Answer

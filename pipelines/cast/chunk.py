@@ -20,6 +20,7 @@ from pipelines.cast.numbers import cast_numbers
 from pipelines.cast.partition import outside_partition
 from pipelines.cast.texts import cast_bytes, cast_json, cast_texts
 from pipelines.parse import Chunk
+from pipelines.parse.registry import reader_of
 from pipelines.rejects.messages import about
 from pipelines.rejects.violation import Blame, Ints, blame
 from schemas.contract import Column, Contract, Type
@@ -89,7 +90,7 @@ def cast_column(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
     cells = without(cells, missing)
     if dialect.excel_text:
         cells = pc.replace_substring_regex(cells, r'^="([^"]*)"$', r"\1")
-    if dialect.format is Format.EXCEL:
+    if reader_of(dialect.format).traits.is_sheet:
         values, faults = _of_sheet(cells, column, dialect)
     else:
         values, faults = _converted(cells, column, dialect)
@@ -129,9 +130,9 @@ def _converted(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
         case Type.BOOL:
             return cast_booleans(cells, column.booleans or dialect.booleans)
         case Type.DATE | Type.DATETIME | Type.TIMESTAMP | Type.TIME:
-            return cast_moments(cells, column, native=dialect.format is not Format.DELIMITED)
+            return cast_moments(cells, column, native=reader_of(dialect.format).traits.is_native)
         case _:
-            native = dialect.format is not Format.DELIMITED
+            native = reader_of(dialect.format).traits.is_native
             return cast_numbers(cells, column, column.numbers or dialect.numbers, native=native)
 
 

@@ -11,8 +11,9 @@ from pipelines.detect.columns import file_numbers, find_columns
 from pipelines.detect.dates import shown_format
 from pipelines.detect.found import Detected, Finding, FoundColumn
 from pipelines.detect.layout import Layout
+from pipelines.parse.registry import reader_of
 from schemas.contract import Type
-from schemas.dialect import Dialect, Format, Numbers
+from schemas.dialect import Dialect, Numbers
 
 _KEY = re.compile(r"(?i)(^|_)(id|key|code|codigo|nr|no|num|number|numero|sku|ref|uuid|guid)(_|$)")
 _EXCEL_TEXT = re.compile(r'^="([^"]*)"$')
@@ -30,7 +31,7 @@ def described(
     ascii: bool = True,
 ) -> Detected:
     """The rows' columns, and everything they say about the file's styles and uses."""
-    if dialect.format is Format.DELIMITED:
+    if reader_of(dialect.format).traits.has_delimiter:
         rows, more, is_text = _without_equals(rows)
         dialect, findings = replace(dialect, excel_text=is_text), [*findings, *more]
     columns = find_columns(header, rows, dialect.delimiter)
@@ -79,7 +80,7 @@ def with_header(layout: Layout, dialect: Dialect) -> tuple[tuple[str, ...], Dial
         return tuple(names), replace(dialect, columns=tuple(names)), []
     names = list(layout.names)
     # A sheet's reader takes the last named column for its last.
-    if len(names) != layout.width or (dialect.format is Format.EXCEL and not names[-1]):
+    if len(names) != layout.width or (reader_of(dialect.format).traits.is_sheet and not names[-1]):
         return _misfit(names, layout, dialect)
     twice = _twice(names)
     if not twice:

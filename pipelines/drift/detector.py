@@ -17,8 +17,8 @@ from pipelines.drift.column_stats import Tally
 from pipelines.drift.match_columns import Header, column_name, match_header, shown
 from pipelines.parse import Chunk
 from pipelines.parse.names import folded
+from pipelines.parse.registry import reader_of
 from schemas.contract import Contract, DriftPolicy, Type, can_be_named
-from schemas.dialect import Format
 from schemas.drift import (
     ContractChange,
     DriftKind,
@@ -197,7 +197,7 @@ class DriftWatch:
     def _missing(self, matched: Header, renamed: Sequence[Finding]) -> list[Finding]:
         strict = self._asked.drift is DriftPolicy.STRICT
         # A key without a value is commonly left out of JSON.
-        loose = self._asked.dialect.format is Format.JSONL
+        loose = reader_of(self._asked.dialect.format).traits.is_sparse
         keys = set(self._asked.primary_key)
         found = [
             Finding(
@@ -219,7 +219,8 @@ class DriftWatch:
 
     def _ordered(self, matched: Header) -> list[Finding]:
         agreed = [each.name for each in self._asked.file_columns if each.name in matched.names]
-        if agreed == list(matched.names) or self._asked.dialect.format is Format.JSONL:
+        is_ordered = reader_of(self._asked.dialect.format).traits.is_ordered
+        if agreed == list(matched.names) or not is_ordered:
             return []
         found = Finding(
             kind=DriftKind.ORDER,

@@ -21,7 +21,9 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 
 from pipelines.parse.kind import Kind, kind_of
-from schemas.dialect import Dialect, Format
+from pipelines.parse.reader import Counted
+from pipelines.parse.registry import reader_of
+from schemas.dialect import Dialect
 
 _OPENERS: dict[Kind, Callable[..., Any]] = {
     Kind.GZIP: gzip.open,
@@ -34,15 +36,18 @@ def records_in(path: Path, dialect: Dialect) -> int | None:
     """How many records a raw file has, blank lines and headers among them; None where this counter
     is not sure."""
     kind = kind_of(path)
-    if kind is Kind.PARQUET and dialect.format is Format.PARQUET:
+    counted = reader_of(dialect.format).traits.counted
+    if kind is Kind.PARQUET and counted is Counted.FOOTER:
         return int(pq.ParquetFile(path).metadata.num_rows)
-    if dialect.format is not Format.DELIMITED or not _is_plain(dialect):
+    is_cells = counted is Counted.CELLS and _is_plain(dialect)
+    is_lines = counted is Counted.LINES and not dialect.line_end
+    if not (is_cells or is_lines):
         return None
     if kind is not Kind.TEXT and kind not in _OPENERS:
         return None
     try:
-        with _text(path, kind, dialect.encoding) as lines:
-            return _counted(lines, dialect)
+        with _text(path, kind, dialect.encoding, "\n" if is_lines else "") as lines:
+            return sum(1 for _ in lines) if is_lines else _counted(lines, dialect)
     except (UnicodeError, csv.Error, OSError, EOFError, lzma.LZMAError):
         return None
 
@@ -60,7 +65,7 @@ def _is_plain(dialect: Dialect) -> bool:
 
 
 @contextmanager
-def _text(path: Path, kind: Kind, encoding: str) -> Iterator[IO[str]]:
+def _text(path: Path, kind: Kind, encoding: str, newline: str) -> Iterator[IO[str]]:
     opened = _OPENERS[kind](path, "rb") if kind in _OPENERS else path.open("rb")
     with opened as raw:
         head = raw.read(4)
@@ -69,7 +74,7 @@ def _text(path: Path, kind: Kind, encoding: str) -> Iterator[IO[str]]:
             encoding = "utf-8-sig"
         elif head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
-        with io.TextIOWrapper(raw, encoding=encoding, newline="") as lines:
+        with io.TextIOWrapper(raw, encoding=encoding, newline=newline) as lines:
             yield lines
 
 

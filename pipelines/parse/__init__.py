@@ -3,8 +3,7 @@
 from pipelines.parse.accounts import Accounts
 from pipelines.parse.byte_ranges import CannotBeCutError, Part, cut
 from pipelines.parse.chunk import Chunk, Parsed
-from pipelines.parse.delimited import read_part
-from pipelines.parse.file import parsed
+from pipelines.parse.file import parsed, read_part
 from pipelines.parse.prefetch import ahead
 from pipelines.parse.records import last_record_end, split
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.parse.chunk import Chunk
+from pipelines.parse.registry import reader_of
 from pipelines.parse.unpack import members
 from schemas.accounted import Accounted
-from schemas.dialect import Dialect, Format
+from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.limits import Limits
 
@@ -63,7 +64,7 @@ def _lines_in(
     path: Path, dialect: Dialect, limits: Limits, opened: Callable[[], BinaryIO] | None
 ) -> int | None:
     """How many lines of text a file has; None where that cannot be said."""
-    if dialect.format not in (Format.DELIMITED, Format.JSONL):
+    if not reader_of(dialect.format).traits.is_text:
         return None
     # Python puts a mark before text of UTF-16 and UTF-32, which is no part of the line's end.
     mark = len("".encode(dialect.encoding))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pipelines.parse.records import count_of, well_formed
+from pipelines.parse.registry import reader_of
 from pipelines.parse.text import Blocks, Disguise
-from schemas.dialect import Dialect, Format
+from schemas.dialect import Dialect
 from schemas.errors import DataError
 
 _LF = 10
@@ -38,28 +39,21 @@ def cut(stream: BinaryIO, dialect: Dialect, part_bytes: int) -> Iterator[Part]:
     text that is not UTF-8, or has escapes, comments, a footer or unusual line ends.
     """
     disguise = Disguise.of(dialect)
-    if disguise.is_needed or not _can_be_cut(dialect):
+    by = reader_of(dialect.format).cut_by(dialect)
+    if disguise.is_needed or by is None:
         raise CannotBeCutError
     at = 3 if stream.read(3) == codecs.BOM_UTF8 else 0
     stream.seek(0)
     start, number, line, first = 0, 0, 1, 1
     try:
-        for block in Blocks(stream, dialect, disguise, min(part_bytes, _BLOCK_BYTES)):
+        for block in Blocks(stream, by, disguise, min(part_bytes, _BLOCK_BYTES)):
             # A part never begins with what could be the mark of an encoding.
             if at - start >= part_bytes and block[0] < 0x80:
                 yield Part(number, start, at, first)
                 start, number, first = at, number + 1, line
-            if not well_formed(block, dialect, dialect.delimiter):
+            if not well_formed(block, by, by.delimiter):
                 raise CannotBeCutError
             at, line = at + len(block), line + count_of(block, _LF)
     except DataError as error:
         raise CannotBeCutError from error
     yield Part(number, start, stream.tell(), first)
-
-
-def _can_be_cut(dialect: Dialect) -> bool:
-    return (
-        dialect.format is Format.DELIMITED
-        and codecs.lookup(dialect.encoding).name in ("utf-8", "utf-8-sig", "ascii")
-        and not (dialect.escape or dialect.comment or dialect.footer or dialect.totals)
-    )

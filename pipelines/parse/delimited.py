@@ -34,7 +34,6 @@ from pipelines.parse.records import (
     well_formed,
 )
 from pipelines.parse.text import Blocks, Disguise, without_marks
-from pipelines.parse.tidy import tidied
 from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
@@ -73,10 +72,10 @@ def read_part(
 ) -> Parsed:
     """The rows of a part of a delimited text (`pipelines.parse.byte_ranges`) which begins on
     that line, below the header that was parsed before."""
-    disguise, names = Disguise.of(dialect), top.names
+    disguise = Disguise.of(dialect)
     texts = Blocks(stream, dialect, disguise, block_bytes)
-    chunks = _Reader(Layout(names, b"", line), dialect, disguise, language).chunks(texts)
-    return replace(top, chunks=tidied(chunks, names, dialect, top.heads, language))
+    chunks = _Reader(Layout(top.names, b"", line), dialect, disguise, language).chunks(texts)
+    return replace(top, chunks=chunks)
 
 
 class _Reader:

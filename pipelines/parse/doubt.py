@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.parse.chunk import Chunk
-from pipelines.parse.records import split
+from pipelines.parse.registry import reader_of
 from schemas.dialect import Dialect
 from schemas.language import say
 from schemas.reject import Problem, RejectedRow
@@ -34,7 +34,7 @@ class Names:
 
     def cells_of(self, row: RejectedRow) -> list[str]:
         """The cells of a row that has too few or too many of them."""
-        return split(row.raw, self.dialect)
+        return reader_of(self.dialect.format).split(row.raw, self.dialect)
 
     def doubted(self, line: int, raw: str, cells: Sequence[str | None], template: str, rule: str,
                 member: str | None = None) -> RejectedRow:  # fmt: skip

@@ -6,20 +6,19 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.parse.chunk import Chunk, Parsed, without_rows
-from pipelines.parse.delimited import read_delimited
-from pipelines.parse.jsonl import read_jsonl
 from pipelines.parse.kind import refuse_other
-from pipelines.parse.parquet import read_parquet
 from pipelines.parse.prefetch import ahead
+from pipelines.parse.reader import Given
+from pipelines.parse.registry import reader_of
 from pipelines.parse.tidy import tidied
 from pipelines.parse.unpack import Member, members
-from pipelines.parse.workbook import read_workbook
 from schemas.accounted import Accounted
-from schemas.dialect import Dialect, Format
+from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.limits import Limits
 
@@ -65,6 +64,16 @@ def parsed(
             yield replace(begun, chunks=chunks)
 
 
+def read_part(
+    stream: BinaryIO, dialect: Dialect, block_bytes: int, top: Parsed, line: int, language: str
+) -> Parsed:
+    """The rows of a part of a text (`pipelines.parse.byte_ranges`) which begins on that line, below
+    the header that was parsed before."""
+    reader = reader_of(dialect.format)
+    found = reader.read_part(stream, dialect, block_bytes, top, line, language)
+    return replace(found, chunks=tidied(found.chunks, top.names, dialect, top.heads, language))
+
+
 @dataclass(frozen=True, slots=True)
 class _Read:
     path: Path
@@ -76,35 +85,27 @@ class _Read:
 
     def member(self, member: Member) -> Parsed:
         """One member by the reader of its format."""
-        dialect = self.dialect
-        if member.name is not None and dialect.format is Format.EXCEL:
-            return self._workbook(self._local(member))
-        refuse_other(member.kind, dialect.format, member.name)
-        match dialect.format:
-            case Format.EXCEL:
-                return self._workbook(self.path)
-            case Format.PARQUET:
-                found = Parsed(*read_parquet(self._local(member), dialect))
-            case Format.JSONL:
-                found = Parsed(*read_jsonl(member.stream, dialect, self.columns, self.language))
-            case _:
-                found = read_delimited(
-                    member.stream, dialect, self.limits.block_bytes, self.columns, self.language
-                )
-        return self._tidied(found)
-
-    def _workbook(self, path: Path) -> Parsed:
-        most = self.limits.workbook_bytes
-        found = read_workbook(path, self.dialect, most, self.columns, self.language)
-        return self._tidied(found)
-
-    def _tidied(self, found: Parsed) -> Parsed:
+        reader = reader_of(self.dialect.format)
+        # A workbook in an archive is told from a zip when it is opened.
+        if not (reader.traits.is_sheet and member.name is not None):
+            refuse_other(member.kind, reader.traits.kinds, reader.traits.said, member.name)
+        found = reader.read(
+            Given(
+                member.stream,
+                partial(self._local, member, as_it_is=reader.traits.is_sheet),
+                self.dialect,
+                self.limits,
+                self.columns,
+                self.language,
+            )
+        )
         chunks = tidied(found.chunks, found.names, self.dialect, found.heads, self.language)
         return replace(found, chunks=chunks)
 
-    def _local(self, member: Member) -> Path:
+    def _local(self, member: Member, *, as_it_is: bool) -> Path:
         """The member as a file of its own: some formats are read from their end."""
-        if member.name is None and isinstance(getattr(member.stream, "name", None), str):
+        is_named = isinstance(getattr(member.stream, "name", None), str)
+        if member.name is None and (as_it_is or is_named):
             return self.path
         path = self.folder / "member"
         with path.open("wb") as copy:

@@ -9,7 +9,7 @@ from pipelines.parse.names import folded
 from pipelines.parse.records import all_records
 from pipelines.parse.text import Disguise, without_marks
 from schemas.accounted import NOTHING, Accounted
-from schemas.dialect import Dialect, Format
+from schemas.dialect import Dialect
 from schemas.errors import DataError
 
 MOST_COLUMNS = 10_000
@@ -160,15 +160,17 @@ def _decoded(line: bytes) -> str:
     return line.decode("utf-8", "replace")
 
 
-def names_of(rows: Sequence[Sequence[str]], dialect: Dialect) -> tuple[str, ...]:
+def names_of(
+    rows: Sequence[Sequence[str]], dialect: Dialect, is_sheet: bool = False
+) -> tuple[str, ...]:
     """The columns' names: those of the header's lines, or where the contract has pinned what the
     header says, those that it gives them.
 
     Raises DataError if a name comes twice, or the header is not the pinned one.
     """
     if not dialect.header_cells:
-        return unique_names(joined(rows, dialect.format is Format.EXCEL))
-    found = joined(rows, dialect.format is Format.EXCEL)
+        return unique_names(joined(rows, is_sheet))
+    found = joined(rows, is_sheet)
     while found and len(found) > len(dialect.header_cells) and not found[-1]:
         found.pop()
     if [folded(cell) for cell in found] == [folded(cell) for cell in dialect.header_cells]:

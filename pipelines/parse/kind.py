@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
-from schemas.dialect import Format
 from schemas.errors import DataError
 
 
@@ -53,21 +52,9 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
 _HTML = (b"<!doctype html", b"<html", b"<table", b"<head", b"<body", b"<meta", b"<style", b"<div")
 _PARTS = ("[Content_Types].xml", "content.xml")
 _RESAVE = "open it in a spreadsheet, save it as .xlsx or CSV, and send that"
-_SUITS: dict[Format, frozenset[Kind]] = {
-    Format.DELIMITED: frozenset({Kind.TEXT}),
-    Format.JSONL: frozenset({Kind.TEXT}),
-    Format.EXCEL: frozenset({Kind.WORKBOOK, Kind.OLD_WORKBOOK}),
-    Format.PARQUET: frozenset({Kind.PARQUET}),
-}
-
 
 PACKED = frozenset({Kind.GZIP, Kind.BZIP2, Kind.XZ, Kind.ZSTD, Kind.ZIP, Kind.TAR})
 """The kinds that hold files of other kinds."""
-
-
-def suits(declared: Format) -> frozenset[Kind]:
-    """The kinds that a file of a declared format may be, unpacked."""
-    return _SUITS[declared]
 
 
 def unknown_kinds(names: Iterable[str]) -> list[str]:
@@ -105,9 +92,10 @@ def _marked_up(head: bytes) -> Kind:
     return Kind.XML if start.startswith(b"<?xml") else Kind.TEXT
 
 
-def refuse_other(kind: Kind, declared: Format, name: str | None = None) -> None:
-    """Raise DataError when the bytes are not of the kind that the contract declares."""
-    if kind in _SUITS[declared]:
+def refuse_other(kind: Kind, kinds: Set[Kind], said: str, name: str | None = None) -> None:
+    """Raise DataError when the bytes are of none of the kinds of the format that the contract
+    declares, as it is `said`."""
+    if kind in kinds:
         return
     raise DataError(
         "{file} is {kind}, the contract expects {declared}",
@@ -116,12 +104,7 @@ def refuse_other(kind: Kind, declared: Format, name: str | None = None) -> None:
         else "send it in the agreed format, or correct dialect.format in the contract",
         file=name or "the file",
         kind=kind,
-        declared={
-            Format.DELIMITED: "delimited text",
-            Format.JSONL: "JSON",
-            Format.EXCEL: "a workbook",
-            Format.PARQUET: "Parquet",
-        }[declared],
+        declared=said,
     )
 
 

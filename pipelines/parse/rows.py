@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.parse.chunk import Chunk, listed_raws, without_rows
 from pipelines.parse.sheet import Shown
 from schemas.accounted import NOTHING, Accounted
-from schemas.dialect import Dialect, Format
+from schemas.dialect import Dialect
 from schemas.reject import RejectedRow
 
 ROWS = 16 * 1024
@@ -23,7 +23,12 @@ type Row = tuple[int, list[str | None]] | RejectedRow | None
 
 
 def gathered(
-    rows: Iterable[Row], names: Sequence[str], dialect: Dialect, top: Accounted | None = None
+    rows: Iterable[Row],
+    names: Sequence[str],
+    dialect: Dialect,
+    top: Accounted | None = None,
+    *,
+    is_sheet: bool = False,
 ) -> Iterator[Chunk]:
     """The rows in chunks, which are bounded in rows and in size. `top` accounts for what stands
     above them, if anything does."""
@@ -38,7 +43,7 @@ def gathered(
         lines = np.array([line for line, _ in good], dtype=np.int64)
         accounted = Accounted(lines=len(some), blank=blank) + above
         raws = listed_raws(_Lines(cells, dialect))
-        beneath = _beneath(table, columns) if dialect.format is Format.EXCEL else None
+        beneath = _beneath(table, columns) if is_sheet else None
         yield Chunk(table, lines, ragged, raws, accounted=accounted, span=accounted.lines,
                     beneath=beneath)  # fmt: skip
         above = NOTHING

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.parse.chunk import Chunk
+from pipelines.parse.registry import reader_of
 from schemas.dialect import Format, Numbers
 
 type Floats = npt.NDArray[np.float64]
@@ -82,7 +83,7 @@ def _matching(cells: pa.Array, pattern: str) -> npt.NDArray[np.int64]:
 
 def has_words(format_: Format) -> bool:
     """Whether files of that format are written for people too, who put totals below their rows."""
-    return format_ in (Format.DELIMITED, Format.EXCEL)
+    return reader_of(format_).traits.has_totals
 
 
 class Sums:

@@ -73,7 +73,9 @@ def read_workbook(
         _fitted(line, cells, len(names), dialect, language) if any(cells) else None
         for line, cells in _ended(chain(first, rows))
     )
-    return Parsed(names, gathered(chain(like, fitted), names, dialect, top), heads=heads)
+    return Parsed(
+        names, gathered(chain(like, fitted), names, dialect, top, is_sheet=True), heads=heads
+    )
 
 
 def _first(rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
@@ -200,7 +202,7 @@ def _column(letters: str) -> int:
 
 def _names(rows: Sequence[Sequence[str]], dialect: Dialect) -> tuple[str, ...]:
     width = max(index + 1 for row in rows for index, cell in enumerate(row) if cell.strip())
-    return names_of([row[: max(width, len(dialect.header_cells))] for row in rows], dialect)
+    return names_of([row[: max(width, len(dialect.header_cells))] for row in rows], dialect, True)
 
 
 def _fitted(line: int, values: Sequence[str], width: int, dialect: Dialect, language: str) -> Row:

@@ -12,6 +12,7 @@ from connectors.failpoints import crash_point
 from pipelines.drift.detector import Memory
 from pipelines.failure import held
 from pipelines.parse.kind import Kind, kind_of
+from pipelines.parse.registry import reader_of
 from pipelines.prepare.corrected import (
     corrected_file,
     correction_terms,
@@ -36,7 +37,6 @@ from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import timed_step
 from pipelines.time_limits import refuse_too_slow
 from schemas.contract import Contract
-from schemas.dialect import Format
 from schemas.drift import DriftStatus, Finding
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import File, Outcome, Status
@@ -148,7 +148,7 @@ def _prepared(
 
 def _is_text(coming: Landing, contract: Contract) -> bool:
     """Whether the file can be read from its top on, while the rest of it comes."""
-    if contract.dialect.format not in (Format.DELIMITED, Format.JSONL):
+    if not reader_of(contract.dialect.format).traits.is_text:
         return False
     coming.raw.await_past(_HEAD_BYTES)
     return kind_of(coming.raw.path) is Kind.TEXT

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from connectors.protocols import Vouching
 from pipelines.feed import Feed
-from pipelines.parse.kind import PACKED, Kind, kind_of, suits
+from pipelines.parse.kind import PACKED, Kind, kind_of
+from pipelines.parse.registry import reader_of
 from pipelines.runtime import Runtime
 from pipelines.telemetry import event_now
 from schemas.address import address_of, canonical_domain, same_organization
@@ -84,7 +85,7 @@ def doubt_about_content(
         return None
     kind = kind_of(path)
     named = {Kind[name.upper()] for name in trust.types}
-    allowed = named or {*suits(contract.dialect.format), *PACKED}
+    allowed = named or {*reader_of(contract.dialect.format).traits.kinds, *PACKED}
     if kind not in allowed and not any_kind:
         return Doubt(cause=Cause.TYPE, reason=f"its content is {kind}, whatever its name")
     if trust.files_a_day is None and trust.bytes_a_day is None:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from pipelines.parse import Chunk, Parsed
 from pipelines.parse.kind import PACKED, Kind, kind_of
+from pipelines.parse.registry import reader_of
 from pipelines.parse.unpack import members
 from pipelines.rejects.table import Rejects
 from schemas.arrow import LINE as ROW
@@ -47,7 +48,7 @@ _OTHER_FILE = "this row belongs to another file ({other}); send its corrections 
 def rejects_dialect(dialect: Dialect) -> Dialect:
     """The dialect in which a feed's rejects go back: its own, or plain CSV for a feed of
     workbooks, JSON Lines or Parquet."""
-    if dialect.format is Format.DELIMITED:
+    if reader_of(dialect.format).traits.goes_back:
         return dialect
     return Dialect(nulls=dialect.nulls, numbers=dialect.numbers, booleans=dialect.booleans)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.parse import split
-from pipelines.parse.jsonl import cells_of
+from pipelines.parse.registry import reader_of
 from pipelines.rejects.correction import FILE_COLUMN, LINE_COLUMN, OUR_COLUMNS, rejects_dialect
 from pipelines.rejects.escape import harmless, restored_cell
 from pipelines.rejects.table import Rejects, read_rejects
-from schemas.dialect import Dialect, Format
+from schemas.dialect import Dialect
 from schemas.reject import RejectedRow
 
 
@@ -53,10 +53,9 @@ def write_rejected(
 def _cells(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: bool) -> list[str]:
     """As many cells as the header has; what a row has too much stands in its last one."""
     header = kept.header
-    if dialect.format is Format.JSONL and not is_correction:
-        found = cells_of(row.raw)
-        cells = [found.get(name) or "" for name in header] if found else [row.raw]
-    else:
+    reader = reader_of(dialect.format)
+    cells = None if is_correction else reader.given_back(row.raw, header, dialect)
+    if cells is None:
         plain = rejects_dialect(dialect)
         if kept.delimiter and kept.delimiter != plain.delimiter:
             plain = replace(plain, delimiter=kept.delimiter, quote='"', escape="")

@@ -67,6 +67,9 @@ def _values(
         if key not in known:
             faults.unknown(where, key, known)
             continue
+        if key == "fields":
+            # Read with the table's columns: schemas/odcs/fixed.py.
+            continue
         try:
             values[key] = _read(key, value, getattr(usual, key), where, faults)
         except ValueError as error:
@@ -152,6 +155,7 @@ def _faults(dialect: Dialect) -> list[str]:
         pattern = getattr(dialect, name)
         if fault := fault_of(pattern, also_as_written=True):
             found.append(f'{name} "{pattern}": {fault}')
-    if dialect.header_cells and not dialect.columns:
+    is_fixed = dialect.format is Format.FIXED
+    if dialect.header_cells and not dialect.columns and not is_fixed:
         found.append("header_cells need columns: the names that go with them, in their order")
     return found

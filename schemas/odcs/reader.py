@@ -25,9 +25,11 @@ from schemas.contract import (
     View,
     can_be_named,
 )
+from schemas.dialect import Dialect
 from schemas.errors import ContractError
 from schemas.odcs.dialect import read_booleans, read_dialect, read_numbers
 from schemas.odcs.file import Faults, OdcsFile, Where
+from schemas.odcs.fixed import dialect_place, read_fixed
 from schemas.odcs.formats import read_duplicates, read_formats, read_nulls, read_window
 from schemas.odcs.partition import name_of, read_partition
 from schemas.odcs.quality import column_rules, object_rules
@@ -150,13 +152,20 @@ def _contract(
         "clustering": read_clustering(words.get("clusteredBy", []), columns, where, faults),
         "labels": read_labels(words.get("labels", {}), where, faults),
         "expectations": tuple(expectations),
-        "dialect": read_dialect(words.get("dialect", {}), where, faults),
+        "dialect": _dialect(table, words.get("dialect", {}), columns, where, faults),
         "duplicates": read_duplicates(words.get("duplicates"), where, faults),
         "lookback_days": read_lookback(words.get("mergeLookbackDays"), where, faults),
         "window": read_window(words.get("window"), where, faults),
         "reject_threshold": _threshold(words.get("rejectThreshold", 0.5), where, faults),
         "drift": _drift(words.get("drift", DriftPolicy.STRICT), where, faults),
     }
+
+
+def _dialect(
+    table: SchemaObject, given: Any, columns: Sequence[Column], where: Where, faults: Faults
+) -> Dialect:
+    place = dialect_place(table.customProperties, where)
+    return read_fixed(read_dialect(given, where, faults), given, columns, place, faults)
 
 
 def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:

@@ -10,7 +10,8 @@ import boto3
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.s3.source import S3Config, S3Source
+from connectors.s3.client import S3Config
+from connectors.s3.source import S3Source
 from http_front import http_front
 from mailbox_server import answer
 from schemas.errors import AccessDeniedError, AwayError, DataError, ItemDeniedError

@@ -19,7 +19,8 @@ import pytest
 
 from connectors.folder import FolderConfig, FolderSource
 from connectors.protocols import Source
-from connectors.s3.source import S3Config, S3Source
+from connectors.s3.client import S3Config
+from connectors.s3.source import S3Source
 from connectors.s3.spans import SPAN_BYTES
 from entrypoints.demo.servers import S3Endpoint
 from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError

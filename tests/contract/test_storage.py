@@ -15,7 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
-from connectors.objects.storage import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage
+from connectors.objects.store import StorageConfig
 from entrypoints.demo.servers import S3Endpoint
 from schemas.errors import AccessDeniedError, ConfigError, FatalError, RetryableError
 

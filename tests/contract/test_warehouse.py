@@ -25,7 +25,8 @@ from pydantic import ValidationError
 from bigquery_emulator import client_of
 from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
 from connectors.bigquery.upload import upload
-from connectors.objects.storage import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage
+from connectors.objects.store import StorageConfig
 from schemas.arrow import arrow_schema
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.contract import (

@@ -19,7 +19,8 @@ from pydantic import SecretStr
 
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
-from connectors.s3.source import S3Config, S3Source
+from connectors.s3.client import S3Config
+from connectors.s3.source import S3Source
 from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from entrypoints.cli import cli
 from entrypoints.demo.servers import MailEndpoint

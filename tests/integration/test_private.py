@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.ledger import LedgerConfig, SqlLedger
-from connectors.objects.storage import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage
+from connectors.objects.store import StorageConfig
 from entrypoints.cli import cli
 from small_service import csv, small_service
 

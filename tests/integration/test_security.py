@@ -24,7 +24,8 @@ from ruamel.yaml import YAML
 from connectors.bigquery import names
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
-from connectors.objects.storage import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage
+from connectors.objects.store import StorageConfig
 from connectors.s3.client import S3Config
 from connectors.s3.source import S3Source
 from connectors.smtp.notifier import compose

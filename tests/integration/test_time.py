@@ -14,7 +14,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from connectors.s3.source import S3Config, S3Source
+from connectors.s3.client import S3Config
+from connectors.s3.source import S3Source
 from entrypoints.demo.servers import S3Endpoint
 from one_feed import Row, World, a_world
 from pipelines.operations.reconcile import disagreement, reconcile

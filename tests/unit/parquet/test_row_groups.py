@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.objects.storage import ObjectStorage, StorageConfig
+from connectors.objects.storage import ObjectStorage
+from connectors.objects.store import StorageConfig
 from connectors.parquet.merge import Part, concatenate
 from connectors.parquet.row_groups import Joiner, MisfitError
 from schemas.arrow import PARQUET
