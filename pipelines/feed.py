@@ -52,7 +52,8 @@ class Feed:
     the batch that they come from, and their number (from 1) instead of a line.
     `on_new_version` says what becomes of the rows of a file that is sent again with other content:
     `replace` (they give way to the new ones), `append` (both stay) or `refuse` (the new version is
-    quarantined). `language` (`en` or `es`) is the one in which senders are answered. Files that
+    quarantined). `language` is the one in which senders are answered: `en`, or one that
+    `schemas/locale` has. Files that
     `exclude` names globs of files that are none of the feed's, whatever `match` says, and that are
     known for it. Mail that came before `since` is left where it is; without it, what came more than
     a day before the feed was first seen; of folders and buckets everything is taken. Files that
