@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from pipelines.schedule import Cron, Every
 from schemas.batch import WriteMode
 from schemas.errors import ConfigError
 from schemas.language import LANGUAGES
+from schemas.sender_language import check_languages, language_of
 from schemas.trust import Trust
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class Feed:
     the batch that they come from, and their number (from 1) instead of a line.
     `on_new_version` says what becomes of the rows of a file that is sent again with other content:
     `replace` (they give way to the new ones), `append` (both stay) or `refuse` (the new version is
-    quarantined). `language` (`en` or `es`) is the one in which senders are answered. Files that
+    quarantined). `language` is the one in which senders are answered: `en`, or one that
+    `schemas/locale` has; `languages` says another for some of them
+    (`{"@acorn.example": "de", "ana@acorn.example": "es"}`: the most specific counts). Files that
     `exclude` names globs of files that are none of the feed's, whatever `match` says, and that are
     known for it. Mail that came before `since` is left where it is; without it, what came more than
     a day before the feed was first seen; of folders and buckets everything is taken. Files that
@@ -71,6 +74,7 @@ class Feed:
     lineage: Lineage | str = "row"
     whole_file: bool = False
     language: str = "en"
+    languages: Mapping[str, str] = field(default_factory=dict, hash=False)
     on_new_version: OnNewVersion | str = OnNewVersion.REPLACE
     trust: Trust | None = None
     digest: Every | Cron | None = None
@@ -119,6 +123,14 @@ class Feed:
                 f'feed "{self.name}": language="{self.language}" is not one of'
                 f" {', '.join(LANGUAGES)}"
             )
+        try:
+            check_languages(self.languages)
+        except ConfigError as error:
+            raise ConfigError(f'feed "{self.name}": {error.message}', hint=error.hint) from None
+
+    def language_for(self, sender: str | None) -> str:
+        """The language in which a sender is answered; without one, the feed's."""
+        return language_of(sender, self.languages) or self.language
 
     @property
     def excluded(self) -> tuple[str, ...]:

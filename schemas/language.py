@@ -1,6 +1,7 @@
 """Languages: sentences for senders, written in English in the code and translated by a catalogue.
 
-The catalogues are gettext's (`schemas/locale/es.po`): a sentence's English template is its key.
+The catalogues are gettext's (`schemas/locale/es.po`): a sentence's English template is its key. A
+language is added by its catalogue alone.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-LANGUAGES = ("en", "es")
-"""The languages in which senders can be answered."""
-
-_FOLDER = Path(__file__).parent / "locale"
+FOLDER = Path(__file__).parent / "locale"
+LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
+"""The languages in which senders can be answered: English, and those of the catalogues."""
 
 
 def say(template: str, language: str = "en", /, **values: object) -> str:
@@ -53,7 +53,7 @@ def _catalogue(language: str) -> Mapping[str, str]:
     """Translated templates by their English ones."""
     from babel.messages.pofile import read_po
 
-    with (_FOLDER / f"{language}.po").open("rb") as file:
+    with (FOLDER / f"{language}.po").open("rb") as file:
         catalogue = read_po(file)
     return {
         message.id: message.string

@@ -55,7 +55,9 @@ def digest(runtime: Runtime, feed_name: str) -> list[Work]:
 
 def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Told:
     feed = runtime.feeds[feed_name]
-    bodies = digest_bodies([each.receipt for each in replies], feed, runtime.templates)
+    language = feed.language_for(replies[0].to)
+    receipts = [each.receipt for each in replies]
+    bodies = digest_bodies(receipts, feed, language, runtime.templates)
     files = {file.file_id: file for file in runtime.ledger.many([r.file_id for r in replies])}
     with ExitStack() as stack:
         attachments: list[tuple[str, Document]] = []
@@ -78,7 +80,7 @@ def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Told:
         ]
         subject = say(
             "What became of your {count:,} files ({feed})",
-            feed.language,
+            language,
             count=len(replies),
             feed=feed_name,
         )
@@ -91,6 +93,6 @@ def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Told:
             in_reply_to=asked[-1] if asked else None,
             references=tuple(dict.fromkeys(asked[-_MOST_REFERENCES:])),
             attachments=tuple(attachments),
-            language=feed.language,
+            language=language,
         )
         return send(runtime, message)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from pipelines.acknowledge.addressee import addressee
 from pipelines.acknowledge.render import receipt_bodies
 from pipelines.feed import Feed
 from pipelines.rejects.csv_file import write_rejected
@@ -77,7 +78,7 @@ class Case:
     @property
     def language(self) -> str:
         """The sender's language."""
-        return self.feed.language
+        return self.feed.language_for(addressee(self.file))
 
 
 def answer_of(

@@ -47,7 +47,7 @@ class Bodies:
 
 
 def receipt_bodies(receipt: Receipt, feed: Feed, templates: Path | None = None) -> Bodies:
-    """The receipt as its sender reads it, in the feed's language.
+    """The receipt as its sender reads it, in the language that it names.
 
     The templates are `receipt.es.txt.j2` (for Spanish) or `receipt.txt.j2`, and the same with
     `html`; those of the user's folder come first.
@@ -62,8 +62,11 @@ def receipt_bodies(receipt: Receipt, feed: Feed, templates: Path | None = None) 
     return _bodies("receipt", receipt.language, templates, facts)
 
 
-def digest_bodies(receipts: Sequence[Receipt], feed: Feed, templates: Path | None = None) -> Bodies:
-    """Several receipts as one mail: a line for each file, then what is wrong with some of them.
+def digest_bodies(
+    receipts: Sequence[Receipt], feed: Feed, language: str, templates: Path | None = None
+) -> Bodies:
+    """Several receipts as one mail in a language: a line for each file, then what is wrong with
+    some of them.
 
     The templates are `digest.txt.j2` and `digest.html.j2`, or those of a language.
     """
@@ -84,7 +87,7 @@ def digest_bodies(receipts: Sequence[Receipt], feed: Feed, templates: Path | Non
         )
     counted = Counter(entry["headline"] for entry in entries)
     facts = {"entries": entries, "counted": counted.most_common(), "feed": feed}
-    return _bodies("digest", feed.language, templates, facts)
+    return _bodies("digest", language, templates, facts)
 
 
 def _headline(receipt: Receipt) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from pipelines.acknowledge.addressee import addressee
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import AwayError, DataError, FatalError, RetryableError
@@ -34,7 +35,7 @@ def earlier_receipt(runtime: Runtime, file: File) -> Receipt | None:
 
 def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
     """The reply that is due to the file's sender, written into the ledger; or why none is."""
-    sender = file.item.sender or file.item.detail.get("receipts_to")
+    sender = addressee(file)
     if file.outcome is Outcome.UNCHANGED:
         return "the same bytes were there before: nobody is told"
     reason = file.item.detail.get("no_reply")

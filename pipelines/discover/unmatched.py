@@ -222,4 +222,4 @@ def _message(
 def _language(runtime: Runtime, group: Unmatched) -> str:
     feeds = feeds_of(runtime, group.source)
     near = [feed for feed in feeds if feed.name == group.feed] or feeds
-    return near[0].language if near else "en"
+    return near[0].language_for(group.sender) if near else "en"

@@ -1,17 +1,20 @@
-"""Languages: whatever a sender may be told has its Spanish sentence, with the same fields."""
+"""Languages: every catalogue translates whatever a sender may be told, with the same fields."""
 
 import ast
 import string
 from collections.abc import Iterator
 
 import pytest
+from babel import Locale
 from babel.messages.pofile import read_po
 
 from folders import ROOT
+from pipelines.acknowledge import render
 from pipelines.rejects import messages
 from pipelines.validate import unique_keys
-from schemas.language import say
+from schemas.language import FOLDER, LANGUAGES, say
 
+OTHERS = pytest.mark.parametrize("language", LANGUAGES[1:])
 # Where the template stands among the arguments of each function that tells a sender something.
 TELLING = {"say": 0, "fault": 1, "DataError": 0}
 
@@ -57,27 +60,56 @@ def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def spanish() -> dict[str, str]:
-    with (ROOT / "schemas" / "locale" / "es.po").open("rb") as file:
+def forms(text: str) -> set[tuple[str, str | None]]:
+    """The fields with how their values are written, such as `:,`."""
+    return {(name, form) for _, name, form, _ in string.Formatter().parse(text) if name}
+
+
+def catalogue_of(language: str) -> dict[str, str]:
+    with (FOLDER / f"{language}.po").open("rb") as file:
         catalogue = read_po(file, abort_invalid=True)
     return {str(each.id): str(each.string) for each in catalogue if each.id}
 
 
-def test_every_sentence_is_translated_with_the_same_fields() -> None:
-    known = spanish()
+def test_a_language_is_its_catalogue_and_nothing_else() -> None:
+    found = {path.stem for path in FOLDER.iterdir()}
+    assert found == set(LANGUAGES) - {"en"} >= {"de", "es"}
+    assert all(Locale.parse(language) for language in LANGUAGES)
+    assert say("the file is empty", "de") == "die Datei ist leer"
+    assert say("{count:,} rows", "de", count=12345) == "12.345 Zeilen"
+
+
+@OTHERS
+def test_every_sentence_is_translated_with_the_same_fields(language: str) -> None:
+    known = catalogue_of(language)
     missing = {text: where for text, where in templates() if not known.get(text)}
     assert not missing, "\n".join(f"{where}: {text}" for text, where in missing.items())
     for text, translated in known.items():
         assert fields(text) == fields(translated), text
+        if fields(text):
+            assert forms(text) == forms(translated), text
 
 
-def test_the_catalogue_is_sorted_and_says_each_sentence_once() -> None:
-    lines = (ROOT / "schemas" / "locale" / "es.po").read_text().splitlines()
+@OTHERS
+def test_the_catalogue_is_sorted_and_says_each_sentence_once(language: str) -> None:
+    lines = (FOLDER / f"{language}.po").read_text("utf-8").splitlines()
     told = [line for line in lines if line.startswith("msgid ") and line != 'msgid ""']
     assert told == sorted(set(told))
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
+@OTHERS
+def test_the_catalogue_has_no_sentence_that_another_lacks(language: str) -> None:
+    assert set(catalogue_of(language)) == set(catalogue_of(LANGUAGES[1]))
+
+
+@OTHERS
+def test_the_names_of_a_receipts_numbers_fit(language: str) -> None:
+    counted = ("Rows read", "Rows loaded", "Rows rejected", "Rows left out", "Lines never read")
+    for text in (*counted, *render.PASSED.values()):
+        assert len(say(text, language)) <= 17, text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_template_takes_its_fields_as_they_are(language: str) -> None:
     told = say("{column} is empty and must not be", language, column="{x}")
     assert told.startswith("{x} ")
