@@ -144,7 +144,7 @@ class BigQueryWarehouse:
                 loader.drop(staged)
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
-        placed = bool(batch.under) or any(file.has_place for file in batch.files)
+        placed = bool(batch.restored) or any(file.has_place for file in batch.files)
         return replace(done, may_yield=placed and mode is not WriteMode.APPEND)
 
     def beneath(

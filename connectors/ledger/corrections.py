@@ -37,12 +37,12 @@ def corrections_moved(
     been loaded, and all others of one of which one has left.
     """
     _count(connection, batch, committed)
-    leaving, came, own = set(batch.leaving), set[str](), list[File]()
+    leaving, came, own = set(batch.removed), set[str](), list[File]()
     if batch.kind is BatchKind.LOAD:
         leaving -= {file.file_id for file in batch.files}
         came = {file.file_id for file in batch.files if file.corrects is None}
         own = [file for file in batch.files if file.corrects is not None]
-    came |= {file.file_id for file in batch.under if not file.in_force}
+    came |= {file.file_id for file in batch.restored if not file.in_force}
     gone = files_by(connection, files.c.file_id, leaving, CORRECTING)
     back = (each for each in _of(connection, came) if each.superseded_by == each.corrects)
     later = (

@@ -70,7 +70,7 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
     out.print(f"  seen     {when(found.first_seen)} to {when(found.last_seen)}")
     out.print(f"  files    {found.files:,}, held back {len(found.held):,}")
     for file_id in found.held[:10]:
-        item = runtime.ledger.get(file_id).item
+        item = runtime.ledger.files.get(file_id).item
         out.print(f"           {file_id}  {escape(printable(item.key))}")
     if len(found.held) > 10:
         out.print(f"           … and {len(found.held) - 10:,} more")

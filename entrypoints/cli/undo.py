@@ -204,7 +204,7 @@ def _bar(runtime: Runtime) -> Iterator[Callable[[Work, int], None]]:
             count += 1
             what = work.step
             if work.step in ("prepare", "acknowledge"):
-                what += " " + runtime.ledger.get(work.target).item.name
+                what += " " + runtime.ledger.files.get(work.target).item.name
             bar.update(task, description=what[:40], completed=count - 1, total=count + left)
 
         yield told
@@ -215,7 +215,7 @@ def _show(runtime: Runtime, ids: Sequence[str], as_json: bool) -> None:
     from entrypoints.cli.screen import file_table, show
     from schemas.file import Status
 
-    files = list(runtime.ledger.many(ids))
+    files = list(runtime.ledger.files.many(ids))
     show(file_table(files, runtime), files, as_json)
     if any(file.status is Status.FAILED for file in files):
         raise click.exceptions.Exit(1)

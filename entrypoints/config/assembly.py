@@ -40,7 +40,7 @@ def build_runtime(settings: Settings) -> Runtime:
         sources=_Sources(settings.sources),
         storage=storage,
         ledger=ledger,
-        warehouse=_connector(settings.warehouse, storage, ledger.note_cost),
+        warehouse=_connector(settings.warehouse, storage, ledger.costs.note),
         notifier=notifier,
         limits=settings.limits,
         quotas=settings.quotas,

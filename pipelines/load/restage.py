@@ -28,21 +28,23 @@ def beneath(runtime: Runtime, batch: Batch) -> list[File]:
     """
     found: dict[str, File] = {}
     if batch.kind is BatchKind.UNLOAD:
-        for older in runtime.ledger.superseded_by(batch.leaving):
+        for older in runtime.ledger.files.superseded_by(batch.removed):
             if older.outcome in BRINGING and batch.heir_of(older) is None:
                 found[older.file_id] = older
     if runtime.feeds[batch.feed].mode is not WriteMode.APPEND:
-        seen = {*batch.leaving, *(file.file_id for file in batch.files), *found}
-        frontier = set(batch.leaving)
+        seen = {*batch.removed, *(file.file_id for file in batch.files), *found}
+        frontier = set(batch.removed)
         while frontier:
             oldest = first_found(runtime, frontier)
-            new = set(runtime.warehouse.beneath(batch.table, frontier, oldest)) - seen
+            new = set(runtime.warehouse.files_replaced_by(batch.table, frontier, oldest)) - seen
             seen |= new
-            files = runtime.ledger.many(new)
+            files = runtime.ledger.files.many(new)
             found |= {file.file_id: file for file in files if file.in_force}
             frontier = new - found.keys()
     # Lines of another correction of the same file come back as that is applied again.
-    corrected = {each.corrects for each in runtime.ledger.many(batch.leaving) if each.corrects}
+    corrected = {
+        each.corrects for each in runtime.ledger.files.many(batch.removed) if each.corrects
+    }
     return sorted(
         (file for file in found.values() if file.corrects not in corrected), key=File.order
     )
@@ -50,7 +52,7 @@ def beneath(runtime: Runtime, batch: Batch) -> list[File]:
 
 def restored(runtime: Runtime, batch: Batch) -> tuple[File, ...]:
     """The files whose rows come back as those of the batch are removed."""
-    if not batch.leaving:
+    if not batch.removed:
         return ()
     files = beneath(runtime, batch)
     lost = [file for file in files if not can_come_back(runtime, file)]
@@ -85,7 +87,7 @@ def terms_again(runtime: Runtime, file: File, contract: Contract, raw: Path) -> 
     if file.corrects is None:
         feed = runtime.feeds[file.feed]
         return Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
-    [target] = runtime.ledger.many([file.corrects])
+    [target] = runtime.ledger.files.many([file.corrects])
     refuse_correction(runtime, target, file)
     return correction_terms(runtime, file, target, raw, lambda: None)
 
@@ -120,6 +122,6 @@ def _restaged(runtime: Runtime, file: File, batch: Batch) -> File:
 
 def first_found(runtime: Runtime, file_ids: Collection[str]) -> datetime | None:
     """When the first of the files was found; None if that is not known of all."""
-    found = [file.discovered_at for file in runtime.ledger.many(file_ids)]
+    found = [file.discovered_at for file in runtime.ledger.files.many(file_ids)]
     known = [each for each in found if each is not None]
     return min(known, default=None) if len(known) == len(file_ids) else None

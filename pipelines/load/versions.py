@@ -32,8 +32,8 @@ def settled(runtime: Runtime, batch: Batch) -> Batch:
     if batch.kind is BatchKind.LOAD:
         batch = _judged(runtime, batch, runtime.feeds[batch.feed])
     batch = with_corrections(runtime, batch)
-    batch = replace(batch, under=restored(runtime, batch))
-    spoken_of = {file.file_id for file in (*batch.files, *batch.under)} | set(batch.superseded)
+    batch = replace(batch, restored=restored(runtime, batch))
+    spoken_of = {file.file_id for file in (*batch.files, *batch.restored)} | set(batch.superseded)
     spoken_of.update(batch.earlier, (each.corrects for each in batch.files if each.corrects))
     return replace(batch, known_since=first_found(runtime, spoken_of))
 
@@ -41,20 +41,22 @@ def settled(runtime: Runtime, batch: Batch) -> Batch:
 def with_corrections(runtime: Runtime, batch: Batch) -> Batch:
     """The batch with what it means for corrections: those of a file that leaves or comes again
     leave with it, and one whose file is not in force any more brings nothing."""
-    leaving = set(batch.leaving)
-    found = [each for each in runtime.ledger.corrections(leaving) if each.file_id not in leaving]
+    leaving = set(batch.removed)
+    found = [
+        each for each in runtime.ledger.corrections.active(leaving) if each.file_id not in leaving
+    ]
     own = {each.file_id: each.corrects for each in found if each.corrects is not None}
     batch = replace(batch, superseded={**batch.superseded, **own})
     if batch.kind is BatchKind.UNLOAD or not batch.files or batch.files[0].corrects is None:
         return batch
     [file] = batch.files
-    [target] = runtime.ledger.many([file.corrects or ""])
+    [target] = runtime.ledger.files.many([file.corrects or ""])
     if file.outcome in BRINGING and not target.in_force:
         feed = runtime.feeds[batch.feed]
         file = _without_rows(feed, file, target, _GONE)
         return replace(batch, files=(file,))
-    others = runtime.ledger.corrections([target.file_id])
-    gone = {file.file_id, *batch.leaving}
+    others = runtime.ledger.corrections.active([target.file_id])
+    gone = {file.file_id, *batch.removed}
     return replace(
         batch, earlier=tuple(each.file_id for each in others if each.file_id not in gone)
     )
@@ -65,7 +67,7 @@ def _judged(runtime: Runtime, batch: Batch, feed: Feed) -> Batch:
     judged = {file.file_id: file for file in batch.files}
     keys = {file.item.key for file in batch.files if file.outcome in _TOLD}
     versions: dict[str, list[File]] = defaultdict(list)
-    for known in runtime.ledger.versions(batch.feed, keys):
+    for known in runtime.ledger.files.versions(batch.feed, keys):
         if known.file_id in judged or known.in_force:
             versions[known.item.key].append(judged.get(known.file_id, known))
     superseded: dict[str, str] = {}

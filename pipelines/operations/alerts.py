@@ -16,4 +16,4 @@ def list_alerts(
     for new ones first, and tells the destinations."""
     if evaluate:
         look(runtime)
-    return runtime.ledger.alerts(resolved=resolved, limit=limit)
+    return runtime.ledger.alerts.latest(resolved=resolved, limit=limit)

@@ -36,13 +36,15 @@ def list_drifts(runtime: Runtime, feed: str | None = None, *, decided: bool = Fa
     has. Raises NotFoundError for an unknown feed."""
     if feed is not None:
         feed_named(runtime, feed)
-    return list(runtime.ledger.drifts(feed, None if decided else DriftStatus.OPEN))
+    return list(runtime.ledger.drifts.latest(feed, None if decided else DriftStatus.OPEN))
 
 
 def drift_named(runtime: Runtime, text: str) -> Drift:
     """The one drift whose id starts with the text. Raises NotFoundError for none, ConflictError
     for several."""
-    found = [each for each in runtime.ledger.drifts() if each.drift_id.startswith(text.lower())]
+    found = [
+        each for each in runtime.ledger.drifts.latest() if each.drift_id.startswith(text.lower())
+    ]
     if not found:
         raise NotFoundError(f'no drift has the id "{text}"', hint="`waybill drift` lists them")
     if len(found) > 1:
@@ -77,9 +79,9 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
             f"drift {drift.drift_id} has no change that could be accepted: {drift.finding.said()}",
             hint="ask the sender for the agreed columns, or change the contract by hand",
         )
-    runtime.ledger.decide_drift(drift.drift_id, DriftStatus.ACCEPTED)
+    runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.ACCEPTED)
     if kind is DriftKind.SCALE:
-        runtime.ledger.forget_profiles(drift.feed, drift.finding.column)
+        runtime.ledger.profiles.forget(drift.feed, drift.finding.column)
     replayed, waiting = _replayed(runtime, drift)
     return Decision(
         drift_id=drift.drift_id,
@@ -94,7 +96,7 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
 def dismiss(runtime: Runtime, drift: Drift) -> Decision:
     """Leave the contract as it is. Files that were held back stay rejected, but for those of a
     rename that is none: they are looked at again."""
-    runtime.ledger.decide_drift(drift.drift_id, DriftStatus.DISMISSED)
+    runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.DISMISSED)
     again = drift.finding.kind is DriftKind.RENAMED
     replayed, waiting = _replayed(runtime, drift) if again else ((), ())
     return Decision(
@@ -125,7 +127,7 @@ def _replayed(runtime: Runtime, drift: Drift) -> tuple[tuple[str, ...], tuple[st
     holds, too. A file that is still on its way is left to it."""
     others = {
         file_id
-        for each in runtime.ledger.drifts(drift.feed, DriftStatus.OPEN)
+        for each in runtime.ledger.drifts.latest(drift.feed, DriftStatus.OPEN)
         if each.drift_id != drift.drift_id
         for file_id in each.held
     }
@@ -134,7 +136,7 @@ def _replayed(runtime: Runtime, drift: Drift) -> tuple[tuple[str, ...], tuple[st
         if file_id in others:
             continue
         try:
-            runtime.ledger.retry(file_id)
+            runtime.ledger.files.retry(file_id)
         except ValueError:
             continue
         replayed.append(file_id)

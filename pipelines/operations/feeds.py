@@ -32,7 +32,7 @@ def feed_named(runtime: Runtime, name: str) -> Feed:
 
 def stopped_feeds(runtime: Runtime) -> list[FeedPause]:
     """The feeds that have stopped until somebody resumes them."""
-    states = [runtime.ledger.feed_state(name) for name in runtime.feeds]
+    states = [runtime.ledger.feeds.state(name) for name in runtime.feeds]
     return [
         FeedPause(each.feed, each.reason or "nobody said why")
         for each in states
@@ -42,7 +42,7 @@ def stopped_feeds(runtime: Runtime) -> list[FeedPause]:
 
 def waiting_feeds(runtime: Runtime) -> list[FeedPause]:
     """The feeds whose prepared files wait, and until when."""
-    names = [name for name in runtime.ledger.feeds_to_load() if name in runtime.feeds]
+    names = [name for name in runtime.ledger.feeds.to_load() if name in runtime.feeds]
     return [found for name in names if (found := why_waiting(runtime, name)) is not None]
 
 
@@ -56,4 +56,4 @@ def resume(runtime: Runtime, name: str) -> bool:
     """Let a stopped feed run again; whether it was stopped. Safe to repeat. Raises
     NotFoundError."""
     feed_named(runtime, name)
-    return runtime.ledger.resume_feed(name)
+    return runtime.ledger.feeds.resume(name)

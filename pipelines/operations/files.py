@@ -52,7 +52,7 @@ def list_files(runtime: Runtime, wanted: FileFilter) -> list[File]:
     """The files that are meant, the newest first. Raises ConflictError for an unknown status."""
     try:
         return list(
-            runtime.ledger.files(
+            runtime.ledger.files.latest(
                 feed=wanted.feed, status=wanted.status, since=wanted.since, limit=wanted.limit
             )
         )
@@ -63,7 +63,7 @@ def list_files(runtime: Runtime, wanted: FileFilter) -> list[File]:
 def file_named(runtime: Runtime, text: str) -> File:
     """The one file with that id, start of an id, name or key. Raises NotFoundError for none, and
     ConflictError, which lists them, for several."""
-    found = runtime.ledger.find(text)
+    found = runtime.ledger.files.find(text)
     if not found:
         raise NotFoundError(f'no file has "{text}" as its id, name or key')
     if len(found) > 1 and not any(file.file_id == text for file in found):
@@ -78,7 +78,7 @@ def view_file(runtime: Runtime, text: str, rows: int) -> FileView:
     waits = None
     if file.status is Status.PREPARED and file.feed in runtime.feeds:
         waits = why_waiting(runtime, file.feed)
-    events = runtime.ledger.events(file.file_id)
+    events = runtime.ledger.timelines.of(file.file_id)
     return FileView(file, events, rejected_rows(runtime, file, rows), waits)
 
 
@@ -94,7 +94,7 @@ def retry(runtime: Runtime, file: File, *, may_lose: bool = False) -> File:
     """Send a file on its way again, from its landed bytes; `may_lose` lets it replace rows over
     others that cannot come back. Raises ConflictError for one that is still on its way."""
     try:
-        return runtime.ledger.retry(file.file_id, may_lose=may_lose)
+        return runtime.ledger.files.retry(file.file_id, may_lose=may_lose)
     except ValueError as error:
         raise ConflictError(str(error)) from error
 

@@ -25,8 +25,10 @@ def held_files(runtime: Runtime, feed: str | None = None, *, over: bool = False)
     NotFoundError for an unknown feed."""
     if feed is not None:
         feed_named(runtime, feed)
-    holds = runtime.ledger.holds(feed, over=over)
-    files = {file.file_id: file for file in runtime.ledger.many([each.file_id for each in holds])}
+    holds = runtime.ledger.holds.latest(feed, over=over)
+    files = {
+        file.file_id: file for file in runtime.ledger.files.many([each.file_id for each in holds])
+    }
     return [HeldFile(each, files[each.file_id]) for each in holds]
 
 
@@ -34,10 +36,10 @@ def release(runtime: Runtime, file: File, who: str) -> HeldFile:
     """Let a held file in, in somebody's name; the service prepares it. Raises ConflictError for a
     file that is not held."""
     try:
-        released = runtime.ledger.let_in(file.file_id, who)
+        released = runtime.ledger.holds.release(file.file_id, who)
     except ValueError as error:
         raise ConflictError(str(error)) from error
-    hold = runtime.ledger.hold_of(file.file_id)
+    hold = runtime.ledger.holds.of(file.file_id)
     if hold is None:
         raise ConflictError(f"{file.item.name} was not held")
     return HeldFile(hold, released)

@@ -46,7 +46,7 @@ class Unloaded:
 
 def files_to_unload(runtime: Runtime, text: str) -> Sequence[File]:
     """The files of a batch, or the one that the text names. Raises as `file_named`."""
-    if _BATCH.fullmatch(text) and (members := runtime.ledger.of_batch(text)):
+    if _BATCH.fullmatch(text) and (members := runtime.ledger.files.of_batch(text)):
         return members
     return [file_named(runtime, text)]
 
@@ -79,7 +79,7 @@ def plan_unload(runtime: Runtime, files: Sequence[File]) -> Undo:
             " their raw files are not in storage any more",
             hint="drop them again once this is unloaded, or load a corrected version instead",
         )
-    rows = runtime.warehouse.standing(table, batch.leaving)
+    rows = runtime.warehouse.row_counts(table, batch.removed)
     return Undo(feed=feed.name, table=table, files=chosen, rows=sum(rows.values()), back=back)
 
 
@@ -93,7 +93,7 @@ def unload(
     """
     before = _rows_beneath(runtime, undo)
     _take_out(runtime, undo, progress)
-    files = tuple(runtime.ledger.many([file.file_id for file in undo.files]))
+    files = tuple(runtime.ledger.files.many([file.file_id for file in undo.files]))
     restored = _rows_beneath(runtime, undo) - before
     return Unloaded(files[0].batch_id or "", undo.table, files, undo.rows, restored)
 
@@ -101,7 +101,7 @@ def unload(
 def _rows_beneath(runtime: Runtime, undo: Undo) -> int:
     """How many rows the table holds of the files whose rows may come back."""
     ids = [file.file_id for file in undo.back]
-    return sum(runtime.warehouse.standing(undo.table, ids).values()) if ids else 0
+    return sum(runtime.warehouse.row_counts(undo.table, ids).values()) if ids else 0
 
 
 def _take_out(runtime: Runtime, undo: Undo, progress: Callable[[str], None]) -> None:
@@ -110,7 +110,7 @@ def _take_out(runtime: Runtime, undo: Undo, progress: Callable[[str], None]) -> 
     progress("waiting for the table")
     while True:
         try:
-            batch = runtime.ledger.open_unload(undo.feed, undo.table, ids)
+            batch = runtime.ledger.batches.open_unload(undo.feed, undo.table, ids)
             break
         except ValueError as error:
             raise ConflictError(str(error)) from error
@@ -133,4 +133,4 @@ def _take_out(runtime: Runtime, undo: Undo, progress: Callable[[str], None]) -> 
 
 
 def _unloading(runtime: Runtime, ids: Sequence[str]) -> list[File]:
-    return [file for file in runtime.ledger.many(ids) if file.status is Status.UNLOADING]
+    return [file for file in runtime.ledger.files.many(ids) if file.status is Status.UNLOADING]

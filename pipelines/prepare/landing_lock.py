@@ -26,17 +26,17 @@ def protect_landing(runtime: Runtime, file: File, raw: Path) -> Iterator[None]:
     if key is None:
         yield
         return
-    if not runtime.ledger.landing_shared(key, file.file_id):
+    if not runtime.ledger.history.landing_shared(key, file.file_id):
         _put_back(runtime, key, raw)
         yield
         return
-    if not runtime.ledger.lock_table(key, runtime.owner, _LOCK_SECONDS):
+    if not runtime.ledger.locks.take(key, runtime.owner, _LOCK_SECONDS):
         raise BusyError(f"{file.item.name}: the same bytes are being cleaned just now")
     try:
         _put_back(runtime, key, raw)
         yield
     finally:
-        runtime.ledger.unlock_table(key, runtime.owner)
+        runtime.ledger.locks.give_back(key, runtime.owner)
 
 
 def _put_back(runtime: Runtime, key: str, raw: Path) -> None:

@@ -22,7 +22,7 @@ def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> F
     newer version is known, quarantined if none comes; until then the error is raised again."""
     newer = [
         each
-        for each in runtime.ledger.versions(file.feed, {file.item.key})
+        for each in runtime.ledger.files.versions(file.feed, {file.item.key})
         if each.order() > file.order()
     ]
     if newer:
@@ -83,7 +83,7 @@ def settled(
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift
     if file.corrects is None:
-        runtime.ledger.save_profiles(file, staged.profiles)
+        runtime.ledger.profiles.save(file, staged.profiles)
     keys = staged.keys
     if staged.counts.loaded and not keys:
         keys = (storage_keys.rows(file.staged_prefix),)

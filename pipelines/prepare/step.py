@@ -49,7 +49,9 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     """Prepare one discovered file and return the work that follows; nothing if it is not due."""
     # A token of this claim's own: what it stages is never taken for another claim's.
     lease = f"{runtime.owner}/{uuid.uuid4().hex[:12]}"
-    file = runtime.ledger.claim(file_id, Status.DISCOVERED, lease, runtime.limits.lease_seconds)
+    file = runtime.ledger.leases.claim(
+        file_id, Status.DISCOVERED, lease, runtime.limits.lease_seconds
+    )
     if file is None:
         return []
     crash_point("prepare.claimed")
@@ -69,14 +71,15 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
             )
             check()
             with protect_landing(runtime, done, Path(folder) / "raw"):
-                runtime.ledger.advance(done, event)
+                runtime.ledger.leases.advance(done, event)
             prepared = True
             crash_point("prepare.advanced")
     if prepared and done.outcome is Outcome.UNCHANGED and done.repeats is not None:
-        handed = runtime.ledger.many([done.repeats])
+        handed = runtime.ledger.files.many([done.repeats])
         more = [Work("prepare", each.file_id) for each in handed if each.feed != file.feed]
     if prepared and (
-        runtime.ledger.request_load(file.feed) or not runtime.ledger.unprepared(file.feed)
+        runtime.ledger.feeds.request_load(file.feed)
+        or not runtime.ledger.files.unprepared(file.feed)
     ):
         more.append(Work("load", file.feed))
     return more
@@ -142,7 +145,7 @@ def _prepared(
             reason=error.said(feed.language),
             accounted=error.accounted or file.accounted,
         )
-    runtime.ledger.note_drift(file, shown)
+    runtime.ledger.drifts.note(file, shown)
     return file, None
 
 
@@ -184,11 +187,11 @@ def _stage(
 def _memory(runtime: Runtime, file: File) -> Memory:
     """What the ledger knows of the feed's earlier files."""
     decided = {
-        status: tuple(each.finding for each in runtime.ledger.drifts(file.feed, status))
+        status: tuple(each.finding for each in runtime.ledger.drifts.latest(file.feed, status))
         for status in (DriftStatus.ACCEPTED, DriftStatus.DISMISSED)
     }
     return Memory(
-        profiles=runtime.ledger.profiles(file.feed, file.file_id),
+        profiles=runtime.ledger.profiles.of(file.feed, file.file_id),
         accepted=decided[DriftStatus.ACCEPTED],
         dismissed=decided[DriftStatus.DISMISSED],
     )
