@@ -36,7 +36,7 @@ from connectors.bigquery.session import Meter, Session, labelled
 from connectors.bigquery.snapshots import take_snapshot
 from connectors.failpoints import crash_point
 from connectors.objects.storage import ObjectStorage
-from connectors.protocols import Change, Checked, FoundRow, PartitionCount, Storage, Tally
+from connectors.protocols import Change, Checked, FileAudit, FoundRow, PartitionCount, Storage
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.checksum import FileSums
 from schemas.contract import Contract, View
@@ -161,7 +161,7 @@ class BigQueryWarehouse:
         with translated("look up the rows of files"), labelled("lookup", table=table):
             return Books(self._session).standing(table, files, known_since)
 
-    def tallies(self, contract: Contract, since: datetime | None = None) -> Iterator[Tally]:
+    def tallies(self, contract: Contract, since: datetime | None = None) -> Iterator[FileAudit]:
         """What the table holds, and what is recorded, of each of its files, by file id; only of
         files that were loaded since then."""
         table = self.table_id(contract)
