@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from connectors.private import keep_private, private_folder
-from connectors.protocols import Source
+from connectors.protocols import Destination, Notifier, Source
 from connectors.registry import connector_class
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
@@ -29,9 +28,10 @@ def build_runtime(settings: Settings) -> Runtime:
     keep_private()
     contracts = Contracts(settings.folders.contracts)
     private_folder(settings.folders.work)
-    storage = _connector(settings.storage)
-    notifier = _connector(settings.mail) if settings.mail is not None else None
-    ledger = _connector(settings.ledger)
+    storage = connector_class("storage", settings.storage.type)(settings.storage.config)
+    notifier = _notifier(settings.mail) if settings.mail is not None else None
+    ledger = connector_class("ledger", settings.ledger.type)(settings.ledger.config)
+    warehouse = connector_class("warehouse", settings.warehouse.type)
     return Runtime(
         feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
         contracts=contracts,
@@ -39,7 +39,7 @@ def build_runtime(settings: Settings) -> Runtime:
         sources=_Sources(settings.sources),
         storage=storage,
         ledger=ledger,
-        warehouse=_connector(settings.warehouse, storage, ledger.note_cost),
+        warehouse=warehouse(settings.warehouse.config, storage, ledger.note_cost),
         notifier=notifier,
         limits=settings.limits,
         quotas=settings.quotas,
@@ -48,17 +48,25 @@ def build_runtime(settings: Settings) -> Runtime:
         work_folder=Path(settings.folders.work),
         now=lambda: datetime.now(UTC),
         destinations={
-            # Mail goes out by the one notifier that there is.
-            name: _connector(part, *([notifier] if part.type == "mail" else []))
-            for name, part in settings.alerts.to.items()
+            name: _destination(part, notifier) for name, part in settings.alerts.to.items()
         },
         alert_rules=settings.alerts,
         templates=settings.folders.templates,
     )
 
 
-def _connector(part: Part, *others: object) -> Any:
-    return connector_class(part.kind, part.type)(part.config, *others)
+def _source(part: Part) -> Source:
+    return connector_class("source", part.type)(part.config)
+
+
+def _notifier(part: Part) -> Notifier:
+    return connector_class("notifier", part.type)(part.config)
+
+
+def _destination(part: Part, notifier: Notifier | None) -> Destination:
+    made = connector_class("destination", part.type)
+    # Mail goes out by the one notifier that there is.
+    return made(part.config, notifier) if part.type == "mail" else made(part.config)
 
 
 class _Sources(Mapping[str, Source]):
@@ -66,13 +74,12 @@ class _Sources(Mapping[str, Source]):
 
     def __init__(self, parts: Mapping[str, Part]) -> None:
         self._parts = parts
-        self._made = lru_cache(maxsize=None)(lambda name: _connector(parts[name]))
+        self._made = lru_cache(maxsize=None)(lambda name: _source(parts[name]))
 
     def __getitem__(self, name: str) -> Source:
         if name not in self._parts:
             raise KeyError(name)
-        source: Source = self._made(name)
-        return source
+        return self._made(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)
