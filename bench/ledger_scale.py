@@ -194,56 +194,56 @@ def _questions(ledger: SqlLedger, history: int) -> dict[str, Callable[[], object
     fresh = iter(range(10**8, 10**9))
 
     def register_new() -> Sequence[str]:
-        return ledger.register(FEED, SOURCE, Page(items=(_item(next(fresh)),)))
+        return ledger.files.register(FEED, SOURCE, Page(items=(_item(next(fresh)),)))
 
     def through() -> None:
         """One new file all the way, as far as the ledger sees it."""
         (file_id,) = register_new()
         now = datetime.now(UTC)
-        file = ledger.claim(file_id, Status.DISCOVERED, "bench", 60)
+        file = ledger.leases.claim(file_id, Status.DISCOVERED, "bench", 60)
         assert file is not None
         file = replace(file, sha256=f"{next(fresh):064x}", size=1)
-        ledger.claim_content(file)
+        ledger.contents.claim(file)
         step = Event(file_id=file_id, at=now, step="prepare", outcome="accepted")
-        ledger.advance(replace(file, status=Status.PREPARED, outcome=Outcome.ACCEPTED), step)
-        ledger.request_load(FEED)
-        batch = ledger.open_batch(FEED, TABLE, 1000, 2**31)
+        ledger.leases.advance(replace(file, status=Status.PREPARED, outcome=Outcome.ACCEPTED), step)
+        ledger.feeds.request_load(FEED)
+        batch = ledger.batches.open(FEED, TABLE, 1000, 2**31)
         assert batch is not None
-        ledger.abandon_batch(batch, [], refusal="the end of the bench")
-        while (batch := ledger.open_batch(FEED, TABLE, 1000, 2**31)) is not None:
+        ledger.batches.abandon(batch, [], refusal="the end of the bench")
+        while (batch := ledger.batches.open(FEED, TABLE, 1000, 2**31)) is not None:
             from schemas.batch import Committed
 
-            ledger.commit_batch(batch, Committed(rows=0, removals=()), [])
-        held = ledger.claim(file_id, Status.LOADED, "bench", 60)
+            ledger.batches.commit(batch, Committed(rows=0, removals=()), [])
+        held = ledger.leases.claim(file_id, Status.LOADED, "bench", 60)
         assert held is not None
-        ledger.advance(replace(held, status=Status.DONE), replace(step, step="acknowledge"))
+        ledger.leases.advance(replace(held, status=Status.DONE), replace(step, step="acknowledge"))
 
     return {
-        "discover a page of 1,000 known files": lambda: ledger.register(FEED, SOURCE, page),
+        "discover a page of 1,000 known files": lambda: ledger.files.register(FEED, SOURCE, page),
         "register one new file": register_new,
         "a file's whole way (10 calls)": through,
-        "waiting files of a feed": lambda: ledger.waiting(FEED),
-        "files due to prepare": lambda: ledger.due(Status.DISCOVERED, 1000),
-        "files due to acknowledge": lambda: ledger.due(Status.LOADED, 1000),
-        "feeds to load": ledger.feeds_to_load,
-        "claim a file that is done": lambda: ledger.claim(
+        "waiting files of a feed": lambda: ledger.files.waiting(FEED),
+        "files due to prepare": lambda: ledger.leases.due(Status.DISCOVERED, 1000),
+        "files due to acknowledge": lambda: ledger.leases.due(Status.LOADED, 1000),
+        "feeds to load": ledger.feeds.to_load,
+        "claim a file that is done": lambda: ledger.leases.claim(
             middle.file_id, Status.DISCOVERED, "bench", 60
         ),
-        "open a batch, none prepared": lambda: ledger.open_batch(FEED, TABLE, 1000, 2**31),
-        "waybill files": lambda: ledger.files(limit=100),
-        "waybill files --feed": lambda: ledger.files(feed=FEED, limit=100),
-        "waybill files --status failed": lambda: ledger.files(status="failed", limit=100),
-        "waybill files --status partly": lambda: ledger.files(status="partly", limit=100),
-        "waybill files --status partly --feed": lambda: ledger.files(
+        "open a batch, none prepared": lambda: ledger.batches.open(FEED, TABLE, 1000, 2**31),
+        "waybill files": lambda: ledger.files.latest(limit=100),
+        "waybill files --feed": lambda: ledger.files.latest(feed=FEED, limit=100),
+        "waybill files --status failed": lambda: ledger.files.latest(status="failed", limit=100),
+        "waybill files --status partly": lambda: ledger.files.latest(status="partly", limit=100),
+        "waybill files --status partly --feed": lambda: ledger.files.latest(
             status="partly", feed=FEED, limit=100
         ),
-        "waybill files --status done --feed, another feed": lambda: ledger.files(
+        "waybill files --status done --feed, another feed": lambda: ledger.files.latest(
             status="done", feed="other", limit=100
         ),
-        "waybill show, by id": lambda: ledger.find(middle.file_id[:10]),
-        "waybill show, by name": lambda: ledger.find(middle.item.name),
-        "a file's timeline": lambda: ledger.events(middle.file_id),
-        "prune timelines, none old": lambda: ledger.prune(_START - timedelta(days=1)),
+        "waybill show, by id": lambda: ledger.files.find(middle.file_id[:10]),
+        "waybill show, by name": lambda: ledger.files.find(middle.item.name),
+        "a file's timeline": lambda: ledger.timelines.of(middle.file_id),
+        "prune timelines, none old": lambda: ledger.timelines.prune(_START - timedelta(days=1)),
     }
 
 

@@ -46,7 +46,7 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
     """
     seconds = runtime.limits.lease_seconds
     try:
-        with heartbeat(lambda: runtime.ledger.renew(file, seconds), seconds / 3) as check:
+        with heartbeat(lambda: runtime.ledger.leases.renew(file, seconds), seconds / 3) as check:
             yield check
     except LeaseLostError:
         log.warning("%s of %s: another worker has taken it over", step, file.file_id)
@@ -59,7 +59,7 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
 
 def stop_feed(runtime: Runtime, feed: str, error: FatalError) -> None:
     """Stop a feed, and alert ops the first time."""
-    if runtime.ledger.stop_feed(feed, error.message):
+    if runtime.ledger.feeds.stop(feed, error.message):
         log.error("feed %s stopped: %s", feed, error.message)
         raise_alert(runtime, stopped_feed(feed, error.message, error.hint))
 
@@ -89,7 +89,7 @@ def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
         message=_sentence(error),
     )
     later = now + timedelta(seconds=pause)
-    _quietly_lost(lambda: runtime.ledger.release(file, later, event, is_try=not is_busy))
+    _quietly_lost(lambda: runtime.ledger.leases.release(file, later, event, is_try=not is_busy))
     log.warning("%s of %s: %s; again in %.0f s", step, file.file_id, _sentence(error), pause)
 
 
@@ -100,7 +100,7 @@ def _fail(runtime: Runtime, file: File, step: str, error: Exception) -> None:
         file_id=file.file_id, at=runtime.now(), step=step, outcome="failed", message=reason
     )
     failed = replace(file, status=Status.FAILED, reason=reason)
-    _quietly_lost(lambda: runtime.ledger.advance(failed, event))
+    _quietly_lost(lambda: runtime.ledger.leases.advance(failed, event))
     log.error("%s of %s given up: %s", step, file.file_id, reason)
 
 

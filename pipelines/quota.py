@@ -150,10 +150,10 @@ def used(quotas: Quotas, spent: Spent) -> tuple[float, str]:
 def room(runtime: Runtime, table: str) -> Room:
     """The room for the table's next batch, from what the ledger knows."""
     now = runtime.now()
-    pause = runtime.ledger.table_pause(table)
+    pause = runtime.ledger.quota.pause_of(table)
     if pause is not None:
         return Room(files=0, pause=pause, closed=True)
-    spent = runtime.ledger.spent(table, quota_day(now), runtime.quotas.load_bucket)
+    spent = runtime.ledger.quota.spent(table, quota_day(now), runtime.quotas.load_bucket)
     return decide(runtime.quotas, runtime.limits, spent, now)
 
 
@@ -170,7 +170,7 @@ def charge(runtime: Runtime, batch: Batch) -> None:
     ThrottledError when it is new and there is no room for it: the batch waits as it is.
     """
     job = f"{batch.batch_id}.{batch.attempt}"
-    if runtime.ledger.charged(job):
+    if runtime.ledger.quota.charged(job):
         return
     found = room(runtime, batch.table)
     if found.pause is not None and not found.scarce:
@@ -178,11 +178,11 @@ def charge(runtime: Runtime, batch: Batch) -> None:
     bringing = [file for file in batch.files if file.staged_keys]
     rejecting = any(file.rejects_key for file in batch.files)
     # A transaction's turn comes within seconds: as many wait as there are workers.
-    wait = runtime.ledger.draw(runtime.quotas.commit_bucket, 1)
+    wait = runtime.ledger.quota.draw(runtime.quotas.commit_bucket, 1)
     if wait:
         runtime.pause(wait.total_seconds())
-    runtime.ledger.draw(runtime.quotas.load_bucket, bool(bringing) + rejecting)
-    runtime.ledger.charge(
+    runtime.ledger.quota.draw(runtime.quotas.load_bucket, bool(bringing) + rejecting)
+    runtime.ledger.quota.charge(
         Charge(
             job=job,
             table=batch.table,
@@ -196,9 +196,9 @@ def charge(runtime: Runtime, batch: Batch) -> None:
 def pause(runtime: Runtime, table: str, error: ThrottledError) -> None:
     """After BigQuery said that a quota is exceeded: leave the table alone for some minutes."""
     now = runtime.now()
-    if runtime.ledger.table_pause(table) is None and room(runtime, table).pause is None:
+    if runtime.ledger.quota.pause_of(table) is None and room(runtime, table).pause is None:
         until = now + timedelta(seconds=runtime.quotas.throttled_seconds)
-        runtime.ledger.pause_table(table, until, error.message)
+        runtime.ledger.quota.pause(table, until, error.message)
 
 
 def log_pause(table: str, found: Pause) -> None:

@@ -31,7 +31,7 @@ def seconds_for(runtime: Runtime, works: Collection[Work]) -> dict[Work, float]:
     ids = {work: work.target.partition("/")[0] for work in works if work.step in _OF_FILES}
     if not ids:
         return found
-    files = {file.file_id: file for file in runtime.ledger.many(set(ids.values()))}
+    files = {file.file_id: file for file in runtime.ledger.files.many(set(ids.values()))}
     for work, file_id in ids.items():
         file = files.get(file_id)
         size = (file and (file.size or file.item.size)) or _SIZE_UNKNOWN
@@ -41,7 +41,7 @@ def seconds_for(runtime: Runtime, works: Collection[Work]) -> dict[Work, float]:
 
 def give_back(runtime: Runtime, file_id: str, step: str, seconds: float) -> None:
     """Give back the file of a step that is being killed; the killed one's lease is gone then."""
-    file = next(iter(runtime.ledger.many([file_id])), None)
+    file = next(iter(runtime.ledger.files.many([file_id])), None)
     if file is None or file.status not in LEASED:
         return
     now = runtime.now()
@@ -55,7 +55,7 @@ def give_back(runtime: Runtime, file_id: str, step: str, seconds: float) -> None
     )
     later = now + timedelta(seconds=runtime.limits.retry_seconds)
     try:
-        runtime.ledger.release(file, later, event)
+        runtime.ledger.leases.release(file, later, event)
     except LeaseLostError:
         log.info("%s of %s had ended just before", step, file_id)
 
@@ -64,7 +64,7 @@ def refuse_too_slow(runtime: Runtime, file: File) -> None:
     """Raise DataError for a file whose every try was ended for the time it took."""
     if file.tries <= runtime.limits.attempts:
         return
-    told = [each for each in runtime.ledger.events(file.file_id) if each.step == "prepare"]
+    told = [each for each in runtime.ledger.timelines.of(file.file_id) if each.step == "prepare"]
     if told and told[-1].outcome == TOO_LONG:
         raise DataError(
             "preparing it took too long: more than {seconds:,.0f} seconds, {count} times",

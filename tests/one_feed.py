@@ -141,10 +141,10 @@ class World:
 
     def newest(self, name: str) -> File:
         """The file of that name that was sent last."""
-        return max(self.ledger.find(name), key=File.order)
+        return max(self.ledger.files.find(name), key=File.order)
 
     def unload(self, *file_ids: str) -> None:
-        undo = plan_unload(self.runtime, self.ledger.many(file_ids))
+        undo = plan_unload(self.runtime, self.ledger.files.many(file_ids))
         unload(self.runtime, undo)
         drain(self.runtime, ["stock"], ())
 
@@ -158,9 +158,9 @@ class World:
 
     def books_balance(self) -> None:
         """The records say of every file how many rows of it are there."""
-        ids = [file.file_id for file in self.ledger.files()]
+        ids = [file.file_id for file in self.ledger.files.latest()]
         table = self.runtime.warehouse.table_id(STOCK)
-        standing = self.runtime.warehouse.standing(table, ids)
+        standing = self.runtime.warehouse.row_counts(table, ids)
         counted = dict(self.sql("SELECT _etl_file, COUNT(*) FROM DATA.stock GROUP BY 1"))
         assert {id_: rows for id_, rows in standing.items() if rows} == counted
 

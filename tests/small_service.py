@@ -64,7 +64,9 @@ class SmallService:
     def run(self) -> list[File]:
         """One pass; the files that there are, by name."""
         run(self.runtime, self.runtime.feeds)
-        return sorted(self.runtime.ledger.files(limit=10_000), key=lambda file: file.item.name)
+        return sorted(
+            self.runtime.ledger.files.latest(limit=10_000), key=lambda file: file.item.name
+        )
 
     def with_runtime(self, **changes: Any) -> None:
         """Go on with other parts."""

@@ -30,11 +30,11 @@ from schemas.contract import LINEAGE, Contract
 _LINEAGE = tuple(column.name for column in LINEAGE)
 
 
-def tallies(
+def file_audits(
     session: Session, contract: Contract, table: str, since: datetime | None
 ) -> Iterator[FileAudit]:
     """The tallies of the table's files, by file id: one query, so all as of one moment."""
-    sql, given = tallies_sql(session.config, contract, table, since)
+    sql, given = file_audits_sql(session.config, contract, table, since)
     return (_tally(row) for row in session.each_row(sql, given))
 
 
@@ -64,7 +64,7 @@ def _tally(row: tuple[Any, ...]) -> FileAudit:
     )
 
 
-def tallies_sql(
+def file_audits_sql(
     config: BigQueryConfig, contract: Contract, table: str, since: datetime | None
 ) -> tuple[str, list[Parameter]]:
     """The query behind `tallies`, and its parameters.

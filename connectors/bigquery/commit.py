@@ -85,7 +85,7 @@ class Committer:
     def effect(self, batch: Batch, mode: WriteMode) -> Committed | None:
         """What a batch did whose transaction has ended well. The warehouse is asked, which takes it
         a second, only if rows may have been taken out or brought back."""
-        if mode is WriteMode.APPEND and not (batch.leaving or batch.under or batch.earlier):
+        if mode is WriteMode.APPEND and not (batch.removed or batch.restored or batch.earlier):
             return Committed(rows=rows_brought(batch))
         return self.outcome(batch.batch_id, batch.created_at)
 
@@ -158,15 +158,15 @@ class Committer:
         """Which partitions the transaction must look into, the order of the files, and which
         partitions it changes."""
         files = [file.file_id for file in batch.files]
-        leaving = {each for id_ in batch.leaving for each in old.partitions(id_)}
-        pruned = Pruned(leaving=bool(batch.leaving), gone=self._within(contract, leaving))
-        gone = _named(contract, leaving, bool(batch.leaving))
+        leaving = {each for id_ in batch.removed for each in old.partitions(id_)}
+        pruned = Pruned(leaving=bool(batch.removed), gone=self._within(contract, leaving))
+        gone = _named(contract, leaving, bool(batch.removed))
         is_unload = batch.kind is BatchKind.UNLOAD
         if not staged.has_rows:
             changed = Partitions(unload=gone) if is_unload else Partitions(replacement=gone)
             return pruned, files, changed
         brought = bringing_rows(batch)
-        placed = bool(batch.under) or any(file.has_place for file in brought)
+        placed = bool(batch.restored) or any(file.has_place for file in brought)
         touched = {each for file in contenders(batch) for each in file.partitions}
         coming = _named(contract, touched, True)
         if mode is WriteMode.MERGE and contract.partition is not None:
@@ -217,7 +217,7 @@ class Committer:
         by = Partitioning(contract, "_etl_t") if contract.partition is not None else None
         found = self._session.rows(
             holders_sql(contract, batch.table, where),
-            [bigquery.ArrayQueryParameter("gone", "STRING", list(batch.leaving))],
+            [bigquery.ArrayQueryParameter("gone", "STRING", list(batch.removed))],
         )
         holders = {(by.name(start) if by else None, file) for start, file, _ in found}
         return holders, min((oldest for _, _, oldest in found), default=None)
@@ -294,5 +294,5 @@ def _known_before(batch: Batch) -> set[str]:
     """Files of which the warehouse's own records say where their rows are, and their place."""
     again = {file.file_id for file in batch.files if file.in_force}
     corrected = {file.corrects for file in batch.files if file.corrects is not None}
-    under = {file.file_id for file in batch.under}
-    return {*batch.leaving, *again, *under, *corrected, *batch.earlier}
+    under = {file.file_id for file in batch.restored}
+    return {*batch.removed, *again, *under, *corrected, *batch.earlier}

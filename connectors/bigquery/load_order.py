@@ -71,7 +71,7 @@ class Places:
         that had a place before by that, new ones after all others."""
         order: dict[str, _Order] = {}
         latest = datetime.max.replace(tzinfo=None)
-        for id_ in {*holders, *(file.file_id for file in batch.under)}:
+        for id_ in {*holders, *(file.file_id for file in batch.restored)}:
             order[id_] = self._order(id_)
         brought = {file.file_id for file in bringing_rows(batch)}
         for number, file in enumerate(batch.files):

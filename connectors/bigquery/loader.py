@@ -296,7 +296,7 @@ def rows_brought(batch: Batch) -> int:
 
 def contenders(batch: Batch) -> list[File]:
     """All files whose rows are staged: those that the batch brings, and those under them."""
-    return [*batch.under, *bringing_rows(batch)]
+    return [*batch.restored, *bringing_rows(batch)]
 
 
 def _job_id(batch: Batch) -> str:
@@ -307,9 +307,9 @@ def _named_by(batch: Batch) -> str:
     """What tells the attempt's job and tables from all others: rows that come back may be prepared
     otherwise by the time it is taken up again, and then it is another job."""
     name = f"{batch.batch_id}_{batch.attempt}"
-    if not batch.under:
+    if not batch.restored:
         return name
-    keys = "\x00".join(key for file in batch.under for key in file.staged_keys)
+    keys = "\x00".join(key for file in batch.restored for key in file.staged_keys)
     return f"{name}_{hashlib.sha256(keys.encode()).hexdigest()[:8]}"
 
 

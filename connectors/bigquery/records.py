@@ -83,9 +83,9 @@ def parameters(
             "batch": places[file.file_id].batch_id,
             "at": places[file.file_id].loaded_at.isoformat(),
         }
-        for file in batch.under
+        for file in batch.restored
     ]
-    leaving = [{"file": file, "reason": reason} for file, reason in batch.leaving.items()]
+    leaving = [{"file": file, "reason": reason} for file, reason in batch.removed.items()]
     brought = () if batch.kind is BatchKind.UNLOAD else batch.files
     scalar, array = bigquery.ScalarQueryParameter, bigquery.ArrayQueryParameter
     return [
@@ -107,10 +107,10 @@ def parameters(
         scalar("under", "STRING", json.dumps(under)),
         array("sequence", "STRING", list(sequence)),
         array("units", "INT64", list(units)),
-        array("gone", "STRING", list(batch.leaving)),
+        array("gone", "STRING", list(batch.removed)),
         array("earlier", "STRING", list(batch.earlier)),
         array("corrections", "STRING", [each.file_id for each in batch.files if each.corrects]),
-        array("standing", "STRING", [each.file_id for each in batch.under if each.in_force]),
+        array("standing", "STRING", [each.file_id for each in batch.restored if each.in_force]),
     ]
 
 

@@ -14,12 +14,12 @@ from functools import cached_property
 from connectors.bigquery import names
 from connectors.bigquery.apply import Planner
 from connectors.bigquery.audit import (
+    file_audits,
+    file_audits_sql,
     file_sums,
     find_rows,
     find_sql,
     sums_sql,
-    tallies,
-    tallies_sql,
 )
 from connectors.bigquery.books import Books
 from connectors.bigquery.client import connect
@@ -144,30 +144,30 @@ class BigQueryWarehouse:
                 loader.drop(staged)
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
-        placed = bool(batch.under) or any(file.has_place for file in batch.files)
+        placed = bool(batch.restored) or any(file.has_place for file in batch.files)
         return replace(done, may_yield=placed and mode is not WriteMode.APPEND)
 
-    def beneath(
+    def files_replaced_by(
         self, table: str, files: Collection[str], known_since: datetime | None = None
     ) -> Sequence[str]:
         """Files some of whose rows were taken out by a batch that brought rows of one of these."""
         with translated("look up removed rows"), labelled("lookup", table=table):
-            return Books(self._session).beneath(table, files, known_since)
+            return Books(self._session).files_replaced_by(table, files, known_since)
 
-    def standing(
+    def row_counts(
         self, table: str, files: Collection[str], known_since: datetime | None = None
     ) -> Mapping[str, int]:
         """How many rows of each file the table holds, by Waybill's own records."""
         with translated("look up the rows of files"), labelled("lookup", table=table):
-            return Books(self._session).standing(table, files, known_since)
+            return Books(self._session).row_counts(table, files, known_since)
 
-    def tallies(self, contract: Contract, since: datetime | None = None) -> Iterator[FileAudit]:
+    def file_audits(self, contract: Contract, since: datetime | None = None) -> Iterator[FileAudit]:
         """What the table holds, and what is recorded, of each of its files, by file id; only of
         files that were loaded since then."""
         table = self.table_id(contract)
         with translated("count the rows of its files"):
             with labelled("verify", table=table):
-                found = tallies(self._session, contract, table, since)
+                found = file_audits(self._session, contract, table, since)
             yield from found
 
     def sums(self, contract: Contract) -> Iterator[FileSums]:
@@ -190,10 +190,10 @@ class BigQueryWarehouse:
         with translated("find the rows", of_data=True), labelled("explain", table=table):
             return find_rows(self._session, contract, table, where, limit, since)
 
-    def tallies_bytes(self, contract: Contract, since: datetime | None = None) -> int:
-        """How many bytes `tallies` would read."""
+    def file_audits_bytes(self, contract: Contract, since: datetime | None = None) -> int:
+        """How many bytes `file_audits` would read."""
         with translated("tell a price"), labelled("verify"):
-            sql, given = tallies_sql(self._config, contract, self.table_id(contract), since)
+            sql, given = file_audits_sql(self._config, contract, self.table_id(contract), since)
             return self._session.bytes_of(sql, given)
 
     def find_bytes(self, contract: Contract, where: str, since: datetime | None = None) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, case, update
 
 from connectors.ledger.database import Database
-from connectors.ledger.files import files_by, start_again
+from connectors.ledger.file_rows import files_by, start_again
 from connectors.ledger.tables import CORRECTING, files
 from schemas.batch import Batch, BatchKind, Committed
 from schemas.file import AT_REST, BRINGING, File, Status
@@ -21,8 +21,7 @@ class Corrections:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def corrections(self, file_ids: Collection[str]) -> Sequence[File]:
-        """The corrections in force of those files, as they were sent."""
+    def active(self, file_ids: Collection[str]) -> Sequence[File]:
         with self._database.read() as connection:
             return [each for each in _of(connection, file_ids) if each.in_force]
 
@@ -37,12 +36,12 @@ def corrections_moved(
     been loaded, and all others of one of which one has left.
     """
     _count(connection, batch, committed)
-    leaving, came, own = set(batch.leaving), set[str](), list[File]()
+    leaving, came, own = set(batch.removed), set[str](), list[File]()
     if batch.kind is BatchKind.LOAD:
         leaving -= {file.file_id for file in batch.files}
         came = {file.file_id for file in batch.files if file.corrects is None}
         own = [file for file in batch.files if file.corrects is not None]
-    came |= {file.file_id for file in batch.under if not file.in_force}
+    came |= {file.file_id for file in batch.restored if not file.in_force}
     gone = files_by(connection, files.c.file_id, leaving, CORRECTING)
     back = (each for each in _of(connection, came) if each.superseded_by == each.corrects)
     later = (

@@ -8,7 +8,7 @@ from itertools import batched
 
 from sqlalchemy import Connection, update
 
-from connectors.ledger.files import files_by, start_again
+from connectors.ledger.file_rows import files_by, start_again
 from connectors.ledger.records import facts_of
 from connectors.ledger.tables import REPEATS, SUPERSEDED, files
 from schemas.batch import Batch, Committed
@@ -70,9 +70,9 @@ def unloaded(connection: Connection, batch: Batch, now: datetime) -> None:
 def note_covered(connection: Connection, batch: Batch, committed: Committed) -> None:
     """Remember that rows of those files lie beneath the batch's now, or beneath those of later
     files: their bytes are needed should these leave."""
-    gave_way = {each.file_id for each in committed.removals} - batch.leaving.keys()
+    gave_way = {each.file_id for each in committed.removals} - batch.removed.keys()
     if committed.may_yield:
-        gave_way |= {file.file_id for file in (*batch.files, *batch.under)}
+        gave_way |= {file.file_id for file in (*batch.files, *batch.restored)}
     for some in batched(sorted(gave_way), _AT_ONCE, strict=False):
         connection.execute(update(files).where(files.c.file_id.in_(some)).values(covered=True))
 

@@ -3,7 +3,38 @@
 All of them translate their vendor's exceptions into `schemas.errors` at their edge.
 """
 
-from connectors.protocols.ledger import FeedState, Ledger
+from connectors.protocols.ledger import Ledger
+from connectors.protocols.ledger_feeds import (
+    FeedState,
+    LedgerDrifts,
+    LedgerFeeds,
+    LedgerProfiles,
+    LedgerUnmatched,
+)
+from connectors.protocols.ledger_files import (
+    LedgerContents,
+    LedgerCorrections,
+    LedgerFiles,
+    LedgerHistory,
+    LedgerLeases,
+    LedgerMoves,
+    LedgerTimelines,
+)
+from connectors.protocols.ledger_loads import (
+    LedgerBatches,
+    LedgerCosts,
+    LedgerGenerations,
+    LedgerLocks,
+    LedgerQuota,
+    LedgerRecovery,
+)
+from connectors.protocols.ledger_senders import (
+    LedgerDigests,
+    LedgerHolds,
+    LedgerReplies,
+    LedgerSentFiles,
+)
+from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 from connectors.protocols.outgoing import Destination, Notifier
 from connectors.protocols.records import (
     Change,
@@ -26,6 +57,30 @@ __all__ = [
     "FileAudit",
     "FoundRow",
     "Ledger",
+    "LedgerAlerts",
+    "LedgerBatches",
+    "LedgerContents",
+    "LedgerCorrections",
+    "LedgerCosts",
+    "LedgerDigests",
+    "LedgerDrifts",
+    "LedgerFeeds",
+    "LedgerFiles",
+    "LedgerGenerations",
+    "LedgerHistory",
+    "LedgerHolds",
+    "LedgerLeases",
+    "LedgerLocks",
+    "LedgerMoves",
+    "LedgerProfiles",
+    "LedgerQuota",
+    "LedgerRecovery",
+    "LedgerReplies",
+    "LedgerSentFiles",
+    "LedgerServices",
+    "LedgerTimelines",
+    "LedgerUnmatched",
+    "LedgerWorkers",
     "LoadCounts",
     "Notifier",
     "PartitionCount",

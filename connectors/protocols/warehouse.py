@@ -40,26 +40,26 @@ class Warehouse(Protocol):
         when the warehouse refuses the data.
         """
 
-    def beneath(
+    def files_replaced_by(
         self, table: str, files: Collection[str], known_since: datetime | None = None
     ) -> Sequence[str]:
-        """Files some of whose rows were taken out by a batch that brought rows of one of these.
+        """Ids of files whose rows were replaced by rows of the given files.
 
         Nothing about the files was recorded before `known_since`, which bounds what is read.
         """
 
-    def standing(
+    def row_counts(
         self, table: str, files: Collection[str], known_since: datetime | None = None
     ) -> Mapping[str, int]:
-        """How many rows of each file the table holds, by Waybill's own records, none of which is
+        """Row count per file now in the table, according to `etl_meta`, none of whose records is
         older than `known_since`."""
 
-    def tallies(self, contract: Contract, since: datetime | None = None) -> Iterator[FileAudit]:
-        """The tallies of all files of the contract's table, by file id; only of those that were
-        loaded since then."""
+    def file_audits(self, contract: Contract, since: datetime | None = None) -> Iterator[FileAudit]:
+        """What the contract's table holds, and what is recorded, of each of its files, by file id;
+        only of those that were loaded since then."""
 
-    def tallies_bytes(self, contract: Contract, since: datetime | None = None) -> int:
-        """How many bytes `tallies` would read."""
+    def file_audits_bytes(self, contract: Contract, since: datetime | None = None) -> int:
+        """How many bytes `file_audits` would read."""
 
     def sums(self, contract: Contract) -> Iterator[FileSums]:
         """The rows of each file in the contract's table, and the sums of its numbers and keys."""

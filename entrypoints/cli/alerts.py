@@ -38,7 +38,7 @@ def alerts(config: Path, resolved: bool, limit: int, look_now: bool, as_json: bo
         from pipelines.monitor.alerts import look
 
         look(runtime)
-    found = runtime.ledger.alerts(resolved=resolved, limit=limit)
+    found = runtime.ledger.alerts.latest(resolved=resolved, limit=limit)
     if as_json:
         print_json([_plain(each) for each in found])
     elif not found:

@@ -124,7 +124,7 @@ def _watch(
     """
     deadline = time.monotonic() + _PATIENCE
     while True:
-        files = list(runtime.ledger.files(limit=1000))
+        files = list(runtime.ledger.files.latest(limit=1000))
         ended = sum(1 for file in files if file.status in ("done", "failed"))
         under_way = next((f for f in files if f.status not in ("done", "failed")), None)
         what = f"{under_way.status} {under_way.item.name}"[:40] if under_way else None

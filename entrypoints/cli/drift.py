@@ -38,7 +38,7 @@ def drift(context: click.Context, feed: str | None, decided: bool, as_json: bool
         raise click.ClickException(
             f"there is no feed {feed}; the feeds are {', '.join(runtime.feeds)}"
         )
-    found = runtime.ledger.drifts(feed, None if decided else DriftStatus.OPEN)
+    found = runtime.ledger.drifts.latest(feed, None if decided else DriftStatus.OPEN)
     if as_json:
         print_json([_plain(each) for each in found])
         return
@@ -76,7 +76,7 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
     out.print(f"  seen     {when(found.first_seen)} to {when(found.last_seen)}")
     out.print(f"  files    {found.files:,}, held back {len(found.held):,}")
     for file_id in found.held[:10]:
-        item = runtime.ledger.get(file_id).item
+        item = runtime.ledger.files.get(file_id).item
         out.print(f"           {file_id}  {escape(printable(item.key))}")
     if len(found.held) > 10:
         out.print(f"           … and {len(found.held) - 10:,} more")
@@ -129,7 +129,9 @@ def _runtime(config: Path) -> Runtime:
 
 def _one(runtime: Runtime, text: str) -> Drift:
     """The one drift whose id starts with the text."""
-    found = [each for each in runtime.ledger.drifts() if each.drift_id.startswith(text.lower())]
+    found = [
+        each for each in runtime.ledger.drifts.latest() if each.drift_id.startswith(text.lower())
+    ]
     if not found:
         raise click.ClickException(f'no drift has the id "{text}"; `waybill drift` lists them')
     if len(found) > 1:

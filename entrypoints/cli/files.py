@@ -57,7 +57,9 @@ def files(
 
     runtime = open_runtime(config)
     try:
-        found = runtime.ledger.files(feed=feed, status=status, since=since(since_text), limit=limit)
+        found = runtime.ledger.files.latest(
+            feed=feed, status=status, since=since(since_text), limit=limit
+        )
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     if as_json:
@@ -67,11 +69,11 @@ def files(
     if not found:
         console().print("no files")
     for name in runtime.feeds:
-        state = runtime.ledger.feed_state(name)
+        state = runtime.ledger.feeds.state(name)
         if state.stopped_at is not None:
             click.secho(f"feed {name} is stopped: {state.reason}", fg="red", err=True)
             click.echo(f"  then: waybill resume {name}", err=True)
-    for name in runtime.ledger.feeds_to_load():
+    for name in runtime.ledger.feeds.to_load():
         if name in runtime.feeds and (wait := _wait(runtime, name)):
             click.secho(f"feed {name}: {wait}", fg="yellow", err=True)
 
@@ -97,7 +99,7 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
 
     runtime = open_runtime(config)
     found = one_file(runtime, file)
-    events = runtime.ledger.events(found.file_id)
+    events = runtime.ledger.timelines.of(found.file_id)
     rejected = rejected_rows(runtime, found, rows)
     if as_json:
         from dataclasses import asdict
@@ -137,7 +139,7 @@ def retry(config: Path, file: str, may_lose: bool, as_json: bool) -> None:
     runtime = open_runtime(config)
     found = one_file(runtime, file)
     try:
-        again = runtime.ledger.retry(found.file_id, may_lose=may_lose)
+        again = runtime.ledger.files.retry(found.file_id, may_lose=may_lose)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if as_json:
@@ -156,7 +158,7 @@ def resume(config: Path, feed: str) -> None:
         raise click.ClickException(
             f"there is no feed {feed}; the feeds are {', '.join(runtime.feeds)}"
         )
-    running = not runtime.ledger.resume_feed(feed)
+    running = not runtime.ledger.feeds.resume(feed)
     click.echo(f"feed {feed} " + ("was not stopped" if running else "runs again"))
 
 
@@ -181,7 +183,7 @@ def open_runtime(config: Path) -> Runtime:
 
 def one_file(runtime: Runtime, text: str) -> File:
     """The one file that the text names."""
-    found = runtime.ledger.find(text)
+    found = runtime.ledger.files.find(text)
     if not found:
         raise click.ClickException(f'no file has "{text}" as its id, name or key')
     if len(found) > 1 and not any(file.file_id == text for file in found):

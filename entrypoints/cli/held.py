@@ -40,8 +40,10 @@ def held(config: Path, feed: str | None, over: bool, as_json: bool) -> None:
         raise click.ClickException(
             f"there is no feed {feed}; the feeds are {', '.join(runtime.feeds)}"
         )
-    found = runtime.ledger.holds(feed, over=over)
-    files = {file.file_id: file for file in runtime.ledger.many([each.file_id for each in found])}
+    found = runtime.ledger.holds.latest(feed, over=over)
+    files = {
+        file.file_id: file for file in runtime.ledger.files.many([each.file_id for each in found])
+    }
     if as_json:
         print_json([_plain(each, files[each.file_id]) for each in found])
         return
@@ -68,14 +70,14 @@ def release(config: Path, held_files: tuple[str, ...], by: str | None, as_json: 
     released = []
     for file in {each.file_id: each for each in files}.values():
         try:
-            released.append(runtime.ledger.let_in(file.file_id, who))
+            released.append(runtime.ledger.holds.release(file.file_id, who))
         except ValueError as error:
             raise click.ClickException(str(error)) from None
         if not as_json:
             name = printable(file.item.name)
             click.echo(f"{name} is let in by {who}; the service or `waybill run` loads it")
     if as_json:
-        holds = [(runtime.ledger.hold_of(file.file_id), file) for file in released]
+        holds = [(runtime.ledger.holds.of(file.file_id), file) for file in released]
         print_json([_plain(hold, file) for hold, file in holds if hold is not None])
 
 

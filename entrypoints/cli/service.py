@@ -67,12 +67,12 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
             what = work.step
             if work.step in ("prepare", "acknowledge"):
                 touched[work.target] = None
-                what += " " + runtime.ledger.get(work.target).item.name
+                what += " " + runtime.ledger.files.get(work.target).item.name
             bar.update(task, description=what[:40], completed=count - 1, total=count + left)
 
         run_pass(runtime, feeds or tuple(runtime.feeds), told)
         bar.update(task, description="done", completed=count, total=count)
-    files = [runtime.ledger.get(file_id) for file_id in touched]
+    files = [runtime.ledger.files.get(file_id) for file_id in touched]
     show(file_table(files, runtime), files, as_json)
     if any(file.status is Status.FAILED for file in files):
         raise click.exceptions.Exit(1)

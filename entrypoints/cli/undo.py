@@ -64,14 +64,14 @@ def unload(config: Path, file: str, snapshot: bool, yes: bool, as_json: bool) ->
     if snapshot:
         _keep(runtime, undo.feed)
     under = [each.file_id for each in undo.back]
-    before = sum(runtime.warehouse.standing(undo.table, under).values()) if under else 0
+    before = sum(runtime.warehouse.row_counts(undo.table, under).values()) if under else 0
     with _spinner() as doing:
         try:
             take_out(runtime, undo, doing)
         except ValueError as error:
             raise click.ClickException(str(error)) from None
-    after = sum(runtime.warehouse.standing(undo.table, under).values()) if under else 0
-    done = runtime.ledger.many([each.file_id for each in undo.files])
+    after = sum(runtime.warehouse.row_counts(undo.table, under).values()) if under else 0
+    done = runtime.ledger.files.many([each.file_id for each in undo.files])
     if as_json:
         print_json(
             {
@@ -199,7 +199,7 @@ def _keep(runtime: Runtime, feed: str) -> None:
 
 def _files(runtime: Runtime, text: str) -> Sequence[File]:
     """The files of a batch, or the one that the text names."""
-    if _BATCH.fullmatch(text) and (members := runtime.ledger.of_batch(text)):
+    if _BATCH.fullmatch(text) and (members := runtime.ledger.files.of_batch(text)):
         return members
     return [one_file(runtime, text)]
 
@@ -236,7 +236,7 @@ def _bar(runtime: Runtime) -> Iterator[Callable[[Work, int], None]]:
             count += 1
             what = work.step
             if work.step in ("prepare", "acknowledge"):
-                what += " " + runtime.ledger.get(work.target).item.name
+                what += " " + runtime.ledger.files.get(work.target).item.name
             bar.update(task, description=what[:40], completed=count - 1, total=count + left)
 
         yield told
@@ -247,7 +247,7 @@ def _show(runtime: Runtime, ids: Sequence[str], as_json: bool) -> None:
     from entrypoints.cli.screen import file_table, show
     from schemas.file import Status
 
-    files = list(runtime.ledger.many(ids))
+    files = list(runtime.ledger.files.many(ids))
     show(file_table(files, runtime), files, as_json)
     if any(file.status is Status.FAILED for file in files):
         raise click.exceptions.Exit(1)

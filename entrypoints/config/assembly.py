@@ -39,7 +39,7 @@ def build_runtime(settings: Settings) -> Runtime:
         sources=_Sources(settings.sources),
         storage=storage,
         ledger=ledger,
-        warehouse=warehouse(settings.warehouse.config, storage, ledger.note_cost),
+        warehouse=warehouse(settings.warehouse.config, storage, ledger.costs.note),
         notifier=notifier,
         limits=settings.limits,
         quotas=settings.quotas,

@@ -56,9 +56,9 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
             f"drift {drift.drift_id} has no change that could be accepted: {drift.finding.said()}",
             hint="ask the sender for the agreed columns, or change the contract by hand",
         )
-    runtime.ledger.decide_drift(drift.drift_id, DriftStatus.ACCEPTED)
+    runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.ACCEPTED)
     if kind is DriftKind.SCALE:
-        runtime.ledger.forget_profiles(drift.feed, drift.finding.column)
+        runtime.ledger.profiles.forget(drift.feed, drift.finding.column)
     replayed, waiting = _replayed(runtime, drift)
     return Decision(
         drift_id=drift.drift_id,
@@ -73,7 +73,7 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
 def dismiss(runtime: Runtime, drift: Drift) -> Decision:
     """Leave the contract as it is. Files that were held back stay rejected, but for those of a
     rename that is none: they are looked at again."""
-    runtime.ledger.decide_drift(drift.drift_id, DriftStatus.DISMISSED)
+    runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.DISMISSED)
     again = drift.finding.kind is DriftKind.RENAMED
     replayed, waiting = _replayed(runtime, drift) if again else ((), ())
     return Decision(
@@ -104,7 +104,7 @@ def _replayed(runtime: Runtime, drift: Drift) -> tuple[tuple[str, ...], tuple[st
     holds, too. A file that is still on its way is left to it."""
     others = {
         file_id
-        for each in runtime.ledger.drifts(drift.feed, DriftStatus.OPEN)
+        for each in runtime.ledger.drifts.latest(drift.feed, DriftStatus.OPEN)
         if each.drift_id != drift.drift_id
         for file_id in each.held
     }
@@ -113,7 +113,7 @@ def _replayed(runtime: Runtime, drift: Drift) -> tuple[tuple[str, ...], tuple[st
         if file_id in others:
             continue
         try:
-            runtime.ledger.retry(file_id)
+            runtime.ledger.files.retry(file_id)
         except ValueError:
             continue
         replayed.append(file_id)

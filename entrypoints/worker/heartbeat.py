@@ -41,7 +41,7 @@ class SignsOfLife:
         self._thread.join(timeout=5)
         try:
             with self._ledger.runtime() as runtime:
-                runtime.ledger.forget_workers([self._name])
+                runtime.ledger.workers.forget([self._name])
         except WaybillError as error:
             log.warning("the ledger could not be told that this worker ends: %s", error.message)
 
@@ -52,7 +52,7 @@ class SignsOfLife:
                 with self._ledger.runtime() as runtime:
                     patience = runtime.alert_rules.worker_seconds
                     if self._all_go_on(patience):
-                        runtime.ledger.worker_alive(self._name)
+                        runtime.ledger.workers.note_alive(self._name)
                 self._children.clear()
             except WaybillError as error:
                 log.warning("no sign of life could be given: %s", error.message)

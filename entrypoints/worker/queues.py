@@ -27,7 +27,7 @@ class Queues:
         """Send each piece of work; a load of a feed whose files are still being prepared waits
         `batch_seconds` for them, and is asked for once in that time by a process."""
         for work, seconds in seconds_for(runtime, [*works]).items():
-            if work.step != "load" or not runtime.ledger.unprepared(work.target):
+            if work.step != "load" or not runtime.ledger.files.unprepared(work.target):
                 self._send(work, seconds, None)
             elif self._load_is_due(work.target, runtime.limits.batch_seconds):
                 self._send(work, seconds, runtime.limits.batch_seconds)

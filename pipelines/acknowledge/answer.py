@@ -27,9 +27,9 @@ def answer_about(runtime: Runtime, file: File, folder: Path, stack: ExitStack) -
         feed=feed,
         table=runtime.warehouse.table_id(contract),
         loaded_at=runtime.now(),
-        sightings=runtime.ledger.sightings(file.file_id),
+        sightings=runtime.ledger.drifts.sightings(file.file_id),
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
     )
-    last_of_group = runtime.ledger.unfinished_of_group(file) == 0
+    last_of_group = runtime.ledger.files.unfinished_of_group(file) == 0
     return answer_of(case, rejects, contract.dialect, folder, last_of_group, runtime.templates)

@@ -34,20 +34,22 @@ def digest(runtime: Runtime, feed_name: str) -> list[Work]:
     if runtime.notifier is None:
         return []
     failed: RetryableError | None = None
-    for to in runtime.ledger.digest_due(feed_name):
+    for to in runtime.ledger.digests.due(feed_name):
         lock = "digest " + hashlib.sha256(f"{feed_name}\x00{to}".encode()).hexdigest()[:24]
-        if not runtime.ledger.lock_table(lock, runtime.owner, _LOCK_SECONDS):
+        if not runtime.ledger.locks.take(lock, runtime.owner, _LOCK_SECONDS):
             continue
         try:
-            while replies := runtime.ledger.open_digest(feed_name, to, runtime.limits.digest_files):
+            while replies := runtime.ledger.digests.open(
+                feed_name, to, runtime.limits.digest_files
+            ):
                 told = _send(runtime, feed_name, replies)
                 told.close(runtime)
                 log.info("feed %s: digest: %s", feed_name, told.note)
-                runtime.ledger.lock_table(lock, runtime.owner, _LOCK_SECONDS)
+                runtime.ledger.locks.take(lock, runtime.owner, _LOCK_SECONDS)
         except RetryableError as error:
             failed = error
         finally:
-            runtime.ledger.unlock_table(lock, runtime.owner)
+            runtime.ledger.locks.give_back(lock, runtime.owner)
     if failed is not None:
         raise failed
     return []
@@ -56,7 +58,7 @@ def digest(runtime: Runtime, feed_name: str) -> list[Work]:
 def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Told:
     feed = runtime.feeds[feed_name]
     bodies = digest_bodies([each.receipt for each in replies], feed, runtime.templates)
-    files = {file.file_id: file for file in runtime.ledger.many([r.file_id for r in replies])}
+    files = {file.file_id: file for file in runtime.ledger.files.many([r.file_id for r in replies])}
     with ExitStack() as stack:
         attachments: list[tuple[str, Document]] = []
         for reply in replies:

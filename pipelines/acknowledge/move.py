@@ -21,19 +21,19 @@ log = logging.getLogger(__name__)
 
 def needed_by(runtime: Runtime, file: File) -> str | None:
     """Who still needs the file's original where it is, in a few words; None if nobody does."""
-    for other in runtime.ledger.needing(file):
+    for other in runtime.ledger.moves.needing(file):
         return f"{other.item.name} of feed {other.feed} is {other.status}"
     source = runtime.sources[file.source]
     for feed in runtime.feeds.values():
         if feed.source != file.source or feed.name == file.feed:
             continue
-        state = runtime.ledger.feed_state(feed.name)
+        state = runtime.ledger.feeds.state(feed.name)
         word = "is stopped" if state.stopped_at is not None else "has not looked at it yet"
         if not source.is_past(state.cursor, file.item):
             return f"feed {feed.name} {word}"
         if file.item.group is None and takes(feed, source, file.item):
             # A listing that is always whole has no cursor: the ledger says what was seen.
-            theirs = runtime.ledger.versions(feed.name, {file.item.key})
+            theirs = runtime.ledger.files.versions(feed.name, {file.item.key})
             if all(each.item.version != file.item.version for each in theirs):
                 return f"feed {feed.name} {word}"
     return None
@@ -49,19 +49,19 @@ def move_original(runtime: Runtime, file: File) -> None:
     except WaybillError as error:
         log.warning("the original of %s stays for now: %s", file.file_id, error.message)
         return
-    runtime.ledger.close_move(file.file_id)
+    runtime.ledger.moves.close(file.file_id)
 
 
 def move_originals(runtime: Runtime) -> None:
     """Move those originals that waited and that nobody needs any more; after
     `limits.move_after_days` nobody is waited for but files on their way."""
     patience = timedelta(days=runtime.limits.move_after_days)
-    for file, since in runtime.ledger.deferred_moves():
+    for file, since in runtime.ledger.moves.deferred():
         if file.source not in runtime.sources:
-            runtime.ledger.close_move(file.file_id)
+            runtime.ledger.moves.close(file.file_id)
             continue
         who = needed_by(runtime, file)
-        is_late = runtime.now() - since > patience and not runtime.ledger.needing(file)
+        is_late = runtime.now() - since > patience and not runtime.ledger.moves.needing(file)
         if who is not None and not is_late:
             continue
         try:
@@ -71,7 +71,7 @@ def move_originals(runtime: Runtime) -> None:
             continue
         if who is not None:
             raise_alert(runtime, _moved_anyway(file, who))
-        runtime.ledger.close_move(file.file_id)
+        runtime.ledger.moves.close(file.file_id)
 
 
 def _moved_anyway(file: File, who: str) -> Trouble:

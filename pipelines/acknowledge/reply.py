@@ -27,7 +27,7 @@ def earlier_receipt(runtime: Runtime, file: File) -> Receipt | None:
     if item.sender is None:
         return None
     answered = [*_ids(item.detail.get("in_reply_to")), *_ids(item.detail.get("references"))]
-    found = runtime.ledger.earlier_reply(
+    found = runtime.ledger.replies.earlier(
         file.feed, item.sender, item.name, answered[-_MOST_REFERENCES:], file.file_id
     )
     return found.receipt if found is not None else None
@@ -47,11 +47,11 @@ def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
         return f"no reply to {sender}: {reason}"
     if runtime.notifier is None:
         return f"no reply to {sender}: no outgoing mail is configured"
-    if file.sha256 is not None and runtime.ledger.was_sent(file.sha256):
+    if file.sha256 is not None and runtime.ledger.sent_files.has(file.sha256):
         return f"no reply to {sender}: the file is, byte for byte, one that we have sent"
     thread = _thread_of(runtime, file)
     reply_id = reply_id_of(file)
-    is_planned = any(each.reply_id == reply_id for each in runtime.ledger.replies(file.file_id))
+    is_planned = any(each.reply_id == reply_id for each in runtime.ledger.replies.of(file.file_id))
     if not is_planned and (full := _brake(runtime, file, sender, thread)):
         return full
     is_digest = runtime.feeds[file.feed].digest is not None
@@ -68,7 +68,7 @@ def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
         planned_at=runtime.now(),
         thread=thread,
     )
-    return runtime.ledger.plan_reply(reply)
+    return runtime.ledger.replies.plan(reply)
 
 
 def _thread_of(runtime: Runtime, file: File) -> str | None:
@@ -76,7 +76,7 @@ def _thread_of(runtime: Runtime, file: File) -> str | None:
     goes on with that one's."""
     detail = file.item.detail
     before = [*_ids(detail.get("references")), *_ids(detail.get("in_reply_to"))]
-    known = runtime.ledger.thread_of(before[-_MOST_REFERENCES:]) if before else None
+    known = runtime.ledger.replies.thread_of(before[-_MOST_REFERENCES:]) if before else None
     return known or next(iter([*before, detail.get("message_id")]), None) or None
 
 
@@ -84,7 +84,7 @@ def _brake(runtime: Runtime, file: File, sender: str, thread: str | None) -> str
     """Why no more is answered today: two programs that answer each other would go on for ever. A
     person is told."""
     limits, since = runtime.limits, runtime.now() - timedelta(days=1)
-    in_thread, to_address = runtime.ledger.replied_since(sender, thread, since)
+    in_thread, to_address = runtime.ledger.replies.count_since(sender, thread, since)
     if thread is not None and in_thread >= limits.thread_replies:
         why = f"{in_thread:,} replies went into this conversation within a day"
     elif to_address >= limits.address_replies:
@@ -117,7 +117,7 @@ class Told:
     def close(self, runtime: Runtime) -> None:
         """Write it down."""
         if self.message_id is not None:
-            runtime.ledger.close_reply(self.message_id, self.state, self.note)
+            runtime.ledger.replies.close(self.message_id, self.state, self.note)
 
 
 def send_reply(runtime: Runtime, reply: Reply | str, file: File, answer: Answer) -> Told:
@@ -157,18 +157,18 @@ def send(runtime: Runtime, message: Message) -> Told:
     try:
         runtime.notifier.send(message)
     except RetryableError as error:
-        runtime.ledger.note_service("mail", error.message)
+        runtime.ledger.services.note("mail", error.message)
         raise
     except FatalError as error:
         # The sender's file is loaded: that we are not let in is no reason to stop its feed.
-        runtime.ledger.note_service("mail", error.message)
+        runtime.ledger.services.note("mail", error.message)
         raise AwayError(error.message, hint=error.hint) from error
     except DataError as error:
         note = f"the mail server refused the reply to {message.to}: {error.message}"
         return Told(note, message.message_id, ReplyState.REFUSED)
-    runtime.ledger.note_service("mail")
+    runtime.ledger.services.note("mail")
     sent = {_sha256(document.path) for _, document in message.attachments}
-    runtime.ledger.note_sent(sent, message.message_id)
+    runtime.ledger.sent_files.note(sent, message.message_id)
     return Told(f"receipt mailed to {message.to}", message.message_id)
 
 

@@ -25,7 +25,9 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
     Repeating it writes the same documents; a mail that is not known to be sent is sent again with
     the same Message-ID.
     """
-    file = runtime.ledger.claim(file_id, Status.LOADED, runtime.owner, runtime.limits.lease_seconds)
+    file = runtime.ledger.leases.claim(
+        file_id, Status.LOADED, runtime.owner, runtime.limits.lease_seconds
+    )
     if file is None:
         return []
     crash_point("acknowledge.claimed")
@@ -60,10 +62,10 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             message=told.note,
         )
         if moves:
-            runtime.ledger.defer_move(file)
-        runtime.ledger.advance(replace(file, status=Status.DONE, done_at=now), event)
+            runtime.ledger.moves.defer(file)
+        runtime.ledger.leases.advance(replace(file, status=Status.DONE, done_at=now), event)
         crash_point("acknowledge.done")
-    if moves and runtime.ledger.get(file_id).status is Status.DONE:
+    if moves and runtime.ledger.files.get(file_id).status is Status.DONE:
         move_original(runtime, file)
     return []
 
@@ -77,9 +79,9 @@ def _leave(runtime: Runtime, file: File, answer: Answer) -> None:
     except ItemChangedError:
         raise
     except RetryableError as error:
-        runtime.ledger.note_service(service, error.message)
+        runtime.ledger.services.note(service, error.message)
         raise
     except FatalError as error:
-        runtime.ledger.note_service(service, error.message)
+        runtime.ledger.services.note(service, error.message)
         raise AwayError(error.message, hint=error.hint) from error
-    runtime.ledger.note_service(service)
+    runtime.ledger.services.note(service)

@@ -33,16 +33,16 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
     stops the feed.
     """
     feed = runtime.feeds[feed_name]
-    state = runtime.ledger.feed_state(feed_name)
+    state = runtime.ledger.feeds.state(feed_name)
     if state.stopped_at is not None:
         log.warning("feed %s is stopped: %s", feed_name, state.reason)
         return []
     service = f"source {feed.source}"
-    until = runtime.ledger.service(service).retry_at
+    until = runtime.ledger.services.get(service).retry_at
     if until is not None and until > runtime.now():
         log.warning("source %s has asked to be left alone until %s", feed.source, until)
         return []
-    room = runtime.limits.queued_files - runtime.ledger.waiting(feed_name)
+    room = runtime.limits.queued_files - runtime.ledger.files.waiting(feed_name)
     work: list[Work] = []
     try:
         if room > 0:
@@ -55,7 +55,7 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
                 if len(work) >= room:
                     log.info("feed %s: %d files wait, listing goes on later", feed_name, len(work))
                     break
-            runtime.ledger.note_service(service)
+            runtime.ledger.services.note(service)
             tell_senders(runtime, feed.source)
     except FatalError as error:
         stop_feed(runtime, feed_name, error)
@@ -63,7 +63,7 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
     except RetryableError as error:
         wait = error.wait if isinstance(error, AwayError) else None
         retry_at = runtime.now() + timedelta(seconds=wait) if wait else None
-        runtime.ledger.note_service(service, error.message, retry_at)
+        runtime.ledger.services.note(service, error.message, retry_at)
         raise
     return work
 
@@ -71,13 +71,13 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
 def _say_what_fits_now(runtime: Runtime, feed: Feed) -> None:
     """After a change of `match`, say what came before and fits it now: a mailbox's cursor is past
     it. A bucket or a folder is listed whole, and brings it by itself."""
-    before = runtime.ledger.note_match(feed.name, feed.match)
+    before = runtime.ledger.feeds.note_match(feed.name, feed.match)
     source = runtime.sources[feed.source]
     if before is None or isinstance(source, Surveyed):
         return
     fits = [
         item
-        for group in runtime.ledger.unmatched(feed.source)
+        for group in runtime.ledger.unmatched.latest(feed.source)
         for item in group.items
         if group.why is Why.NAME
         and source.matches(
@@ -98,8 +98,8 @@ def _begins(runtime: Runtime, feed: Feed, state: FeedState) -> datetime | None:
     is new; what lies in a bucket or a folder is there to be loaded."""
     if feed.begins is not None or isinstance(runtime.sources[feed.source], Surveyed):
         return feed.begins
-    runtime.ledger.watch([feed.name])
-    first = runtime.ledger.arrived(feed.name).since
+    runtime.ledger.feeds.watch([feed.name])
+    first = runtime.ledger.feeds.arrived(feed.name).since
     return first - _BEFORE if first is not None else None
 
 
@@ -114,12 +114,12 @@ def register(runtime: Runtime, feed_name: str, page: Page, *, past: bool = False
         # A source whose listing is always whole is surveyed instead.
         note_left(runtime, feed.source, (*page.left, *others))
     late = () if past else tuple(each for each in items if _is_late(runtime, feed, each))
-    new = list(runtime.ledger.register(feed_name, feed.source, Page(items=late), past=True))
+    new = list(runtime.ledger.files.register(feed_name, feed.source, Page(items=late), past=True))
     known = {id(item) for item in late}
     rest = replace(page, items=tuple(each for each in items if id(each) not in known))
-    new += runtime.ledger.register(feed_name, feed.source, rest, past=past)
+    new += runtime.ledger.files.register(feed_name, feed.source, rest, past=past)
     if new or page.readable:
-        runtime.ledger.take_unmatched(feed.source, [*page.readable, *(items if new else ())])
+        runtime.ledger.unmatched.take(feed.source, [*page.readable, *(items if new else ())])
     return new
 
 
@@ -128,11 +128,11 @@ def _is_late(runtime: Runtime, feed: Feed, item: Item) -> bool:
     its rows must not take the place of those that correct them."""
     if item.group is None or item.sender is None or feed.mode is WriteMode.APPEND:
         return False
-    if runtime.ledger.many([file_id_of(feed.name, item.key, item.version)]):
+    if runtime.ledger.files.many([file_id_of(feed.name, item.key, item.version)]):
         return False
     return any(
         each.feed == feed.name
         and each.item.sender == item.sender
         and each.item.sent_at > item.sent_at
-        for each in runtime.ledger.find(item.name)
+        for each in runtime.ledger.files.find(item.name)
     )

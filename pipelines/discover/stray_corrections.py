@@ -60,7 +60,7 @@ class Strays:
         return {
             (item.key, item.sent_at)
             for dismissed in (False, True)
-            for group in self._runtime.ledger.unmatched(self._source, dismissed=dismissed)
+            for group in self._runtime.ledger.unmatched.latest(self._source, dismissed=dismissed)
             for item in group.items
         }
 
@@ -71,7 +71,7 @@ class Strays:
             target = self._target(item)
             if target is not None:
                 page = Page(items=(item,))
-                new = self._runtime.ledger.register(target.feed, self._source, page)
+                new = self._runtime.ledger.files.register(target.feed, self._source, page)
                 yield item, [Work("prepare", file_id) for file_id in new]
 
     def _target(self, item: Item) -> File | None:

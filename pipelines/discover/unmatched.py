@@ -51,7 +51,7 @@ def survey(runtime: Runtime, source_name: str) -> list[Work]:
         for page in source.survey()
     )
     groups, work = _sorted_out(runtime, source_name, pages)
-    runtime.ledger.note_unmatched(source_name, groups, is_whole=True)
+    runtime.ledger.unmatched.note(source_name, groups, is_whole=True)
     return work
 
 
@@ -60,7 +60,7 @@ def note_left(runtime: Runtime, source_name: str, found: Iterable[Left]) -> None
     `recover`."""
     groups, _ = _sorted_out(runtime, source_name, [found])
     if groups:
-        runtime.ledger.note_unmatched(source_name, groups)
+        runtime.ledger.unmatched.note(source_name, groups)
 
 
 def _sorted_out(
@@ -71,7 +71,7 @@ def _sorted_out(
     groups, strays = _Groups(runtime, source_name, feeds), Strays(runtime, source_name)
     for page in pages:
         left = [*untaken(feeds, source, page)]
-        known = runtime.ledger.listed(source_name, [each.item for each in left])
+        known = runtime.ledger.files.listed(source_name, [each.item for each in left])
         news = [each for each in left if (each.item.key, each.item.version) not in known]
         groups.add(news)
         strays.offer(news)
@@ -177,7 +177,7 @@ def tell_senders(runtime: Runtime, source_name: str) -> None:
     is away is asked again the next time."""
     if runtime.notifier is None or not isinstance(runtime.sources[source_name], Answering):
         return
-    for group in runtime.ledger.unmatched(source_name):
+    for group in runtime.ledger.unmatched.latest(source_name):
         owed = [each for each in group.items if each.owed]
         if not owed:
             continue
@@ -189,7 +189,7 @@ def tell_senders(runtime: Runtime, source_name: str) -> None:
             return
         except DataError as error:
             log.warning("%s cannot be told: %s", group.sender, error.message)
-        runtime.ledger.told_unmatched(group.group_id, [each.key for each in owed])
+        runtime.ledger.unmatched.mark_told(group.group_id, [each.key for each in owed])
 
 
 def _message(

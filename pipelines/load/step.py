@@ -39,18 +39,18 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
     contract = runtime.contract_of(feed)
     table = runtime.warehouse.table_id(contract)
     seconds = runtime.limits.lease_seconds
-    if not runtime.ledger.lock_table(table, runtime.owner, seconds):
+    if not runtime.ledger.locks.take(table, runtime.owner, seconds):
         return []
 
     def renew() -> None:
-        if not runtime.ledger.lock_table(table, runtime.owner, seconds):
+        if not runtime.ledger.locks.take(table, runtime.owner, seconds):
             raise LeaseLostError
 
     work: list[Work] = []
     search = _Search()
     try:
         # What was staged by another text of the contract may not fit the table any more.
-        stale = runtime.ledger.prepare_again(feed_name, contract.version)
+        stale = runtime.ledger.files.prepare_again(feed_name, contract.version)
         work += [Work("prepare", file_id) for file_id in stale]
         with heartbeat(renew, seconds / 3) as check:
             while batch := _next(runtime, feed_name, table, search):
@@ -63,7 +63,7 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
                     _set_aside(runtime, batch, error)
                     search.refused(batch)
                     continue
-                if not search.suspects and runtime.ledger.unprepared(feed_name):
+                if not search.suspects and runtime.ledger.files.unprepared(feed_name):
                     # Those that were prepared meanwhile wait for more: a batch costs a load job.
                     work.append(Work("load", feed_name))
                     break
@@ -74,7 +74,7 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
         stop_feed(runtime, feed_name, error)
         raise
     finally:
-        runtime.ledger.unlock_table(table, runtime.owner)
+        runtime.ledger.locks.give_back(table, runtime.owner)
     return work
 
 
@@ -82,12 +82,12 @@ def _next(runtime: Runtime, feed: str, table: str, search: _Search) -> Batch | N
     """The batch to load now: one that is open, or a new one as large as there is room for."""
     room = quota.room(runtime, table)
     waits = room.pause is not None and not (room.scarce and search.suspects)
-    if waits and room.pause is not None and feed in runtime.ledger.feeds_to_load():
+    if waits and room.pause is not None and feed in runtime.ledger.feeds.to_load():
         quota.log_pause(table, room.pause)
     if room.closed:
         return None
     most = 0 if waits else search.most(room.files)
-    return runtime.ledger.open_batch(feed, table, most, runtime.limits.batch_bytes)
+    return runtime.ledger.batches.open(feed, table, most, runtime.limits.batch_bytes)
 
 
 class _Search:
@@ -124,11 +124,11 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
         committed = runtime.warehouse.load(batch, contract, feed.mode)
     except AttemptSpentError as error:
         log.warning("batch %s: %s", batch.batch_id, error.message)
-        batch = runtime.ledger.next_attempt(batch)
+        batch = runtime.ledger.batches.next_attempt(batch)
         quota.charge(runtime, batch)
         committed = runtime.warehouse.load(batch, contract, feed.mode)
     crash_point("load.committed")
-    runtime.ledger.commit_batch(
+    runtime.ledger.batches.commit(
         batch, committed, _events(runtime, batch, committed, time.monotonic() - started)
     )
     crash_point("load.closed")
@@ -140,7 +140,7 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
 def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:
     """The contract with the columns that the batch's files brought beyond it, once the table has
     them. Their contract versions name these columns."""
-    brought = (*batch.files, *batch.under)
+    brought = (*batch.files, *batch.restored)
     added = [name for file in brought for name in added_by(file.contract_version)]
     wider = extended(contract, added)
     if wider is not contract:
@@ -164,7 +164,7 @@ def _events(runtime: Runtime, batch: Batch, committed: Committed, seconds: float
 def _versions(runtime: Runtime, batch: Batch) -> list[Event]:
     """What the batch means for files that are not its own."""
     said = {old: ("superseded", f"by {new}") for old, new in batch.superseded.items()}
-    for file in batch.under:
+    for file in batch.restored:
         if not file.in_force:
             said[file.file_id] = ("in force again", f"batch {batch.batch_id} was unloaded")
     return [
@@ -204,4 +204,4 @@ def _set_aside(runtime: Runtime, batch: Batch, error: DataError) -> None:
         )
         for file in batch.files
     ]
-    runtime.ledger.abandon_batch(batch, events, refusal=error.message if alone else None)
+    runtime.ledger.batches.abandon(batch, events, refusal=error.message if alone else None)

@@ -41,8 +41,8 @@ def settled(runtime: Runtime, batch: Batch) -> Batch:
     if batch.kind is BatchKind.LOAD:
         batch = _judged(runtime, batch, runtime.feeds[batch.feed])
     batch = with_corrections(runtime, batch)
-    batch = replace(batch, under=_under(runtime, batch))
-    spoken_of = {file.file_id for file in (*batch.files, *batch.under)} | set(batch.superseded)
+    batch = replace(batch, restored=_under(runtime, batch))
+    spoken_of = {file.file_id for file in (*batch.files, *batch.restored)} | set(batch.superseded)
     spoken_of.update(batch.earlier, (each.corrects for each in batch.files if each.corrects))
     return replace(batch, known_since=first_found(runtime, spoken_of))
 
@@ -50,20 +50,22 @@ def settled(runtime: Runtime, batch: Batch) -> Batch:
 def with_corrections(runtime: Runtime, batch: Batch) -> Batch:
     """The batch with what it means for corrections: those of a file that leaves or comes again
     leave with it, and one whose file is not in force any more brings nothing."""
-    leaving = set(batch.leaving)
-    found = [each for each in runtime.ledger.corrections(leaving) if each.file_id not in leaving]
+    leaving = set(batch.removed)
+    found = [
+        each for each in runtime.ledger.corrections.active(leaving) if each.file_id not in leaving
+    ]
     own = {each.file_id: each.corrects for each in found if each.corrects is not None}
     batch = replace(batch, superseded={**batch.superseded, **own})
     if batch.kind is BatchKind.UNLOAD or not batch.files or batch.files[0].corrects is None:
         return batch
     [file] = batch.files
-    [target] = runtime.ledger.many([file.corrects or ""])
+    [target] = runtime.ledger.files.many([file.corrects or ""])
     if file.outcome in BRINGING and not target.in_force:
         feed = runtime.feeds[batch.feed]
         file = _without_rows(feed, file, target, _GONE)
         return replace(batch, files=(file,))
-    others = runtime.ledger.corrections([target.file_id])
-    gone = {file.file_id, *batch.leaving}
+    others = runtime.ledger.corrections.active([target.file_id])
+    gone = {file.file_id, *batch.removed}
     return replace(
         batch, earlier=tuple(each.file_id for each in others if each.file_id not in gone)
     )
@@ -71,7 +73,7 @@ def with_corrections(runtime: Runtime, batch: Batch) -> Batch:
 
 def first_found(runtime: Runtime, file_ids: Collection[str]) -> datetime | None:
     """When the first of the files was found; None if that is not known of all."""
-    found = [file.discovered_at for file in runtime.ledger.many(file_ids)]
+    found = [file.discovered_at for file in runtime.ledger.files.many(file_ids)]
     known = [each for each in found if each is not None]
     return min(known, default=None) if len(known) == len(file_ids) else None
 
@@ -81,7 +83,7 @@ def _judged(runtime: Runtime, batch: Batch, feed: Feed) -> Batch:
     judged = {file.file_id: file for file in batch.files}
     keys = {file.item.key for file in batch.files if file.outcome in _TOLD}
     versions: dict[str, list[File]] = defaultdict(list)
-    for known in runtime.ledger.versions(batch.feed, keys):
+    for known in runtime.ledger.files.versions(batch.feed, keys):
         if known.file_id in judged or known.in_force:
             versions[known.item.key].append(judged.get(known.file_id, known))
     superseded: dict[str, str] = {}
@@ -165,28 +167,30 @@ def beneath(runtime: Runtime, batch: Batch) -> list[File]:
     """
     found: dict[str, File] = {}
     if batch.kind is BatchKind.UNLOAD:
-        for older in runtime.ledger.superseded_by(batch.leaving):
+        for older in runtime.ledger.files.superseded_by(batch.removed):
             if older.outcome in BRINGING and batch.heir_of(older) is None:
                 found[older.file_id] = older
     if runtime.feeds[batch.feed].mode is not WriteMode.APPEND:
-        seen = {*batch.leaving, *(file.file_id for file in batch.files), *found}
-        frontier = set(batch.leaving)
+        seen = {*batch.removed, *(file.file_id for file in batch.files), *found}
+        frontier = set(batch.removed)
         while frontier:
             oldest = first_found(runtime, frontier)
-            new = set(runtime.warehouse.beneath(batch.table, frontier, oldest)) - seen
+            new = set(runtime.warehouse.files_replaced_by(batch.table, frontier, oldest)) - seen
             seen |= new
-            files = runtime.ledger.many(new)
+            files = runtime.ledger.files.many(new)
             found |= {file.file_id: file for file in files if file.in_force}
             frontier = new - found.keys()
     # Lines of another correction of the same file come back as that is applied again.
-    corrected = {each.corrects for each in runtime.ledger.many(batch.leaving) if each.corrects}
+    corrected = {
+        each.corrects for each in runtime.ledger.files.many(batch.removed) if each.corrects
+    }
     return sorted(
         (file for file in found.values() if file.corrects not in corrected), key=File.order
     )
 
 
 def _under(runtime: Runtime, batch: Batch) -> tuple[File, ...]:
-    if not batch.leaving:
+    if not batch.removed:
         return ()
     files = beneath(runtime, batch)
     lost = [file for file in files if not can_come_back(runtime, file)]
@@ -221,7 +225,7 @@ def terms_again(runtime: Runtime, file: File, contract: Contract, raw: Path) -> 
     if file.corrects is None:
         feed = runtime.feeds[file.feed]
         return Terms.of(file.file_id, feed, contract, runtime.limits, file.discovered_at)
-    [target] = runtime.ledger.many([file.corrects])
+    [target] = runtime.ledger.files.many([file.corrects])
     refuse_correction(runtime, target, file)
     return correction_terms(runtime, file, target, raw, lambda: None)
 

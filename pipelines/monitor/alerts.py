@@ -28,35 +28,35 @@ def look(runtime: Runtime) -> None:
     Only one look at a time is taken; a second one returns at once. Raises RetryableError when the
     ledger is away.
     """
-    if not runtime.ledger.lock_table(_LOCK, runtime.owner, _LOCK_SECONDS):
+    if not runtime.ledger.locks.take(_LOCK, runtime.owner, _LOCK_SECONDS):
         return
     try:
-        runtime.ledger.note_troubles(troubles(runtime), tuple(AlertKind))
+        runtime.ledger.alerts.note(troubles(runtime), tuple(AlertKind))
         patience = timedelta(seconds=runtime.alert_rules.worker_seconds)
-        if gone := replaced(runtime.ledger.workers(), runtime.now(), patience):
-            runtime.ledger.forget_workers(gone)
+        if gone := replaced(runtime.ledger.workers.all(), runtime.now(), patience):
+            runtime.ledger.workers.forget(gone)
         _tell(runtime)
     finally:
-        runtime.ledger.unlock_table(_LOCK, runtime.owner)
+        runtime.ledger.locks.give_back(_LOCK, runtime.owner)
 
 
 def raise_alert(runtime: Runtime, trouble: Trouble) -> None:
     """Open one alert and tell of it now; if a look is being taken, the next one tells of it."""
-    runtime.ledger.note_troubles([trouble], ())
-    if not runtime.ledger.lock_table(_LOCK, runtime.owner, _LOCK_SECONDS):
+    runtime.ledger.alerts.note([trouble], ())
+    if not runtime.ledger.locks.take(_LOCK, runtime.owner, _LOCK_SECONDS):
         return
     try:
         _tell(runtime)
     finally:
-        runtime.ledger.unlock_table(_LOCK, runtime.owner)
+        runtime.ledger.locks.give_back(_LOCK, runtime.owner)
 
 
 def _tell(runtime: Runtime) -> None:
     """Send each destination what it does not know yet. One that is away hears of it later."""
     for name, destination in runtime.destinations.items():
-        told = runtime.ledger.untold(name, _AT_ONCE)
+        told = runtime.ledger.alerts.undelivered(name, _AT_ONCE)
         if told and _sent(name, destination, news_of(told)):
-            runtime.ledger.note_told(name, told)
+            runtime.ledger.alerts.mark_delivered(name, told)
 
 
 def _sent(name: str, destination: Destination, news: News) -> bool:

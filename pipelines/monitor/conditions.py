@@ -38,25 +38,25 @@ _TODO: Mapping[AlertKind, str] = {
 def troubles(runtime: Runtime) -> list[Trouble]:
     """Everything that is the matter now. Raises RetryableError when the ledger is away."""
     ledger, rules, now = runtime.ledger, runtime.alert_rules, runtime.now()
-    ledger.watch(runtime.feeds)
-    states = [ledger.feed_state(name) for name in sorted(runtime.feeds)]
+    ledger.feeds.watch(runtime.feeds)
+    states = [ledger.feeds.state(name) for name in sorted(runtime.feeds)]
     found = [*stopped(states), *late(freshness(runtime))]
     for kind in _FILES:
         found += _files(runtime, kind, now - timedelta(days=rules.file_days))
-    found += unmatched(ledger.unmatched(), now - timedelta(days=rules.file_days))
-    found += away(ledger.services(), now, timedelta(minutes=rules.away_minutes))
-    found += drifted(ledger.drifts(status=DriftStatus.OPEN))
+    found += unmatched(ledger.unmatched.latest(), now - timedelta(days=rules.file_days))
+    found += away(ledger.services.all(), now, timedelta(minutes=rules.away_minutes))
+    found += drifted(ledger.drifts.latest(status=DriftStatus.OPEN))
     tables = sorted(
         {runtime.warehouse.table_id(runtime.contract_of(feed)) for feed in runtime.feeds.values()}
     )
     day = quota_day(now)
     for table in tables:
         spent, pause = (
-            ledger.spent(table, day, runtime.quotas.load_bucket),
-            ledger.table_pause(table),
+            ledger.quota.spent(table, day, runtime.quotas.load_bucket),
+            ledger.quota.pause_of(table),
         )
         found += quota(table, runtime.quotas, spent, pause, rules.quota_share)
-    found += dead(ledger.workers(), now, timedelta(seconds=rules.worker_seconds))
+    found += dead(ledger.workers.all(), now, timedelta(seconds=rules.worker_seconds))
     return found
 
 
@@ -186,7 +186,7 @@ def replaced(workers: Sequence[Worker], now: datetime, patience: timedelta) -> l
 
 
 def _files(runtime: Runtime, kind: AlertKind, since: datetime) -> Iterator[Trouble]:
-    found = runtime.ledger.files(status=_FILES[kind], since=since, limit=_MOST_FILES)
+    found = runtime.ledger.files.latest(status=_FILES[kind], since=since, limit=_MOST_FILES)
     if kind is AlertKind.QUARANTINED:
         found = [file for file in found if file.status in _JUDGED]
     corrected = _corrected(runtime, found)
@@ -201,7 +201,7 @@ def _corrected(runtime: Runtime, found: Sequence[File]) -> set[str]:
     for feed in {file.feed for file in found}:
         ours = [file for file in found if file.feed == feed]
         newest: dict[str, File] = {}
-        for file in runtime.ledger.versions(feed, {file.item.key for file in ours}):
+        for file in runtime.ledger.files.versions(feed, {file.item.key for file in ours}):
             if file.in_force:
                 newest[file.item.key] = max(file, newest.get(file.item.key, file), key=File.order)
         corrected |= {

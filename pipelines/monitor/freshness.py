@@ -66,7 +66,7 @@ def freshness(runtime: Runtime) -> list[Freshness]:
 
 def _of_feed(runtime: Runtime, name: str) -> Freshness:
     contract = runtime.contract_of(runtime.feeds[name])
-    arrived, now = runtime.ledger.arrived(name), runtime.now()
+    arrived, now = runtime.ledger.feeds.arrived(name), runtime.now()
     due = deadline(contract.sla, arrived, now)
     return Freshness(
         feed=name,
@@ -87,13 +87,13 @@ def publish(runtime: Runtime) -> None:
     What the newest file leaves open, and a week ahead: it is published anew every hour. Raises
     RetryableError.
     """
-    runtime.ledger.watch(runtime.feeds)
+    runtime.ledger.feeds.watch(runtime.feeds)
     now = runtime.now()
     promises: list[FeedPromise] = []
     expected: list[ExpectedFile] = []
     for name in sorted(runtime.feeds):
         contract = runtime.contract_of(runtime.feeds[name])
-        arrived = runtime.ledger.arrived(name)
+        arrived = runtime.ledger.feeds.arrived(name)
         since = arrived.since or now
         promises.append(
             FeedPromise(

@@ -38,7 +38,7 @@ def cost(
         raise ConfigError(
             f"there is no feed {feed}", hint=f"the feeds are {', '.join(runtime.feeds)}"
         )
-    sums = tuple(runtime.ledger.costs(since, feed))
+    sums = tuple(runtime.ledger.costs.sums(since, feed))
     total = sum(each.bytes_billed for each in sums)
     return CostReport(
         since=since,
@@ -74,7 +74,7 @@ def verify_estimate(
     """What `verify` of those feeds would read."""
     names = {runtime.feeds[name].contract for name in feeds}
     contracts = [runtime.contracts[name] for name in names]
-    total = sum(runtime.warehouse.tallies_bytes(each, since) for each in contracts)
+    total = sum(runtime.warehouse.file_audits_bytes(each, since) for each in contracts)
     if deep:
         total += sum(runtime.warehouse.sums_bytes(each) for each in contracts)
     return estimate(runtime, total)

@@ -59,7 +59,9 @@ def deep(
     there = {each.file_id: each for each in runtime.warehouse.sums(contract)}
     expected = ExpectedTable(contract, runtime.feeds[feed].mode)
     in_force = sorted((each for each in recorded if each.in_force), key=_order, reverse=True)
-    known = {file.file_id: file for file in runtime.ledger.many([e.file_id for e in in_force])}
+    known = {
+        file.file_id: file for file in runtime.ledger.files.many([e.file_id for e in in_force])
+    }
     sure = True
     with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="verify-") as name:
         for each in in_force:
@@ -167,13 +169,14 @@ def _at_source(runtime: Runtime, feed: str, table: str) -> Iterator[Difference]:
     """What the source lists and the ledger does not know as the newest version of its key; what
     has arrived just now is left out."""
     of = runtime.feeds[feed]
-    if runtime.ledger.feed_state(feed).cursor is not None:
+    if runtime.ledger.feeds.state(feed).cursor is not None:
         return
     limit = runtime.now() - _JUST_ARRIVED
     for page in runtime.sources[of.source].list(of.match, None):
         items = {item.key: item for item in page.items if item.sent_at <= limit}
         newest = {
-            file.item.key: file.item.version for file in runtime.ledger.versions(feed, items.keys())
+            file.item.key: file.item.version
+            for file in runtime.ledger.files.versions(feed, items.keys())
         }
         for key, item in items.items():
             known = newest.get(key)

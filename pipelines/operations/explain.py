@@ -96,7 +96,7 @@ def explain(
                 raw=raw,
                 raw_missing=missing,
                 checks=checks,
-                events=tuple(runtime.ledger.events(row.file_id)),
+                events=tuple(runtime.ledger.timelines.of(row.file_id)),
                 batch_id=row.batch_id,
                 loaded_at=row.loaded_at,
                 replaced=tuple(replaced[row.batch_id]),
@@ -124,7 +124,7 @@ def checks_of(contract: Contract, mode: WriteMode) -> tuple[str, ...]:
 
 def _known(runtime: Runtime, file_id: str) -> File | None:
     try:
-        return runtime.ledger.get(file_id)
+        return runtime.ledger.files.get(file_id)
     except KeyError:
         return None
 

@@ -55,10 +55,10 @@ def disagreement(runtime: Runtime, feed: str) -> str | None:
     """How the last commits of a feed's table differ that ledger and warehouse know of; None if
     they do not, or a batch is under way."""
     table = runtime.warehouse.table_id(runtime.contract_of(runtime.feeds[feed]))
-    known = runtime.ledger.generation(table)
+    known = runtime.ledger.generations.last_commit(table)
     # What the ledger knows of was committed after it was opened.
     last = runtime.warehouse.last_commit(table, known.at)
-    if known.number == last.number or runtime.ledger.open_batches():
+    if known.number == last.number or runtime.ledger.batches.open_ids():
         return None
     older = "ledger" if (known.number or 0) < (last.number or 0) else "warehouse"
     return (
@@ -80,16 +80,19 @@ def reconcile(runtime: Runtime, feed: str, *, dry_run: bool = False) -> Reconcil
             f"there is no feed {feed}", hint=f"the feeds are {', '.join(runtime.feeds)}"
         )
     table = runtime.warehouse.table_id(runtime.contract_of(runtime.feeds[feed]))
-    if not runtime.ledger.lock_table(table, runtime.owner, _LOCK_SECONDS):
+    if not runtime.ledger.locks.take(table, runtime.owner, _LOCK_SECONDS):
         raise RetryableError(f"{table} is being loaded", hint="stop the service, and try again")
     try:
         return _reconcile(runtime, feed, table, dry_run)
     finally:
-        runtime.ledger.unlock_table(table, runtime.owner)
+        runtime.ledger.locks.give_back(table, runtime.owner)
 
 
 def _reconcile(runtime: Runtime, feed: str, table: str, dry_run: bool) -> Reconciled:
-    known, last = runtime.ledger.generation(table), runtime.warehouse.last_commit(table)
+    known, last = (
+        runtime.ledger.generations.last_commit(table),
+        runtime.warehouse.last_commit(table),
+    )
     committed = set(runtime.warehouse.batches(table))
     counts = dict.fromkeys(Learned, 0)
     unload: list[str] = []
@@ -99,7 +102,7 @@ def _reconcile(runtime: Runtime, feed: str, table: str, dry_run: bool) -> Reconc
             continue
         if recorded.in_force:
             there.add(recorded.file_id)
-        before = next(iter(runtime.ledger.many([recorded.file_id])), None)
+        before = next(iter(runtime.ledger.files.many([recorded.file_id])), None)
         if before is not None and _is_newer(before, committed):
             if before.status is Status.UNLOADED and recorded.in_force:
                 unload.append(recorded.file_id)
@@ -110,9 +113,9 @@ def _reconcile(runtime: Runtime, feed: str, table: str, dry_run: bool) -> Reconc
     if not dry_run:
         # What is lost is sent on its way, too: it ends as a file that could not be read.
         for some in batched((*again, *lost), _PAGE, strict=False):
-            runtime.ledger.load_again(some, there)
-        unload += runtime.ledger.close_batches(table, committed)
-        runtime.ledger.set_generation(table, last.number, last.at)
+            runtime.ledger.recovery.load_again(some, there)
+        unload += runtime.ledger.recovery.close_batches(table, committed)
+        runtime.ledger.generations.reset(table, last.number, last.at)
     return Reconciled(
         feed=feed,
         table=table,
@@ -139,7 +142,7 @@ def _learned(runtime: Runtime, recorded: Recorded, dry_run: bool) -> Learned:
     landing = storage_keys.landing(recorded.sha256) if recorded.sha256 else None
     if landing is not None and not runtime.storage.exists(landing):
         landing = None
-    return runtime.ledger.learn(recorded, landing, dry_run=dry_run)
+    return runtime.ledger.recovery.learn(recorded, landing, dry_run=dry_run)
 
 
 def _to_load_again(
@@ -159,7 +162,7 @@ def _to_load_again(
 
 def _loaded(runtime: Runtime, feed: str) -> Iterator[File]:
     after = ""
-    while page := runtime.ledger.loaded(feed, after, _PAGE):
+    while page := runtime.ledger.history.loaded(feed, after, _PAGE):
         yield from page
         after = page[-1].file_id
 

@@ -16,11 +16,11 @@ def recover(runtime: Runtime) -> list[Work]:
     """
     ledger = runtime.ledger
     known = runtime.feeds
-    digests = ledger.digest_feeds() if runtime.notifier is not None else {}
+    digests = ledger.digests.feeds() if runtime.notifier is not None else {}
     return [
-        *(Work("prepare", file_id) for file_id in ledger.due(Status.DISCOVERED, _AT_ONCE)),
-        *(Work("load", feed) for feed in ledger.feeds_to_load() if feed in known),
-        *(Work("acknowledge", file_id) for file_id in ledger.due(Status.LOADED, _AT_ONCE)),
+        *(Work("prepare", file_id) for file_id in ledger.leases.due(Status.DISCOVERED, _AT_ONCE)),
+        *(Work("load", feed) for feed in ledger.feeds.to_load() if feed in known),
+        *(Work("acknowledge", file_id) for file_id in ledger.leases.due(Status.LOADED, _AT_ONCE)),
         # A digest that was broken off, and what waits for one that its feed does not send any more.
         *(
             Work("digest", feed)

@@ -29,7 +29,7 @@ def replayable(
     """
     files = [
         file
-        for file in runtime.ledger.files(feed=feed, limit=_ALL)
+        for file in runtime.ledger.files.latest(feed=feed, limit=_ALL)
         if file.status in AT_REST
         and file.status is not Status.UNLOADED
         and file.outcome not in _NOT_AGAIN
@@ -50,7 +50,7 @@ def replay(
     """
     for some in batched(files, runtime.limits.batch_files, strict=False):
         for file in some:
-            runtime.ledger.retry(file.file_id, quiet=quiet)
+            runtime.ledger.files.retry(file.file_id, quiet=quiet)
         drain(runtime, [some[0].feed], (), progress)
 
 
@@ -67,7 +67,7 @@ def backfill(
     break off and to repeat. Returns how many items were in question, and the new file ids.
     """
     feed = runtime.feeds[feed_name]
-    state = runtime.ledger.feed_state(feed_name)
+    state = runtime.ledger.feeds.state(feed_name)
     if state.stopped_at is not None:
         raise ConfigError(
             f"feed {feed_name} is stopped: {state.reason}",
@@ -79,7 +79,7 @@ def backfill(
         seen += len(items)
         # The cursor stays where it is: what is in the past is no reason to list it again.
         new += register(runtime, feed_name, Page(items=items), past=True)
-        if runtime.ledger.waiting(feed_name) >= runtime.limits.queued_files:
+        if runtime.ledger.files.waiting(feed_name) >= runtime.limits.queued_files:
             drain(runtime, [feed_name], (), progress)
     drain(runtime, [feed_name], (), progress)
     return seen, new

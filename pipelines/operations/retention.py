@@ -72,14 +72,14 @@ def _by_file(
     """Clean the next files of one kind."""
     before = runtime.now() - timedelta(days=days)
     most, count = runtime.retention.clean_files, 0
-    after = runtime.ledger.cleaned_to(kind)
-    while page := runtime.ledger.done_before(before, after, most):
+    after = runtime.ledger.history.cleaned_to(kind)
+    while page := runtime.ledger.history.done_before(before, after, most):
         count += sum(remove(runtime, file, before, dry_run) for file in page)
         last = page[-1]
         assert last.done_at is not None
         after = (last.done_at, last.file_id)
         if not dry_run:
-            runtime.ledger.set_cleaned(kind, last)
+            runtime.ledger.history.set_cleaned(kind, last)
             return Cleaned(kind=kind, count=count, more=len(page) == most)
     return Cleaned(kind=kind, count=count)
 
@@ -100,7 +100,7 @@ def _staged(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> in
 def _rejects(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> int:
     if file.rejects_key is None:
         return 0
-    if not dry_run and not runtime.ledger.forget_rejects(file):
+    if not dry_run and not runtime.ledger.history.forget_rejects(file):
         return 0
     return _delete(runtime, [file.rejects_key], dry_run)
 
@@ -119,23 +119,23 @@ def _landing(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> i
     if key is None:
         return 0
     if dry_run:
-        return int(not runtime.ledger.landing_needed(key, before))
-    if not runtime.ledger.lock_table(key, runtime.owner, _LOCK_SECONDS):
+        return int(not runtime.ledger.history.landing_needed(key, before))
+    if not runtime.ledger.locks.take(key, runtime.owner, _LOCK_SECONDS):
         return 0  # whoever holds it is about to need it
     try:
-        if not runtime.ledger.forget_landing(key, before):
+        if not runtime.ledger.history.forget_landing(key, before):
             return 0
         runtime.storage.delete(key)
         return 1
     finally:
-        runtime.ledger.unlock_table(key, runtime.owner)
+        runtime.ledger.locks.give_back(key, runtime.owner)
 
 
 def _uncovered(runtime: Runtime, days: int, dry_run: bool) -> Cleaned:
     """Raw bytes that were kept beyond their time, because rows of theirs lay beneath others, of
     files that are not in force any more."""
     before, most = runtime.now() - timedelta(days=days), runtime.retention.clean_files
-    files = runtime.ledger.uncovered(before, most)
+    files = runtime.ledger.history.uncovered(before, most)
     count = sum(_landing(runtime, file, before, dry_run) for file in files)
     return Cleaned(kind="landing kept", count=count, more=count == most)
 
@@ -143,7 +143,7 @@ def _uncovered(runtime: Runtime, days: int, dry_run: bool) -> Cleaned:
 def _brought_back(runtime: Runtime, dry_run: bool) -> Cleaned:
     """Rows that were staged to come back with batches that are over."""
     found = [*runtime.storage.list(storage_keys.AGAIN)]
-    open_ids = set(runtime.ledger.open_batches())
+    open_ids = set(runtime.ledger.batches.open_ids())
     over = [key for key in found if storage_keys.batch_of(key) not in open_ids]
     return Cleaned(kind="rows that came back", count=_delete(runtime, over, dry_run))
 
@@ -168,17 +168,17 @@ def keeping(runtime: Runtime, file: File, raw: Path) -> Iterator[None]:
     if key is None:
         yield
         return
-    if not runtime.ledger.landing_shared(key, file.file_id):
+    if not runtime.ledger.history.landing_shared(key, file.file_id):
         _put_back(runtime, key, raw)
         yield
         return
-    if not runtime.ledger.lock_table(key, runtime.owner, _LOCK_SECONDS):
+    if not runtime.ledger.locks.take(key, runtime.owner, _LOCK_SECONDS):
         raise BusyError(f"{file.item.name}: the same bytes are being cleaned just now")
     try:
         _put_back(runtime, key, raw)
         yield
     finally:
-        runtime.ledger.unlock_table(key, runtime.owner)
+        runtime.ledger.locks.give_back(key, runtime.owner)
 
 
 def _put_back(runtime: Runtime, key: str, raw: Path) -> None:
@@ -191,16 +191,16 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
     """Rows of the ledger: charges of past days, timelines, costs, files."""
     keep, now = runtime.retention, runtime.now()
     if not dry_run:
-        runtime.ledger.forget_charges(quota_day(now - timedelta(days=2)))
+        runtime.ledger.quota.forget(quota_day(now - timedelta(days=2)))
     most = keep.clean_files
     if keep.timelines_days is not None:
         before = now - timedelta(days=keep.timelines_days)
         if not dry_run:
-            runtime.ledger.forget_alerts(before)
-            runtime.ledger.forget_costs(before)
-            runtime.ledger.forget_unmatched(before)
-            runtime.ledger.forget_sent(before)
-        count = runtime.ledger.prune(before, most, dry_run=dry_run)
+            runtime.ledger.alerts.forget(before)
+            runtime.ledger.costs.forget(before)
+            runtime.ledger.unmatched.forget(before)
+            runtime.ledger.sent_files.forget(before)
+        count = runtime.ledger.timelines.prune(before, most, dry_run=dry_run)
         yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
     if keep.files_days is not None:
         yield _files(runtime, now - timedelta(days=keep.files_days), dry_run)
@@ -210,14 +210,14 @@ def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
     """The rows of files that no source lists any more; those of a mailbox stay."""
     most, count = runtime.retention.clean_files, 0
     listed: dict[str, set[tuple[str, str]]] = {}
-    after = runtime.ledger.cleaned_to("files")
-    while page := runtime.ledger.done_before(before, after, most):
+    after = runtime.ledger.history.cleaned_to("files")
+    while page := runtime.ledger.history.done_before(before, after, most):
         gone = []
         for file in page:
             if file.feed in runtime.feeds and file.feed not in listed:
                 listed[file.feed] = _listing(runtime, file.feed)
             known = listed.get(file.feed)
-            cursor = runtime.ledger.feed_state(file.feed).cursor
+            cursor = runtime.ledger.feeds.state(file.feed).cursor
             listable = cursor is None and known is not None
             if listable and (file.item.key, file.item.version) not in (known or ()):
                 gone.append(file.file_id)
@@ -227,8 +227,8 @@ def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
         if dry_run:
             count += len(gone)
             continue
-        count += runtime.ledger.forget_files(gone)
-        runtime.ledger.set_cleaned("files", last)
+        count += runtime.ledger.history.forget_files(gone)
+        runtime.ledger.history.set_cleaned("files", last)
         return Cleaned(kind="files", count=count, more=len(page) == most)
     return Cleaned(kind="files", count=count)
 
@@ -247,7 +247,7 @@ def _leftovers(runtime: Runtime, dry_run: bool) -> Cleaned:
     a batch opened before, so that one not open then is over for good.
     """
     found = runtime.warehouse.leftovers()
-    open_ids = set(runtime.ledger.open_batches())
+    open_ids = set(runtime.ledger.batches.open_ids())
     over = [name for name, batch in found.items() if batch not in open_ids]
     if not dry_run:
         for name in over:

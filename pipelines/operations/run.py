@@ -50,7 +50,7 @@ def run(
     sources = dict.fromkeys(runtime.feeds[name].source for name in names)
     looks = [Work("discover", name) for name in names]
     failed = drain(runtime, names, [*looks, *(Work("survey", name) for name in sources)], progress)
-    waiting = set(runtime.ledger.digest_feeds())
+    waiting = set(runtime.ledger.digests.feeds())
     drain(runtime, names, [Work("digest", name) for name in names if name in waiting], progress)
     move_originals(runtime)
     if failed:
@@ -102,6 +102,6 @@ def _owed(runtime: Runtime, feeds: Collection[str]) -> list[Work]:
     return [
         work
         for work in recover(runtime)
-        if (work.target if work.step in _OF_FEEDS else runtime.ledger.get(work.target).feed)
+        if (work.target if work.step in _OF_FEEDS else runtime.ledger.files.get(work.target).feed)
         in feeds
     ]

@@ -56,7 +56,7 @@ def plan_unload(runtime: Runtime, files: Sequence[File]) -> Undo:
             " their raw files are not in storage any more",
             hint="drop them again once this is unloaded, or load a corrected version instead",
         )
-    rows = runtime.warehouse.standing(table, batch.leaving)
+    rows = runtime.warehouse.row_counts(table, batch.removed)
     return Undo(feed=feed.name, table=table, files=chosen, rows=sum(rows.values()), back=back)
 
 
@@ -73,7 +73,7 @@ def unload(
     progress("waiting for the table")
     while True:
         try:
-            batch = runtime.ledger.open_unload(undo.feed, undo.table, ids)
+            batch = runtime.ledger.batches.open_unload(undo.feed, undo.table, ids)
             break
         except RetryableError:
             if time.monotonic() > limit:
@@ -94,4 +94,4 @@ def unload(
 
 
 def _unloading(runtime: Runtime, ids: Sequence[str]) -> list[File]:
-    return [file for file in runtime.ledger.many(ids) if file.status is Status.UNLOADING]
+    return [file for file in runtime.ledger.files.many(ids) if file.status is Status.UNLOADING]

@@ -18,14 +18,16 @@ def listed(
         raise ConfigError(
             f"there is no source {source}", hint=f"the sources are {', '.join(runtime.sources)}"
         )
-    return runtime.ledger.unmatched(source, dismissed=dismissed)
+    return runtime.ledger.unmatched.latest(source, dismissed=dismissed)
 
 
 def decide(runtime: Runtime, group_ids: Collection[str], who: str | None) -> list[Unmatched]:
     """Put groups away, in the name of somebody, or with None take them back. Raises NotFoundError,
     and does nothing, if there is one that nobody knows."""
     ledger = runtime.ledger
-    known = {each.group_id for kind in (False, True) for each in ledger.unmatched(dismissed=kind)}
+    known = {
+        each.group_id for kind in (False, True) for each in ledger.unmatched.latest(dismissed=kind)
+    }
     if odd := [each for each in group_ids if each not in known]:
         raise NotFoundError(f"nothing unmatched has the id {', '.join(odd)}")
-    return [ledger.dismiss_unmatched(each, who) for each in dict.fromkeys(group_ids)]
+    return [ledger.unmatched.dismiss(each, who) for each in dict.fromkeys(group_ids)]

@@ -43,7 +43,7 @@ def verify(
     """
     contract = runtime.contract_of(runtime.feeds[feed])
     table = runtime.warehouse.table_id(contract)
-    tallies = runtime.warehouse.tallies(contract, since)
+    tallies = runtime.warehouse.file_audits(contract, since)
     for file, tally in _side_by_side(_files(runtime, feed, since), tallies):
         if since is not None and file is None:
             # An older file of which something has happened since: all of it is not looked at.
@@ -51,7 +51,7 @@ def verify(
         if file is not None:
             checked(file)
         found = list(_differences(table, contract, file, tally, runtime.now()))
-        if found and file is not None and runtime.ledger.get(file.file_id) != file:
+        if found and file is not None and runtime.ledger.files.get(file.file_id) != file:
             continue
         if tally is not None and file is None and tally.feed not in (None, feed):
             continue
@@ -61,7 +61,7 @@ def verify(
 def _files(runtime: Runtime, feed: str, since: datetime | None) -> Iterator[File]:
     """The feed's files that a batch has committed, by file id; only those found since then."""
     after = ""
-    while page := runtime.ledger.loaded(feed, after, _PAGE):
+    while page := runtime.ledger.history.loaded(feed, after, _PAGE):
         for file in page:
             if since is None or (file.discovered_at is not None and file.discovered_at >= since):
                 yield file

@@ -62,7 +62,7 @@ def _name_in(
 
 
 def _known(runtime: Runtime, named: str) -> File | None:
-    target = next(iter(runtime.ledger.many([named.lower()])), None)
+    target = next(iter(runtime.ledger.files.many([named.lower()])), None)
     return target if target is not None and target.feed in runtime.feeds else None
 
 
@@ -78,8 +78,8 @@ def may_speak(item: Item, target: File) -> bool:
 def handed_over(runtime: Runtime, file: File, target: File) -> File:
     """The correction of another feed's file, given to that feed, where it is a file of its own."""
     page = Page(items=(file.item,))
-    new = runtime.ledger.register(target.feed, file.source, page)
-    known = runtime.ledger.versions(target.feed, {file.item.key})
+    new = runtime.ledger.files.register(target.feed, file.source, page)
+    known = runtime.ledger.files.versions(target.feed, {file.item.key})
     same = [each.file_id for each in known if each.item.version == file.item.version]
     reason = say(
         "it corrects a file of feed {feed}, which takes it",

@@ -135,7 +135,7 @@ def part(runtime: Runtime, target: str) -> list[Work]:
     """Stage one part of a file that another worker is preparing (`file id/attempt/number`);
     nothing if it is not wanted any more, or taken."""
     file_id, attempt, number = target.split("/")
-    file = next(iter(runtime.ledger.many([file_id])), None)
+    file = next(iter(runtime.ledger.files.many([file_id])), None)
     if file is None or file.status is not Status.PREPARING or file.attempt != int(attempt):
         return []
     feed = runtime.feeds[file.feed]

@@ -25,19 +25,19 @@ def repeated_by(runtime: Runtime, file: File) -> Repeat | None:
     Bytes that come back to a key over others are loaded again while those of the version between
     may be, and are answered in any case.
     """
-    owner_id = runtime.ledger.claim_content(file)
+    owner_id = runtime.ledger.contents.claim(file)
     if owner_id == file.file_id:
         return None
-    owners = runtime.ledger.many([owner_id])
+    owners = runtime.ledger.files.many([owner_id])
     if not owners or owners[0].item.key != file.item.key or file.item.sender is not None:
         if owners and _brings_something(runtime, owners[0]):
-            runtime.ledger.take_content(file)
+            runtime.ledger.contents.take(file)
             return None
         return Repeat(owner_id, Outcome.REPEATED)
     between = _between(runtime, owners[0], file)
     replaces = runtime.feeds[file.feed].new_versions is OnNewVersion.REPLACE
     if replaces and any(each.in_force or each.status not in AT_REST for each in between):
-        runtime.ledger.take_content(file)
+        runtime.ledger.contents.take(file)
         return None
     return Repeat(owner_id, Outcome.REPEATED if between else Outcome.UNCHANGED)
 
@@ -48,7 +48,7 @@ def _brings_something(runtime: Runtime, owner: File) -> bool:
     if not owner.in_force:
         return False
     if owner.corrects is not None:
-        others = runtime.ledger.corrections([owner.corrects])
+        others = runtime.ledger.corrections.active([owner.corrects])
         return any(each.order() > owner.order() for each in others)
     can_take = runtime.feeds[owner.feed].mode is not WriteMode.APPEND
     return (can_take and owner.covered) or not owner.counts.read
@@ -58,6 +58,6 @@ def _between(runtime: Runtime, owner: File, file: File) -> list[File]:
     """The versions of the key that came after the owner and before the file, with other bytes."""
     return [
         each
-        for each in runtime.ledger.versions(file.feed, {file.item.key})
+        for each in runtime.ledger.files.versions(file.feed, {file.item.key})
         if owner.order() < each.order() < file.order() and each.outcome not in LEFT_OUT
     ]

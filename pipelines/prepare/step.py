@@ -51,7 +51,9 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     """Prepare one discovered file and return the work that follows; nothing if it is not due."""
     # A token of this claim's own: what it stages is never taken for another claim's.
     lease = f"{runtime.owner}/{uuid.uuid4().hex[:12]}"
-    file = runtime.ledger.claim(file_id, Status.DISCOVERED, lease, runtime.limits.lease_seconds)
+    file = runtime.ledger.leases.claim(
+        file_id, Status.DISCOVERED, lease, runtime.limits.lease_seconds
+    )
     if file is None:
         return []
     crash_point("prepare.claimed")
@@ -77,14 +79,15 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
             )
             check()
             with keeping(runtime, done, Path(folder) / "raw"):
-                runtime.ledger.advance(done, event)
+                runtime.ledger.leases.advance(done, event)
             prepared = True
             crash_point("prepare.advanced")
     if prepared and done.outcome is Outcome.UNCHANGED and done.repeats is not None:
-        handed = runtime.ledger.many([done.repeats])
+        handed = runtime.ledger.files.many([done.repeats])
         more = [Work("prepare", each.file_id) for each in handed if each.feed != file.feed]
     if prepared and (
-        runtime.ledger.request_load(file.feed) or not runtime.ledger.unprepared(file.feed)
+        runtime.ledger.feeds.request_load(file.feed)
+        or not runtime.ledger.files.unprepared(file.feed)
     ):
         more.append(Work("load", file.feed))
     return more
@@ -150,7 +153,7 @@ def _prepared(
             reason=error.said(feed.language),
             accounted=error.accounted or file.accounted,
         )
-    runtime.ledger.note_drift(file, shown)
+    runtime.ledger.drifts.note(file, shown)
     return file, None
 
 
@@ -159,7 +162,7 @@ def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> 
     newer version is known, quarantined if none comes; until then the error is raised again."""
     newer = [
         each
-        for each in runtime.ledger.versions(file.feed, {file.item.key})
+        for each in runtime.ledger.files.versions(file.feed, {file.item.key})
         if each.order() > file.order()
     ]
     if newer:
@@ -255,7 +258,7 @@ def _settled(
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift
     if file.corrects is None:
-        runtime.ledger.save_profiles(file, staged.profiles)
+        runtime.ledger.profiles.save(file, staged.profiles)
     keys = staged.keys
     if staged.counts.loaded and not keys:
         keys = (storage_keys.rows(file.staged_prefix),)
@@ -275,11 +278,11 @@ def _settled(
 def _memory(runtime: Runtime, file: File) -> Memory:
     """What the ledger knows of the feed's earlier files."""
     decided = {
-        status: tuple(each.finding for each in runtime.ledger.drifts(file.feed, status))
+        status: tuple(each.finding for each in runtime.ledger.drifts.latest(file.feed, status))
         for status in (DriftStatus.ACCEPTED, DriftStatus.DISMISSED)
     }
     return Memory(
-        profiles=runtime.ledger.profiles(file.feed, file.file_id),
+        profiles=runtime.ledger.profiles.of(file.feed, file.file_id),
         accepted=decided[DriftStatus.ACCEPTED],
         dismissed=decided[DriftStatus.DISMISSED],
     )

@@ -32,7 +32,7 @@ class Doubt:
 def let_in_before(runtime: Runtime, file: File) -> bool:
     """Whether the file needs no judgement any more: it was let in once, by itself or by a person,
     and is now prepared again."""
-    hold = runtime.ledger.hold_of(file.file_id)
+    hold = runtime.ledger.holds.of(file.file_id)
     if hold is None:
         return file.landing_key is not None
     return hold.released_at is not None
@@ -44,7 +44,7 @@ def put_aside(runtime: Runtime, file: File, doubt: Doubt) -> None:
         file_id=file.file_id, at=runtime.now(), step="trust", outcome="held", message=doubt.reason
     )
     aside = replace(file, status=Status.HELD, reason=doubt.reason, contract_version=None)
-    runtime.ledger.hold(aside, doubt.cause, event)
+    runtime.ledger.holds.hold(aside, doubt.cause, event)
     log.warning("feed %s: %s is held: %s", file.feed, file.file_id, doubt.reason)
 
 
@@ -93,7 +93,9 @@ def doubt_about_content(
     author = address_of(file.item.detail.get("author") or file.item.sender or "")
     sender = author.key if author else ""
     day = runtime.now().date().isoformat()
-    if runtime.ledger.admit(file, sender, day, trust.files_a_day, trust.bytes_a_day):
+    if runtime.ledger.holds.count_against_sender_quota(
+        file, sender, day, trust.files_a_day, trust.bytes_a_day
+    ):
         return None
     most = [
         f"{trust.files_a_day:,} files" if trust.files_a_day is not None else "",

@@ -47,14 +47,16 @@ def test_two_hundred_files_make_a_few_load_jobs(
     with process(service.config, "worker"), process(service.config, "beat"):
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            counts = Counter(str(file.status) for file in service.runtime.ledger.files(limit=1000))
+            counts = Counter(
+                str(file.status) for file in service.runtime.ledger.files.latest(limit=1000)
+            )
             if counts["done"] == 200:
                 break
             time.sleep(0.5)
     assert counts == {"done": 200}, (tmp_path / "worker.log").read_text()[-2000:]
     assert service.sql("SELECT COUNT(*) FROM DATA.sales WHERE day > '2000-01-01'") == [(200,)]
     jobs = len(service.load_jobs())
-    batches = len({file.batch_id for file in service.runtime.ledger.files(limit=1000)})
+    batches = len({file.batch_id for file in service.runtime.ledger.files.latest(limit=1000)})
     assert jobs == batches
     assert batches <= 20, batches
     assert list(verify(service.runtime, "sales")) == []

@@ -75,7 +75,7 @@ def settled(runtime: Runtime, count: int) -> list[File]:
     """The files, once that many are done."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        files = list(runtime.ledger.files(limit=1000))
+        files = list(runtime.ledger.files.latest(limit=1000))
         if sum(file.status in ("done", "failed") for file in files) >= count:
             return files
         time.sleep(0.3)

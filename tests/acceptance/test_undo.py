@@ -169,13 +169,13 @@ def test_an_unload_that_is_killed_is_finished(shop: Shop, point: str) -> None:
     shop.run()
     killed = shop.waybill("unload", "two.csv", "--yes", crash=point)
     assert killed.returncode == -9, killed.stderr
-    (file,) = shop.runtime.ledger.find("two.csv")
+    (file,) = shop.runtime.ledger.files.find("two.csv")
     assert file.status is Status.UNLOADING
     if point == "load.opened":
         done = shop.waybill("unload", "two.csv", "--yes")
         assert done.returncode == 0, done.stderr
     deadline = time.monotonic() + 60
-    while shop.runtime.ledger.get(file.file_id).status is not Status.UNLOADED:
+    while shop.runtime.ledger.files.get(file.file_id).status is not Status.UNLOADED:
         assert time.monotonic() < deadline
         shop.run()
         time.sleep(0.5)

@@ -25,7 +25,7 @@ def settle(world: World, book: Book) -> float:
     left: list[str] = []
     while time.monotonic() - started < BACK_SECONDS:
         try:
-            files = list(runtime.ledger.files(limit=10_000))
+            files = list(runtime.ledger.files.latest(limit=10_000))
         except WaybillError as error:
             left = [error.message]
         else:
@@ -60,7 +60,7 @@ def _check_files(world: World, book: Book) -> list[str]:
     """Each file's outcome and counts; of files with the same bytes, one counts and the others
     repeat it, whichever was first."""
     by_name = defaultdict(list)
-    for file in world.runtime.ledger.files(limit=10_000):
+    for file in world.runtime.ledger.files.latest(limit=10_000):
         by_name[file.item.name].append(file)
     faults, same = [], defaultdict(list)
     for deed in book.deeds:
@@ -117,7 +117,9 @@ def _check_rows(world: World, book: Book) -> list[str]:
         world,
         "SELECT file_id, batch_id, COUNT(*) FROM `demo.etl_meta.rejected_rows` GROUP BY 1, 2",
     )
-    last = {(file.file_id, file.batch_id) for file in world.runtime.ledger.files(limit=10_000)}
+    last = {
+        (file.file_id, file.batch_id) for file in world.runtime.ledger.files.latest(limit=10_000)
+    }
     rejected = sum(count for file_id, batch_id, count in found if (file_id, batch_id) in last)
     expected_rejects = sum(deed.rejected for deed in book.deeds)
     if rejected != expected_rejects:

@@ -121,7 +121,7 @@ def doubled(world: World, book: Book) -> str:
         world.do(deed)
     for _ in range(5):
         time.sleep(0.7)
-        files = world.runtime.ledger.files(limit=50)
+        files = world.runtime.ledger.files.latest(limit=50)
         tasks = [(step, file.file_id) for file in files for step in ("prepare", "acknowledge")]
         tasks += [(step, feed) for feed in world.runtime.feeds for step in ("discover", "load")]
         tasks = book.rng.sample(tasks * 2, k=len(tasks) * 2)
@@ -193,7 +193,7 @@ def undone(world: World, book: Book) -> str:
                 world.do(other)
             world.cli_killed(command, deed.name, "--yes", seconds=book.rng.uniform(1, 5))
             again = world.cli(command, deed.name, "--yes")
-            file = next(each for each in world.runtime.ledger.files(limit=10_000)
+            file = next(each for each in world.runtime.ledger.files.latest(limit=10_000)
                         if each.item.name == deed.name)  # fmt: skip
             if command == "unload":
                 assert file.status == "unloaded", again.stdout + again.stderr

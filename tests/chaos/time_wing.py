@@ -140,7 +140,7 @@ class History:
         file = self._some([each for each in files if each in self.ids])
         if file is None:
             return
-        known = self.world.ledger.get(self.ids[file])
+        known = self.world.ledger.files.get(self.ids[file])
         lines = self.random.sample(sorted(file.bad), self.random.randint(1, len(file.bad)))
         fixed: dict[int, Row] = {}
         for line in lines:
@@ -192,10 +192,10 @@ class History:
         )
         if file is None:
             return
-        known = self.world.ledger.get(self.ids[file])
+        known = self.world.ledger.files.get(self.ids[file])
         replay(self.world.runtime, [known], lambda work, left: None)
         self._load()
-        again = self.world.ledger.get(self.ids[file])
+        again = self.world.ledger.files.get(self.ids[file])
         if again.outcome is Outcome.QUARANTINED:
             assert "come back" in (again.reason or "") or "not kept" in (again.reason or ""), again
             self.said.append("replay refused")
@@ -252,27 +252,27 @@ class History:
         return self.random.choice(items) if items else None
 
     def _newest(self, name: str) -> File:
-        found = self.world.ledger.find(name)
+        found = self.world.ledger.files.find(name)
         return max(found, key=lambda each: (each.discovered_at or START, each.item.sent_at))
 
     def _load(self) -> None:
         self.world.run()
-        if any(file.status not in AT_REST for file in self.world.ledger.files()):
+        if any(file.status not in AT_REST for file in self.world.ledger.files.latest()):
             # A correction that is applied again comes after its file.
             self.world.run()
-        for file in self.world.ledger.files():
+        for file in self.world.ledger.files.latest():
             if file.status not in AT_REST:
-                last = self.world.ledger.events(file.file_id)[-1]
+                last = self.world.ledger.timelines.of(file.file_id)[-1]
                 raise AssertionError(f"{file.item.name} is {file.status}: {last}")
 
     def _reconcile(self) -> None:
         """The product refuses as long as there is anything to be refused; then it is told."""
         found = reconcile(self.world.runtime, "stock")
         self.said.append("reconciled" if not found.agreed else "agreed")
-        self.world.ledger.resume_feed("stock")
+        self.world.ledger.feeds.resume("stock")
         self._load()
         for file_id in found.unload:
-            if self.world.ledger.get(file_id).in_force:
+            if self.world.ledger.files.get(file_id).in_force:
                 self.world.unload(file_id)
         self._load()
         for each, file_id in list(self.ids.items()):

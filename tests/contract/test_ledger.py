@@ -79,11 +79,11 @@ def event(file: File, step: str = "prepare", outcome: str = "accepted") -> Event
 
 
 def add(ledger: Ledger, *items: Item, feed: str = "orders") -> list[str]:
-    return list(ledger.register(feed, "drop", Page(items=items)))
+    return list(ledger.files.register(feed, "drop", Page(items=items)))
 
 
 def claimed(ledger: Ledger, file_id: str, status: Status = Status.DISCOVERED) -> File:
-    file = ledger.claim(file_id, status, "worker", 60)
+    file = ledger.leases.claim(file_id, status, "worker", 60)
     assert file is not None
     return file
 
@@ -94,11 +94,11 @@ def prepared(ledger: Ledger, file_id: str, **facts: object) -> File:
         "outcome": Outcome.ACCEPTED, "contract_version": "1.0.0", "size": 100, **facts,
     }  # fmt: skip
     file = replace(claimed(ledger, file_id), status=Status.PREPARED, **values)  # type: ignore[arg-type]
-    return ledger.advance(file, event(file))
+    return ledger.leases.advance(file, event(file))
 
 
 def opened(ledger: Ledger, feed: str = "orders") -> Batch:
-    batch = ledger.open_batch(feed, TABLE, 1000, BIG)
+    batch = ledger.batches.open(feed, TABLE, 1000, BIG)
     assert batch is not None
     return batch
 
@@ -106,42 +106,44 @@ def opened(ledger: Ledger, feed: str = "orders") -> Batch:
 def loaded(ledger: Ledger, file_id: str, **facts: object) -> File:
     prepared(ledger, file_id, **facts)
     batch = opened(ledger)
-    ledger.commit_batch(batch, Committed(rows=1), [event(file) for file in batch.files])
-    return ledger.get(file_id)
+    ledger.batches.commit(batch, Committed(rows=1), [event(file) for file in batch.files])
+    return ledger.files.get(file_id)
 
 
 def done(ledger: Ledger, file_id: str, **facts: object) -> File:
     loaded(ledger, file_id, **facts)
     file = claimed(ledger, file_id, Status.LOADED)
-    return ledger.advance(replace(file, status=Status.DONE), event(file, "acknowledge", "told"))
+    return ledger.leases.advance(
+        replace(file, status=Status.DONE), event(file, "acknowledge", "told")
+    )
 
 
 def supersede(ledger: Ledger, old: str, new: str) -> None:
     """Load a discovered newer version, by which the old one leaves the table."""
     prepared(ledger, new)
     batch = replace(opened(ledger), superseded={old: new})
-    ledger.commit_batch(batch, Committed(rows=1), [])
+    ledger.batches.commit(batch, Committed(rows=1), [])
     file = claimed(ledger, new, Status.LOADED)
-    ledger.advance(replace(file, status=Status.DONE), event(file, "acknowledge", "told"))
+    ledger.leases.advance(replace(file, status=Status.DONE), event(file, "acknowledge", "told"))
 
 
 def unloaded(ledger: Ledger, *file_ids: str) -> None:
-    batch = ledger.open_unload("orders", TABLE, file_ids)
-    ledger.commit_batch(batch, Committed(rows=0), [event(file) for file in batch.files])
+    batch = ledger.batches.open_unload("orders", TABLE, file_ids)
+    ledger.batches.commit(batch, Committed(rows=0), [event(file) for file in batch.files])
 
 
 def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
     add(ledger, item("a.csv"))
     ledger.migrate()
     assert "schema 0010" in ledger.check()
-    assert len(ledger.files()) == 1
+    assert len(ledger.files.latest()) == 1
     with ledger.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_missing_or_newer_schema_says_what_to_do(url: str) -> None:
     ledger = SqlLedger(LedgerConfig(url=SecretStr(url)))
-    checks: list[Callable[[], object]] = [ledger.check, ledger.files]
+    checks: list[Callable[[], object]] = [ledger.check, ledger.files.latest]
     for ask in checks:
         with pytest.raises(FatalError) as missing:
             ask()
@@ -160,27 +162,27 @@ def test_register_writes_each_version_once_in_the_pages_order(
     ledger: SqlLedger, clock: Clock
 ) -> None:
     names = [f"{number:04}.csv" for number in range(1234)]
-    first = ledger.register("orders", "drop", Page(items=tuple(map(item, names)), cursor="7"))
+    first = ledger.files.register("orders", "drop", Page(items=tuple(map(item, names)), cursor="7"))
     assert first == [file_id_of("orders", name, "1") for name in names]
-    assert ledger.feed_state("orders") == FeedState(feed="orders", cursor="7")
+    assert ledger.feeds.state("orders") == FeedState(feed="orders", cursor="7")
     again = Page(items=(item("b.csv"), item(names[3]), item("a.csv"), item("a.csv")), cursor="8")
-    assert ledger.register("orders", "drop", again) == [
+    assert ledger.files.register("orders", "drop", again) == [
         file_id_of("orders", "b.csv", "1"),
         file_id_of("orders", "a.csv", "1"),
     ]
-    assert ledger.register("orders", "drop", again) == []
+    assert ledger.files.register("orders", "drop", again) == []
     assert add(ledger, item("a.csv", version="2")) != []
     assert add(ledger, item("a.csv"), feed="other") != []
-    assert ledger.feed_state("orders").cursor == "8"
-    assert ledger.register("orders", "drop", Page(items=(), cursor="9")) == []
-    assert ledger.feed_state("orders").cursor == "9"
-    assert ledger.events(first[5]) == [
+    assert ledger.feeds.state("orders").cursor == "8"
+    assert ledger.files.register("orders", "drop", Page(items=(), cursor="9")) == []
+    assert ledger.feeds.state("orders").cursor == "9"
+    assert ledger.timelines.of(first[5]) == [
         Event(file_id=first[5], at=START, step="discover", outcome="discovered")
     ]
-    assert ledger.waiting("orders") == 1237
-    assert ledger.waiting("other") == 1
-    assert ledger.unprepared("other")
-    assert not ledger.unprepared("nobody")
+    assert ledger.files.waiting("orders") == 1237
+    assert ledger.files.waiting("other") == 1
+    assert ledger.files.unprepared("other")
+    assert not ledger.files.unprepared("nobody")
 
 
 def test_every_fact_comes_back_as_it_went_in(ledger: SqlLedger, clock: Clock) -> None:
@@ -191,8 +193,8 @@ def test_every_fact_comes_back_as_it_went_in(ledger: SqlLedger, clock: Clock) ->
         group=hostile, detail={"subject": hostile},
     )  # fmt: skip
     [file_id] = add(ledger, original)
-    assert ledger.get(file_id).item == original
-    assert ledger.get(file_id).item.sent_at.tzinfo is UTC
+    assert ledger.files.get(file_id).item == original
+    assert ledger.files.get(file_id).item.sent_at.tzinfo is UTC
     clock.pass_seconds(1.25)
     file = replace(
         claimed(ledger, file_id), status=Status.PREPARED, outcome=Outcome.PARTLY, sha256="ab" * 32,
@@ -203,70 +205,74 @@ def test_every_fact_comes_back_as_it_went_in(ledger: SqlLedger, clock: Clock) ->
     )  # fmt: skip
     message = replace(event(file), seconds=0.5, rows=9, message=hostile)
     expected = replace(file, owner=None, lease_until=None, tries=0, discovered_at=START)
-    assert ledger.advance(file, message) == expected
-    assert ledger.get(file_id) == expected
-    assert ledger.events(file_id)[-1] == message
-    assert [found.file_id for found in ledger.find(hostile)] == [file_id]
+    assert ledger.leases.advance(file, message) == expected
+    assert ledger.files.get(file_id) == expected
+    assert ledger.timelines.of(file_id)[-1] == message
+    assert [found.file_id for found in ledger.files.find(hostile)] == [file_id]
     with pytest.raises(KeyError):
-        ledger.get("no such file")
+        ledger.files.get("no such file")
     with pytest.raises(ValueError, match="no time zone"):
         add(ledger, item("naive", sent_at=datetime(2026, 1, 1)))
 
 
 def test_a_lease_has_one_holder_until_it_runs_out(ledger: SqlLedger, clock: Clock) -> None:
     [file_id] = add(ledger, item("a.csv"))
-    first = ledger.claim(file_id, Status.DISCOVERED, "worker", 60)
+    first = ledger.leases.claim(file_id, Status.DISCOVERED, "worker", 60)
     assert first is not None
     assert (first.status, first.attempt, first.tries) == (Status.PREPARING, 1, 1)
     assert first.lease_until == START + timedelta(seconds=60)
-    assert ledger.claim(file_id, Status.DISCOVERED, "worker", 60) is None
+    assert ledger.leases.claim(file_id, Status.DISCOVERED, "worker", 60) is None
     clock.pass_seconds(59)
-    ledger.renew(first, 60)
+    ledger.leases.renew(first, 60)
     clock.pass_seconds(59)
-    assert ledger.due(Status.DISCOVERED, 9) == []
+    assert ledger.leases.due(Status.DISCOVERED, 9) == []
     clock.pass_seconds(1)
-    assert ledger.due(Status.DISCOVERED, 9) == [file_id]
-    ledger.renew(first, 1)  # it ran out, but nobody has taken it
+    assert ledger.leases.due(Status.DISCOVERED, 9) == [file_id]
+    ledger.leases.renew(first, 1)  # it ran out, but nobody has taken it
     clock.pass_seconds(1)
     # The same process takes it again: what its first holding still does must not count.
     second = claimed(ledger, file_id)
     assert (second.attempt, second.tries) == (2, 2)
     stale = replace(first, status=Status.PREPARED, outcome=Outcome.ACCEPTED)
     for lost in (
-        lambda: ledger.renew(first, 60),
-        lambda: ledger.advance(stale, event(first)),
-        lambda: ledger.release(first, None, event(first)),
+        lambda: ledger.leases.renew(first, 60),
+        lambda: ledger.leases.advance(stale, event(first)),
+        lambda: ledger.leases.release(first, None, event(first)),
     ):
         with pytest.raises(LeaseLostError):
             lost()
-    assert ledger.get(file_id) == second
-    assert len(ledger.events(file_id)) == 1
-    assert ledger.claim("no such file", Status.DISCOVERED, "worker", 60) is None
+    assert ledger.files.get(file_id) == second
+    assert len(ledger.timelines.of(file_id)) == 1
+    assert ledger.leases.claim("no such file", Status.DISCOVERED, "worker", 60) is None
     with pytest.raises(ValueError, match="prepared"):
-        ledger.claim(file_id, Status.PREPARED, "worker", 60)
+        ledger.leases.claim(file_id, Status.PREPARED, "worker", 60)
 
 
 def test_release_pauses_and_advance_starts_the_tries_anew(ledger: SqlLedger, clock: Clock) -> None:
     [file_id, other] = add(ledger, item("a.csv"), item("b.csv", sent_at=START - timedelta(1)))
-    assert ledger.due(Status.DISCOVERED, 9) == [other, file_id]
-    assert ledger.due(Status.DISCOVERED, 1) == [other]
+    assert ledger.leases.due(Status.DISCOVERED, 9) == [other, file_id]
+    assert ledger.leases.due(Status.DISCOVERED, 1) == [other]
     file = claimed(ledger, file_id)
-    ledger.release(file, START + timedelta(seconds=5), event(file, outcome="retry"))
-    assert ledger.get(file_id).status is Status.DISCOVERED
-    assert ledger.claim(file_id, Status.DISCOVERED, "worker", 60) is None
-    assert ledger.due(Status.DISCOVERED, 9) == [other]
+    ledger.leases.release(file, START + timedelta(seconds=5), event(file, outcome="retry"))
+    assert ledger.files.get(file_id).status is Status.DISCOVERED
+    assert ledger.leases.claim(file_id, Status.DISCOVERED, "worker", 60) is None
+    assert ledger.leases.due(Status.DISCOVERED, 9) == [other]
     clock.pass_seconds(5)
     file = claimed(ledger, file_id)
     assert (file.attempt, file.tries, file.retry_at) == (2, 2, None)
     with pytest.raises(ValueError, match="preparing to done"):
-        ledger.advance(replace(file, status=Status.DONE), event(file))
+        ledger.leases.advance(replace(file, status=Status.DONE), event(file))
     with pytest.raises(ValueError, match="preparing to preparing"):
-        ledger.advance(file, event(file))
-    ahead = ledger.advance(replace(file, status=Status.PREPARED), event(file))
+        ledger.leases.advance(file, event(file))
+    ahead = ledger.leases.advance(replace(file, status=Status.PREPARED), event(file))
     assert (ahead.attempt, ahead.tries, ahead.owner) == (2, 0, None)
     with pytest.raises(LeaseLostError):
-        ledger.advance(replace(ahead, status=Status.LOADING), event(file))
-    assert [each.outcome for each in ledger.events(file_id)] == ["discovered", "retry", "accepted"]
+        ledger.leases.advance(replace(ahead, status=Status.LOADING), event(file))
+    assert [each.outcome for each in ledger.timelines.of(file_id)] == [
+        "discovered",
+        "retry",
+        "accepted",
+    ]
 
 
 def test_a_loaded_file_falls_back_to_loaded(ledger: SqlLedger, clock: Clock) -> None:
@@ -274,34 +280,34 @@ def test_a_loaded_file_falls_back_to_loaded(ledger: SqlLedger, clock: Clock) -> 
     batch_id = loaded(ledger, file_id).batch_id
     file = claimed(ledger, file_id, Status.LOADED)
     assert file.status is Status.ACKNOWLEDGING
-    assert ledger.due(Status.DISCOVERED, 9) == []
-    ledger.release(file, None, event(file))
-    assert ledger.get(file_id).status is Status.LOADED
+    assert ledger.leases.due(Status.DISCOVERED, 9) == []
+    ledger.leases.release(file, None, event(file))
+    assert ledger.files.get(file_id).status is Status.LOADED
     file = claimed(ledger, file_id, Status.LOADED)
     clock.pass_seconds(60)
-    assert ledger.due(Status.LOADED, 9) == [file_id]
+    assert ledger.leases.due(Status.LOADED, 9) == [file_id]
     file = claimed(ledger, file_id, Status.LOADED)
-    end = ledger.advance(replace(file, status=Status.DONE), event(file))
+    end = ledger.leases.advance(replace(file, status=Status.DONE), event(file))
     assert (end.done_at, end.batch_id) == (START + timedelta(seconds=60), batch_id)
-    assert ledger.due(Status.LOADED, 9) == []
+    assert ledger.leases.due(Status.LOADED, 9) == []
 
 
 def test_retry_starts_again_with_a_new_attempt(ledger: SqlLedger) -> None:
     [file_id] = add(ledger, item("a.csv"))
     facts = {"sha256": "ab" * 32, "landing_key": "landing/ab", "staged_keys": ("s",)}
     with pytest.raises(ValueError, match="still on its way"):
-        ledger.retry(file_id)
+        ledger.files.retry(file_id)
     old = done(ledger, file_id, **facts, counts=Counts(read=1, loaded=1))
-    again = ledger.retry(file_id)
+    again = ledger.files.retry(file_id)
     assert again == File(
         file_id=file_id, feed="orders", source="drop", item=old.item, status=Status.DISCOVERED,
         attempt=old.attempt, discovered_at=START, sha256="ab" * 32, size=100,
         landing_key="landing/ab", in_force=True,
     )  # fmt: skip
-    assert ledger.events(file_id)[-1].step == "retry"
+    assert ledger.timelines.of(file_id)[-1].step == "retry"
     assert claimed(ledger, file_id).attempt == old.attempt + 1
     with pytest.raises(KeyError):
-        ledger.retry("no such file")
+        ledger.files.retry("no such file")
 
 
 def test_the_same_bytes_have_one_owner_a_feed(ledger: SqlLedger) -> None:
@@ -309,7 +315,7 @@ def test_the_same_bytes_have_one_owner_a_feed(ledger: SqlLedger) -> None:
     [elsewhere] = add(ledger, item("1.csv"), feed="other")
 
     def owner(file_id: str) -> str:
-        return ledger.claim_content(replace(ledger.get(file_id), sha256="ab" * 32))
+        return ledger.contents.claim(replace(ledger.files.get(file_id), sha256="ab" * 32))
 
     assert [owner(one), owner(two), owner(one)] == [one, one, one]
     assert owner(elsewhere) == elsewhere
@@ -317,12 +323,12 @@ def test_the_same_bytes_have_one_owner_a_feed(ledger: SqlLedger) -> None:
     assert owner(two) == two
     assert owner(one) == two
     file = claimed(ledger, two)
-    ledger.advance(replace(file, status=Status.FAILED), event(file))
+    ledger.leases.advance(replace(file, status=Status.FAILED), event(file))
     assert owner(three) == three
     # Failing after the load does not give the bytes away: their rows are in the table.
     loaded(ledger, three)
     file = claimed(ledger, three, Status.LOADED)
-    ledger.advance(replace(file, status=Status.FAILED), event(file))
+    ledger.leases.advance(replace(file, status=Status.FAILED), event(file))
     assert owner(four) == three
     # Unloading does: the same bytes may come again.
     unloaded(ledger, three)
@@ -332,7 +338,7 @@ def test_the_same_bytes_have_one_owner_a_feed(ledger: SqlLedger) -> None:
     supersede(ledger, four, add(ledger, item("3.csv", version="2"))[0])
     assert owner(one) == one
     with pytest.raises(ValueError, match="SHA-256"):
-        ledger.claim_content(ledger.get(two))
+        ledger.contents.claim(ledger.files.get(two))
 
 
 def test_a_new_version_supersedes_and_its_unload_brings_the_old_one_back(
@@ -341,33 +347,33 @@ def test_a_new_version_supersedes_and_its_unload_brings_the_old_one_back(
     versions = [item("a.csv", version=f"{n}", sent_at=START + timedelta(n)) for n in range(4)]
     one, two, three, late = add(ledger, *versions)
     done(ledger, one)
-    assert ledger.get(one).in_force
+    assert ledger.files.get(one).in_force
     for old, new in ((one, two), (two, three)):
         supersede(ledger, old, new)
     prepared(ledger, late)
     batch = opened(ledger)
     too_late = [replace(f, outcome=Outcome.SUPERSEDED, superseded_by=three) for f in batch.files]
-    ledger.commit_batch(replace(batch, files=tuple(too_late)), Committed(rows=0), [])
+    ledger.batches.commit(replace(batch, files=tuple(too_late)), Committed(rows=0), [])
     file = claimed(ledger, late, Status.LOADED)
-    ledger.advance(replace(file, status=Status.DONE), event(file))
-    found = {file.file_id: file for file in ledger.versions("orders", ["a.csv"])}
+    ledger.leases.advance(replace(file, status=Status.DONE), event(file))
+    found = {file.file_id: file for file in ledger.files.versions("orders", ["a.csv"])}
     assert list(found) == [one, two, three, late]
     assert [each.in_force for each in found.values()] == [False, False, True, False]
     assert [each.superseded_by for each in found.values()] == [two, three, None, three]
-    assert {each.file_id for each in ledger.superseded_by([three])} == {two, late}
-    assert [each.file_id for each in ledger.many([two, "nothing", two])] == [two]
+    assert {each.file_id for each in ledger.files.superseded_by([three])} == {two, late}
+    assert [each.file_id for each in ledger.files.many([two, "nothing", two])] == [two]
     # The middle one leaves: nothing comes back, for there is a newer one.
     with pytest.raises(ValueError, match="not loaded"):
-        ledger.open_unload("orders", TABLE, [two])
+        ledger.batches.open_unload("orders", TABLE, [two])
     unloaded(ledger, three)
-    states = {id_: ledger.get(id_) for id_ in (one, two, three, late)}
+    states = {id_: ledger.files.get(id_) for id_ in (one, two, three, late)}
     assert [each.in_force for each in states.values()] == [False, True, False, False]
     assert states[three].status is Status.UNLOADED
     assert (states[late].status, states[late].superseded_by) == (Status.DISCOVERED, None)
-    assert ledger.events(late)[-1].outcome == "the newer version was unloaded"
+    assert ledger.timelines.of(late)[-1].outcome == "the newer version was unloaded"
     unloaded(ledger, two)
-    assert ledger.get(one).in_force
-    assert ledger.retry(three, quiet=True).quiet
+    assert ledger.files.get(one).in_force
+    assert ledger.files.retry(three, quiet=True).quiet
 
 
 def test_copies_of_what_is_not_loaded_any_more_start_again(ledger: SqlLedger) -> None:
@@ -375,40 +381,40 @@ def test_copies_of_what_is_not_loaded_any_more_start_again(ledger: SqlLedger) ->
     done(ledger, one)
     done(ledger, copy, outcome=Outcome.REPEATED, repeats=one)
     supersede(ledger, one, newer)
-    assert ledger.get(copy).status is Status.DISCOVERED
-    assert ledger.get(copy).repeats is None
+    assert ledger.files.get(copy).status is Status.DISCOVERED
+    assert ledger.files.get(copy).repeats is None
 
 
 def test_an_unload_is_one_open_batch_that_may_be_taken_up(ledger: SqlLedger) -> None:
     one, two, waiting = add(ledger, item("1.csv"), item("2.csv"), item("3.csv"))
     for file_id in (one, two):
         done(ledger, file_id)
-    loads = {ledger.get(file_id).batch_id for file_id in (one, two)}
-    batch = ledger.open_unload("orders", TABLE, [one])
+    loads = {ledger.files.get(file_id).batch_id for file_id in (one, two)}
+    batch = ledger.batches.open_unload("orders", TABLE, [one])
     assert batch.batch_id not in loads
-    assert ledger.open_unload("orders", TABLE, [one]) == batch == opened(ledger)
-    assert ledger.feeds_to_load() == ["orders"]
+    assert ledger.batches.open_unload("orders", TABLE, [one]) == batch == opened(ledger)
+    assert ledger.feeds.to_load() == ["orders"]
     with pytest.raises(RetryableError, match="under way"):
-        ledger.open_unload("orders", TABLE, [two])
+        ledger.batches.open_unload("orders", TABLE, [two])
     with pytest.raises(ValueError, match="still on its way"):
-        ledger.retry(one)
+        ledger.files.retry(one)
     # The warehouse refuses: the file stays as it was, and the id is not used again.
-    ledger.abandon_batch(batch, [event(batch.files[0], "unload", "refused")])
-    assert (ledger.get(one).status, ledger.get(one).in_force) == (Status.DONE, True)
-    again = ledger.open_unload("orders", TABLE, [one, two])
+    ledger.batches.abandon(batch, [event(batch.files[0], "unload", "refused")])
+    assert (ledger.files.get(one).status, ledger.files.get(one).in_force) == (Status.DONE, True)
+    again = ledger.batches.open_unload("orders", TABLE, [one, two])
     assert again.batch_id != batch.batch_id
     for _ in range(2):
-        ledger.commit_batch(again, Committed(rows=0), [event(file) for file in again.files])
-    assert [file.status for file in ledger.of_batch(again.batch_id)] == [Status.UNLOADED] * 2
+        ledger.batches.commit(again, Committed(rows=0), [event(file) for file in again.files])
+    assert [file.status for file in ledger.files.of_batch(again.batch_id)] == [Status.UNLOADED] * 2
     prepared(ledger, waiting)
     assert [file.file_id for file in opened(ledger).files] == [waiting]
 
 
 def test_files_from_the_past_are_placed_by_when_they_were_sent(ledger: SqlLedger) -> None:
     page = Page(items=(item("a.csv"),), cursor=None)
-    [old] = ledger.register("orders", "drop", page, past=True)
+    [old] = ledger.files.register("orders", "drop", page, past=True)
     [new] = add(ledger, item("b.csv"))
-    assert [ledger.get(id_).placed_at for id_ in (old, new)] == [START, None]
+    assert [ledger.files.get(id_).placed_at for id_ in (old, new)] == [START, None]
 
 
 def test_the_second_migration_knows_what_is_in_force(url: str) -> None:
@@ -421,7 +427,7 @@ def test_the_second_migration_knows_what_is_in_force(url: str) -> None:
         config = _config(connection)
         command.downgrade(config, "0001")
         command.upgrade(config, "head")
-    assert [ledger.get(id_).in_force for id_ in (one, two)] == [True, False]
+    assert [ledger.files.get(id_).in_force for id_ in (one, two)] == [True, False]
     ledger.database.engine.dispose()
 
 
@@ -436,17 +442,17 @@ def test_batches_keep_the_order_and_never_pass_a_file_over(ledger: SqlLedger) ->
     )
     for key, version in {"d": "2", "c": "1", "b": "1", "a": "1", "e": "1"}.items():
         prepared(ledger, ids[key], contract_version=version, size=BIG if key == "a" else 10)
-    assert ledger.open_batch("other", TABLE, 9, BIG) is None
-    assert ledger.feeds_to_load() == ["orders"]
+    assert ledger.batches.open("other", TABLE, 9, BIG) is None
+    assert ledger.feeds.to_load() == ["orders"]
     seen = []
-    while batch := ledger.open_batch("orders", TABLE, 9, 100):
+    while batch := ledger.batches.open("orders", TABLE, 9, 100):
         seen.append([file.item.key for file in batch.files])
-        assert batch == ledger.open_batch("orders", TABLE, 1, 1)
+        assert batch == ledger.batches.open("orders", TABLE, 1, 1)
         assert {file.status for file in batch.files} == {Status.LOADING}
-        assert ledger.feeds_to_load() == ["orders"]
-        ledger.commit_batch(batch, Committed(rows=0), [])
+        assert ledger.feeds.to_load() == ["orders"]
+        ledger.batches.commit(batch, Committed(rows=0), [])
     assert seen == [["b", "c"], ["d"], ["a"], ["e"]]
-    assert ledger.feeds_to_load() == []
+    assert ledger.feeds.to_load() == []
 
 
 def test_a_mailed_version_waits_for_the_older_ones(ledger: SqlLedger) -> None:
@@ -462,12 +468,12 @@ def test_a_mailed_version_waits_for_the_older_ones(ledger: SqlLedger) -> None:
         prepared(ledger, each)
     batch = opened(ledger)
     assert [file.file_id for file in batch.files] == [other, own]
-    ledger.commit_batch(batch, Committed(rows=0), [])
-    assert ledger.open_batch("orders", TABLE, 9, BIG) is None
+    ledger.batches.commit(batch, Committed(rows=0), [])
+    assert ledger.batches.open("orders", TABLE, 9, BIG) is None
     prepared(ledger, old)
     batch = opened(ledger)
     assert [file.file_id for file in batch.files] == [old, new]
-    ledger.commit_batch(batch, Committed(rows=0), [])
+    ledger.batches.commit(batch, Committed(rows=0), [])
     prepared(ledger, last)
     assert [file.file_id for file in opened(ledger).files] == [last]
 
@@ -477,10 +483,10 @@ def test_batch_limits(ledger: SqlLedger) -> None:
         prepared(ledger, file_id, size=10)
     sizes = []
     for max_files, max_bytes in ((2, BIG), (9, 20), (9, 1)):
-        batch = ledger.open_batch("orders", TABLE, max_files, max_bytes)
+        batch = ledger.batches.open("orders", TABLE, max_files, max_bytes)
         assert batch is not None
         sizes.append(len(batch.files))
-        ledger.commit_batch(batch, Committed(rows=0), [])
+        ledger.batches.commit(batch, Committed(rows=0), [])
     assert sizes == [2, 2, 1]
 
 
@@ -488,20 +494,23 @@ def test_a_committed_batch_stays_committed(ledger: SqlLedger) -> None:
     [file_id] = add(ledger, item("a.csv"))
     prepared(ledger, file_id)
     batch = opened(ledger)
-    raised = ledger.next_attempt(batch)
+    raised = ledger.batches.next_attempt(batch)
     assert raised.attempt == 2
-    assert ledger.next_attempt(batch).attempt == 2
+    assert ledger.batches.next_attempt(batch).attempt == 2
     assert opened(ledger) == raised
     committed = Committed(rows=7, removals=(Removal(file_id="x", rows=3),))
     for _ in range(2):
-        ledger.commit_batch(batch, committed, [event(file) for file in batch.files])
-    file = ledger.get(file_id)
+        ledger.batches.commit(batch, committed, [event(file) for file in batch.files])
+    file = ledger.files.get(file_id)
     assert (file.status, file.batch_id) == (Status.LOADED, batch.batch_id)
-    assert len(ledger.events(file_id)) == 3
-    for late in (lambda: ledger.abandon_batch(batch, []), lambda: ledger.next_attempt(batch)):
+    assert len(ledger.timelines.of(file_id)) == 3
+    for late in (
+        lambda: ledger.batches.abandon(batch, []),
+        lambda: ledger.batches.next_attempt(batch),
+    ):
         with pytest.raises(LeaseLostError):
             late()
-    assert ledger.get(file_id) == file
+    assert ledger.files.get(file_id) == file
 
 
 def test_an_abandoned_batch_gives_its_files_back(ledger: SqlLedger) -> None:
@@ -511,13 +520,13 @@ def test_an_abandoned_batch_gives_its_files_back(ledger: SqlLedger) -> None:
         prepared(ledger, file_id, counts=counts, staged_keys=("s",), partitions=("p",))
     first = opened(ledger)
     for _ in range(2):
-        ledger.abandon_batch(first, [event(file, "load", "split") for file in first.files])
+        ledger.batches.abandon(first, [event(file, "load", "split") for file in first.files])
     with pytest.raises(LeaseLostError):
-        ledger.commit_batch(first, Committed(rows=7), [])
-    alone = ledger.open_batch("orders", TABLE, 1, BIG)
+        ledger.batches.commit(first, Committed(rows=7), [])
+    alone = ledger.batches.open("orders", TABLE, 1, BIG)
     assert alone is not None
     assert [file.file_id for file in alone.files] == ids[:1]
-    ledger.abandon_batch(alone, [], refusal="its dates are out of range")
+    ledger.batches.abandon(alone, [], refusal="its dates are out of range")
     second = opened(ledger)
     assert [file.file_id for file in second.files] == ids
     assert second.batch_id not in (first.batch_id, alone.batch_id)
@@ -528,39 +537,43 @@ def test_an_abandoned_batch_gives_its_files_back(ledger: SqlLedger) -> None:
     assert refused.counts == Counts(read=10, rejected=10)
     assert (refused.staged_keys, refused.partitions) == ((), ())
     assert (other.outcome, other.counts) == (Outcome.ACCEPTED, counts)
-    assert [each.outcome for each in ledger.events(ids[1])] == ["discovered", "accepted", "split"]
+    assert [each.outcome for each in ledger.timelines.of(ids[1])] == [
+        "discovered",
+        "accepted",
+        "split",
+    ]
 
 
 def test_load_requests_are_noted_once(ledger: SqlLedger) -> None:
-    assert [ledger.request_load("orders") for _ in range(2)] == [True, False]
-    assert ledger.request_load("other")
-    assert ledger.open_batch("orders", TABLE, 1, 1) is None
-    assert ledger.request_load("orders")
-    assert not ledger.request_load("other")
+    assert [ledger.feeds.request_load("orders") for _ in range(2)] == [True, False]
+    assert ledger.feeds.request_load("other")
+    assert ledger.batches.open("orders", TABLE, 1, 1) is None
+    assert ledger.feeds.request_load("orders")
+    assert not ledger.feeds.request_load("other")
 
 
 def test_a_feed_stops_and_resumes_once(ledger: SqlLedger) -> None:
-    assert ledger.feed_state("orders") == FeedState(feed="orders")
-    assert not ledger.resume_feed("orders")
-    assert [ledger.stop_feed("orders", why) for why in ("no access", "later")] == [True, False]
-    stopped = ledger.feed_state("orders")
+    assert ledger.feeds.state("orders") == FeedState(feed="orders")
+    assert not ledger.feeds.resume("orders")
+    assert [ledger.feeds.stop("orders", why) for why in ("no access", "later")] == [True, False]
+    stopped = ledger.feeds.state("orders")
     assert (stopped.stopped_at, stopped.reason) == (START, "no access")
-    assert [ledger.resume_feed("orders") for _ in range(2)] == [True, False]
-    assert ledger.feed_state("orders") == FeedState(feed="orders")
+    assert [ledger.feeds.resume("orders") for _ in range(2)] == [True, False]
+    assert ledger.feeds.state("orders") == FeedState(feed="orders")
 
 
 def test_a_table_has_one_writer(ledger: SqlLedger, clock: Clock) -> None:
-    assert ledger.lock_table(TABLE, "one", 60)
-    assert ledger.lock_table(TABLE, "one", 60)
-    assert not ledger.lock_table(TABLE, "two", 60)
-    assert ledger.lock_table("another", "two", 60)
-    ledger.unlock_table(TABLE, "two")
-    assert not ledger.lock_table(TABLE, "two", 60)
+    assert ledger.locks.take(TABLE, "one", 60)
+    assert ledger.locks.take(TABLE, "one", 60)
+    assert not ledger.locks.take(TABLE, "two", 60)
+    assert ledger.locks.take("another", "two", 60)
+    ledger.locks.give_back(TABLE, "two")
+    assert not ledger.locks.take(TABLE, "two", 60)
     clock.pass_seconds(60)
-    assert ledger.lock_table(TABLE, "two", 60)
-    assert not ledger.lock_table(TABLE, "one", 60)
-    ledger.unlock_table(TABLE, "two")
-    assert ledger.lock_table(TABLE, "one", 60)
+    assert ledger.locks.take(TABLE, "two", 60)
+    assert not ledger.locks.take(TABLE, "one", 60)
+    ledger.locks.give_back(TABLE, "two")
+    assert ledger.locks.take(TABLE, "one", 60)
 
 
 def test_files_are_found_by_feed_status_outcome_and_time(ledger: SqlLedger, clock: Clock) -> None:
@@ -572,7 +585,7 @@ def test_files_are_found_by_feed_status_outcome_and_time(ledger: SqlLedger, cloc
     [third] = add(ledger, item("c.csv"), feed="other")
 
     def ids(**query: object) -> list[str]:
-        return [file.file_id for file in ledger.files(**query)]  # type: ignore[arg-type]
+        return [file.file_id for file in ledger.files.latest(**query)]  # type: ignore[arg-type]
 
     assert ids() == [third, second, first]
     assert ids(limit=1) == [third]
@@ -586,23 +599,23 @@ def test_files_are_found_by_feed_status_outcome_and_time(ledger: SqlLedger, cloc
     with pytest.raises(ValueError, match=r"discovered, preparing.*quarantined, repeated"):
         ids(status="lost")
     for found in ("in/100%.csv", "100%.csv", first, first[:5].upper()):
-        assert [file.file_id for file in ledger.find(found)] == [first], found
+        assert [file.file_id for file in ledger.files.find(found)] == [first], found
     for nothing in ("100_.csv", "%", "", first + "0", "in/"):
-        assert ledger.find(nothing) == [], nothing
+        assert ledger.files.find(nothing) == [], nothing
 
 
 def test_unfinished_files_of_a_group(ledger: SqlLedger) -> None:
     one, two, three = add(ledger, *(item(f"{n}.csv", group="mail 1") for n in range(3)))
     [stranger, single] = add(ledger, item("s.csv", group="mail 2"), item("t.csv"))
-    assert ledger.unfinished_of_group(ledger.get(one)) == 2
+    assert ledger.files.unfinished_of_group(ledger.files.get(one)) == 2
     done(ledger, two)
     file = claimed(ledger, three)
-    assert ledger.unfinished_of_group(ledger.get(one)) == 1
-    ledger.advance(replace(file, status=Status.FAILED), event(file))
-    assert ledger.unfinished_of_group(ledger.get(one)) == 0
-    assert ledger.unfinished_of_group(ledger.get(two)) == 1
-    assert ledger.unfinished_of_group(ledger.get(stranger)) == 0
-    assert ledger.unfinished_of_group(ledger.get(single)) == 0
+    assert ledger.files.unfinished_of_group(ledger.files.get(one)) == 1
+    ledger.leases.advance(replace(file, status=Status.FAILED), event(file))
+    assert ledger.files.unfinished_of_group(ledger.files.get(one)) == 0
+    assert ledger.files.unfinished_of_group(ledger.files.get(two)) == 1
+    assert ledger.files.unfinished_of_group(ledger.files.get(stranger)) == 0
+    assert ledger.files.unfinished_of_group(ledger.files.get(single)) == 0
 
 
 def test_prune_forgets_only_the_timelines_of_files_long_done(
@@ -612,32 +625,32 @@ def test_prune_forgets_only_the_timelines_of_files_long_done(
     clock.pass_seconds(1)
     done(ledger, old)
     clock.pass_seconds(1)
-    assert ledger.prune(START + timedelta(seconds=1)) == 0
-    assert ledger.prune(START + timedelta(seconds=2)) == 4
-    assert ledger.events(old) == []
-    assert len(ledger.events(waiting)) == 1
-    assert ledger.get(old).status is Status.DONE
+    assert ledger.timelines.prune(START + timedelta(seconds=1)) == 0
+    assert ledger.timelines.prune(START + timedelta(seconds=2)) == 4
+    assert ledger.timelines.of(old) == []
+    assert len(ledger.timelines.of(waiting)) == 1
+    assert ledger.files.get(old).status is Status.DONE
 
 
 def _drain(ledger: SqlLedger, gate: Path, feed: str) -> None:
     """In a process of its own: register what everybody registers and prepare what is due."""
     while not gate.exists():
         pass
-    ledger.register(feed, "drop", Page(items=tuple(item(f"{n}.csv") for n in range(60))))
-    while file_ids := ledger.due(Status.DISCOVERED, 60):
+    ledger.files.register(feed, "drop", Page(items=tuple(item(f"{n}.csv") for n in range(60))))
+    while file_ids := ledger.leases.due(Status.DISCOVERED, 60):
         for file_id in file_ids:
-            file = ledger.claim(file_id, Status.DISCOVERED, f"{os.getpid()}", 600)
+            file = ledger.leases.claim(file_id, Status.DISCOVERED, f"{os.getpid()}", 600)
             if file is not None:
-                ledger.advance(replace(file, status=Status.PREPARED), event(file))
-    while batch := ledger.open_batch(feed, TABLE, 7, BIG):
-        ledger.commit_batch(batch, Committed(rows=1), [event(file) for file in batch.files])
+                ledger.leases.advance(replace(file, status=Status.PREPARED), event(file))
+    while batch := ledger.batches.open(feed, TABLE, 7, BIG):
+        ledger.batches.commit(batch, Committed(rows=1), [event(file) for file in batch.files])
 
 
 def test_forked_processes_share_the_work_and_do_each_piece_once(
     ledger: SqlLedger, tmp_path: Path
 ) -> None:
     """The parent's engine is in use when it forks; the children must not touch its connections."""
-    assert ledger.files() == []
+    assert ledger.files.latest() == []
     gate = tmp_path / "go"
     fork = multiprocessing.get_context("fork")
     children = [fork.Process(target=_drain, args=(ledger, gate, "orders")) for _ in range(4)]
@@ -647,10 +660,10 @@ def test_forked_processes_share_the_work_and_do_each_piece_once(
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 4
-    files = ledger.files(limit=100)
+    files = ledger.files.latest(limit=100)
     assert len(files) == 60
     assert {(file.status, file.attempt) for file in files} == {(Status.LOADED, 1)}
-    assert {len(ledger.events(file.file_id)) for file in files} == {3}
+    assert {len(ledger.timelines.of(file.file_id)) for file in files} == {3}
 
 
 def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
@@ -671,8 +684,8 @@ def test_a_busy_file_is_retryable(tmp_path: Path) -> None:
     ledger, other = SqlLedger(config), SqlLedger(config)
     ledger.migrate()
     with ledger.database.write(), pytest.raises(RetryableError):
-        other.request_load("orders")
-    assert other.request_load("orders")
+        other.feeds.request_load("orders")
+    assert other.feeds.request_load("orders")
 
 
 _STOPS_WHILE_IT_WRITES = """
@@ -694,8 +707,8 @@ def test_who_stopped_with_the_write_lock_is_named(tmp_path: Path) -> None:
             assert process.stdout is not None
             assert process.stdout.readline() == "holds\n"
             os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
-            assert ledger.feed_state("orders").stopped_at is None
-            for ask in (ledger.check, lambda: ledger.request_load("orders")):
+            assert ledger.feeds.state("orders").stopped_at is None
+            for ask in (ledger.check, lambda: ledger.feeds.request_load("orders")):
                 with pytest.raises(BusyError, match="write lock") as caught:
                     ask()  # type: ignore[operator]
                 if Path("/proc/locks").exists():
@@ -734,12 +747,12 @@ def test_a_server_that_is_away_or_refuses_us(postgres_url: str) -> None:
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_dropped_connection_is_opened_again(ledger: SqlLedger) -> None:
-    ledger.request_load("orders")
+    ledger.feeds.request_load("orders")
     with ledger.database.read() as connection, pytest.raises(RetryableError):
         with ledger.database.read() as inner:
             inner.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     assert connection.closed
-    assert not ledger.request_load("orders")
+    assert not ledger.feeds.request_load("orders")
 
 
 def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) -> None:
@@ -756,37 +769,39 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
     done(ledger, *add(ledger, item("a.csv", group="g")), sha256="ab" * 32)
     [file_id] = add(ledger, item("b.csv", group="g"))
     file = claimed(ledger, file_id)
-    ledger.renew(file, 60)
-    ledger.release(file, None, event(file))
-    ledger.claim_content(replace(file, sha256="ab" * 32))
-    ledger.unfinished_of_group(file)
-    ledger.waiting("orders")
-    ledger.unprepared("orders")
-    ledger.due(Status.DISCOVERED, 10)
-    ledger.due(Status.LOADED, 10)
+    ledger.leases.renew(file, 60)
+    ledger.leases.release(file, None, event(file))
+    ledger.contents.claim(replace(file, sha256="ab" * 32))
+    ledger.files.unfinished_of_group(file)
+    ledger.files.waiting("orders")
+    ledger.files.unprepared("orders")
+    ledger.leases.due(Status.DISCOVERED, 10)
+    ledger.leases.due(Status.LOADED, 10)
     for feed in (None, "orders"):
         for status in (None, *Status, *Outcome):
-            ledger.files(feed=feed, status=status)
-            ledger.files(feed=feed, status=status, since=START)
+            ledger.files.latest(feed=feed, status=status)
+            ledger.files.latest(feed=feed, status=status, since=START)
     for words in ("b.csv", file_id[:6]):
-        ledger.find(words)
-    ledger.events(file_id)
+        ledger.files.find(words)
+    ledger.timelines.of(file_id)
     prepared(ledger, file_id)
-    ledger.abandon_batch(opened(ledger), [])
-    ledger.next_attempt(opened(ledger))
-    ledger.feeds_to_load()
-    ledger.prune(START)
-    ledger.versions("orders", ["a.csv"])
-    ledger.many([file_id])
-    ledger.superseded_by([file_id])
-    ledger.abandon_batch(opened(ledger), [])
+    ledger.batches.abandon(opened(ledger), [])
+    ledger.batches.next_attempt(opened(ledger))
+    ledger.feeds.to_load()
+    ledger.timelines.prune(START)
+    ledger.files.versions("orders", ["a.csv"])
+    ledger.files.many([file_id])
+    ledger.files.superseded_by([file_id])
+    ledger.batches.abandon(opened(ledger), [])
     batch = opened(ledger)
-    first = next(each for each in ledger.files(status="done"))
-    ledger.commit_batch(replace(batch, superseded={first.file_id: file_id}), Committed(rows=1), [])
+    first = next(each for each in ledger.files.latest(status="done"))
+    ledger.batches.commit(
+        replace(batch, superseded={first.file_id: file_id}), Committed(rows=1), []
+    )
     file = claimed(ledger, file_id, Status.LOADED)
-    ledger.advance(replace(file, status=Status.DONE), event(file))
+    ledger.leases.advance(replace(file, status=Status.DONE), event(file))
     unloaded(ledger, file_id)
-    ledger.of_batch("x")
+    ledger.files.of_batch("x")
     steps = set()
     with ledger.database.engine.connect() as connection:
         for statement, values in run:
@@ -815,39 +830,39 @@ def finding(kind: DriftKind = DriftKind.NEW, column: str = "tier", **facts: obje
 def test_a_drift_is_one_however_many_files_show_it(ledger: SqlLedger, clock: Clock) -> None:
     one, two = (claimed(ledger, each) for each in add(ledger, item("a.csv"), item("b.csv")))
     order = finding(DriftKind.ORDER, "", held=False, change=None)
-    ledger.note_drift(one, [finding(), order])
-    ledger.note_drift(one, [finding(), order])
+    ledger.drifts.note(one, [finding(), order])
+    ledger.drifts.note(one, [finding(), order])
     clock.pass_seconds(60)
-    ledger.note_drift(two, [finding(template="{cell} is new, again")])
-    new, ordered = ledger.drifts("orders")
+    ledger.drifts.note(two, [finding(template="{cell} is new, again")])
+    new, ordered = ledger.drifts.latest("orders")
     assert (new.files, sorted(new.held)) == (2, sorted([one.file_id, two.file_id]))
     assert (new.first_seen, new.last_seen) == (START, clock.now)
     assert new.finding == finding(template="{cell} is new, again")
     assert new.finding.said() == "Tier 1\x00 is new, again"
     assert (ordered.files, ordered.held, ordered.finding) == (1, (), order)
-    assert ledger.drifts("other") == []
-    (seen,) = ledger.sightings(two.file_id)
+    assert ledger.drifts.latest("other") == []
+    (seen,) = ledger.drifts.sightings(two.file_id)
     assert (seen.drift_id, seen.status) == (new.drift_id, DriftStatus.OPEN)
 
 
 def test_what_a_file_shows_no_more_holds_it_no_more(ledger: SqlLedger) -> None:
     (file_id,) = add(ledger, item("a.csv"))
     file = claimed(ledger, file_id)
-    ledger.note_drift(file, [])
-    assert ledger.drifts() == []
-    ledger.note_drift(file, [finding()])
-    (drift,) = ledger.drifts()
-    ledger.decide_drift(drift.drift_id, DriftStatus.ACCEPTED)
-    ledger.note_drift(file, [])
-    (drift,) = ledger.drifts(status=DriftStatus.ACCEPTED)
-    assert (drift.held, drift.files, ledger.sightings(file_id)) == ((), 1, [])
-    ledger.note_drift(file, [finding()])
-    assert ledger.drifts(status=DriftStatus.OPEN)[0].held == (file_id,)
-    ledger.decide_drift(drift.drift_id, DriftStatus.DISMISSED)
-    ledger.note_drift(file, [finding()])
-    assert [each.status for each in ledger.drifts()] == [DriftStatus.DISMISSED]
+    ledger.drifts.note(file, [])
+    assert ledger.drifts.latest() == []
+    ledger.drifts.note(file, [finding()])
+    (drift,) = ledger.drifts.latest()
+    ledger.drifts.decide(drift.drift_id, DriftStatus.ACCEPTED)
+    ledger.drifts.note(file, [])
+    (drift,) = ledger.drifts.latest(status=DriftStatus.ACCEPTED)
+    assert (drift.held, drift.files, ledger.drifts.sightings(file_id)) == ((), 1, [])
+    ledger.drifts.note(file, [finding()])
+    assert ledger.drifts.latest(status=DriftStatus.OPEN)[0].held == (file_id,)
+    ledger.drifts.decide(drift.drift_id, DriftStatus.DISMISSED)
+    ledger.drifts.note(file, [finding()])
+    assert [each.status for each in ledger.drifts.latest()] == [DriftStatus.DISMISSED]
     with pytest.raises(KeyError):
-        ledger.decide_drift("ffffffff", DriftStatus.ACCEPTED)
+        ledger.drifts.decide("ffffffff", DriftStatus.ACCEPTED)
 
 
 def test_profiles_of_the_latest_files_are_kept(ledger: SqlLedger, clock: Clock) -> None:
@@ -855,16 +870,16 @@ def test_profiles_of_the_latest_files_are_kept(ledger: SqlLedger, clock: Clock) 
     for number, file in enumerate(files):
         clock.pass_seconds(1)
         shown = Profile(count=9, low=0.5, median=float(number), high=2.5, shapes={"a-9": 1.0})
-        ledger.save_profiles(file, {"price": shown, "note": Profile(count=1)})
-        ledger.save_profiles(file, {"price": shown, "note": Profile(count=1)})
-    found = ledger.profiles("orders", but=files[-1].file_id)
+        ledger.profiles.save(file, {"price": shown, "note": Profile(count=1)})
+        ledger.profiles.save(file, {"price": shown, "note": Profile(count=1)})
+    found = ledger.profiles.of("orders", but=files[-1].file_id)
     assert [each.median for each in found["price"]] == [float(n) for n in range(30, 1, -1)]
     assert found["price"][0].shapes == {"a-9": 1.0}
-    ledger.forget_profiles("orders", "price")
-    found = ledger.profiles("orders", but="")
+    ledger.profiles.forget("orders", "price")
+    found = ledger.profiles.of("orders", but="")
     assert [each.median for each in found["price"]] == [31.0]
     assert len(found["note"]) == 30
-    assert ledger.profiles("other", but="") == {}
+    assert ledger.profiles.of("other", but="") == {}
 
 
 def test_files_staged_by_another_contract_are_prepared_again(ledger: SqlLedger) -> None:
@@ -873,41 +888,41 @@ def test_files_staged_by_another_contract_are_prepared_again(ledger: SqlLedger) 
     batch = opened(ledger)
     for file_id, version in zip(ids, ("new", "new+tier", "old", "newer"), strict=False):
         prepared(ledger, file_id, contract_version=version)
-    assert sorted(ledger.prepare_again("orders", "new")) == sorted(ids[2:4])
-    assert ledger.prepare_again("orders", "new") == []
-    assert [ledger.get(each).status for each in ids] == [
+    assert sorted(ledger.files.prepare_again("orders", "new")) == sorted(ids[2:4])
+    assert ledger.files.prepare_again("orders", "new") == []
+    assert [ledger.files.get(each).status for each in ids] == [
         "prepared", "prepared", "discovered", "discovered", "loading",
     ]  # fmt: skip
     assert [file.file_id for file in batch.files] == [ids[4]]
-    assert ledger.claim(ids[2], Status.DISCOVERED, "worker", 60) is not None
+    assert ledger.leases.claim(ids[2], Status.DISCOVERED, "worker", 60) is not None
 
 
 def test_a_job_is_charged_once_and_only_to_its_day(ledger: SqlLedger, clock: Clock) -> None:
     first = Charge(job="b.1", table=TABLE, day="2026-11-03", load_jobs=2, partitions=30)
     for charge in (first, first, replace(first, day="2026-11-04"), replace(first, load_jobs=9)):
-        ledger.charge(charge)
+        ledger.quota.charge(charge)
     clock.pass_seconds(60)
-    ledger.charge(replace(first, job="b.2", load_jobs=1, partitions=1))
-    ledger.charge(replace(first, job="c.1", table="demo.shop.other"))
-    assert ledger.charged("b.1")
-    assert not ledger.charged("b.3")
-    assert ledger.spent(TABLE, "2026-11-03", BUCKET) == Spent(
+    ledger.quota.charge(replace(first, job="b.2", load_jobs=1, partitions=1))
+    ledger.quota.charge(replace(first, job="c.1", table="demo.shop.other"))
+    assert ledger.quota.charged("b.1")
+    assert not ledger.quota.charged("b.3")
+    assert ledger.quota.spent(TABLE, "2026-11-03", BUCKET) == Spent(
         charges=2, load_jobs=3, partitions=31, tokens=10, busy_tables=2, last_at=clock.now
     )
-    assert ledger.spent(TABLE, "2026-11-04", BUCKET) == Spent(tokens=10, busy_tables=2)
-    assert ledger.forget_charges("2026-11-03") == 0
-    assert ledger.forget_charges("2026-11-04") == 3
+    assert ledger.quota.spent(TABLE, "2026-11-04", BUCKET) == Spent(tokens=10, busy_tables=2)
+    assert ledger.quota.forget("2026-11-03") == 0
+    assert ledger.quota.forget("2026-11-04") == 3
 
 
 def test_a_bucket_refills_and_promises_tokens_to_come(ledger: SqlLedger, clock: Clock) -> None:
     for _ in range(10):
-        assert ledger.draw(BUCKET, 1) == timedelta(0)
-    assert ledger.draw(BUCKET, 1) == timedelta(seconds=2)
-    assert ledger.draw(BUCKET, 1) == timedelta(seconds=4)
+        assert ledger.quota.draw(BUCKET, 1) == timedelta(0)
+    assert ledger.quota.draw(BUCKET, 1) == timedelta(seconds=2)
+    assert ledger.quota.draw(BUCKET, 1) == timedelta(seconds=4)
     clock.pass_seconds(6)
-    assert ledger.spent(TABLE, "2026-11-03", BUCKET).tokens == pytest.approx(1)
+    assert ledger.quota.spent(TABLE, "2026-11-03", BUCKET).tokens == pytest.approx(1)
     clock.pass_seconds(3600)
-    assert ledger.spent(TABLE, "2026-11-03", BUCKET).tokens == BUCKET.capacity
+    assert ledger.quota.spent(TABLE, "2026-11-03", BUCKET).tokens == BUCKET.capacity
 
 
 def test_costs_are_summed_by_feed_table_and_command(ledger: SqlLedger, clock: Clock) -> None:
@@ -917,23 +932,23 @@ def test_costs_are_summed_by_feed_table_and_command(ledger: SqlLedger, clock: Cl
     )  # fmt: skip
     other = replace(cost, job_id="c", feed=None, command="verify", bytes_billed=50)
     for each in (cost, cost, replace(cost, job_id="b"), other):
-        ledger.note_cost(each)
+        ledger.costs.note(each)
     loads = CostSum(feed="orders", table="orders", command="load", jobs=2, bytes_billed=20)
-    assert ledger.costs(clock.now, "orders") == [loads]
-    assert [each.command for each in ledger.costs(clock.now)] == ["verify", "load"]
-    assert ledger.costs(clock.now + timedelta(seconds=1)) == []
-    assert ledger.forget_costs(clock.now + timedelta(seconds=1)) == 3
+    assert ledger.costs.sums(clock.now, "orders") == [loads]
+    assert [each.command for each in ledger.costs.sums(clock.now)] == ["verify", "load"]
+    assert ledger.costs.sums(clock.now + timedelta(seconds=1)) == []
+    assert ledger.costs.forget(clock.now + timedelta(seconds=1)) == 3
 
 
 def test_a_pause_ends_by_itself(ledger: SqlLedger, clock: Clock) -> None:
-    assert ledger.table_pause(TABLE) is None
+    assert ledger.quota.pause_of(TABLE) is None
     for reason in ("first", "quota"):
-        ledger.pause_table(TABLE, clock.now + timedelta(seconds=600), reason)
-    assert ledger.table_pause(TABLE) == Pause(
+        ledger.quota.pause(TABLE, clock.now + timedelta(seconds=600), reason)
+    assert ledger.quota.pause_of(TABLE) == Pause(
         until=clock.now + timedelta(seconds=600), reason="quota"
     )
     clock.pass_seconds(600)
-    assert ledger.table_pause(TABLE) is None
+    assert ledger.quota.pause_of(TABLE) is None
 
 
 def test_a_batch_stays_below_the_partitions_of_one_job(ledger: SqlLedger) -> None:
@@ -942,7 +957,7 @@ def test_a_batch_stays_below_the_partitions_of_one_job(ledger: SqlLedger) -> Non
         days = tuple(f"{year:04d}-01-01" for year in range(number * 1500, (number + 1) * 1500))
         [file_id] = add(ledger, item(f"{number}.csv"))
         prepared(ledger, file_id, partitions=days)
-    batch = ledger.open_batch("orders", TABLE, 1000, BIG)
+    batch = ledger.batches.open("orders", TABLE, 1000, BIG)
     assert batch is not None
     assert [file.item.key for file in batch.files] == ["0.csv", "1.csv"]
 
@@ -959,36 +974,39 @@ def test_history_is_walked_in_order_and_forgotten_with_care(
         clock.pass_seconds(10)
     [waiting] = add(ledger, item("waiting.csv"))
     prepared(ledger, waiting, landing_key="landing/1")
-    assert [file.file_id for file in ledger.loaded("orders", "", 10)] == sorted(ids)
-    first = ledger.done_before(START + timedelta(seconds=35), None, 3)
+    assert [file.file_id for file in ledger.history.loaded("orders", "", 10)] == sorted(ids)
+    first = ledger.history.done_before(START + timedelta(seconds=35), None, 3)
     assert [file.file_id for file in first] == ids[:3]
-    assert ledger.cleaned_to("landing") is None
+    assert ledger.history.cleaned_to("landing") is None
     for file in first:
-        ledger.set_cleaned("landing", file)
-    mark = ledger.cleaned_to("landing")
+        ledger.history.set_cleaned("landing", file)
+    mark = ledger.history.cleaned_to("landing")
     assert mark == (first[-1].done_at, ids[2])
-    rest = ledger.done_before(START + timedelta(seconds=35), mark, 3)
+    rest = ledger.history.done_before(START + timedelta(seconds=35), mark, 3)
     assert [file.file_id for file in rest] == [ids[3]]
 
-    assert not ledger.forget_landing("landing/0", START + timedelta(seconds=10))
-    assert ledger.landing_needed("landing/1", START + timedelta(days=9))
-    assert ledger.forget_landing("landing/0", START + timedelta(seconds=11))
-    assert ledger.get(ids[0]).landing_key is None
-    assert ledger.landing_shared("landing/1", waiting)
-    assert not ledger.landing_shared("landing/2", ids[4])
-    assert ledger.lock_table("landing/2", "cleaner", 60)
-    assert ledger.landing_shared("landing/2", ids[4])
+    assert not ledger.history.forget_landing("landing/0", START + timedelta(seconds=10))
+    assert ledger.history.landing_needed("landing/1", START + timedelta(days=9))
+    assert ledger.history.forget_landing("landing/0", START + timedelta(seconds=11))
+    assert ledger.files.get(ids[0]).landing_key is None
+    assert ledger.history.landing_shared("landing/1", waiting)
+    assert not ledger.history.landing_shared("landing/2", ids[4])
+    assert ledger.locks.take("landing/2", "cleaner", 60)
+    assert ledger.history.landing_shared("landing/2", ids[4])
 
-    assert ledger.forget_rejects(ledger.get(ids[0]))
-    assert not ledger.forget_rejects(replace(ledger.get(ids[1]), attempt=99))
+    assert ledger.history.forget_rejects(ledger.files.get(ids[0]))
+    assert not ledger.history.forget_rejects(replace(ledger.files.get(ids[1]), attempt=99))
     # Files in force stay: without them their bytes would load again. Who sent them goes.
-    assert ledger.forget_files([ids[0], ids[1], waiting]) == 0
-    assert (ledger.get(ids[0]).item.sender, ledger.get(ids[0]).item.detail) == (None, {})
-    assert ledger.get(waiting).status is Status.PREPARED
-    assert ledger.open_batches() == []
-    assert [opened(ledger).batch_id] == list(ledger.open_batches())
-    assert ledger.prune(clock.now + timedelta(days=1), 3, dry_run=True) > 3
-    assert ledger.prune(clock.now + timedelta(days=1), 3) == 3
+    assert ledger.history.forget_files([ids[0], ids[1], waiting]) == 0
+    assert (ledger.files.get(ids[0]).item.sender, ledger.files.get(ids[0]).item.detail) == (
+        None,
+        {},
+    )
+    assert ledger.files.get(waiting).status is Status.PREPARED
+    assert ledger.batches.open_ids() == []
+    assert [opened(ledger).batch_id] == list(ledger.batches.open_ids())
+    assert ledger.timelines.prune(clock.now + timedelta(days=1), 3, dry_run=True) > 3
+    assert ledger.timelines.prune(clock.now + timedelta(days=1), 3) == 3
 
 
 def trouble(kind: AlertKind, subject: str, says: str = "is late") -> Trouble:
@@ -999,71 +1017,73 @@ def test_a_trouble_is_one_alert_from_its_beginning_to_its_end(
     ledger: SqlLedger, clock: Clock
 ) -> None:
     late, other = trouble(AlertKind.LATE, "orders"), trouble(AlertKind.DRIFT, "12345678")
-    ledger.note_troubles([late, other], tuple(AlertKind))
+    ledger.alerts.note([late, other], tuple(AlertKind))
     clock.pass_seconds(60)
-    ledger.note_troubles([replace(late, says="is very late", todo="")], (AlertKind.LATE,))
-    found = {each.trouble.kind: each for each in ledger.alerts()}
+    ledger.alerts.note([replace(late, says="is very late", todo="")], (AlertKind.LATE,))
+    found = {each.trouble.kind: each for each in ledger.alerts.latest()}
     assert found[AlertKind.LATE].trouble == replace(late, says="is very late")
     assert found[AlertKind.LATE].opened_at == START
     assert found[AlertKind.DRIFT].trouble == other, "nobody looked for drifts the second time"
     clock.pass_seconds(60)
-    ledger.note_troubles([], (AlertKind.LATE,))
-    ledger.note_troubles([], (AlertKind.LATE,))
-    assert [each.trouble.kind for each in ledger.alerts()] == [AlertKind.DRIFT]
+    ledger.alerts.note([], (AlertKind.LATE,))
+    ledger.alerts.note([], (AlertKind.LATE,))
+    assert [each.trouble.kind for each in ledger.alerts.latest()] == [AlertKind.DRIFT]
     clock.pass_seconds(60)
-    ledger.note_troubles([late], (AlertKind.LATE,))
-    assert len(ledger.alerts()) == 2
-    assert len(ledger.alerts(resolved=True)) == 3
-    assert ledger.forget_alerts(START) == 0
-    assert ledger.forget_alerts(clock.now) == 1
-    assert len(ledger.alerts(resolved=True)) == 2
+    ledger.alerts.note([late], (AlertKind.LATE,))
+    assert len(ledger.alerts.latest()) == 2
+    assert len(ledger.alerts.latest(resolved=True)) == 3
+    assert ledger.alerts.forget(START) == 0
+    assert ledger.alerts.forget(clock.now) == 1
+    assert len(ledger.alerts.latest(resolved=True)) == 2
 
 
 def test_each_destination_is_told_of_beginning_and_end_once(
     ledger: SqlLedger, clock: Clock
 ) -> None:
     late, dead = trouble(AlertKind.LATE, "orders"), trouble(AlertKind.WORKER, "host:1")
-    ledger.note_troubles([late, dead], tuple(AlertKind))
-    told = ledger.untold("chat", 10)
+    ledger.alerts.note([late, dead], tuple(AlertKind))
+    told = ledger.alerts.undelivered("chat", 10)
     assert {each.trouble.kind for each in told} == {AlertKind.LATE, AlertKind.WORKER}
-    assert len(ledger.untold("chat", 1)) == 1
-    ledger.note_told("chat", told)
-    ledger.note_told("chat", told)
-    assert ledger.untold("chat", 10) == []
-    assert len(ledger.untold("ops", 10)) == 2, "a destination that was away"
+    assert len(ledger.alerts.undelivered("chat", 1)) == 1
+    ledger.alerts.mark_delivered("chat", told)
+    ledger.alerts.mark_delivered("chat", told)
+    assert ledger.alerts.undelivered("chat", 10) == []
+    assert len(ledger.alerts.undelivered("ops", 10)) == 2, "a destination that was away"
     clock.pass_seconds(60)
-    ledger.note_troubles([dead], tuple(AlertKind))
-    (over,) = ledger.untold("chat", 10)
+    ledger.alerts.note([dead], tuple(AlertKind))
+    (over,) = ledger.alerts.undelivered("chat", 10)
     assert over.resolved_at == clock.now
     assert over.trouble == late
-    ledger.note_told("chat", [over])
-    assert ledger.untold("chat", 10) == []
-    assert [each.trouble for each in ledger.untold("ops", 10)] == [dead], "never told, never over"
-    ledger.forget_alerts(clock.now + timedelta(seconds=1))
-    assert ledger.alerts(resolved=True)[0].trouble == dead
+    ledger.alerts.mark_delivered("chat", [over])
+    assert ledger.alerts.undelivered("chat", 10) == []
+    assert [each.trouble for each in ledger.alerts.undelivered("ops", 10)] == [dead], (
+        "never told, never over"
+    )
+    ledger.alerts.forget(clock.now + timedelta(seconds=1))
+    assert ledger.alerts.latest(resolved=True)[0].trouble == dead
 
 
 def test_workers_are_remembered_until_they_are_forgotten(ledger: SqlLedger, clock: Clock) -> None:
-    ledger.worker_alive("host:1")
+    ledger.workers.note_alive("host:1")
     clock.pass_seconds(30)
-    ledger.worker_alive("host:1")
-    ledger.worker_alive("host:2")
+    ledger.workers.note_alive("host:1")
+    ledger.workers.note_alive("host:2")
     later = START + timedelta(seconds=30)
-    assert ledger.workers() == [
+    assert ledger.workers.all() == [
         Worker(name="host:1", started_at=START, seen_at=later),
         Worker(name="host:2", started_at=later, seen_at=later),
     ]
-    ledger.forget_workers(["host:1", "host:3"])
-    assert [each.name for each in ledger.workers()] == ["host:2"]
+    ledger.workers.forget(["host:1", "host:3"])
+    assert [each.name for each in ledger.workers.all()] == ["host:2"]
 
 
 def test_what_has_arrived_of_a_feed(ledger: SqlLedger, clock: Clock) -> None:
-    ledger.watch(["orders"])
+    ledger.feeds.watch(["orders"])
     clock.pass_seconds(3600)
-    ledger.watch(["orders", "stock"])
-    assert ledger.arrived("orders") == Arrived(since=START)
-    assert ledger.arrived("stock").since == clock.now
-    assert ledger.arrived("unknown") == Arrived()
+    ledger.feeds.watch(["orders", "stock"])
+    assert ledger.feeds.arrived("orders") == Arrived(since=START)
+    assert ledger.feeds.arrived("stock").since == clock.now
+    assert ledger.feeds.arrived("unknown") == Arrived()
     first, bad, future = add(
         ledger,
         item("a.csv"),
@@ -1074,14 +1094,14 @@ def test_what_has_arrived_of_a_feed(ledger: SqlLedger, clock: Clock) -> None:
     clock.pass_seconds(60)
     loaded(ledger, bad, outcome=Outcome.QUARANTINED, partitions=())
     loaded(ledger, future, partitions=("2027-09-09",))
-    found = ledger.arrived("orders")
+    found = ledger.feeds.arrived("orders")
     assert found.last_sent == START, "neither what was quarantined nor what claims to be from later"
     assert found.latest_partition == "2026-11-10"
     assert found.last_load == clock.now
     (new,) = add(ledger, item("a.csv", version="2", sent_at=START + timedelta(seconds=90)))
     prepared(ledger, new, partitions=("9", "100", "-5"))
     batch = replace(opened(ledger), superseded={first: new})
-    ledger.commit_batch(batch, Committed(rows=1), [])
-    found = ledger.arrived("orders")
+    ledger.batches.commit(batch, Committed(rows=1), [])
+    found = ledger.feeds.arrived("orders")
     assert found.last_sent == START + timedelta(seconds=90)
     assert found.latest_partition == "100", "whole numbers go by value"

@@ -96,7 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         ids = {file_id_of(FEED, each.key, each.version): each for each in items}
         new = [file_id for file_id in ids if file_id not in self.model]
-        assert self.ledger.register(FEED, "drop", Page(items=tuple(items))) == new
+        assert self.ledger.files.register(FEED, "drop", Page(items=tuple(items))) == new
         for file_id in new:
             self.model[file_id] = Known((ids[file_id].sent_at, ids[file_id].key))
 
@@ -130,7 +130,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def claim(self, file_id: str, status: Status) -> None:
         known = self.model[file_id]
-        file = self.ledger.claim(file_id, status, "worker", LEASE)
+        file = self.ledger.leases.claim(file_id, status, "worker", LEASE)
         assert (file is not None) == known.due(status, self.now)
         if file is None:
             return
@@ -145,11 +145,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def renew(self, pick: int) -> None:
         file = picked(self.holdings, pick)
         if self.held(file):
-            self.ledger.renew(file, LEASE)
+            self.ledger.leases.renew(file, LEASE)
             self.model[file.file_id].lease_until = self.now + timedelta(seconds=LEASE)
         else:
             with pytest.raises(LeaseLostError):
-                self.ledger.renew(file, LEASE)
+                self.ledger.leases.renew(file, LEASE)
 
     @precondition(lambda self: self.holdings)
     @rule(pick=PICK)
@@ -168,15 +168,15 @@ class LedgerMachine(RuleBasedStateMachine):
         then = replace(file, status=status, outcome=outcome)
         if not self.held(file):
             with pytest.raises(LeaseLostError):
-                self.ledger.advance(then, self.event(file, "late"))
+                self.ledger.leases.advance(then, self.event(file, "late"))
             return
         back = next(due for due, held in STEPS.items() if held == file.status)
         ahead = {Status.PREPARED, Status.HELD} if back is Status.DISCOVERED else {Status.DONE}
         if status not in {back, Status.FAILED, *ahead}:
             with pytest.raises(ValueError, match="cannot advance"):
-                self.ledger.advance(then, self.event(file, "refused"))
+                self.ledger.leases.advance(then, self.event(file, "refused"))
             return
-        self.ledger.advance(then, self.event(file, "advanced"))
+        self.ledger.leases.advance(then, self.event(file, "advanced"))
         known = self.model[file.file_id]
         known.status, known.outcome, known.lease_until, known.tries = status, outcome, None, 0
         known.events.append("advanced")
@@ -188,9 +188,9 @@ class LedgerMachine(RuleBasedStateMachine):
         retry_at = None if pause is None else self.now + timedelta(seconds=pause)
         if not self.held(file):
             with pytest.raises(LeaseLostError):
-                self.ledger.release(file, retry_at, self.event(file, "late"))
+                self.ledger.leases.release(file, retry_at, self.event(file, "late"))
             return
-        self.ledger.release(file, retry_at, self.event(file, "released"))
+        self.ledger.leases.release(file, retry_at, self.event(file, "released"))
         known = self.model[file.file_id]
         known.status = next(due for due, held in STEPS.items() if held == known.status)
         known.lease_until, known.retry_at = None, retry_at
@@ -202,9 +202,9 @@ class LedgerMachine(RuleBasedStateMachine):
         known = self.model[file_id]
         if known.status not in (Status.DONE, Status.FAILED, Status.UNLOADED):
             with pytest.raises(ValueError, match=r"still on its way|is held"):
-                self.ledger.retry(file_id)
+                self.ledger.files.retry(file_id)
             return
-        self.ledger.retry(file_id)
+        self.ledger.files.retry(file_id)
         known.status, known.tries = Status.DISCOVERED, 0
         known.outcome = known.batch_id = known.retry_at = known.superseded_by = None
         known.events.append("requested")
@@ -215,9 +215,9 @@ class LedgerMachine(RuleBasedStateMachine):
         known = self.model[file_id]
         if known.status is not Status.HELD:
             with pytest.raises(ValueError, match="is not held"):
-                self.ledger.let_in(file_id, "ana")
+                self.ledger.holds.release(file_id, "ana")
             return
-        self.ledger.let_in(file_id, "ana")
+        self.ledger.holds.release(file_id, "ana")
         known.status, known.tries, known.retry_at = Status.DISCOVERED, 0, None
         known.events.append("released")
 
@@ -230,15 +230,15 @@ class LedgerMachine(RuleBasedStateMachine):
             same = self.open_kind is BatchKind.UNLOAD and sorted(opened) == ids
             if not same:
                 with pytest.raises(RetryableError):
-                    self.ledger.open_unload(FEED, TABLE, ids)
+                    self.ledger.batches.open_unload(FEED, TABLE, ids)
                 return
         elif not all(
             known.in_force and known.status in (Status.DONE, Status.FAILED) for known in chosen
         ):
             with pytest.raises(ValueError, match="not loaded"):
-                self.ledger.open_unload(FEED, TABLE, ids)
+                self.ledger.batches.open_unload(FEED, TABLE, ids)
             return
-        batch = self.ledger.open_unload(FEED, TABLE, ids)
+        batch = self.ledger.batches.open_unload(FEED, TABLE, ids)
         assert sorted(file.file_id for file in batch.files) == ids
         assert batch.batch_id not in self.closed
         self.open, self.open_kind = batch.batch_id, BatchKind.UNLOAD
@@ -248,7 +248,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(most=st.integers(1, 3))
     def open_batch(self, most: int) -> None:
-        batch = self.ledger.open_batch(FEED, TABLE, most, 1 << 40)
+        batch = self.ledger.batches.open(FEED, TABLE, most, 1 << 40)
         if self.open is not None:
             members = [id_ for id_, known in self.model.items() if known.batch_id == self.open]
             assert batch is not None
@@ -284,9 +284,9 @@ class LedgerMachine(RuleBasedStateMachine):
             batch = replace(batch, superseded={picked(inforce, old): batch.files[0].file_id})
         if self.closed.get(batch.batch_id) is BatchStatus.ABANDONED:
             with pytest.raises(LeaseLostError):
-                self.ledger.commit_batch(batch, Committed(rows=1), self.events(batch, "late"))
+                self.ledger.batches.commit(batch, Committed(rows=1), self.events(batch, "late"))
             return
-        self.ledger.commit_batch(batch, Committed(rows=1), self.events(batch, "committed"))
+        self.ledger.batches.commit(batch, Committed(rows=1), self.events(batch, "committed"))
         if batch.batch_id != self.open:
             return
         self.closed[batch.batch_id], self.open = BatchStatus.COMMITTED, None
@@ -318,9 +318,9 @@ class LedgerMachine(RuleBasedStateMachine):
         batch = picked(self.batches, pick)
         if self.closed.get(batch.batch_id) is BatchStatus.COMMITTED:
             with pytest.raises(LeaseLostError):
-                self.ledger.abandon_batch(batch, self.events(batch, "late"), refusal)
+                self.ledger.batches.abandon(batch, self.events(batch, "late"), refusal)
             return
-        self.ledger.abandon_batch(batch, self.events(batch, "abandoned"), refusal)
+        self.ledger.batches.abandon(batch, self.events(batch, "abandoned"), refusal)
         if batch.batch_id != self.open:
             return
         self.closed[batch.batch_id], self.open = BatchStatus.ABANDONED, None
@@ -336,25 +336,25 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def the_ledger_is_the_model(self) -> None:
         for file_id, known in self.model.items():
-            file = self.ledger.get(file_id)
+            file = self.ledger.files.get(file_id)
             for name in (
                 "status", "outcome", "attempt", "tries", "lease_until", "retry_at", "batch_id",
                 "in_force", "superseded_by",
             ):  # fmt: skip
                 assert getattr(file, name) == getattr(known, name), name
             assert (file.owner is None) == (known.lease_until is None)
-            assert [event.outcome for event in self.ledger.events(file_id)] == known.events
+            assert [event.outcome for event in self.ledger.timelines.of(file_id)] == known.events
 
     @invariant()
     def what_is_owed_is_found(self) -> None:
         for status in STEPS:
-            assert set(self.ledger.due(status, 100)) == set(self.due_of(status))
+            assert set(self.ledger.leases.due(status, 100)) == set(self.due_of(status))
         statuses = [known.status for known in self.model.values()]
         waiting = (Status.DISCOVERED, Status.PREPARING, Status.PREPARED)
-        assert self.ledger.waiting(FEED) == sum(map(statuses.count, waiting))
-        assert self.ledger.unprepared(FEED) == any(map(statuses.count, waiting[:2]))
+        assert self.ledger.files.waiting(FEED) == sum(map(statuses.count, waiting))
+        assert self.ledger.files.unprepared(FEED) == any(map(statuses.count, waiting[:2]))
         owed = {Status.PREPARED, Status.LOADING, Status.UNLOADING} & set(statuses)
-        assert self.ledger.feeds_to_load() == ([FEED] if owed else [])
+        assert self.ledger.feeds.to_load() == ([FEED] if owed else [])
 
     def due_of(self, status: Status) -> list[str]:
         """The files that a worker may claim under that status."""

@@ -34,18 +34,18 @@ def added(ledger: SqlLedger, *names: str) -> list[str]:
         Item(key=name, version="1", name=name, sent_at=NOON, sender="a@b.example", group="m")
         for name in names
     ]
-    return list(ledger.register("t", "s", Page(items=tuple(items))))
+    return list(ledger.files.register("t", "s", Page(items=tuple(items))))
 
 
 def claimed(ledger: SqlLedger, file_id: str) -> File:
-    file = ledger.claim(file_id, Status.DISCOVERED, "w", 60)
+    file = ledger.leases.claim(file_id, Status.DISCOVERED, "w", 60)
     assert file is not None
     return file
 
 
 def aside(ledger: SqlLedger, file: File, reason: str) -> File:
     event = Event(file_id=file.file_id, at=NOON, step="trust", outcome="held", message=reason)
-    return ledger.hold(replace(file, status=Status.HELD, reason=reason), Cause.SENDER, event)
+    return ledger.holds.hold(replace(file, status=Status.HELD, reason=reason), Cause.SENDER, event)
 
 
 def test_a_held_file_waits_until_somebody_lets_it_in(ledger: SqlLedger) -> None:
@@ -54,51 +54,53 @@ def test_a_held_file_waits_until_somebody_lets_it_in(ledger: SqlLedger) -> None:
     assert aside(ledger, stale, "who?").status is Status.HELD
     with pytest.raises(LeaseLostError):
         aside(ledger, stale, "again")
-    assert list(ledger.due(Status.DISCOVERED, 9)) == [other]
-    assert ledger.claim(one, Status.DISCOVERED, "w", 60) is None
+    assert list(ledger.leases.due(Status.DISCOVERED, 9)) == [other]
+    assert ledger.leases.claim(one, Status.DISCOVERED, "w", 60) is None
     with pytest.raises(ValueError, match=f"waybill release {one}"):
-        ledger.retry(one)
+        ledger.files.retry(one)
     with pytest.raises(ValueError, match="not held"):
-        ledger.let_in(other, "eve")
+        ledger.holds.release(other, "eve")
     # The message it came with is not done, so that nobody moves it away.
-    assert ledger.unfinished_of_group(ledger.get(other)) == 1
-    (hold,) = ledger.holds("t")
+    assert ledger.files.unfinished_of_group(ledger.files.get(other)) == 1
+    (hold,) = ledger.holds.latest("t")
     assert (hold.file_id, hold.cause, hold.reason, hold.held_at) == (
         one, Cause.SENDER, "who?", NOON,
     )  # fmt: skip
-    assert ledger.files(status="held")[0].reason == "who?"
-    assert ledger.holds("other") == []
+    assert ledger.files.latest(status="held")[0].reason == "who?"
+    assert ledger.holds.latest("other") == []
 
-    assert ledger.let_in(one, "ana\x00\udc80").status is Status.DISCOVERED
-    assert one in ledger.due(Status.DISCOVERED, 9)
-    assert ledger.holds() == []
-    (hold,) = ledger.holds(over=True)
+    assert ledger.holds.release(one, "ana\x00\udc80").status is Status.DISCOVERED
+    assert one in ledger.leases.due(Status.DISCOVERED, 9)
+    assert ledger.holds.latest() == []
+    (hold,) = ledger.holds.latest(over=True)
     assert (hold.released_by, hold.released_at) == ("ana\x00\udc80", NOON)
-    assert ledger.hold_of(one) == hold
-    assert ledger.hold_of(other) is None
-    assert [each.outcome for each in ledger.events(one)] == ["discovered", "held", "released"]
+    assert ledger.holds.of(one) == hold
+    assert ledger.holds.of(other) is None
+    assert [each.outcome for each in ledger.timelines.of(one)] == ["discovered", "held", "released"]
 
 
 def test_a_quota_counts_each_file_once_and_holds_under_a_rush(ledger: SqlLedger) -> None:
-    files = [replace(ledger.get(each), size=100) for each in added(ledger, *map(str, range(6)))]
+    files = [
+        replace(ledger.files.get(each), size=100) for each in added(ledger, *map(str, range(6)))
+    ]
 
     def admit(file: File) -> bool:
-        return ledger.admit(file, "a@b.example", "2026-11-03", 3, None)
+        return ledger.holds.count_against_sender_quota(file, "a@b.example", "2026-11-03", 3, None)
 
     with ThreadPoolExecutor(6) as pool:
         let_in = list(pool.map(admit, files))
     assert sum(let_in) == 3
     assert list(map(admit, files)) == let_in
     left = files[let_in.index(False)]
-    assert not ledger.admit(left, "a@b.example", "2026-11-03", None, 399)
-    assert ledger.admit(left, "a@b.example", "2026-11-03", None, 400)
+    assert not ledger.holds.count_against_sender_quota(left, "a@b.example", "2026-11-03", None, 399)
+    assert ledger.holds.count_against_sender_quota(left, "a@b.example", "2026-11-03", None, 400)
     others = [file for file, is_in in zip(files, let_in, strict=True) if not is_in and file != left]
-    assert ledger.admit(others[0], "a@b.example", "2026-11-04", 1, 100)
-    assert ledger.admit(others[1], "c@b.example", "2026-11-03", 1, 100)
+    assert ledger.holds.count_against_sender_quota(others[0], "a@b.example", "2026-11-04", 1, 100)
+    assert ledger.holds.count_against_sender_quota(others[1], "c@b.example", "2026-11-03", 1, 100)
 
 
 def reply(ledger: SqlLedger, file_id: str, name: str, **facts: object) -> Reply:
-    item = ledger.get(file_id).item
+    item = ledger.files.get(file_id).item
     receipt = Receipt(
         file_id=file_id, feed="t", table="p.d.t", name=name, key=item.key,
         outcome=Outcome.PARTLY, counts=Counts(read=3, loaded=2, rejected=1), sent_at=NOON,
@@ -117,13 +119,13 @@ def reply(ledger: SqlLedger, file_id: str, name: str, **facts: object) -> Reply:
 
 def test_a_reply_is_planned_once_and_closed(ledger: SqlLedger) -> None:
     (one,) = added(ledger, "a.csv")
-    planned = ledger.plan_reply(reply(ledger, one, "a.csv"))
+    planned = ledger.replies.plan(reply(ledger, one, "a.csv"))
     assert planned == reply(ledger, one, "a.csv")
-    ledger.close_reply(planned.message_id, ReplyState.SENT)
-    ledger.close_reply(planned.message_id, ReplyState.REFUSED, "too late")
-    again = ledger.plan_reply(reply(ledger, one, "a.csv"))
+    ledger.replies.close(planned.message_id, ReplyState.SENT)
+    ledger.replies.close(planned.message_id, ReplyState.REFUSED, "too late")
+    again = ledger.replies.plan(reply(ledger, one, "a.csv"))
     assert (again.state, again.closed_at, again.note) == (ReplyState.SENT, NOON, None)
-    assert ledger.replies(one) == [again]
+    assert ledger.replies.of(one) == [again]
 
 
 def test_the_earlier_reply_is_found_by_thread_and_by_name(ledger: SqlLedger) -> None:
@@ -131,10 +133,10 @@ def test_the_earlier_reply_is_found_by_thread_and_by_name(ledger: SqlLedger) -> 
     names = ("march.csv", "april.csv", "april.csv")
     for at, (file_id, name) in enumerate(zip(ids, names, strict=False)):
         made = reply(ledger, file_id, name)
-        ledger.plan_reply(replace(made, planned_at=NOON + timedelta(hours=at)))
+        ledger.replies.plan(replace(made, planned_at=NOON + timedelta(hours=at)))
 
     def earlier(name: str, *message_ids: str, to: str = "a@b.example") -> str | None:
-        found = ledger.earlier_reply("t", to, name, message_ids, ids[3])
+        found = ledger.replies.earlier("t", to, name, message_ids, ids[3])
         return found and found.file_id
 
     assert earlier("APRIL.csv") == ids[2]
@@ -142,23 +144,25 @@ def test_the_earlier_reply_is_found_by_thread_and_by_name(ledger: SqlLedger) -> 
     assert earlier("new.csv", "<x@y>", f"<receipt.{ids[0]}r@waybill>") == ids[0]
     assert earlier("new.csv") is None
     assert earlier("april.csv", to="c@b.example") is None
-    assert ledger.earlier_reply("t", "a@b.example", "april.csv", (), ids[2]) is not None
+    assert ledger.replies.earlier("t", "a@b.example", "april.csv", (), ids[2]) is not None
 
 
 def test_a_digest_that_broke_off_comes_again_with_the_same_files(ledger: SqlLedger) -> None:
     ids = added(ledger, "1", "2", "3", "4")
     for file_id in ids[:3]:
-        ledger.plan_reply(reply(ledger, file_id, file_id, is_digest=True, state=ReplyState.WAITING))
-    assert ledger.digest_feeds() == {"t": False}
-    assert ledger.digest_due("t") == ["a@b.example"]
-    begun = ledger.open_digest("t", "a@b.example", 2)
+        ledger.replies.plan(
+            reply(ledger, file_id, file_id, is_digest=True, state=ReplyState.WAITING)
+        )
+    assert ledger.digests.feeds() == {"t": False}
+    assert ledger.digests.due("t") == ["a@b.example"]
+    begun = ledger.digests.open("t", "a@b.example", 2)
     assert len(begun) == 2
     assert len({each.message_id for each in begun}) == 1
-    assert ledger.digest_feeds() == {"t": True}
-    ledger.plan_reply(reply(ledger, ids[3], "late", is_digest=True, state=ReplyState.WAITING))
-    assert ledger.open_digest("t", "a@b.example", 9) == begun
-    ledger.close_reply(begun[0].message_id, ReplyState.SENT)
-    rest = ledger.open_digest("t", "a@b.example", 9)
+    assert ledger.digests.feeds() == {"t": True}
+    ledger.replies.plan(reply(ledger, ids[3], "late", is_digest=True, state=ReplyState.WAITING))
+    assert ledger.digests.open("t", "a@b.example", 9) == begun
+    ledger.replies.close(begun[0].message_id, ReplyState.SENT)
+    rest = ledger.digests.open("t", "a@b.example", 9)
     assert {each.file_id for each in rest} == set(ids) - {each.file_id for each in begun}
-    ledger.close_reply(rest[0].message_id, ReplyState.SENT)
-    assert (ledger.open_digest("t", "a@b.example", 9), ledger.digest_feeds()) == ([], {})
+    ledger.replies.close(rest[0].message_id, ReplyState.SENT)
+    assert (ledger.digests.open("t", "a@b.example", 9), ledger.digests.feeds()) == ([], {})

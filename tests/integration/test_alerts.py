@@ -120,7 +120,7 @@ def test_a_stopped_feed_is_told_at_once_with_what_to_do(service: SmallService, r
     look(service.runtime)
     assert len(room.texts) == 1
     assert "ask for the role" in invoke(service, "alerts").output
-    service.runtime.ledger.resume_feed("sales")
+    service.runtime.ledger.feeds.resume("sales")
     assert invoke(service, "alerts", "--now").exit_code == 0
     assert "resolved: stopped feed, sales" in room.texts[1]
 
@@ -135,7 +135,7 @@ def test_a_killed_worker_is_missed_until_another_starts(
     ledger = service.runtime.ledger
     killed = worker(service)
     try:
-        until(lambda: bool(ledger.workers()))
+        until(lambda: bool(ledger.workers.all()))
     finally:
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
@@ -145,9 +145,9 @@ def test_a_killed_worker_is_missed_until_another_starts(
     heir.begin()
     until(lambda: looked(service) and len(room.texts) == 2)
     assert "resolved: dead worker" in room.texts[1]
-    assert [each.name.rpartition(":")[2] for each in ledger.workers()] == [str(os.getpid())]
+    assert [each.name.rpartition(":")[2] for each in ledger.workers.all()] == [str(os.getpid())]
     heir.end()
-    assert ledger.workers() == [], "one that ends in good order is not missed"
+    assert ledger.workers.all() == [], "one that ends in good order is not missed"
 
 
 def worker(service: SmallService) -> subprocess.Popen[bytes]:

@@ -40,7 +40,7 @@ def figures(service: SmallService) -> set[tuple[str, int, int]]:
 
 
 def test_every_row_is_accounted_for(service: SmallService) -> None:
-    files = service.runtime.ledger.files()
+    files = service.runtime.ledger.files.latest()
     assert {str(file.outcome) for file in files} == {"accepted", "partly", "quarantined"}
     seen: list[str] = []
     assert list(verify(service.runtime, "sales", lambda file: seen.append(file.file_id))) == []
@@ -120,7 +120,14 @@ def test_a_row_is_explained_to_its_line(service: SmallService) -> None:
     assert row.file.item.name.startswith("2'); DROP")
     assert (row.line, row.member, row.raw) == (3, 0, "c,2026-11-03,1")
     assert [(each.rows, each.file_id) for each in row.replaced] == [
-        (2, next(f.file_id for f in service.runtime.ledger.files() if f.item.name == "1 first.csv"))
+        (
+            2,
+            next(
+                f.file_id
+                for f in service.runtime.ledger.files.latest()
+                if f.item.name == "1 first.csv"
+            ),
+        )
     ]
     assert [each.step for each in row.events] == ["discover", "prepare", "load", "acknowledge"]
     assert "id is there" in row.checks

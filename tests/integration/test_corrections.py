@@ -104,7 +104,7 @@ def test_a_correction_is_taken_in_whatever_form(world: World, name: str) -> None
     assert file.corrects == first.file_id
     assert values(world) == [("x", 1), ("y", 2), ("z", 3)]
     assert ("y", DAY, 2, file.file_id, 3) in world.table()
-    known = world.ledger.get(first.file_id)
+    known = world.ledger.files.get(first.file_id)
     assert (known.counts, known.rows_corrected) == (first.counts, 1)
     world.books_balance()
 
@@ -146,15 +146,15 @@ def test_a_correction_leaves_with_its_file_and_comes_back_with_it(world: World) 
     file = correct(world, "mended.csv", as_csv([row | {"n": "2"}]))
     newer = drop(world, "a.csv", 2, f"x,{DAY},5")
     assert values(world) == [("x", 5)]
-    assert not world.ledger.get(file.file_id).in_force
-    assert world.ledger.get(first.file_id).rows_corrected == 0
+    assert not world.ledger.files.get(file.file_id).in_force
+    assert world.ledger.files.get(first.file_id).rows_corrected == 0
     world.unload(newer.file_id)
     world.run()
     assert values(world) == [("x", 1), ("y", 2)]
-    replay(world.runtime, [world.ledger.get(first.file_id)], lambda work, left: None)
+    replay(world.runtime, [world.ledger.files.get(first.file_id)], lambda work, left: None)
     world.run()
     assert values(world) == [("x", 1), ("y", 2)]
-    assert world.ledger.get(first.file_id).rows_corrected == 1
+    assert world.ledger.files.get(first.file_id).rows_corrected == 1
     world.unload(first.file_id)
     assert values(world) == []
     world.books_balance()
@@ -168,7 +168,7 @@ def test_a_second_correction_of_a_line_replaces_the_first(world: World) -> None:
     correct(world, "one.csv", as_csv([one | {"n": "10"}, two | {"n": "11"}]))
     second = correct(world, "two.csv", as_csv([one | {"n": "20"}]))
     assert [n for k, n in values(world) if not (k or "").startswith("k")] == [20, 11]
-    assert world.ledger.get(first.file_id).rows_corrected == 2
+    assert world.ledger.files.get(first.file_id).rows_corrected == 2
     world.unload(second.file_id)
     world.run()
     assert [n for k, n in values(world) if not (k or "").startswith("k")] == [10, 11]
@@ -246,9 +246,9 @@ def test_a_correction_is_taken_whose_name_no_feed_takes(world: World) -> None:
     survey(world.runtime, "drop")
     world.run()
     assert values(world) == [("x", 1), ("y", 2)]
-    assert [item.name for group in world.ledger.unmatched("drop") for item in group.items] == [
-        "other.xlsx"
-    ]
+    assert [
+        item.name for group in world.ledger.unmatched.latest("drop") for item in group.items
+    ] == ["other.xlsx"]
 
 
 class Counting(FolderSource):
@@ -287,7 +287,9 @@ def test_a_survey_looks_once_into_what_is_new_and_survives_what_is_gone(world: W
     later = datetime.now(UTC) + timedelta(days=30)
     for now in (world.runtime.now, lambda: later):
         assert survey(replace(world.runtime, now=now), "drop") == []
-        listed = [item.name for group in world.ledger.unmatched("drop") for item in group.items]
+        listed = [
+            item.name for group in world.ledger.unmatched.latest("drop") for item in group.items
+        ]
         assert sorted(listed) == ["gone.csv", "other.csv"]
     assert source.opened == []
 

@@ -50,18 +50,18 @@ def test_a_new_version_replaces_the_old_one_and_a_late_one_does_nothing(world: W
     first = world.put("a.csv", at(1), rows(1, 2))
     copy = world.put("copy.csv", at(2), rows(1, 2))
     world.run()
-    assert world.ledger.get(copy).repeats == first
+    assert world.ledger.files.get(copy).repeats == first
     assert numbers(world) == [1, 2]
     second = world.put("a.csv", at(3), rows(2, 3))
     world.run()
     # The copy is current under its own name, and its bytes are not in the table any more.
-    assert world.ledger.get(copy).outcome is Outcome.ACCEPTED
+    assert world.ledger.files.get(copy).outcome is Outcome.ACCEPTED
     assert numbers(world) == [1, 2, 2, 3]
     assert removals(world) == [(first, 2, "superseded")]
-    assert world.ledger.get(first).superseded_by == second
+    assert world.ledger.files.get(first).superseded_by == second
     late = world.put("a.csv", at(2), rows(9))
     world.run()
-    file = world.ledger.get(late)
+    file = world.ledger.files.get(late)
     assert (file.status, file.outcome) == (Status.DONE, Outcome.SUPERSEDED)
     assert (file.counts.read, file.counts.loaded, file.counts.dropped) == (1, 0, 1)
     assert numbers(world) == [1, 2, 2, 3]
@@ -78,7 +78,7 @@ def test_a_new_version_replaces_the_old_one_and_a_late_one_does_nothing(world: W
     world.put("a.csv", at(5), rows(2, 3))
     world.run()
     assert world.newest("a.csv").outcome is Outcome.ACCEPTED
-    assert world.ledger.get(third).superseded_by == world.newest("a.csv").file_id
+    assert world.ledger.files.get(third).superseded_by == world.newest("a.csv").file_id
     assert numbers(world) == [1, 2, 2, 3]
     world.books_balance()
 
@@ -90,7 +90,7 @@ def test_bytes_of_an_unloaded_file_may_come_again(world: World) -> None:
     assert numbers(world) == []
     again = world.put("b.csv", at(2), rows(1, 2))
     world.run()
-    assert world.ledger.get(again).outcome is Outcome.ACCEPTED
+    assert world.ledger.files.get(again).outcome is Outcome.ACCEPTED
     assert numbers(world) == [1, 2]
     assert removals(world) == [(first, 2, "unloaded")]
     world.unload(again)
@@ -116,7 +116,7 @@ def test_a_feed_may_refuse_new_versions(world: World) -> None:
     world.run()
     second = world.put("a.csv", at(2), rows(3))
     world.run()
-    file = world.ledger.get(second)
+    file = world.ledger.files.get(second)
     assert file.outcome is Outcome.QUARANTINED
     assert "the feed takes only one" in str(file.reason)
     assert numbers(world) == [1, 2]
@@ -140,15 +140,15 @@ def test_a_file_overwritten_or_removed_before_it_was_read(world: World) -> None:
     (world.drop / "gone.csv").unlink()
     # The newer version is not known yet: the older one waits.
     prepare(world.runtime, first)
-    assert world.ledger.get(first).status is Status.DISCOVERED
+    assert world.ledger.files.get(first).status is Status.DISCOVERED
     discover(world.runtime, "stock")
-    while world.ledger.waiting("stock"):
+    while world.ledger.files.waiting("stock"):
         drain(world.runtime, ["stock"], ())
     drain(world.runtime, ["stock"], ())
-    file = world.ledger.get(first)
+    file = world.ledger.files.get(first)
     assert (file.status, file.outcome) == (Status.DONE, Outcome.SUPERSEDED)
     assert file.superseded_by == second
-    lost = world.ledger.get(gone)
+    lost = world.ledger.files.get(gone)
     assert (lost.status, lost.outcome) == (Status.DONE, Outcome.QUARANTINED)
     assert "removed or overwritten before it could be read" in str(lost.reason)
     assert numbers(world) == [2]
@@ -179,12 +179,12 @@ def test_an_object_overwritten_before_it_was_read(
         (first,) = [work.target for work in discover(world.runtime, "stock")]
         client.put_object(Bucket=bucket, Key="a.csv", Body=b"k,day,n\ny,2026-11-03,2\n")
         prepare(world.runtime, first)
-        assert world.ledger.get(first).status is Status.DISCOVERED
+        assert world.ledger.files.get(first).status is Status.DISCOVERED
         world.run()
-        while world.ledger.waiting("stock"):
+        while world.ledger.files.waiting("stock"):
             drain(world.runtime, ["stock"], ())
         drain(world.runtime, ["stock"], ())
-        file = world.ledger.get(first)
+        file = world.ledger.files.get(first)
         assert (file.status, file.outcome) == (Status.DONE, Outcome.SUPERSEDED)
         assert numbers(world) == [2]
         receipt = client.get_object(Bucket=bucket, Key="a.csv.receipt.json")["Body"].read()

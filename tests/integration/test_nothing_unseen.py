@@ -146,7 +146,7 @@ def mail_world(bigquery_url: str, tmp_path: Path, mail: Mail) -> Iterator[World]
 
 
 def listed(world: World) -> dict[str, Unmatched]:
-    return {item.name: group for group in world.ledger.unmatched() for item in group.items}
+    return {item.name: group for group in world.ledger.unmatched.latest() for item in group.items}
 
 
 def test_what_lies_in_a_bucket_and_no_feed_takes_is_listed_until_it_is_taken(
@@ -160,7 +160,7 @@ def test_what_lies_in_a_bucket_and_no_feed_takes_is_listed_until_it_is_taken(
     for number, key in enumerate(keys):
         bucket.put(key, GOOD.replace(b"a,", b"k%d," % number))
     bucket_world.run()
-    taken = {file.item.key: file.outcome for file in bucket_world.ledger.files()}
+    taken = {file.item.key: file.outcome for file in bucket_world.ledger.files.latest()}
     assert taken == dict.fromkeys(
         ["in//double.csv", "in/a.csv", "in/payments.rejected.csv"], Outcome.ACCEPTED
     )
@@ -172,18 +172,20 @@ def test_what_lies_in_a_bucket_and_no_feed_takes_is_listed_until_it_is_taken(
     assert [name for name, group in found.items() if not group.is_likely] == ["readme.md"]
     look(bucket_world.runtime)
     told = [
-        each for each in bucket_world.ledger.alerts() if each.trouble.kind is AlertKind.UNMATCHED
+        each
+        for each in bucket_world.ledger.alerts.latest()
+        if each.trouble.kind is AlertKind.UNMATCHED
     ]
     assert len(told) == 3
     # A second pass counts nothing twice; what is dismissed stays so; what is gone is forgotten.
     bucket_world.run()
     assert listed(bucket_world)["b 1.xlsx"].count == 2
-    bucket_world.ledger.dismiss_unmatched(found["b 1.xlsx"].group_id, "ana")
+    bucket_world.ledger.unmatched.dismiss(found["b 1.xlsx"].group_id, "ana")
     bucket.put("in/b 3.xlsx")
     bucket.client.delete_object(Bucket=bucket.name, Key="IN/case.csv")
     bucket_world.run()
     assert set(listed(bucket_world)) == {"stock.CSV", "readme.md"}
-    [away] = bucket_world.ledger.unmatched(dismissed=True)
+    [away] = bucket_world.ledger.unmatched.latest(dismissed=True)
     assert (away.count, away.dismissed_by) == (3, "ana")
     wider = replace(feed, match="**/*.[cC][sS][vV]")
     bucket_world.runtime = replace(bucket_world.runtime, feeds={"stock": wider})
@@ -223,28 +225,28 @@ def test_an_object_moves_once_every_feed_has_had_it(bucket_world: World, bucket:
     bucket.put("a.csv")
     run(both, ["stock"])
     assert "a.csv" in bucket.held()
-    both.ledger.stop_feed("second", "for a test")
+    both.ledger.feeds.stop("second", "for a test")
     run(both, ["stock"])
     assert "a.csv" in bucket.held()
-    both.ledger.resume_feed("second")
+    both.ledger.feeds.resume("second")
     run(both, ["second"])
     assert "a.csv" not in bucket.held()
     assert "done/a.csv" in bucket.held()
-    assert {file.status for file in both.ledger.files()} == {Status.DONE}
+    assert {file.status for file in both.ledger.files.latest()} == {Status.DONE}
 
 
 def test_after_days_nobody_is_waited_for_and_an_alert_says_so(
     bucket_world: World, bucket: Bucket
 ) -> None:
     both = second_feed(bucket_world.runtime, match="*.csv")
-    both.ledger.stop_feed("second", "for a test")
+    both.ledger.feeds.stop("second", "for a test")
     bucket.put("a.csv")
     run(both, ["stock"])
     assert "a.csv" in bucket.held()
     later = replace(both, now=lambda: datetime.now(UTC) + timedelta(days=8))
     run(later, ["stock"])
     assert "done/a.csv" in bucket.held()
-    [alert] = [each for each in both.ledger.alerts() if each.trouble.kind is AlertKind.KEPT]
+    [alert] = [each for each in both.ledger.alerts.latest() if each.trouble.kind is AlertKind.KEPT]
     assert "feed second is stopped" in alert.trouble.says
 
 
@@ -264,16 +266,16 @@ def test_a_mail_stays_while_a_file_of_it_is_failed(mail_world: World, mail: Mail
     mail.send(("one.csv", GOOD), ("two.csv", GOOD.replace(b"a,", b"z,")))
     runtime = mail_world.runtime
     for page in runtime.sources["drop"].list("*.csv", None):
-        ids = runtime.ledger.register("stock", "drop", page)
-    one = runtime.ledger.claim(ids[0], Status.DISCOVERED, "test", 60)
+        ids = runtime.ledger.files.register("stock", "drop", page)
+    one = runtime.ledger.leases.claim(ids[0], Status.DISCOVERED, "test", 60)
     assert one is not None
     from schemas.file import Event
 
     event = Event(file_id=ids[0], at=runtime.now(), step="prepare", outcome="failed")
-    runtime.ledger.advance(replace(one, status=Status.FAILED, reason="given up"), event)
+    runtime.ledger.leases.advance(replace(one, status=Status.FAILED, reason="given up"), event)
     mail_world.run()
     assert (mail.folder("INBOX"), mail.folder("Done")) == (1, 0)
-    runtime.ledger.retry(ids[0])
+    runtime.ledger.files.retry(ids[0])
     mail_world.run()
     assert (mail.folder("INBOX"), mail.folder("Done")) == (0, 1)
 
@@ -296,8 +298,8 @@ def test_what_we_sent_is_not_answered_when_it_comes_back(mail_world: World, mail
     mail.send(("stock.csv.rejected.csv", body), Subject="[Ticket 1] Re: Stock")
     mail_world.run()
     assert mail.folder("INBOX", mail.partner) == 1
-    [again] = mail_world.ledger.find("stock.csv.rejected.csv")
-    told = mail_world.ledger.events(again.file_id)[-1]
+    [again] = mail_world.ledger.files.find("stock.csv.rejected.csv")
+    told = mail_world.ledger.timelines.of(again.file_id)[-1]
     assert "byte for byte" in str(told.message)
 
 
@@ -313,7 +315,7 @@ def test_replies_of_one_conversation_are_bounded_and_a_person_is_told(
         mail.send((f"stock{number}.csv", body), References=first)
     mail_world.run()
     assert mail.folder("INBOX", mail.partner) == 2
-    alerts = [each.trouble for each in mail_world.ledger.alerts()]
+    alerts = [each.trouble for each in mail_world.ledger.alerts.latest()]
     [told] = [each for each in alerts if each.kind is AlertKind.LOOP]
     assert told.subject == mail.partner
 
@@ -334,14 +336,14 @@ def test_a_new_feed_leaves_last_years_mails_where_they_are(mail_world: World, ma
     mail.send(("stock.csv", BAD), at=old)
     mail.send(("stock2.csv", GOOD))
     mail_world.run()
-    assert [file.item.name for file in mail_world.ledger.files()] == ["stock2.csv"]
+    assert [file.item.name for file in mail_world.ledger.files.latest()] == ["stock2.csv"]
     assert mail.folder("INBOX", mail.partner) == 1
     feed = replace(mail_world.runtime.feeds["stock"], since="2020-01-01")
     from pipelines.operations.replay import backfill
 
     mail_world.runtime = replace(mail_world.runtime, feeds={"stock": feed})
     backfill(mail_world.runtime, "stock", None, None, lambda work, left: None)
-    assert len(mail_world.ledger.files()) == 2
+    assert len(mail_world.ledger.files.latest()) == 2
 
 
 def test_a_changed_match_says_what_a_backfill_would_bring(
@@ -376,11 +378,11 @@ def test_a_source_that_is_away_ends_the_pass_for_no_other_feed_and_is_an_alert(
     mail.send(("stock.csv", GOOD))
     with pytest.raises(AwayError):
         run(runtime, ["absent", "stock"])
-    assert [file.status for file in runtime.ledger.files()] == [Status.DONE]
+    assert [file.status for file in runtime.ledger.files.latest()] == [Status.DONE]
     look(runtime)
-    assert not runtime.ledger.alerts()
+    assert not runtime.ledger.alerts.latest()
     look(replace(runtime, now=lambda: datetime.now(UTC) + timedelta(minutes=20)))
-    [alert] = runtime.ledger.alerts()
+    [alert] = runtime.ledger.alerts.latest()
     assert alert.trouble.kind is AlertKind.AWAY
     assert alert.trouble.subject == "source gone"
 

@@ -87,7 +87,7 @@ class Post:
 
     def run(self) -> list[File]:
         run(self.world.runtime, ["stock"])
-        return sorted(self.world.ledger.files(), key=File.order)
+        return sorted(self.world.ledger.files.latest(), key=File.order)
 
     def replies(self) -> list[EmailMessage]:
         """What has come to the partner."""
@@ -124,26 +124,26 @@ def test_what_is_not_trusted_is_held_and_told_nobody(post: Post) -> None:
     post.send(b"k,day,n\nz,2026-11-01,5\n", Authentication_Results=PASS)
     files = {file.file_id: file for file in post.run()}
     assert sorted(str(file.status) for file in files.values()) == ["done"] + ["held"] * 6
-    holds = post.world.ledger.holds()
+    holds = post.world.ledger.holds.latest()
     assert sorted(each.cause for each in holds) == sorted(Cause)
     assert [k for k, *_ in post.world.table()] == ["a"]
     assert len(post.replies()) == 1
     post.run()
-    assert len(post.world.ledger.holds()) == 6
+    assert len(post.world.ledger.holds.latest()) == 6
     # Nothing of what the header speaks against has been taken into storage.
     landed = [files[each.file_id].landing_key for each in holds]
     assert sum(key is not None for key in landed) == 2
 
     (lunch,) = [each for each in holds if each.cause is Cause.SUBJECT]
-    post.world.ledger.let_in(lunch.file_id, "ana")
+    post.world.ledger.holds.release(lunch.file_id, "ana")
     post.run()
-    assert post.world.ledger.get(lunch.file_id).status is Status.DONE
+    assert post.world.ledger.files.get(lunch.file_id).status is Status.DONE
     assert {k: n for k, _, n, *_ in post.world.table()} == {"a": 1, "z": 3}
     assert len(post.replies()) == 2
     # It was let in for good.
-    post.world.ledger.retry(lunch.file_id, quiet=True)
+    post.world.ledger.files.retry(lunch.file_id, quiet=True)
     post.run()
-    assert post.world.ledger.get(lunch.file_id).status is Status.DONE
+    assert post.world.ledger.files.get(lunch.file_id).status is Status.DONE
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_a_signature_is_verified_with_keys_from_dns(post: Post, key: rsa.RSAPriv
             if all(file.status in (Status.DONE, Status.HELD) for file in files):
                 break
     assert sorted(str(file.status) for file in files) == ["done", "held", "held"]
-    reasons = {each.reason for each in post.world.ledger.holds()}
+    reasons = {each.reason for each in post.world.ledger.holds.latest()}
     assert any("only for evil.example" in each for each in reasons)
     assert any("DNS does not answer" in each for each in reasons)
 
@@ -222,7 +222,7 @@ def test_a_reply_says_what_to_mend_and_then_what_has_changed(post: Post) -> None
     assert rejects.get_filename() == "stock.csv.rejected.csv"
     mended = rejects.get_content()
     assert "'=1+1" in (mended if isinstance(mended, str) else mended.decode())
-    (known,) = post.world.ledger.replies(file.file_id)
+    (known,) = post.world.ledger.replies.of(file.file_id)
     assert (known.state, known.message_id) == (ReplyState.SENT, reply["Message-ID"])
 
     post.send(
@@ -259,14 +259,14 @@ def test_a_reply_whose_answer_was_lost_is_the_same_message(post: Post) -> None:
     post.send(GOOD)
     post.use(Deaf(post.notifier))
     (file,) = post.run()
-    (reply,) = post.world.ledger.replies(file.file_id)
+    (reply,) = post.world.ledger.replies.of(file.file_id)
     assert reply.state is ReplyState.PLANNED
     post.use(post.notifier)
     while post.run()[0].status is not Status.DONE:
         pass
     ids = {each["Message-ID"] for each in post.replies()}
     assert ids == {reply.message_id}
-    (reply,) = post.world.ledger.replies(file.file_id)
+    (reply,) = post.world.ledger.replies.of(file.file_id)
     assert reply.state is ReplyState.SENT
 
 
@@ -292,8 +292,8 @@ def test_a_list_is_loaded_and_not_answered(post: Post) -> None:
     (file,) = post.run()
     assert file.status is Status.DONE
     assert post.replies() == []
-    assert "mailing list" in (post.world.ledger.events(file.file_id)[-1].message or "")
-    assert post.world.ledger.replies(file.file_id) == []
+    assert "mailing list" in (post.world.ledger.timelines.of(file.file_id)[-1].message or "")
+    assert post.world.ledger.replies.of(file.file_id) == []
 
 
 def test_a_digest_tells_of_many_files_at_once(post: Post) -> None:
@@ -311,7 +311,7 @@ def test_a_digest_tells_of_many_files_at_once(post: Post) -> None:
     assert "&lt;b&gt;" in html
     assert [each.get_filename() for each in mail.iter_attachments()] == ["bad.csv.rejected.csv"]
     assert len(mail["References"].split()) == 4
-    states = {each.state for file in files for each in post.world.ledger.replies(file.file_id)}
+    states = {each.state for file in files for each in post.world.ledger.replies.of(file.file_id)}
     assert states == {ReplyState.SENT}
     post.run()
     assert len(post.replies()) == 1

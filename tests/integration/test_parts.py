@@ -58,7 +58,7 @@ def outcome(service: SmallService) -> tuple[Any, ...]:
 
 
 def staged(service: SmallService) -> File:
-    [file] = service.runtime.ledger.files(limit=1)
+    [file] = service.runtime.ledger.files.latest(limit=1)
     return file
 
 
@@ -115,7 +115,7 @@ def test_a_part_whose_taker_died_is_done_all_the_same(
 
     def killed(works: Iterable[Work]) -> None:
         file_id, attempt, number = next(iter(works)).target.split("/")
-        [found] = service.runtime.ledger.many([file_id])
+        [found] = service.runtime.ledger.files.many([file_id])
         nothing = tmp_path / "nothing"
         nothing.write_text("{}")
         assert found.attempt == int(attempt)

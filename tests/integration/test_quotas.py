@@ -44,17 +44,19 @@ def test_one_damaged_file_is_found_by_halving_and_the_rest_is_loaded(
     runtime = service.runtime
     for each in discover(runtime, "sales"):
         prepare(runtime, each.target)
-    bad = next(file for file in runtime.ledger.files() if file.item.name == "11.csv")
+    bad = next(file for file in runtime.ledger.files.latest() if file.item.name == "11.csv")
     _poison(service.folder / "storage" / bad.staged_keys[0])
     files = service.run()
     assert {file.status for file in files} == {Status.DONE}
     assert {str(file.outcome) for file in files if file.file_id != bad.file_id} == {"accepted"}
-    found = runtime.ledger.get(bad.file_id)
+    found = runtime.ledger.files.get(bad.file_id)
     assert str(found.outcome) == "quarantined"
     assert found.reason is not None
     assert service.sql("SELECT COUNT(*) FROM DATA.sales WHERE day > '2000-01-01'") == [(15,)]
     # 16 refused, 8 loaded, 4 refused, 2 loaded, 1 loaded, 1 refused, then the others
-    outcomes = [each.outcome for each in runtime.ledger.events(bad.file_id) if each.step == "load"]
+    outcomes = [
+        each.outcome for each in runtime.ledger.timelines.of(bad.file_id) if each.step == "load"
+    ]
     assert outcomes == ["split", "split", "quarantined", "committed"]
     assert len(service.load_jobs()) == 7
 
@@ -71,7 +73,9 @@ def test_a_staged_file_that_is_gone_takes_nobody_with_it(service: SmallService) 
         service.drop(f"{number}.csv", csv(f"k{number}"))
     for each in discover(service.runtime, "sales"):
         prepare(service.runtime, each.target)
-    gone, damaged, _ = sorted(service.runtime.ledger.files(), key=lambda file: file.item.name)
+    gone, damaged, _ = sorted(
+        service.runtime.ledger.files.latest(), key=lambda file: file.item.name
+    )
     (service.folder / "storage" / gone.staged_keys[0]).unlink()
     (service.folder / "storage" / damaged.staged_keys[0]).write_bytes(b"PAR1 not at all")
     files = service.run()
@@ -79,7 +83,7 @@ def test_a_staged_file_that_is_gone_takes_nobody_with_it(service: SmallService) 
     assert "is gone" in (files[0].reason or "")
     assert "is damaged" in (files[1].reason or "")
     assert len(service.load_jobs()) == 1
-    service.runtime.ledger.retry(gone.file_id)
+    service.runtime.ledger.files.retry(gone.file_id)
     assert service.run()[0].outcome == "accepted"
 
 
@@ -234,7 +238,7 @@ def _drop_one(service: SmallService, between: Saboteur, *faults: Fault) -> str:
     """A new file, and faults that await it; its key."""
     between.faults = list(faults)
     between.seen.clear()
-    key = f"k{len(service.runtime.ledger.files(limit=1000))}"
+    key = f"k{len(service.runtime.ledger.files.latest(limit=1000))}"
     service.drop(f"{key}.csv", csv(key))
     return key
 
@@ -285,7 +289,7 @@ def test_an_exceeded_quota_pauses_the_table_for_minutes(
     assert not [each for each in between.seen if "upload" in each]
     # ten minutes later
     table = service.runtime.warehouse.table_id(service.runtime.contracts["sales"])
-    service.runtime.ledger.pause_table(table, datetime.now(UTC), "over")
+    service.runtime.ledger.quota.pause(table, datetime.now(UTC), "over")
     between.faults.clear()
     service.run()
     assert service.sql(f"SELECT COUNT(*) FROM DATA.sales WHERE id = '{key}'") == [(1,)]
@@ -306,7 +310,7 @@ def test_a_job_that_failed_for_a_limit_gets_a_new_id_later(
         service.run()
     between.faults.clear()
     table = service.runtime.warehouse.table_id(service.runtime.contracts["sales"])
-    service.runtime.ledger.pause_table(table, datetime.now(UTC), "over")
+    service.runtime.ledger.quota.pause(table, datetime.now(UTC), "over")
     service.run()
     assert service.sql(f"SELECT COUNT(*) FROM DATA.sales WHERE id = '{key}'") == [(1,)]
 
@@ -327,10 +331,10 @@ def test_what_a_person_must_mend_stops_the_feed(
     try:
         with pytest.raises(kind):
             service.run()
-        state = service.runtime.ledger.feed_state("sales")
+        state = service.runtime.ledger.feeds.state("sales")
     finally:
         between.faults.clear()
-        service.runtime.ledger.resume_feed("sales")
+        service.runtime.ledger.feeds.resume("sales")
     assert state.stopped_at is not None
     assert "injected" in (state.reason or "")
     assert {file.status for file in service.run()} == {Status.DONE}

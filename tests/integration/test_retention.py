@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from google.cloud import bigquery
 
-from connectors.protocols import Ledger, Storage
+from connectors.protocols import Storage
 from entrypoints.cli import cli
 from pipelines.discover.step import discover
 from pipelines.operations.retention import clean
@@ -86,10 +87,10 @@ def test_each_kind_goes_at_its_age_and_a_dry_run_says_so_before(service: SmallSe
     assert cleaned(service) == {}
     (service.folder / "drop" / "0.csv").unlink()
     service.with_runtime(retention=replace_days(files_days=39))
-    service.runtime.ledger.set_cleaned("files", _at_the_beginning(service))
+    service.runtime.ledger.history.set_cleaned("files", _at_the_beginning(service))
     # and a file in force stays in any case: without it its bytes would load again.
     assert cleaned(service) == {}
-    assert len(service.runtime.ledger.files()) == 6
+    assert len(service.runtime.ledger.files.latest()) == 6
     assert len(service.run()) == 6
 
 
@@ -98,7 +99,7 @@ def replace_days(**changes: int) -> Retention:
 
 
 def _at_the_beginning(service: SmallService) -> Any:
-    file = service.runtime.ledger.files()[0]
+    file = service.runtime.ledger.files.latest()[0]
     return replace(file, done_at=datetime(2000, 1, 1, tzinfo=UTC))
 
 
@@ -110,11 +111,11 @@ def test_what_is_not_done_keeps_everything(service: SmallService) -> None:
         prepare(service.runtime, work.target)
     later(service, 1000)
     cleaned(service)
-    [waiting] = service.runtime.ledger.files(status="prepared")
+    [waiting] = service.runtime.ledger.files.latest(status="prepared")
     for key in (waiting.landing_key, waiting.rejects_key, *waiting.staged_keys):
         assert key is not None
         assert service.runtime.storage.exists(key)
-    assert len(service.runtime.ledger.events(waiting.file_id)) == 2
+    assert len(service.runtime.ledger.timelines.of(waiting.file_id)) == 2
     assert {file.status for file in service.run()} == {Status.DONE}
     assert (service.folder / "drop" / "waits.csv.rejected.csv").exists()
 
@@ -174,11 +175,12 @@ def test_cleaning_that_runs_while_a_file_is_prepared_takes_nothing_from_it(
         )
         took.append(cleaned(other))
 
-    ledger: Ledger = Hooked(service.runtime.ledger, "landing_shared", meanwhile)  # type: ignore[assignment]
+    ledger: Any = copy(service.runtime.ledger)
+    ledger.history = Hooked(ledger.history, "landing_shared", meanwhile)
     service.with_runtime(ledger=ledger)
     service.run()
     assert took[0]["landing"] == 1
-    second = service.runtime.ledger.find("2.csv")[0]
+    second = service.runtime.ledger.files.find("2.csv")[0]
     assert second.landing_key == key
     assert service.runtime.storage.exists(key)
 
@@ -198,7 +200,7 @@ def test_a_file_that_comes_while_cleaning_deletes_puts_its_bytes_back(
     def meanwhile() -> None:
         for work in discover(preparer, "sales"):
             prepare(preparer, work.target)
-        outcomes.append(preparer.ledger.find("2.csv")[0].status)
+        outcomes.append(preparer.ledger.files.find("2.csv")[0].status)
 
     storage: Storage = Hooked(service.runtime.storage, "delete", meanwhile)  # type: ignore[assignment]
     service.with_runtime(storage=storage)
@@ -206,8 +208,8 @@ def test_a_file_that_comes_while_cleaning_deletes_puts_its_bytes_back(
     assert outcomes == [Status.DISCOVERED]
     assert not preparer.storage.exists(key)
     time.sleep(0.2)
-    prepare(preparer, preparer.ledger.find("2.csv")[0].file_id)
-    again = preparer.ledger.find("2.csv")[0]
+    prepare(preparer, preparer.ledger.files.find("2.csv")[0].file_id)
+    again = preparer.ledger.files.find("2.csv")[0]
     assert (again.status, again.landing_key) == (Status.PREPARED, key)
     assert preparer.storage.exists(key)
 
@@ -248,17 +250,17 @@ def test_waiting_for_a_cleaner_that_died_is_no_try(service: SmallService) -> Non
     service.with_runtime(limits=Limits(attempts=2, retry_seconds=0.01))
     [first, again] = [work.target for work in discover(service.runtime, "sales")]
     prepare(service.runtime, first)
-    key = service.runtime.ledger.get(first).landing_key
+    key = service.runtime.ledger.files.get(first).landing_key
     assert key is not None
-    assert service.runtime.ledger.lock_table(key, "a cleaner that died", 3600)
+    assert service.runtime.ledger.locks.take(key, "a cleaner that died", 3600)
     for _ in range(8):
         time.sleep(0.02)
         assert prepare(service.runtime, again) == []
-    file = service.runtime.ledger.get(again)
+    file = service.runtime.ledger.files.get(again)
     assert (file.status, file.tries) == (Status.DISCOVERED, 0)
-    said = [each.outcome for each in service.runtime.ledger.events(again)]
+    said = [each.outcome for each in service.runtime.ledger.timelines.of(again)]
     assert said.count("waits") == 8
-    service.runtime.ledger.unlock_table(key, "a cleaner that died")
+    service.runtime.ledger.locks.give_back(key, "a cleaner that died")
     time.sleep(0.02)
     prepare(service.runtime, again)
-    assert service.runtime.ledger.get(again).status is Status.PREPARED
+    assert service.runtime.ledger.files.get(again).status is Status.PREPARED

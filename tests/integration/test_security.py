@@ -337,14 +337,14 @@ def test_no_secret_is_ever_written(
     good = _planted(tmp_path, service, moto_url, mail_endpoint.imap_port)
     runtime = build_runtime(read_settings(good))
     run(runtime, runtime.feeds)
-    [file] = runtime.ledger.files()
+    [file] = runtime.ledger.files.latest()
     assert file.status is Status.DONE
 
     refusing = _planted(tmp_path, service, s3_endpoint.url, mail_endpoint.imap_port)
     runtime = build_runtime(read_settings(refusing))
     with pytest.raises(WaybillError):
         run(runtime, runtime.feeds)
-    assert runtime.ledger.feed_state("sales").stopped_at is not None
+    assert runtime.ledger.feeds.state("sales").stopped_at is not None
     with pytest.raises(WaybillError):
         runtime.sources["partners"].check()
     assert "PLANTED" not in str(masked(read_settings(refusing)))

@@ -115,12 +115,12 @@ def test_a_batch_of_small_files_stays_within_its_budget(
             text = csv(f"k{number}", f"j{number}") + "bad,2026-02-30,1\n"
             service.drop(f"{round_}-{number}.csv", text.replace(",1\n", f",{round_}\n"))
         service.run()
-    batch = max(file.batch_id or "" for file in service.runtime.ledger.files(limit=1))
+    batch = max(file.batch_id or "" for file in service.runtime.ledger.files.latest(limit=1))
     jobs = [job for job in strict_front.jobs(waybill_batch=batch) if "query" in
             job["configuration"]]  # fmt: skip
     billed = sum(job["bytes_billed"] for job in jobs)
     assert 0 < billed <= most
-    sums = service.runtime.ledger.costs(service.runtime.now().replace(year=2000))
+    sums = service.runtime.ledger.costs.sums(service.runtime.now().replace(year=2000))
     assert sum(each.bytes_billed for each in sums if each.command == "load") >= billed
     loads = [job for job in strict_front.jobs(waybill_batch=batch) if "load" in
              job["configuration"]]  # fmt: skip
@@ -154,7 +154,7 @@ def test_columns_may_have_any_name(tmp_path: Path, bigquery_url: str, mode: Writ
     service.run()
     service.drop("one.csv", text("a", "d"))
     service.run()
-    (two,) = service.runtime.ledger.find("two.csv")
+    (two,) = service.runtime.ledger.files.find("two.csv")
     unload(service.runtime, plan_unload(service.runtime, [two]))
     service.run()
     rows = service.sql("SELECT t, _now FROM DATA.sales WHERE at_day > '2000-01-01' ORDER BY t")
@@ -323,7 +323,7 @@ def test_incremental_models_see_which_partitions_changed(tmp_path: Path, bigquer
         ("2026-11-07", "load"), ("2026-11-03", "replacement"),
     }  # fmt: skip
     ((at,),) = service.sql("SELECT MAX(changed_at) AS at_ FROM META.changes")
-    (b,) = service.runtime.ledger.find("b.csv")
+    (b,) = service.runtime.ledger.files.find("b.csv")
     unload(service.runtime, plan_unload(service.runtime, [b]))
     service.run()
     assert ("2026-11-07", "unload") in set(service.sql(query.format(at.isoformat())))

@@ -80,7 +80,7 @@ def test_what_hangs_is_quarantined_and_the_others_are_loaded(
         until = time.monotonic() + 300
         dropped = False
         while True:
-            files = {file.item.name: file for file in ledger.files()}
+            files = {file.item.name: file for file in ledger.files.latest()}
             if "hang.csv" in files and not dropped:
                 service.drop("good.csv", csv("good"))
                 dropped = True
@@ -101,7 +101,7 @@ def test_what_hangs_is_quarantined_and_the_others_are_loaded(
     hung = files["hang.csv"]
     assert hung.outcome is Outcome.QUARANTINED
     assert "took too long: more than 12 seconds, 2 times" in str(hung.reason)
-    said = [each.outcome for each in ledger.events(hung.file_id) if each.step == "prepare"]
+    said = [each.outcome for each in ledger.timelines.of(hung.file_id) if each.step == "prepare"]
     assert said == ["too long", "too long", "quarantined"]
     assert service.sql("SELECT id FROM DATA.sales WHERE day > '2000-01-01'") == [("good",)]
     # Its parent went on all the time: the child that hung was told by its own silence.

@@ -96,9 +96,9 @@ def test_an_object_put_back_replaces_what_came_between(bigquery_url: str, bucket
             bucket.put("a.csv", lines)
             world.run()
             assert numbers(world) == expected
-        outcomes = [file.outcome for file in world.ledger.versions("stock", ["a.csv"])]
+        outcomes = [file.outcome for file in world.ledger.files.versions("stock", ["a.csv"])]
         assert outcomes == [Outcome.ACCEPTED] * 3
-        receipts = world.ledger.events(world.newest("a.csv").file_id)
+        receipts = world.ledger.timelines.of(world.newest("a.csv").file_id)
         assert receipts[-1].outcome == "told"
 
 
@@ -157,10 +157,10 @@ def test_an_upgrade_reads_no_bucket_again(bigquery_url: str, bucket: Bucket) -> 
         world.run()
         bucket.put("b.csv", rows(3))
         world.run()
-        before = {file.file_id for file in world.ledger.files()}
+        before = {file.file_id for file in world.ledger.files.latest()}
         before = known_by_etag(world, before)
         world.run()
-        assert {file.file_id for file in world.ledger.files()} == before
+        assert {file.file_id for file in world.ledger.files.latest()} == before
         versions = [world.newest(name).item.version for name in ("a.csv", "b.csv")]
         assert all("@" in each for each in versions), versions
 
@@ -172,7 +172,7 @@ def test_an_original_known_by_its_former_version_is_moved(
     with a_world(bigquery_url, WriteMode.APPEND, source=S3Source(bucket.config)) as world:
         bucket.put("a.csv", rows(1))
         world.run()
-        known_by_etag(world, {file.file_id for file in world.ledger.files()})
+        known_by_etag(world, {file.file_id for file in world.ledger.files.latest()})
         second = replace(world.runtime.feeds["stock"], name="second", on_new_version="append")
         feeds = {"stock": world.runtime.feeds["stock"], "second": second}
         moving = S3Source(bucket.config.model_copy(update={"move_to": "done/"}))
@@ -212,7 +212,7 @@ def test_other_rights_on_a_file_are_no_news(world: World) -> None:
     (world.drop / "a.csv").chmod(0o600)
     os.link(world.drop / "a.csv", world.folder / "backup")
     world.run()
-    assert len(world.ledger.files()) == 1
+    assert len(world.ledger.files.latest()) == 1
     os.utime(world.drop / "a.csv")
     world.run()
     assert world.newest("a.csv").outcome is Outcome.UNCHANGED
@@ -263,8 +263,8 @@ def test_a_load_refuses_where_rows_beneath_cannot_come_back(world: World) -> Non
     refused = world.newest("a.csv")
     assert refused.outcome is Outcome.QUARANTINED
     assert "b.csv" in (refused.reason or "")
-    assert world.ledger.get(first).in_force
-    world.ledger.retry(refused.file_id, may_lose=True)
+    assert world.ledger.files.get(first).in_force
+    world.ledger.files.retry(refused.file_id, may_lose=True)
     world.run()
     assert numbers(world) == [3, 4]
 
@@ -338,7 +338,7 @@ def test_a_restored_ledger_loads_nothing_twice(world: World) -> None:
     with pytest.raises(FatalError, match="restored"):
         world.run()
     assert world.table() == expected
-    assert world.ledger.feed_state("stock").stopped_at is not None
+    assert world.ledger.feeds.state("stock").stopped_at is not None
     dry = reconcile(world.runtime, "stock", dry_run=True)
     done = reconcile(world.runtime, "stock")
     assert (done.new, done.corrected, done.again, done.lost) == (
@@ -346,7 +346,7 @@ def test_a_restored_ledger_loads_nothing_twice(world: World) -> None:
     )  # fmt: skip
     assert disagreement(world.runtime, "stock") is None
     assert reconcile(world.runtime, "stock").agreed
-    world.ledger.resume_feed("stock")
+    world.ledger.feeds.resume("stock")
     world.put("c.csv", START + timedelta(minutes=5), rows(7))
     world.run()
     assert numbers(world) == [2, 7, 11, 12, 13]
@@ -372,7 +372,7 @@ def test_a_lost_ledger_is_rebuilt(world: World) -> None:
     with pytest.raises(FatalError):
         world.run()
     reconcile(world.runtime, "stock")
-    world.ledger.resume_feed("stock")
+    world.ledger.feeds.resume("stock")
     world.run()
     assert world.table() == expected
     world.books_balance()
@@ -393,7 +393,7 @@ def test_a_restored_warehouse_gets_back_what_it_lost(world: World) -> None:
     assert numbers(world) == [1]
     done = reconcile(world.runtime, "stock")
     assert len(done.again) == 2
-    world.ledger.resume_feed("stock")
+    world.ledger.feeds.resume("stock")
     world.run()
     assert numbers(world) == [2, 3, 5]
 

@@ -90,7 +90,7 @@ def test_apply_brings_an_older_installation_up_to_date(tmp_path: Path, bigquery_
     assert [tuple(row.values()) for row in counted] == [(11, 11)]
     # What it had loaded is known well enough to be taken out, replaced and brought back.
     runtime = build_runtime(read_settings(config))
-    second = next(file for file in runtime.ledger.files() if file.item.name == "second.csv")
+    second = next(file for file in runtime.ledger.files.latest() if file.item.name == "second.csv")
     unload(runtime, plan_unload(runtime, [second]))
     (tmp_path / "inst/home/drop/sales/new.csv").write_text("id,day,amount\nb,2026-11-03,9\n")
     run(runtime, runtime.feeds)

@@ -148,12 +148,12 @@ def play(world: World, model: Model, steps: Iterable[tuple[Any, ...]]) -> None:
             file = model.files[-1 - step[1] % len(model.files)]
             model.left_out = step[2]
             world.transform(step[2])
-            replay(world.runtime, world.ledger.many([file.file_id]), lambda work, left: None)
+            replay(world.runtime, world.ledger.files.many([file.file_id]), lambda work, left: None)
             model.load([file])
         assert world.table() == model.table(), step
         world.books_balance()
         for file in model.files:
-            assert world.ledger.get(file.file_id).in_force == file.in_force
+            assert world.ledger.files.get(file.file_id).in_force == file.in_force
 
 
 @pytest.mark.parametrize("mode", list(WriteMode))

@@ -86,7 +86,7 @@ def test_the_whole_way(service: SmallService) -> None:
     assert outcomes == ["partly", "accepted"]
     service.drop("one.csv", csv("a", "d"))
     service.run()
-    (two,) = service.runtime.ledger.find("two.csv")
+    (two,) = service.runtime.ledger.files.find("two.csv")
     unload(service.runtime, plan_unload(service.runtime, [two]))
     service.run()
     found = service.client.query(

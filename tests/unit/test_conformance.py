@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import get_type_hints
 
 import connectors.conformance
+from connectors.protocols import Ledger
 from connectors.registry import CONNECTORS
 
 
@@ -30,3 +32,14 @@ def test_every_connector_is_compared_with_its_protocol() -> None:
     }
 
     assert registered - compared() == set()
+
+
+def test_every_part_of_the_ledger_is_compared_with_its_protocol() -> None:
+    parts = {
+        get_type_hints(getter.fget)["return"].__name__
+        for getter in vars(Ledger).values()
+        if isinstance(getter, property)
+    }
+
+    assert len(parts) == 24
+    assert parts - {protocol for _, protocol in compared()} == set()

@@ -36,12 +36,12 @@ def hold(ledger: SqlLedger, name: str) -> str:
         key=name, version="1", name=name, sent_at=NOON, sender="eve@evil.example",
         detail={"subject": "Payouts"},
     )  # fmt: skip
-    (file_id,) = ledger.register("payouts", "partners", Page(items=(item,)))
-    file = ledger.claim(file_id, Status.DISCOVERED, "w", 60)
+    (file_id,) = ledger.files.register("payouts", "partners", Page(items=(item,)))
+    file = ledger.leases.claim(file_id, Status.DISCOVERED, "w", 60)
     assert file is not None
     event = Event(file_id=file_id, at=NOON, step="trust", outcome="held")
     reason = "eve@evil.example is not a sender of this feed"
-    ledger.hold(replace(file, status=Status.HELD, reason=reason), Cause.SENDER, event)
+    ledger.holds.hold(replace(file, status=Status.HELD, reason=reason), Cause.SENDER, event)
     return file_id
 
 
@@ -73,8 +73,8 @@ def test_held_files_are_listed_and_let_in(ledger: SqlLedger, tmp_path: Path) -> 
     assert (told.exit_code, "let in by ana" in told.output) == (0, True)
     assert waybill(tmp_path, "release", one).exit_code == 1
     assert waybill(tmp_path, "release", "nothing").exit_code == 1
-    assert ledger.get(one).status is Status.DISCOVERED
-    assert [each.file_id for each in ledger.holds()] == [other]
+    assert ledger.files.get(one).status is Status.DISCOVERED
+    assert [each.file_id for each in ledger.holds.latest()] == [other]
     everything = waybill(tmp_path, "held", "--all").output
     assert "let in" in everything
     assert "by ana" in everything
