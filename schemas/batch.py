@@ -82,6 +82,23 @@ class Batch:
             **{file.file_id: "replaced" for file in again},
         }
 
+    @property
+    def bringing(self) -> list[File]:
+        """The files of the batch that have rows for the table."""
+        if self.kind is BatchKind.UNLOAD:
+            return []
+        return [file for file in self.files if file.staged_keys and file.counts.loaded]
+
+    @property
+    def rows_brought(self) -> int:
+        """How many rows the batch has for the table."""
+        return sum(file.counts.loaded for file in self.bringing)
+
+    @property
+    def contenders(self) -> list[File]:
+        """All files whose rows are staged: those that the batch brings, and those under them."""
+        return [*self.restored, *self.bringing]
+
     def heir_of(self, older: File) -> str | None:
         """What supersedes a file once this batch is unloaded; None if nothing does any more."""
         next_one = {file.file_id: file.superseded_by for file in self.files}

@@ -28,15 +28,15 @@ from connectors.bigquery.books import (
 )
 from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing
-from connectors.bigquery.loader import Staged
 from connectors.bigquery.meta import meta_views
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import Partitions, parameters, tables_of
 from connectors.bigquery.rejects import REJECTS
+from connectors.bigquery.removals import Pruned
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Parameter, Session
+from connectors.bigquery.staging import Staged
 from connectors.bigquery.tables import staging_fields
 from connectors.bigquery.transaction import (
-    Pruned,
     holders_sql,
     key_match,
     last_commit,

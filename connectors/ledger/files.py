@@ -19,7 +19,7 @@ from schemas.file import AT_REST, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
 
 _AT_ONCE = 500
-_MOST_FOUND = 100
+_MAX_FOUND = 100
 _ID = re.compile(r"[0-9a-f]{1,16}")
 
 
@@ -126,7 +126,7 @@ class Files:
             # A range can use the primary key on both databases; LIKE cannot. "g" ends the digits.
             file_id = files_table.c.file_id
             matches.append(and_(file_id >= prefix, file_id < prefix + "g"))
-        return self._newest([or_(*matches)], _MOST_FOUND)
+        return self._newest([or_(*matches)], _MAX_FOUND)
 
     def latest(
         self,

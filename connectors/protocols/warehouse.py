@@ -36,8 +36,9 @@ class Warehouse(Protocol):
 
         A batch that has committed before is a no-op that returns what it did then. Raises
         RetryableError when nothing is known to be committed (the same batch may be loaded again),
-        AttemptSpentError when that needs a new attempt number, and DataError naming the file
-        when the warehouse refuses the data.
+        AttemptSpentError when that needs a new attempt number, DataError naming the file when the
+        warehouse refuses the data, ContractError for a mode that the table cannot have, and
+        FatalError when a table is missing.
         """
 
     def files_replaced_by(
@@ -71,20 +72,21 @@ class Warehouse(Protocol):
         self, contract: Contract, where: str, limit: int, since: datetime | None = None
     ) -> Sequence[FoundRow]:
         """Rows of the contract's table for which an SQL condition holds; raises DataError for what
-        is not one condition. Only rows that were loaded since then."""
+        is not one condition, or is refused. Only rows that were loaded since then."""
 
     def find_bytes(self, contract: Contract, where: str, since: datetime | None = None) -> int:
-        """How many bytes `find_rows` would read."""
+        """How many bytes `find_rows` would read; raises DataError as it does."""
 
     def rows_bytes(self, contract: Contract, partitions: Collection[str]) -> int:
         """How many bytes it takes to look at every row of those partitions once."""
 
     @property
     def pricing(self) -> Pricing:
-        """What reading costs."""
+        """What reading costs, by the configuration."""
 
     def billed_since(self, moment: datetime) -> int | None:
-        """The bytes that the warehouse's own records say were billed since then; None without."""
+        """The bytes that the warehouse's own records say were billed for our jobs since then; None
+        where it keeps none, or does not show it to us."""
 
     def snapshot(self, contract: Contract, name: str, days: int) -> str:
         """Keep the contract's table as it is now under another name, for so many days; the full
@@ -119,7 +121,10 @@ class Warehouse(Protocol):
         """Replace what the view `freshness` knows of feeds and of the files they expect."""
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
-        """Rows per partition of the contract's table, newest first."""
+        """Rows per partition of the contract's table, newest first, rows without one last.
+
+        A table without partitions counts as one partition, `all`.
+        """
 
     def check(self) -> str:
-        """Run a trivial query and say where."""
+        """Run a trivial query, and say where; raises ConfigError where the tables lie elsewhere."""
