@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from pydantic import BaseModel
 
 from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
+from schemas.capabilities import Capabilities
 from schemas.cost import Cost
 from schemas.errors import ConfigError
 
@@ -62,6 +63,12 @@ def connector_class(kind: Kind, name: str) -> Any:
     `connectors/conformance.py` is where each is compared with its protocol.
     """
     return _load(kind, name, 2)
+
+
+def warehouse_capabilities(name: str) -> Capabilities:
+    """What a warehouse can hold, without one of it; raises ConfigError."""
+    found: Capabilities = _load("warehouse", name, 2).capabilities
+    return found
 
 
 def _load(kind: Kind, name: str, which: int) -> Any:

@@ -22,6 +22,7 @@ from connectors.bigquery.audit import (
     sums_sql,
 )
 from connectors.bigquery.books import Books
+from connectors.bigquery.capabilities import BIGQUERY
 from connectors.bigquery.client import connect
 from connectors.bigquery.commit import Committer
 from connectors.bigquery.config import BigQueryConfig
@@ -43,7 +44,6 @@ from schemas.checksum import FileSums
 from schemas.contract import Contract, View
 from schemas.cost import Pricing
 from schemas.errors import ConfigError, ContractError, DataError, FatalError, RetryableError
-from schemas.limits import PARTITIONS_PER_JOB
 from schemas.recorded import LastCommit, Recorded
 from schemas.sla import ExpectedFile, FeedPromise
 
@@ -55,6 +55,8 @@ class BigQueryWarehouse:
 
     `meter` is told what every query was billed for.
     """
+
+    capabilities = BIGQUERY
 
     def __init__(
         self, config: BigQueryConfig, storage: Storage, meter: Meter | None = None
@@ -280,8 +282,8 @@ def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> Non
     if mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
         raise ContractError(f"contract {contract.name}: replace_partition needs a partition")
     touched = {each for file in batch.files for each in file.partitions}
-    if len(touched) > PARTITIONS_PER_JOB:
+    if len(touched) > BIGQUERY.max_partitions:
         raise DataError(
             f"{len(batch.files)} files touch {len(touched):,} partitions;"
-            f" BigQuery takes {PARTITIONS_PER_JOB:,} at once"
+            f" BigQuery takes {BIGQUERY.max_partitions:,} at once"
         )

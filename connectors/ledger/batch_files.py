@@ -14,12 +14,13 @@ from sqlalchemy import (
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import PREPARED, files
 from schemas.file import File
-from schemas.limits import PARTITIONS_PER_JOB
 
 IN_ORDER = (files.c.sent_at, files.c.key, files.c.discovered_at, files.c.file_id)
 
 
-def choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -> list[File]:
+def choose(
+    connection: Connection, feed: str, max_files: int, max_bytes: int, max_partitions: int | None
+) -> list[File]:
     """The oldest prepared files, up to the first that does not fit: at least one.
 
     None is passed over, neither for its size nor for its contract version, so that a newer version
@@ -40,7 +41,7 @@ def choose(connection: Connection, feed: str, max_files: int, max_bytes: int) ->
         file = file_of(row)
         size += file.size or 0
         partitions.update(file.partitions)
-        full = size > max_bytes or len(partitions) > PARTITIONS_PER_JOB
+        full = size > max_bytes or (max_partitions is not None and len(partitions) > max_partitions)
         alone = file.corrects is not None or (chosen and chosen[0].corrects is not None)
         if chosen and (full or alone or file.contract_version != chosen[0].contract_version):
             break

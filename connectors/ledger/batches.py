@@ -36,13 +36,20 @@ class Batches:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, feed: str, table: str, max_files: int, max_bytes: int) -> Batch | None:
+    def open(
+        self,
+        feed: str,
+        table: str,
+        max_files: int,
+        max_bytes: int,
+        max_partitions: int | None = None,
+    ) -> Batch | None:
         with self._database.write() as connection:
             clear_request(connection, feed)
             row = _open_row(connection, feed, table)
             if row is not None:
                 return _batch_of(connection, row)
-            chosen = choose(connection, feed, max_files, max_bytes)
+            chosen = choose(connection, feed, max_files, max_bytes, max_partitions)
             if not chosen:
                 return None
             batch = _new(connection, feed, table, chosen, self._database.now())

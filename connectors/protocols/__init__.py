@@ -47,9 +47,11 @@ from connectors.protocols.records import (
 from connectors.protocols.source import Answering, Source, Surveyed, Vouching, Watched
 from connectors.protocols.storage import Storage
 from connectors.protocols.warehouse import Warehouse
+from schemas.capabilities import Capabilities
 
 __all__ = [
     "Answering",
+    "Capabilities",
     "Change",
     "Checked",
     "Destination",

@@ -16,11 +16,19 @@ from schemas.recorded import LastCommit, Learned, Recorded
 class LedgerBatches(Protocol):
     """Which files are loaded together. A feed has at most one open batch a table."""
 
-    def open(self, feed: str, table: str, max_files: int, max_bytes: int) -> Batch | None:
+    def open(
+        self,
+        feed: str,
+        table: str,
+        max_files: int,
+        max_bytes: int,
+        max_partitions: int | None = None,
+    ) -> Batch | None:
         """The table's open batch for the feed, or a new one of its prepared files; None if none.
 
-        Files of one batch share a contract version and are ordered by `sent_at`. Clears the
-        request noted by `LedgerFeeds.request_load`. Safe to repeat.
+        Files of one batch share a contract version and are ordered by `sent_at`. Together they
+        have at most so many bytes and touch at most so many partitions, unless one alone has more.
+        Clears the request noted by `LedgerFeeds.request_load`. Safe to repeat.
         """
 
     def open_unload(self, feed: str, table: str, file_ids: Collection[str]) -> Batch:

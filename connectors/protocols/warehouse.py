@@ -9,6 +9,7 @@ from typing import Protocol
 
 from connectors.protocols.records import Change, Checked, FileAudit, FoundRow, PartitionCount
 from schemas.batch import Batch, Committed, Removal, WriteMode
+from schemas.capabilities import Capabilities
 from schemas.checksum import FileSums
 from schemas.contract import Contract, View
 from schemas.cost import Pricing
@@ -18,6 +19,10 @@ from schemas.sla import ExpectedFile, FeedPromise
 
 class Warehouse(Protocol):
     """Where the tables are."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can hold, and how much it takes; known without connecting."""
 
     def plan(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
         """What the warehouse lacks against the contracts; changes nothing."""

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from connectors.private import keep_private, private_folder
 from connectors.protocols import Destination, Notifier, Source
-from connectors.registry import connector_class
+from connectors.registry import connector_class, warehouse_capabilities
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
+from entrypoints.config.fitting import refuse_misfits
 from entrypoints.config.settings import Part, Settings
 from pipelines.runtime import Runtime
 
@@ -27,6 +28,9 @@ def build_runtime(settings: Settings) -> Runtime:
     # Libraries make files too, and know no modes.
     keep_private()
     contracts = Contracts(settings.folders.contracts)
+    refuse_misfits(
+        contracts.values(), settings.limits, warehouse_capabilities(settings.warehouse.type)
+    )
     private_folder(settings.folders.work)
     storage = connector_class("storage", settings.storage.type)(settings.storage.config)
     notifier = _notifier(settings.mail) if settings.mail is not None else None
