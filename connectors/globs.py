@@ -12,7 +12,7 @@ from schemas.regex import linear
 
 _RECEIPTS = (".receipt.json", ".receipt.txt")
 _REJECTED = ".rejected.csv"
-_MOST_RECEIPTS = 64
+_MAX_RECEIPTS = 64
 """Between a receipt and its rejected rows lies next to nothing, in whatever order keys come."""
 
 _SET = re.compile(r"\[!?\]?[^\]/]*\]")
@@ -129,7 +129,7 @@ class OurAnswers:
     """
 
     def __init__(self) -> None:
-        self._receipts: deque[str] = deque(maxlen=_MOST_RECEIPTS)
+        self._receipts: deque[str] = deque(maxlen=_MAX_RECEIPTS)
 
     def has(self, key: str) -> bool:
         """Whether the key is one of our answers, as far as the keys before it tell."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, overload
 
 from pydantic import BaseModel
 
+from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
+from schemas.capabilities import Capabilities
+from schemas.cost import Cost
 from schemas.errors import ConfigError
 
 type Kind = Literal["source", "storage", "warehouse", "ledger", "notifier", "destination"]
@@ -40,9 +43,32 @@ def config_class(kind: Kind, name: str) -> type[BaseModel]:
     return _load(kind, name, 1)  # type: ignore[no-any-return]
 
 
+@overload
+def connector_class(kind: Literal["source"], name: str) -> Callable[[Any], Source]: ...
+@overload
+def connector_class(kind: Literal["storage"], name: str) -> Callable[[Any], Storage]: ...
+@overload
+def connector_class(
+    kind: Literal["warehouse"], name: str
+) -> Callable[[Any, Storage, Callable[[Cost], None]], Warehouse]: ...
+@overload
+def connector_class(kind: Literal["ledger"], name: str) -> Callable[[Any], Ledger]: ...
+@overload
+def connector_class(kind: Literal["notifier"], name: str) -> Callable[[Any], Notifier]: ...
+@overload
+def connector_class(kind: Literal["destination"], name: str) -> Callable[..., Destination]: ...
 def connector_class(kind: Kind, name: str) -> Any:
-    """The connector's class, to be called with its config; raises ConfigError."""
+    """The connector's class, to be called with its config; raises ConfigError.
+
+    `connectors/conformance.py` is where each is compared with its protocol.
+    """
     return _load(kind, name, 2)
+
+
+def warehouse_capabilities(name: str) -> Capabilities:
+    """What a warehouse can hold, without one of it; raises ConfigError."""
+    found: Capabilities = _load("warehouse", name, 2).capabilities
+    return found
 
 
 def _load(kind: Kind, name: str, which: int) -> Any:

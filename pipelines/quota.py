@@ -1,12 +1,11 @@
-"""Governor: how often and how much may be loaded, so that no quota of BigQuery is ever reached.
+"""Governor: how often and how much may be loaded, so that no quota of the warehouse is reached.
 
 `decide` is pure: what was spent and the clock in, the room for the next batch out. The project's
 load jobs refill evenly, so they are a token bucket: as it empties, batches grow and come at the
 pace at which it refills. A table's own budget that is used up lets its files wait until the next
-quota day, which begins at midnight Pacific time
-(https://cloud.google.com/docs/quotas/overview#per-day_quotas). Transactions of all tables write one
+quota day, as `Capabilities` tells it. Transactions of all tables write one
 log, so they are paced as well. The other limits are kept where they
-arise: 4,000 partitions a job by the ledger's choice of a batch's files and by `limits.partitions`;
+arise: the partitions of a job by the ledger's choice of a batch's files and by `limits.partitions`;
 10,000 addresses a load job by the loader, which puts files together into one; five metadata updates
 a table in ten seconds by staging tables that are made once and removed once.
 """
@@ -15,18 +14,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from pipelines.runtime import Runtime
 from schemas.batch import Batch
+from schemas.capabilities import Capabilities
 from schemas.errors import ThrottledError
-from schemas.limits import PARTITIONS_PER_JOB, Limits, Quotas
+from schemas.limits import Limits, Quotas
 from schemas.quota import Charge, Pause, Spent
 
 log = logging.getLogger(__name__)
 
-_PACIFIC = ZoneInfo("America/Los_Angeles")
 _JOBS_A_BATCH = 2  # one for its rows, and one if its rejected rows are many
 _LARGER, _MOST_FILES = 10, 10_000
 
@@ -36,8 +34,8 @@ class Room:
     """What the next batch may be: so many files, or none before the `pause` is over.
 
     `scarce` says that the pause only spreads what is left of a budget; it does not bind a batch
-    that has begun, or one that is being searched for a bad file. `closed` says that BigQuery itself
-    asked for the pause, which binds all of them.
+    that has begun, or one that is being searched for a bad file. `closed` says that the warehouse
+    itself asked for the pause, which binds all of them.
     """
 
     files: int
@@ -46,18 +44,9 @@ class Room:
     closed: bool = False
 
 
-def quota_day(now: datetime) -> str:
-    """The day in whose quotas a job counts that is sent now."""
-    return now.astimezone(_PACIFIC).date().isoformat()
-
-
-def day_ends(now: datetime) -> datetime:
-    """When the quota day of that moment ends."""
-    tomorrow = now.astimezone(_PACIFIC).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), _PACIFIC).astimezone(now.tzinfo)
-
-
-def decide(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
+def decide(
+    quotas: Quotas, limits: Limits, spent: Spent, now: datetime, capabilities: Capabilities
+) -> Room:
     """The room for a table's next batch, given what was spent on this quota day.
 
     While a budget is plentiful a batch may go at once; once it runs low, batches are up to ten
@@ -76,18 +65,22 @@ def decide(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
     jobs = int(quotas.table_load_jobs * quotas.share)
     partitions = int(quotas.partition_changes * quotas.share)
     if spent.load_jobs + _JOBS_A_BATCH > jobs:
-        return _out(f"{spent.load_jobs:,} of the table's {jobs:,} load jobs", now)
-    if spent.partitions + PARTITIONS_PER_JOB > partitions and spent.partitions:
-        return _out(f"{spent.partitions:,} of the table's {partitions:,} partition changes", now)
+        return _out(f"{spent.load_jobs:,} of the table's {jobs:,} load jobs", now, capabilities)
+    if spent.partitions + capabilities.max_partitions > partitions and spent.partitions:
+        return _out(
+            f"{spent.partitions:,} of the table's {partitions:,} partition changes",
+            now,
+            capabilities,
+        )
     left = min(1 - spent.load_jobs / jobs, 1 - spent.partitions / partitions)
     if left >= quotas.spread_from:
         return paced or Room(files=limits.batch_files)
-    return _spread(quotas, limits, spent, now)
+    return _spread(quotas, limits, spent, now, capabilities)
 
 
-def _out(used: str, now: datetime) -> Room:
-    end = day_ends(now)
-    reason = f"{used} of today are used; loading goes on at midnight Pacific time"
+def _out(used: str, now: datetime, capabilities: Capabilities) -> Room:
+    end = capabilities.day_ends(now)
+    reason = f"{used} of today are used; loading goes on at {capabilities.quota_day_begins}"
     return Room(files=0, pause=Pause(until=end, reason=reason))
 
 
@@ -112,7 +105,9 @@ def _many(limits: Limits) -> int:
     return max(limits.batch_files, min(_MOST_FILES, limits.batch_files * _LARGER))
 
 
-def _spread(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
+def _spread(
+    quotas: Quotas, limits: Limits, spent: Spent, now: datetime, capabilities: Capabilities
+) -> Room:
     """Larger batches, and between them as long as makes the budget last."""
     batches = min(
         (most * quotas.share - used) * spent.charges / used
@@ -122,7 +117,7 @@ def _spread(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room
         )
         if used
     )
-    apart = (day_ends(now) - now) / max(batches, 1)
+    apart = (capabilities.day_ends(now) - now) / max(batches, 1)
     files = _many(limits)
     if spent.last_at is None or spent.last_at + apart <= now:
         return Room(files=files, scarce=True)
@@ -153,8 +148,10 @@ def room(runtime: Runtime, table: str) -> Room:
     pause = runtime.ledger.quota.pause_of(table)
     if pause is not None:
         return Room(files=0, pause=pause, closed=True)
-    spent = runtime.ledger.quota.spent(table, quota_day(now), runtime.quotas.load_bucket)
-    return decide(runtime.quotas, runtime.limits, spent, now)
+    capabilities = runtime.warehouse.capabilities
+    day = capabilities.quota_day(now)
+    spent = runtime.ledger.quota.spent(table, day, runtime.quotas.load_bucket)
+    return decide(runtime.quotas, runtime.limits, spent, now, capabilities)
 
 
 def holding(runtime: Runtime, feed: str) -> Pause | None:
@@ -186,7 +183,7 @@ def charge(runtime: Runtime, batch: Batch) -> None:
         Charge(
             job=job,
             table=batch.table,
-            day=quota_day(runtime.now()),
+            day=runtime.warehouse.capabilities.quota_day(runtime.now()),
             load_jobs=bool(bringing) + rejecting,
             partitions=len({each for file in bringing for each in file.partitions}),
         )
@@ -194,7 +191,7 @@ def charge(runtime: Runtime, batch: Batch) -> None:
 
 
 def pause(runtime: Runtime, table: str, error: ThrottledError) -> None:
-    """After BigQuery said that a quota is exceeded: leave the table alone for some minutes."""
+    """After the warehouse said that a quota is exceeded: leave the table alone for some minutes."""
     now = runtime.now()
     if runtime.ledger.quota.pause_of(table) is None and room(runtime, table).pause is None:
         until = now + timedelta(seconds=runtime.quotas.throttled_seconds)

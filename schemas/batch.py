@@ -40,10 +40,11 @@ class Batch:
 
     `superseded` are loaded files whose rows leave with this batch, each with the newer version that
     takes its place.
-    `under` are files that lay under rows that leave: theirs come back where nothing later stands.
-    A file of `under` that is not in force is so again with this batch. Corrections of a file that
-    leaves or comes again are among `superseded`, with that file. `earlier` are the corrections in
-    force of the file that this batch's one file corrects: a line of theirs gives way to its own.
+    `restored` are files that lay under rows that leave: theirs come back where nothing later
+    stands. A file of `restored` that is not in force is so again with this batch. Corrections of a
+    file that leaves or comes again are among `superseded`, with that file. `earlier` are the
+    corrections in force of the file that this batch's one file corrects: a line of theirs gives way
+    to its own.
 
     `attempt` is part of the load job's id; it rises only once the earlier attempt is known to have
     failed, because BigQuery refuses a used job id for months. `generation` is the number drawn for
@@ -61,7 +62,7 @@ class Batch:
     created_at: datetime | None = None
     kind: BatchKind = BatchKind.LOAD
     superseded: Mapping[str, str] = field(default_factory=dict)
-    under: tuple[File, ...] = ()
+    restored: tuple[File, ...] = ()
     earlier: tuple[str, ...] = ()
     known_since: datetime | None = None
     generation: int | None = None
@@ -69,7 +70,7 @@ class Batch:
     before_at: datetime | None = None
 
     @property
-    def leaving(self) -> dict[str, str]:
+    def removed(self) -> dict[str, str]:
         """The files all of whose rows leave the table first, each with the reason."""
         if self.kind is BatchKind.UNLOAD:
             return dict.fromkeys(
@@ -80,6 +81,23 @@ class Batch:
             **dict.fromkeys(self.superseded, "superseded"),
             **{file.file_id: "replaced" for file in again},
         }
+
+    @property
+    def bringing(self) -> list[File]:
+        """The files of the batch that have rows for the table."""
+        if self.kind is BatchKind.UNLOAD:
+            return []
+        return [file for file in self.files if file.staged_keys and file.counts.loaded]
+
+    @property
+    def rows_brought(self) -> int:
+        """How many rows the batch has for the table."""
+        return sum(file.counts.loaded for file in self.bringing)
+
+    @property
+    def contenders(self) -> list[File]:
+        """All files whose rows are staged: those that the batch brings, and those under them."""
+        return [*self.restored, *self.bringing]
 
     def heir_of(self, older: File) -> str | None:
         """What supersedes a file once this batch is unloaded; None if nothing does any more."""

@@ -14,7 +14,7 @@ from schemas.sla import Sla
 
 
 class Type(StrEnum):
-    """The BigQuery scalar types that a CSV can hold."""
+    """The scalar types that a file can hold; `Capabilities.types` says which a warehouse has."""
 
     INT64 = "INT64"
     FLOAT64 = "FLOAT64"
@@ -223,7 +223,7 @@ _RESERVED_NAMES = {"_change_type", "_change_sequence_number", "_change_timestamp
 
 
 def can_be_named(name: str) -> bool:
-    """Whether BigQuery takes that name for a column."""
+    """Whether a table can have a column of that name."""
     lower = name.lower()
     is_free = not lower.startswith(_RESERVED) and lower not in _RESERVED_NAMES
     return bool(_NAME.fullmatch(name)) and is_free

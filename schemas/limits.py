@@ -13,9 +13,8 @@ Count = Annotated[int, Field(gt=0)]
 Days = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
-PARTITIONS_PER_JOB = 4000
-"""The most partitions that one BigQuery job may change; a fixed limit:
-https://cloud.google.com/bigquery/quotas#partitioned_tables"""
+MAX_COLUMNS = 10_000
+"""The most columns of a file: one that seems to have more was read with a wrong delimiter."""
 
 
 class Limits(BaseModel):
@@ -71,8 +70,8 @@ class Limits(BaseModel):
     """The most replies in one conversation a day; then a person is told instead."""
     address_replies: Count = 500
     """The most replies to one address a day."""
-    partitions: Annotated[int, Field(gt=0, le=PARTITIONS_PER_JOB)] = PARTITIONS_PER_JOB
-    """The most partitions one file may touch (BigQuery's own limit for one job)."""
+    partitions: Count = 4000
+    """The most partitions one file may touch; no more than the warehouse takes in one job."""
     receipt_examples: Count = 5
     """How many examples of each broken rule a receipt shows."""
     digest_files: Count = 100

@@ -14,7 +14,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from pipelines.quota import decide, quota_day
+from connectors.bigquery.capabilities import BIGQUERY
+from pipelines.quota import decide
 from schemas.limits import Limits, Quotas
 from schemas.quota import Bucket, Spent
 from strict_bigquery import quotas as service
@@ -114,7 +115,7 @@ class Simulation:
 
     def _look(self, number: int) -> None:
         table, now = self._tables[number], self._clock.time
-        room = decide(self._quotas, self._limits, self._spent(table), now)
+        room = decide(self._quotas, self._limits, self._spent(table), now, BIGQUERY)
         if room.pause is not None:
             # Beat looks again as often as it recovers.
             self._at(now + timedelta(seconds=self._limits.recover_seconds), "again", number)
@@ -124,7 +125,7 @@ class Simulation:
         begun = now + self._commits.draw(now, 1)
         self._loads.draw(now, 1)
         taken, table.waiting = table.waiting[: room.files], table.waiting[room.files :]
-        today = quota_day(now)
+        today = BIGQUERY.quota_day(now)
         table.charges[today] = table.charges.get(today, 0) + 1
         table.last_at = now
         _charge(self._server, self._clock, begun, number, self.day)
@@ -140,7 +141,7 @@ class Simulation:
         if now - self._busy[0] > timedelta(seconds=10) or now < _BEGIN + timedelta(minutes=1):
             recent = (each.last_at for each in self._tables if each.last_at is not None)
             self._busy = now, sum(now - each < timedelta(hours=1) for each in recent)
-        charges = table.charges.get(quota_day(now), 0)
+        charges = table.charges.get(BIGQUERY.quota_day(now), 0)
         return Spent(
             charges=charges, load_jobs=charges, tokens=self._loads.left(now),
             busy_tables=max(1, self._busy[1]), last_at=table.last_at,

@@ -22,7 +22,7 @@ from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import since as since_parameter
 from connectors.bigquery.session import Parameter, Session
-from connectors.protocols import FoundRow, LoadCounts, Tally
+from connectors.protocols import FileAudit, FoundRow, LoadCounts
 from schemas.accounted import Accounted
 from schemas.checksum import FileSums, Measure, measured
 from schemas.contract import LINEAGE, Contract
@@ -30,15 +30,15 @@ from schemas.contract import LINEAGE, Contract
 _LINEAGE = tuple(column.name for column in LINEAGE)
 
 
-def tallies(
+def file_audits(
     session: Session, contract: Contract, table: str, since: datetime | None
-) -> Iterator[Tally]:
+) -> Iterator[FileAudit]:
     """The tallies of the table's files, by file id: one query, so all as of one moment."""
-    sql, given = tallies_sql(session.config, contract, table, since)
+    sql, given = file_audits_sql(session.config, contract, table, since)
     return (_tally(row) for row in session.each_row(sql, given))
 
 
-def _tally(row: tuple[Any, ...]) -> Tally:
+def _tally(row: tuple[Any, ...]) -> FileAudit:
     (file_id, feed, count, loaded, removed, rejected, touched, outcome, *figures) = row
     last = None
     if figures[0] is not None:
@@ -52,7 +52,7 @@ def _tally(row: tuple[Any, ...]) -> Tally:
             aggregated=aggregated or 0,
             accounted=Accounted.from_text(lines),
         )
-    return Tally(
+    return FileAudit(
         file_id=file_id,
         feed=feed,
         rows=count or 0,
@@ -64,7 +64,7 @@ def _tally(row: tuple[Any, ...]) -> Tally:
     )
 
 
-def tallies_sql(
+def file_audits_sql(
     config: BigQueryConfig, contract: Contract, table: str, since: datetime | None
 ) -> tuple[str, list[Parameter]]:
     """The query behind `tallies`, and its parameters.

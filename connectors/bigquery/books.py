@@ -24,27 +24,27 @@ class Books:
         config = session.config
         self._commits = names.table(config.project, config.meta_dataset, "commits")
 
-    def beneath(
+    def files_replaced_by(
         self, table: str, files: Collection[str], known_since: datetime | None
     ) -> list[str]:
-        """Files some of whose rows were taken out by a batch that brought rows of one of these."""
+        """Ids of files whose rows were replaced by rows of the given files."""
         return [
             file_id
             for (file_id,) in self._session.rows(
-                beneath_sql(self._commits), about(table, files, known_since)
+                replaced_by_sql(self._commits), about(table, files, known_since)
             )
         ]
 
-    def standing(
+    def row_counts(
         self, table: str, files: Collection[str], known_since: datetime | None
     ) -> dict[str, int]:
-        """How many rows of each file the table holds, by these records."""
-        found = self._session.rows(standing_sql(self._commits), about(table, files, known_since))
+        """Row count per file now in the table, by these records."""
+        found = self._session.rows(row_counts_sql(self._commits), about(table, files, known_since))
         return dict.fromkeys(files, 0) | dict(found)
 
 
-def beneath_sql(commits: str) -> str:
-    """The query behind `Books.beneath`."""
+def replaced_by_sql(commits: str) -> str:
+    """The query behind `Books.files_replaced_by`."""
     recent = "committed_at >= @since AND `table` = @target"
     return (
         "WITH recent AS (SELECT batch_id, files, removals"
@@ -59,8 +59,8 @@ def beneath_sql(commits: str) -> str:
     )
 
 
-def standing_sql(commits: str) -> str:
-    """The query behind `Books.standing`."""
+def row_counts_sql(commits: str) -> str:
+    """The query behind `Books.row_counts`."""
     recent = f"FROM {commits} AS c CROSS JOIN UNNEST"
     where = "WHERE c.committed_at >= @since AND c.`table` = @target"
     return (

@@ -18,19 +18,19 @@ from google.cloud import bigquery
 from connectors.bigquery import names
 from connectors.bigquery.books import about, outcome_sql, places_sql
 from connectors.bigquery.errors import meaning
-from connectors.bigquery.load_order import Places
-from connectors.bigquery.loader import Staged, bringing_rows, contenders, rows_brought
 from connectors.bigquery.partitions import NULL, Partitioning
 from connectors.bigquery.records import Partitions, parameters, since, tables_of
+from connectors.bigquery.removals import Pruned
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session
+from connectors.bigquery.staging import Staged
 from connectors.bigquery.transaction import (
-    Pruned,
     holders_sql,
     key_match,
     matched_sql,
     script,
 )
 from connectors.failpoints import crash_point
+from connectors.load_order import Places
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.contract import Contract
 from schemas.errors import DataError, RetryableError
@@ -42,8 +42,8 @@ _COMMITS = 100
 
 # https://cloud.google.com/bigquery/quotas#query_jobs: an unresolved query may have 1,024k
 # characters, a request 10 MB; what is left is for what the client adds.
-MOST_CHARACTERS = 1_000_000
-MOST_REQUEST = 9_500_000
+MAX_CHARACTERS = 1_000_000
+MAX_REQUEST = 9_500_000
 
 
 class Committer:
@@ -86,7 +86,7 @@ class Committer:
         """What a batch did whose transaction has ended well. The warehouse is asked, which takes it
         a second, only if rows may have been taken out or brought back."""
         if mode is WriteMode.APPEND and not (batch.removed or batch.restored or batch.earlier):
-            return Committed(rows=rows_brought(batch))
+            return Committed(rows=batch.rows_brought)
         return self.outcome(batch.batch_id, batch.created_at)
 
     def commit(self, batch: Batch, contract: Contract, mode: WriteMode, staged: Staged) -> None:
@@ -165,9 +165,9 @@ class Committer:
         if not staged.has_rows:
             changed = Partitions(unload=gone) if is_unload else Partitions(replacement=gone)
             return pruned, files, changed
-        brought = bringing_rows(batch)
+        brought = batch.bringing
         placed = bool(batch.restored) or any(file.has_place for file in brought)
-        touched = {each for file in contenders(batch) for each in file.partitions}
+        touched = {each for file in batch.contenders for each in file.partitions}
         coming = _named(contract, touched, True)
         if mode is WriteMode.MERGE and contract.partition is not None:
             if contract.partition.column in contract.primary_key:
@@ -226,7 +226,7 @@ class Committer:
         """Partitions of the target that hold rows with a staged key, not further back than the
         contract looks."""
         by = Partitioning(contract, "_etl_t")
-        touched = {each for file in contenders(batch) for each in file.partitions}
+        touched = {each for file in batch.contenders for each in file.partitions}
         where = by.from_days_before(touched, contract.lookback_days) or by.anywhere()
         found = self._session.rows(matched_sql(contract, batch.table, staging, where))
         return {by.name(start) for (start,) in found}
@@ -255,10 +255,10 @@ def _named(contract: Contract, partitions: Collection[str], is_any: bool) -> fro
 def _refuse_too_much(batch: Batch, sql: str, settings: bigquery.QueryJobConfig) -> None:
     """Raise DataError for a script that BigQuery would not take: with fewer files it is smaller."""
     what = f"what is known of {len(batch.files)} files"
-    if len(sql) > MOST_CHARACTERS:
+    if len(sql) > MAX_CHARACTERS:
         raise DataError(f"{what} touches too many partitions for one statement")
     size = len(json.dumps({"query": sql, **settings.to_api_repr()}))
-    if size > MOST_REQUEST:
+    if size > MAX_REQUEST:
         raise DataError(f"{what} is too much for one request: {size:,} bytes")
 
 
@@ -272,7 +272,7 @@ def _by_partition(
     """Who gets each partition: the last of the files that bring it and those that hold it. A file
     and its corrections have the same place, and a partition together."""
     staged: dict[str | None, int] = {}
-    for file in contenders(batch):
+    for file in batch.contenders:
         for each in file.partitions:
             staged[each] = max(staged.get(each, -1), place[file.file_id])
     own = {each for file in batch.files if file.corrects for each in file.partitions}

@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
-from google.api_core.exceptions import Conflict, GoogleAPIError, NotFound
+from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery
 
-from connectors.bigquery import names
 from connectors.bigquery.errors import RATE_LIMITED, meaning
 from connectors.bigquery.rejects import REJECTS, REJECTS_ARROW, inline
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session, job_labels
+from connectors.bigquery.staging import Staged, StagingTables, named_by, staging_schema
 from connectors.bigquery.tables import staging_fields
 from connectors.bigquery.upload import upload
 from connectors.failpoints import crash_point
 from connectors.parquet.merge import Part, concatenate
 from connectors.protocols import Storage
-from schemas.arrow import arrow_schema
 from schemas.batch import Batch, BatchKind
-from schemas.contract import Contract, Type
+from schemas.contract import Contract
 from schemas.errors import AttemptSpentError, DataError, FatalError, RetryableError
-from schemas.file import File
 from schemas.storage_keys import in_bucket
 
 log = logging.getLogger(__name__)
 
 _URIS = 10_000
-_OF_BATCH = re.compile(r"_(?P<batch>[0-9a-f]{16})_\d+(_[0-9a-f]{8})?(_rejects)?(\.parquet)?$")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Staged:
-    """What was staged: the full name of the batch's staging table, which is there even without
-    rows, and rows; rejected rows in a table of their own or, while they are few, as the JSON that
-    the transaction carries."""
-
-    table: str
-    rows: int
-    rejects: str | None
-    rejected: int
-    inline_rejects: str | None = None
-    has_rows: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +51,7 @@ class Loader:
     def __init__(self, session: Session, storage: Storage, bucket: Storage | None) -> None:
         self._session, self._storage, self._bucket = session, storage, bucket
         self._client, self._config = session.client, session.config
+        self._staging = StagingTables(session, bucket)
 
     def stage(self, batch: Batch, contract: Contract) -> Staged:
         """Load the batch's rows, and its rejected rows if they are many, into a staging table each.
@@ -79,7 +60,7 @@ class Loader:
         of this attempt has failed for good, and DataError when BigQuery refuses the data.
         """
         if batch.attempt > 1:
-            self._drop_earlier(batch, contract)
+            self._staging.drop_earlier(batch, contract)
         few = inline(self._storage, batch)
         data = self._data(batch, contract)
         rejects = self._rejects(batch, contract) if few is None else None
@@ -87,10 +68,10 @@ class Loader:
         started = [(task, *self._start(task)) for task in tasks]
         crash_point("load.submitted")
         rows = {task.table: self._finish(task, job, fresh, batch) for task, job, fresh in started}
-        table = self._table(batch, contract, "")
+        table = self._staging.table(batch, contract, "")
         if data is None:
             # The transaction empties it all the same: that is where two of a batch would meet.
-            self._create(table, staging_fields(contract, direct=False))
+            self._staging.create(table, staging_fields(contract, direct=False))
         return Staged(
             table=table,
             rows=rows[table] if data else 0,
@@ -100,56 +81,8 @@ class Loader:
             inline_rejects=few or None,
         )
 
-    def _drop_earlier(self, batch: Batch, contract: Contract) -> None:
-        """Take the staging tables of earlier attempts away, so that no transaction of theirs that
-        was given up as lost can still commit."""
-        for attempt in range(1, batch.attempt):
-            earlier = self._table(replace(batch, attempt=attempt), contract, "")
-            self._client.delete_table(
-                earlier, not_found_ok=True, retry=RETRY, timeout=REQUEST_SECONDS
-            )
-
-    def drop(self, staged: Staged) -> None:
-        """Remove the staging tables, and the files in the staging bucket; tables that cannot be
-        removed expire by themselves."""
-        for table in filter(None, (staged.table, staged.rejects)):
-            if self._bucket is not None:
-                self._bucket.delete(in_bucket(table))
-            try:
-                self._client.delete_table(
-                    table, not_found_ok=True, retry=RETRY, timeout=REQUEST_SECONDS
-                )
-            except (GoogleAPIError, OSError) as error:
-                log.warning("staging table %s is left to expire: %s", table, error)
-
-    def leftovers(self) -> dict[str, str]:
-        """The names of staging tables and of files in the staging bucket, with their batches."""
-        dataset = f"{self._config.project}.{self._config.staging_dataset}"
-        found = [
-            table.table_id
-            for table in self._client.list_tables(dataset, retry=RETRY, timeout=REQUEST_SECONDS)
-        ]
-        if self._bucket is not None:
-            found += [key for key in self._bucket.list("") if key.endswith(".parquet")]
-        matches = {name: _OF_BATCH.search(name) for name in found}
-        return {name: match["batch"] for name, match in matches.items() if match is not None}
-
-    def remove(self, name: str) -> None:
-        """Remove a staging table or a file in the staging bucket; quiet if it is gone."""
-        if name.endswith(".parquet"):
-            if self._bucket is not None:
-                self._bucket.delete(name)
-            return
-        names.table(self._config.project, self._config.staging_dataset, name)
-        self._client.delete_table(
-            f"{self._config.project}.{self._config.staging_dataset}.{name}",
-            not_found_ok=True,
-            retry=RETRY,
-            timeout=REQUEST_SECONDS,
-        )
-
     def _data(self, batch: Batch, contract: Contract) -> _Task | None:
-        files = contenders(batch)
+        files = batch.contenders
         if not files:
             return None
         parts = [Part(key, file.file_id) for file in files for key in file.staged_keys]
@@ -157,9 +90,9 @@ class Loader:
         direct = len(uris) <= _URIS and all(uri.startswith("gs://") for uri in uris)
         return _Task(
             job_id=_job_id(batch),
-            table=self._table(batch, contract, ""),
+            table=self._staging.table(batch, contract, ""),
             fields=staging_fields(contract, direct=direct),
-            arrow=_staging_schema(contract),
+            arrow=staging_schema(contract),
             parts=parts,
             uris=uris if direct else (),
             rows=sum(file.counts.loaded for file in files),
@@ -171,7 +104,7 @@ class Loader:
             return None
         return _Task(
             job_id=f"{_job_id(batch)}_rejects",
-            table=self._table(batch, contract, "_rejects"),
+            table=self._staging.table(batch, contract, "_rejects"),
             fields=REJECTS,
             arrow=REJECTS_ARROW,
             parts=parts,
@@ -180,17 +113,12 @@ class Loader:
             rows=None,
         )
 
-    def _table(self, batch: Batch, contract: Contract, suffix: str) -> str:
-        name = f"{contract.table}_{_named_by(batch)}{suffix}"
-        names.table(self._config.project, self._config.staging_dataset, name)
-        return f"{self._config.project}.{self._config.staging_dataset}.{name}"
-
     def _start(self, task: _Task) -> tuple[bigquery.LoadJob, bool]:
         """The task's job, and whether this call has started it."""
         existing = self._job(task.job_id)
         if existing is not None:
             return existing, False
-        self._create(task.table, task.fields)
+        self._staging.create(task.table, task.fields)
         try:
             return self._submit(task), True
         except Conflict:
@@ -198,12 +126,6 @@ class Loader:
             if existing is None:
                 raise
             return existing, False
-
-    def _create(self, name: str, fields: Sequence[bigquery.SchemaField]) -> None:
-        table = bigquery.Table(name, schema=fields)
-        table.expires = datetime.now(UTC) + timedelta(hours=self._config.staging_hours)
-        table.encryption_configuration = self._session.encryption()
-        self._client.create_table(table, exists_ok=True, retry=RETRY, timeout=REQUEST_SECONDS)
 
     def _job(self, job_id: str) -> bigquery.LoadJob | None:
         try:
@@ -282,46 +204,8 @@ class Loader:
             ) from error
 
 
-def bringing_rows(batch: Batch) -> list[File]:
-    """The files of the batch that have rows for the table."""
-    if batch.kind is BatchKind.UNLOAD:
-        return []
-    return [file for file in batch.files if file.staged_keys and file.counts.loaded]
-
-
-def rows_brought(batch: Batch) -> int:
-    """How many rows the batch has for the table."""
-    return sum(file.counts.loaded for file in bringing_rows(batch))
-
-
-def contenders(batch: Batch) -> list[File]:
-    """All files whose rows are staged: those that the batch brings, and those under them."""
-    return [*batch.restored, *bringing_rows(batch)]
-
-
 def _job_id(batch: Batch) -> str:
-    return f"waybill_{_named_by(batch)}"
-
-
-def _named_by(batch: Batch) -> str:
-    """What tells the attempt's job and tables from all others: rows that come back may be prepared
-    otherwise by the time it is taken up again, and then it is another job."""
-    name = f"{batch.batch_id}_{batch.attempt}"
-    if not batch.restored:
-        return name
-    keys = "\x00".join(key for file in batch.restored for key in file.staged_keys)
-    return f"{name}_{hashlib.sha256(keys.encode()).hexdigest()[:8]}"
-
-
-def _staging_schema(contract: Contract) -> pa.Schema:
-    """The Arrow schema of an uploaded file; BIGNUMERIC as text, as in the staging table."""
-    schema = arrow_schema(contract.columns)
-    for index, column in enumerate(contract.columns):
-        if column.type is Type.BIGNUMERIC:
-            schema = schema.set(index, pa.field(column.name, pa.string()))
-    return schema.append(pa.field("_etl_file", pa.string())).append(
-        pa.field("_etl_row", pa.int64())
-    )
+    return f"waybill_{named_by(batch)}"
 
 
 def _named(batch: Batch) -> str:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.load_order import Place
-from connectors.bigquery.loader import Staged, rows_brought
 from connectors.bigquery.session import Parameter
+from connectors.bigquery.staging import Staged
+from connectors.load_order import Place
 from schemas.batch import Batch, BatchKind
 from schemas.file import File
 
@@ -100,7 +100,7 @@ def parameters(
         scalar("staged", "INT64", staged.rows),
         scalar("rejected", "INT64", staged.rejected),
         scalar("rejects", "STRING", staged.inline_rejects or "[]"),
-        scalar("rows", "INT64", rows_brought(batch)),
+        scalar("rows", "INT64", batch.rows_brought),
         scalar("files", "STRING", files_json(brought, places)),
         scalar("changed", "STRING", changed.as_json()),
         scalar("leaving", "STRING", json.dumps(leaving)),

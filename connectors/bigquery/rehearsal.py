@@ -18,19 +18,25 @@ from datetime import UTC, datetime, timedelta
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.audit import find_sql, sums_sql, tallies_sql
-from connectors.bigquery.books import about, beneath_sql, outcome_sql, places_sql, standing_sql
+from connectors.bigquery.audit import file_audits_sql, find_sql, sums_sql
+from connectors.bigquery.books import (
+    about,
+    outcome_sql,
+    places_sql,
+    replaced_by_sql,
+    row_counts_sql,
+)
 from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing
-from connectors.bigquery.loader import Staged
 from connectors.bigquery.meta import meta_views
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import Partitions, parameters, tables_of
 from connectors.bigquery.rejects import REJECTS
+from connectors.bigquery.removals import Pruned
 from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Parameter, Session
+from connectors.bigquery.staging import Staged
 from connectors.bigquery.tables import staging_fields
 from connectors.bigquery.transaction import (
-    Pruned,
     holders_sql,
     key_match,
     last_commit,
@@ -156,8 +162,8 @@ class Rehearsal:
     def _lookups(self, mode: WriteMode) -> Iterator[tuple[str, str, Sequence[Parameter]]]:
         files = about(self._table, ["0" * 16], datetime.now(UTC))
         yield "places of files", places_sql(self._commits), files
-        yield "rows of files", standing_sql(self._commits), files
-        yield "rows beneath", beneath_sql(self._commits), files
+        yield "rows of files", row_counts_sql(self._commits), files
+        yield "files replaced", replaced_by_sql(self._commits), files
         batch = bigquery.ScalarQueryParameter("batch", "STRING", "0" * 16)
         yield "what a batch did", outcome_sql(self._commits), [*files[:1], batch]
         gone: list[Parameter] = [bigquery.ArrayQueryParameter("gone", "STRING", [])]
@@ -169,7 +175,7 @@ class Rehearsal:
                 matched = matched_sql(self._contract, self._table, self._staging, some)
                 yield "partitions of keys", matched, []
         yield "rows in the way", holders_sql(self._contract, self._table, where), gone
-        yield "verify", *tallies_sql(self._session.config, self._contract, self._table, None)
+        yield "verify", *file_audits_sql(self._session.config, self._contract, self._table, None)
         yield "verify --deep", sums_sql(self._contract, self._table), []
         yield "explain", *find_sql(self._contract, self._table, "TRUE", 1, None)
         yield "freshness, published", *publishing(self._session.config, [], [])

@@ -32,10 +32,10 @@ REJECTS_ARROW = pa.schema(
 )
 """The same for the file that is loaded into it."""
 
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 """A request may have 10 MB, of which the files of the batch take up to 8."""
-_MOST_ROWS = 5_000
-_MOST_STORED = 4 * 1024 * 1024
+_MAX_ROWS = 5_000
+_MAX_STORED = 4 * 1024 * 1024
 
 
 def inline(storage: Storage, batch: Batch) -> str | None:
@@ -47,7 +47,7 @@ def inline(storage: Storage, batch: Batch) -> str | None:
     if batch.kind is BatchKind.UNLOAD:
         return ""
     files = [file for file in batch.files if file.rejects_key]
-    if sum(file.counts.rejected for file in files) > _MOST_ROWS:
+    if sum(file.counts.rejected for file in files) > _MAX_ROWS:
         return None
     found: list[str] = []
     size = 0
@@ -59,7 +59,7 @@ def inline(storage: Storage, batch: Batch) -> str | None:
         for row in rows:
             text = json.dumps({"file": file.file_id, **row}, separators=(",", ":"))
             size += len(text) + 1
-            if size > _MOST_BYTES:
+            if size > _MAX_BYTES:
                 return None
             found.append(text)
     return f"[{','.join(found)}]" if found else ""
@@ -69,8 +69,8 @@ def _rows(storage: Storage, key: str, file_id: str) -> list[dict[str, object]] |
     """The rows of one file; None if they are too much to be read at once."""
     with readable(Part(key, file_id)):
         with storage.open(key) as stream:
-            stored = stream.read(_MOST_STORED + 1)
-        if len(stored) > _MOST_STORED:
+            stored = stream.read(_MAX_STORED + 1)
+        if len(stored) > _MAX_STORED:
             return None
         table = pq.read_table(pa.BufferReader(stored))
     rows: list[dict[str, object]] = table.select(["member", "line", "raw", "problems"]).to_pylist()

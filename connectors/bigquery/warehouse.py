@@ -14,14 +14,15 @@ from functools import cached_property
 from connectors.bigquery import names
 from connectors.bigquery.apply import Planner
 from connectors.bigquery.audit import (
+    file_audits,
+    file_audits_sql,
     file_sums,
     find_rows,
     find_sql,
     sums_sql,
-    tallies,
-    tallies_sql,
 )
 from connectors.bigquery.books import Books
+from connectors.bigquery.capabilities import BIGQUERY
 from connectors.bigquery.client import connect
 from connectors.bigquery.commit import Committer
 from connectors.bigquery.config import BigQueryConfig
@@ -34,15 +35,15 @@ from connectors.bigquery.records import since
 from connectors.bigquery.rehearsal import Rehearsal
 from connectors.bigquery.session import Meter, Session, labelled
 from connectors.bigquery.snapshots import take_snapshot
+from connectors.bigquery.staging import StagingTables
 from connectors.failpoints import crash_point
 from connectors.objects.storage import ObjectStorage
-from connectors.protocols import Change, Checked, FoundRow, PartitionCount, Storage, Tally
+from connectors.protocols import Change, Checked, FileAudit, FoundRow, PartitionCount, Storage
 from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.checksum import FileSums
 from schemas.contract import Contract, View
 from schemas.cost import Pricing
 from schemas.errors import ConfigError, ContractError, DataError, FatalError, RetryableError
-from schemas.limits import PARTITIONS_PER_JOB
 from schemas.recorded import LastCommit, Recorded
 from schemas.sla import ExpectedFile, FeedPromise
 
@@ -50,8 +51,12 @@ from schemas.sla import ExpectedFile, FeedPromise
 class BigQueryWarehouse:
     """The warehouse protocol over BigQuery, or over an emulator of it. Connects when first used.
 
+    What a method promises stands in the protocol.
+
     `meter` is told what every query was billed for.
     """
+
+    capabilities = BIGQUERY
 
     def __init__(
         self, config: BigQueryConfig, storage: Storage, meter: Meter | None = None
@@ -72,16 +77,17 @@ class BigQueryWarehouse:
         return Loader(self._session, self._storage, self._bucket)
 
     @property
+    def _staging(self) -> StagingTables:
+        return StagingTables(self._session, self._bucket)
+
+    @property
     def pricing(self) -> Pricing:
-        """What reading costs, by the configuration."""
         return Pricing(
             dollars_per_tib=self._config.price_per_tib,
             ask_above_bytes=self._config.ask_above_bytes,
         )
 
     def check(self) -> str:
-        """Run a trivial query, compare the places of the datasets, try the staging bucket, and say
-        where. Raises ConfigError for a dataset that is elsewhere."""
         with translated("answer a query"), labelled("check"):
             self._session.rows("SELECT 1 AS one")
             misplaced = Planner(self._session).misplaced()
@@ -95,19 +101,16 @@ class BigQueryWarehouse:
         return f"{said}, staging in {self._bucket.check()}" if self._bucket is not None else said
 
     def table_id(self, contract: Contract) -> str:
-        """The full name of the contract's table: `project.dataset.table`."""
         parts = (self._config.project, contract.dataset or self._config.dataset, contract.table)
         names.table(*parts)
         return ".".join(parts)
 
     def plan(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
-        """What the warehouse lacks against the contracts; changes nothing."""
         with translated("describe its tables"), labelled("plan"):
             steps = Planner(self._session).steps(contracts, views)
             return [change for step in steps for change in step.changes]
 
     def apply(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
-        """Make every safe change, and return all changes. Never drops or narrows."""
         made: list[Change] = []
         with translated("change its tables"), labelled("apply"):
             for step in Planner(self._session).steps(contracts, views):
@@ -117,17 +120,10 @@ class BigQueryWarehouse:
         return made
 
     def committed(self, batch_id: str) -> bool:
-        """Whether that batch's transaction has committed."""
         with translated("look up a batch"), labelled("lookup", batch=batch_id):
             return Committer(self._session).outcome(batch_id) is not None
 
     def load(self, batch: Batch, contract: Contract, mode: WriteMode) -> Committed:
-        """Stage the batch's files and commit them with their bookkeeping in one transaction.
-
-        A committed batch is a no-op that returns what it did. Raises RetryableError when nothing
-        is known to be committed, AttemptSpentError when the next try needs a new attempt number,
-        DataError when BigQuery refuses the data, and FatalError when a table is missing.
-        """
         _refuse_impossible(batch, contract, mode)
         loader, committer = self._loader, Committer(self._session)
         command = "unload" if batch.kind is BatchKind.UNLOAD else "load"
@@ -141,69 +137,58 @@ class BigQueryWarehouse:
                 crash_point("load.staged")
                 committer.commit(batch, contract, mode, staged)
                 done = committer.effect(batch, mode)
-                loader.drop(staged)
+                self._staging.drop(staged)
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
         placed = bool(batch.restored) or any(file.has_place for file in batch.files)
         return replace(done, may_yield=placed and mode is not WriteMode.APPEND)
 
-    def beneath(
+    def files_replaced_by(
         self, table: str, files: Collection[str], known_since: datetime | None = None
     ) -> Sequence[str]:
-        """Files some of whose rows were taken out by a batch that brought rows of one of these."""
         with translated("look up removed rows"), labelled("lookup", table=table):
-            return Books(self._session).beneath(table, files, known_since)
+            return Books(self._session).files_replaced_by(table, files, known_since)
 
-    def standing(
+    def row_counts(
         self, table: str, files: Collection[str], known_since: datetime | None = None
     ) -> Mapping[str, int]:
-        """How many rows of each file the table holds, by Waybill's own records."""
         with translated("look up the rows of files"), labelled("lookup", table=table):
-            return Books(self._session).standing(table, files, known_since)
+            return Books(self._session).row_counts(table, files, known_since)
 
-    def tallies(self, contract: Contract, since: datetime | None = None) -> Iterator[Tally]:
-        """What the table holds, and what is recorded, of each of its files, by file id; only of
-        files that were loaded since then."""
+    def file_audits(self, contract: Contract, since: datetime | None = None) -> Iterator[FileAudit]:
         table = self.table_id(contract)
         with translated("count the rows of its files"):
             with labelled("verify", table=table):
-                found = tallies(self._session, contract, table, since)
+                found = file_audits(self._session, contract, table, since)
             yield from found
 
     def sums(self, contract: Contract) -> Iterator[FileSums]:
-        """The rows of each file in the contract's table, and the sums of its numbers and keys."""
         table = self.table_id(contract)
         with translated("add up the rows of its files"), labelled("verify", table=table):
             yield from file_sums(self._session, contract, table)
 
     def sums_bytes(self, contract: Contract) -> int:
-        """How many bytes `sums` would read."""
         with translated("tell a price"), labelled("verify"):
             return self._session.bytes_of(sums_sql(contract, self.table_id(contract)), [])
 
     def find_rows(
         self, contract: Contract, where: str, limit: int, since: datetime | None = None
     ) -> Sequence[FoundRow]:
-        """Rows for which the condition holds. Raises DataError for what is not one condition, or
-        is one that BigQuery refuses."""
         table = self.table_id(contract)
         with translated("find the rows", of_data=True), labelled("explain", table=table):
             return find_rows(self._session, contract, table, where, limit, since)
 
-    def tallies_bytes(self, contract: Contract, since: datetime | None = None) -> int:
-        """How many bytes `tallies` would read."""
+    def file_audits_bytes(self, contract: Contract, since: datetime | None = None) -> int:
         with translated("tell a price"), labelled("verify"):
-            sql, given = tallies_sql(self._config, contract, self.table_id(contract), since)
+            sql, given = file_audits_sql(self._config, contract, self.table_id(contract), since)
             return self._session.bytes_of(sql, given)
 
     def find_bytes(self, contract: Contract, where: str, since: datetime | None = None) -> int:
-        """How many bytes `find_rows` would read. Raises DataError as it does."""
         with translated("tell a price", of_data=True), labelled("explain"):
             sql, given = find_sql(contract, self.table_id(contract), where, 1, since)
             return self._session.bytes_of(sql, given)
 
     def rows_bytes(self, contract: Contract, partitions: Collection[str]) -> int:
-        """How many bytes it takes to look at every row of those partitions once."""
         table = self.table_id(contract)
         where: str | None = "TRUE"
         if contract.partition is not None:
@@ -218,8 +203,6 @@ class BigQueryWarehouse:
             return self._session.bytes_of(sql)
 
     def billed_since(self, moment: datetime) -> int | None:
-        """The bytes that BigQuery's own list of jobs says were billed for ours since then; None
-        where it keeps none, or does not show it to us."""
         place = self._config.location.lower()
         sql = (
             "SELECT IFNULL(SUM(j.total_bytes_billed), 0) AS billed"
@@ -235,8 +218,6 @@ class BigQueryWarehouse:
         return int(billed)
 
     def snapshot(self, contract: Contract, name: str, days: int) -> str:
-        """Keep the table as it is now under another name beside it, for so many days; the full
-        name of the snapshot. It costs only what changes in the table later."""
         table = self.table_id(contract)
         target = f"{table.rpartition('.')[0]}.{name}"
         names.table(*target.split("."))
@@ -246,54 +227,40 @@ class BigQueryWarehouse:
 
     @contextmanager
     def statements(self, contract: Contract, mode: WriteMode) -> Iterator[Iterator[Checked]]:
-        """Every statement that a feed of that mode can send about the table, tried without being
-        run, each with the error it would get."""
         rehearsal = Rehearsal(self._session, contract, self.table_id(contract))
         with translated("make a staging table"), labelled("doctor"), rehearsal.standing_in():
             yield rehearsal.tried(mode)
 
     def last_commit(self, table: str, since: datetime | None = None) -> LastCommit:
-        """The table's last commit; none if it was made before then."""
         with translated("look up the last load"), labelled("lookup", table=table):
             return Log(self._session).last_commit(table, since)
 
     def batches(self, table: str) -> Collection[str]:
-        """The ids of all batches of the table that have committed."""
         with translated("look up its loads"), labelled("reconcile", table=table):
             return Log(self._session).batches(table)
 
     def recorded(self, table: str) -> Iterator[Recorded]:
-        """Every file of the table, as its last load recorded it, by file id."""
         with translated("look up its files"), labelled("reconcile", table=table):
             yield from Log(self._session).recorded(table)
 
     def leftovers(self) -> Mapping[str, str]:
-        """Staging tables and staged uploads that there are, each with its batch's id."""
         with translated("list its staging tables"):
-            return self._loader.leftovers()
+            return self._staging.leftovers()
 
     def remove_leftover(self, name: str) -> None:
-        """Remove one of them; quiet if it is gone."""
         with translated("remove a staging table"):
-            self._loader.remove(name)
+            self._staging.remove(name)
 
     def removals(self, batch_id: str, since: datetime | None = None) -> Sequence[Removal]:
-        """The rows that the batch took out, by the file that had brought them; `since` is when it
-        was committed, at the earliest."""
         with translated("look up a batch"), labelled("lookup", batch=batch_id):
             done = Committer(self._session).outcome(batch_id, since)
         return done.removals if done is not None else ()
 
     def publish(self, promises: Sequence[FeedPromise], expected: Sequence[ExpectedFile]) -> None:
-        """Replace what the view `freshness` knows of feeds and of the files they expect."""
         with translated("publish what is expected"), labelled("freshness"):
             self._session.rows(*publishing(self._config, promises, expected))
 
     def partitions(self, contract: Contract) -> Sequence[PartitionCount]:
-        """Rows per partition of the contract's table, newest first, rows without one last.
-
-        A table without partitions counts as one partition, `all`.
-        """
         table = names.table(*self.table_id(contract).split("."))
         with translated("count the partitions"), labelled("partitions"):
             if contract.partition is None:
@@ -315,8 +282,8 @@ def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> Non
     if mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
         raise ContractError(f"contract {contract.name}: replace_partition needs a partition")
     touched = {each for file in batch.files for each in file.partitions}
-    if len(touched) > PARTITIONS_PER_JOB:
+    if len(touched) > BIGQUERY.max_partitions:
         raise DataError(
             f"{len(batch.files)} files touch {len(touched):,} partitions;"
-            f" BigQuery takes {PARTITIONS_PER_JOB:,} at once"
+            f" BigQuery takes {BIGQUERY.max_partitions:,} at once"
         )

@@ -24,13 +24,7 @@ class Alerts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note_troubles(self, found: Collection[Trouble], over: Collection[AlertKind]) -> None:
-        """Open an alert for each new trouble; one that is open already says what is found now, but
-        keeps what is to be done.
-
-        Open alerts of the kinds `over` whose trouble was not found are resolved. Without a change
-        (the usual case) it only reads. Safe to repeat and to run twice at once.
-        """
+    def note(self, found: Collection[Trouble], over: Collection[AlertKind]) -> None:
         wanted = {(each.kind, each.subject): each for each in found}
         with self._database.read() as connection:
             before = _open(connection)
@@ -46,17 +40,14 @@ class Alerts:
             if news:
                 _note(connection, news, now)
 
-    def alerts(self, *, resolved: bool = False, limit: int = 1000) -> Sequence[Alert]:
-        """The open alerts, or all that are remembered, the newest first."""
+    def latest(self, *, resolved: bool = False, limit: int = 1000) -> Sequence[Alert]:
         query = select(alerts).order_by(alerts.c.opened_at.desc(), alerts.c.alert_id).limit(limit)
         if not resolved:
             query = query.where(UNRESOLVED)
         with self._database.read() as connection:
             return [_alert_of(row) for row in connection.execute(query).mappings()]
 
-    def untold(self, destination: str, limit: int) -> Sequence[Alert]:
-        """Alerts that a destination has not been told of, oldest first: open ones that are new to
-        it, and resolved ones whose beginning it was told."""
+    def undelivered(self, destination: str, limit: int) -> Sequence[Alert]:
         told = and_(tellings.c.alert_id == alerts.c.alert_id, tellings.c.destination == destination)
         query = select(alerts).outerjoin(tellings, told).order_by(alerts.c.opened_at).limit(limit)
         begun = query.where(alerts.c.resolved_at.is_(None), tellings.c.alert_id.is_(None))
@@ -73,8 +64,7 @@ class Alerts:
                 for row in connection.execute(each).mappings()
             ]
 
-    def note_told(self, destination: str, told: Collection[Alert]) -> None:
-        """Write down that a destination was told of these alerts, as they are here."""
+    def mark_delivered(self, destination: str, told: Collection[Alert]) -> None:
         now = self._database.now()
         rows = [
             {
@@ -97,8 +87,7 @@ class Alerts:
                 rows,
             )
 
-    def forget_alerts(self, before: datetime) -> int:
-        """Forget alerts that were resolved before that time; how many."""
+    def forget(self, before: datetime) -> int:
         old = select(alerts.c.alert_id).where(RESOLVED, alerts.c.resolved_at < before)
         with self._database.write() as connection:
             gone = connection.scalars(old).all()

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import batched
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     RowMapping,
-    and_,
-    exists,
     insert,
-    literal_column,
     select,
     update,
 )
 
+from connectors.ledger.batch_files import IN_ORDER, choose
 from connectors.ledger.corrections import corrections_moved
 from connectors.ledger.database import Database
 from connectors.ledger.feeds import clear_request
 from connectors.ledger.generations import drawn, last_commit, note_committed
 from connectors.ledger.records import file_of, write_events
-from connectors.ledger.tables import OPEN, PREPARED, batches, files
+from connectors.ledger.tables import OPEN, batches, files
 from connectors.ledger.versions import loaded, note_covered, stay_loaded, unloaded
 from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.file import TRANSITIONS, Event, File, Outcome, Status
-from schemas.limits import PARTITIONS_PER_JOB
 
 _AT_ONCE = 500
-_IN_ORDER = (files.c.sent_at, files.c.key, files.c.discovered_at, files.c.file_id)
 
 
 class Batches:
@@ -41,18 +36,20 @@ class Batches:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open_batch(self, feed: str, table: str, max_files: int, max_bytes: int) -> Batch | None:
-        """The table's open batch for the feed, or a new one of its prepared files; None if none.
-
-        Files of one batch share a contract version and are ordered by `sent_at`. Clears the
-        request noted by `request_load`.
-        """
+    def open(
+        self,
+        feed: str,
+        table: str,
+        max_files: int,
+        max_bytes: int,
+        max_partitions: int | None = None,
+    ) -> Batch | None:
         with self._database.write() as connection:
             clear_request(connection, feed)
             row = _open_row(connection, feed, table)
             if row is not None:
                 return _batch_of(connection, row)
-            chosen = _choose(connection, feed, max_files, max_bytes)
+            chosen = choose(connection, feed, max_files, max_bytes, max_partitions)
             if not chosen:
                 return None
             batch = _new(connection, feed, table, chosen, self._database.now())
@@ -63,12 +60,6 @@ class Batches:
             return replace(batch, files=tuple(loading))
 
     def open_unload(self, feed: str, table: str, file_ids: Collection[str]) -> Batch:
-        """A batch that takes out the rows of those files, which must be in force; if it is open
-        already, that one.
-
-        Raises RetryableError while another batch of the feed is open, and ValueError naming a file
-        that cannot be unloaded.
-        """
         with self._database.write() as connection:
             chosen = [
                 file_of(row)
@@ -101,11 +92,6 @@ class Batches:
             )
 
     def next_attempt(self, batch: Batch) -> Batch:
-        """Raise the batch's attempt, after the earlier one is known to have failed.
-
-        If another load has raised it meanwhile, its attempt is returned. Raises LeaseLostError
-        for a batch that is no longer open.
-        """
         with self._database.write() as connection:
             row = _locked(connection, batch)
             if row["status"] != BatchStatus.OPEN:
@@ -116,13 +102,7 @@ class Batches:
             )
             return replace(batch, attempt=attempt)
 
-    def commit_batch(self, batch: Batch, committed: Committed, events: Iterable[Event]) -> None:
-        """Mark the batch committed and its files loaded (or unloaded), together. Safe to repeat.
-
-        Files whose outcome was settled with the batch get it; files that it superseded are no
-        longer in force, and copies of them, which repeat nothing now, start again. Raises
-        LeaseLostError for a batch that was abandoned.
-        """
+    def commit(self, batch: Batch, committed: Committed, events: Iterable[Event]) -> None:
         removed = sum(removal.rows for removal in committed.removals)
         with self._database.write() as connection:
             if not self._finish(
@@ -142,15 +122,7 @@ class Batches:
             corrections_moved(connection, batch, committed, self._database.now())
             write_events(connection, events)
 
-    def abandon_batch(
-        self, batch: Batch, events: Iterable[Event], refusal: str | None = None
-    ) -> None:
-        """Give up an open batch: its files go back to PREPARED, to be batched anew.
-
-        With a `refusal` they are quarantined for that reason: nothing of them is staged any more
-        and all their rows count as rejected. Safe to repeat; raises LeaseLostError for a batch
-        that was committed. Files to be unloaded stay loaded.
-        """
+    def abandon(self, batch: Batch, events: Iterable[Event], refusal: str | None = None) -> None:
         with self._database.write() as connection:
             if not self._finish(connection, batch, BatchStatus.ABANDONED):
                 return
@@ -169,7 +141,6 @@ class Batches:
                     outcome=Outcome.QUARANTINED,
                     reason=refusal,
                     staged_keys=[],
-                    staged_bytes=None,
                     partitions=[],
                     rows_loaded=0,
                     rows_rejected=files.c.rows_read,
@@ -178,6 +149,10 @@ class Batches:
                 )
             connection.execute(back)
             write_events(connection, events)
+
+    def open_ids(self) -> Sequence[str]:
+        with self._database.read() as connection:
+            return list(connection.scalars(select(batches.c.batch_id).where(OPEN)))
 
     def _finish(
         self, connection: Connection, batch: Batch, status: BatchStatus, **facts: int
@@ -235,7 +210,7 @@ def _locked(connection: Connection, batch: Batch) -> RowMapping:
 
 def _batch_of(connection: Connection, row: RowMapping) -> Batch:
     """The batch of a row, with its files as they are now."""
-    query = select(files).where(files.c.batch_id == row["batch_id"]).order_by(*_IN_ORDER)
+    query = select(files).where(files.c.batch_id == row["batch_id"]).order_by(*IN_ORDER)
     members = connection.execute(query).mappings()
     return Batch(
         batch_id=row["batch_id"],
@@ -249,49 +224,6 @@ def _batch_of(connection: Connection, row: RowMapping) -> Batch:
         generation=row["generation"],
         **last_commit(connection, row["table_name"]),
     )
-
-
-def _choose(connection: Connection, feed: str, max_files: int, max_bytes: int) -> list[File]:
-    """The oldest prepared files, up to the first that does not fit: at least one.
-
-    None is passed over, neither for its size nor for its contract version, so that a newer version
-    of a key is never loaded before an older one. What one sender mailed under one name is in
-    versions too, each with a key of its own: a newer one waits until the older ones are prepared.
-    """
-    query = (
-        select(files)
-        .where(files.c.feed == feed, PREPARED, ~_waits_for_older())
-        .order_by(*_IN_ORDER)
-        .limit(max_files)
-        .with_for_update()
-    )
-    chosen: list[File] = []
-    partitions: set[str] = set()
-    size = 0
-    for row in connection.execute(query).mappings():
-        file = file_of(row)
-        size += file.bytes_to_load
-        partitions.update(file.partitions)
-        full = size > max_bytes or len(partitions) > PARTITIONS_PER_JOB
-        alone = file.corrects is not None or (chosen and chosen[0].corrects is not None)
-        if chosen and (full or alone or file.contract_version != chosen[0].contract_version):
-            break
-        chosen.append(file)
-    return chosen
-
-
-def _waits_for_older() -> ColumnElement[bool]:
-    """Whether a mailed file has an older namesake of its sender's that is not prepared yet."""
-    older = files.alias("older")
-    namesake = (
-        older.c.feed == files.c.feed,
-        older.c.name == files.c.name,
-        older.c.sender == files.c.sender,
-        older.c.sent_at < files.c.sent_at,
-        # Written out, for an index that has only these.
-        older.c.status.in_([literal_column("'discovered'"), literal_column("'preparing'")]),
-    )
-    return and_(files.c.item_group.is_not(None), exists().where(*namesake))
 
 
 def _write(connection: Connection, batch: Batch, chosen: list[File]) -> None:

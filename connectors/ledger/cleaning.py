@@ -12,9 +12,7 @@ from connectors.ledger.records import file_of
 from connectors.ledger.tables import (
     COVERED,
     DONE,
-    OPEN,
     admissions,
-    batches,
     cleaned,
     contents,
     events,
@@ -40,7 +38,6 @@ class History:
         self._database = database
 
     def loaded(self, feed: str, after: str, most: int) -> Sequence[File]:
-        """The feed's files whose batch has committed and whose id is greater, by id."""
         query = (
             select(files)
             .where(
@@ -58,7 +55,6 @@ class History:
     def done_before(
         self, before: datetime, after: tuple[datetime, str] | None, most: int
     ) -> Sequence[File]:
-        """Files done before that time and after a mark (time and file id), oldest first."""
         query = (
             select(files)
             .where(DONE, files.c.done_at < before)
@@ -73,14 +69,12 @@ class History:
             return [file_of(row) for row in connection.execute(query).mappings()]
 
     def cleaned_to(self, kind: str) -> tuple[datetime, str] | None:
-        """The mark up to which files of that kind are cleaned."""
         query = select(cleaned.c.done_at, cleaned.c.file_id).where(cleaned.c.kind == kind)
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return (row[0], row[1]) if row is not None else None
 
     def set_cleaned(self, kind: str, file: File) -> None:
-        """Move the mark past a file."""
         values = {"done_at": file.done_at, "file_id": file.file_id}
         with self._database.write() as connection:
             statement = insert_into(connection, cleaned).values(kind=kind, **values)
@@ -89,12 +83,10 @@ class History:
             )
 
     def landing_needed(self, key: str, before: datetime) -> bool:
-        """Whether a file refers to those landed bytes that is not done, or was done later."""
         with self._database.read() as connection:
             return _needed(connection, key, before)
 
     def landing_shared(self, key: str, file_id: str) -> bool:
-        """Whether another file refers to those landed bytes, or somebody has locked them."""
         same = files.c.landing_key == key
         other = select(files.c.file_id).where(same, files.c.file_id != file_id)
         locked = select(table_locks.c.table_name).where(table_locks.c.table_name == key)
@@ -102,8 +94,6 @@ class History:
             return any(connection.execute(query.limit(1)).first() for query in (other, locked))
 
     def forget_landing(self, key: str, before: datetime) -> bool:
-        """Forget every reference to those landed bytes; False, and nothing done, while they are
-        needed."""
         with self._database.write() as connection:
             if _needed(connection, key, before):
                 return False
@@ -112,7 +102,6 @@ class History:
             return True
 
     def forget_rejects(self, file: File) -> bool:
-        """Forget where the file's rejected rows are; False if it has moved on meanwhile."""
         statement = (
             update(files)
             .where(
@@ -126,8 +115,6 @@ class History:
             return bool(connection.execute(statement).rowcount)
 
     def uncovered(self, before: datetime, most: int) -> Sequence[File]:
-        """Files done before that time whose bytes were kept because rows of theirs lay beneath
-        others, and that are not in force any more; oldest first."""
         query = (
             select(files)
             .where(COVERED, ~files.c.in_force, DONE, files.c.done_at < before)
@@ -138,14 +125,6 @@ class History:
             return [file_of(row) for row in connection.execute(query).mappings()]
 
     def forget_files(self, file_ids: Sequence[str]) -> int:
-        """Forget files that are done, with their timelines and the ownership of their bytes; how
-        many.
-
-        A file that another one repeats stays, one whose sender is still to be told, one in force
-        and the versions that those in force superseded: without them its bytes would load again,
-        and a new version of it would not take its rows away. Of files in force their sender, what
-        their message said and the reasons go.
-        """
         if not file_ids:
             return 0
         with self._database.write() as connection:
@@ -174,11 +153,6 @@ class History:
             for table in _OF_FILES:
                 connection.execute(delete(table).where(table.c.file_id.in_(gone)))
             return len(gone)
-
-    def open_batches(self) -> Sequence[str]:
-        """The ids of all open batches."""
-        with self._database.read() as connection:
-            return list(connection.scalars(select(batches.c.batch_id).where(OPEN)))
 
 
 def _needed(connection: Connection, key: str, before: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.files import one_file
+from connectors.ledger.file_rows import one_file
 from connectors.ledger.tables import contents
 from schemas.file import File, Outcome, Status
 
@@ -16,12 +16,7 @@ class Contents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim_content(self, file: File) -> str:
-        """The file id that owns these bytes (feed and SHA-256): this file's, or an earlier one's.
-
-        Bytes whose owner's rows are not in the table and will not come by themselves (it was
-        quarantined, superseded, unloaded, or failed before it was loaded) pass to this file.
-        """
+    def claim(self, file: File) -> str:
         if file.sha256 is None:
             raise ValueError(f"{file.item.name} has no SHA-256 yet")
         same = (contents.c.feed == file.feed, contents.c.sha256 == file.sha256)
@@ -39,8 +34,7 @@ class Contents:
             connection.execute(update(contents).where(*same).values(file_id=file.file_id))
             return file.file_id
 
-    def take_content(self, file: File) -> None:
-        """Make this file the owner of its bytes, whoever owns them."""
+    def take(self, file: File) -> None:
         same = (contents.c.feed == file.feed, contents.c.sha256 == file.sha256)
         with self._database.write() as connection:
             connection.execute(update(contents).where(*same).values(file_id=file.file_id))

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, case, update
 
 from connectors.ledger.database import Database
-from connectors.ledger.files import files_by, start_again
+from connectors.ledger.file_rows import files_by, start_again
 from connectors.ledger.tables import CORRECTING, files
 from schemas.batch import Batch, BatchKind, Committed
 from schemas.file import AT_REST, BRINGING, File, Status
@@ -21,8 +21,7 @@ class Corrections:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def corrections(self, file_ids: Collection[str]) -> Sequence[File]:
-        """The corrections in force of those files, as they were sent."""
+    def active(self, file_ids: Collection[str]) -> Sequence[File]:
         with self._database.read() as connection:
             return [each for each in _of(connection, file_ids) if each.in_force]
 

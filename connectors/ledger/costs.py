@@ -18,8 +18,7 @@ class Costs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note_cost(self, cost: Cost) -> None:
-        """Write down what a job was billed for. Safe to repeat."""
+    def note(self, cost: Cost) -> None:
         values = {
             "job_id": cost.job_id,
             "at": cost.at,
@@ -34,8 +33,7 @@ class Costs:
                 insert_into(connection, costs).values(**values).on_conflict_do_nothing()
             )
 
-    def costs(self, since: datetime, feed: str | None = None) -> Sequence[CostSum]:
-        """What jobs since then were billed for, by feed, table and command; dearest first."""
+    def sums(self, since: datetime, feed: str | None = None) -> Sequence[CostSum]:
         by = (costs.c.feed, costs.c.table_name, costs.c.command)
         total = func.sum(costs.c.bytes_billed)
         query = (
@@ -52,7 +50,6 @@ class Costs:
                 for feed, table, command, jobs, size in connection.execute(query)
             ]
 
-    def forget_costs(self, before: datetime) -> int:
-        """Forget what older jobs were billed for; how many."""
+    def forget(self, before: datetime) -> int:
         with self._database.write() as connection:
             return connection.execute(delete(costs).where(costs.c.at < before)).rowcount

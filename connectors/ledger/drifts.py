@@ -1,16 +1,16 @@
-"""Drifts: what differs between a feed's files and its contract, and what its columns look like."""
+"""Drifts: what differs between a feed's files and its contract."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, case, delete, select, update
+from sqlalchemy import Connection, RowMapping, case, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import HELD, drifts, profiles, sightings
+from connectors.ledger.tables import HELD, drifts, sightings
 from schemas.contract import Type
 from schemas.drift import (
     ContractChange,
@@ -18,28 +18,19 @@ from schemas.drift import (
     DriftKind,
     DriftStatus,
     Finding,
-    Profile,
-    Profiles,
     Sighting,
     drift_id_of,
 )
 from schemas.file import File
 
-_KEPT_PROFILES = 30
-
 
 class Drifts:
-    """The drifts of the ledger, the files that showed them, and the profiles of columns."""
+    """The drifts of the ledger, and the files that showed them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note_drift(self, file: File, findings: Sequence[Finding]) -> None:
-        """Write down what a file shows now; what it showed before and shows no more is past.
-
-        A drift that was accepted and comes again is open again; a dismissed one stays dismissed.
-        A file without any, now and before, only reads. Safe to repeat.
-        """
+    def note(self, file: File, findings: Sequence[Finding]) -> None:
         query = select(sightings.c.drift_id).where(sightings.c.file_id == file.file_id)
         with self._database.read() as connection:
             before = set(connection.scalars(query))
@@ -90,8 +81,7 @@ class Drifts:
             .on_conflict_do_update(index_elements=["drift_id", "file_id"], set_=seen)
         )
 
-    def drifts(self, feed: str | None = None, status: DriftStatus | None = None) -> Sequence[Drift]:
-        """The drifts, the latest seen first."""
+    def latest(self, feed: str | None = None, status: DriftStatus | None = None) -> Sequence[Drift]:
         query = select(drifts).order_by(drifts.c.last_seen.desc(), drifts.c.drift_id)
         if feed is not None:
             query = query.where(drifts.c.feed == feed)
@@ -105,8 +95,7 @@ class Drifts:
             rows = connection.execute(query).mappings()
             return [_drift_of(row, held[row["drift_id"]]) for row in rows]
 
-    def decide_drift(self, drift_id: str, status: DriftStatus) -> None:
-        """Write what a person has decided; raises KeyError."""
+    def decide(self, drift_id: str, status: DriftStatus) -> None:
         with self._database.write() as connection:
             done = connection.execute(
                 update(drifts).where(drifts.c.drift_id == drift_id).values(status=status)
@@ -115,7 +104,6 @@ class Drifts:
                 raise KeyError(drift_id)
 
     def sightings(self, file_id: str) -> Sequence[Sighting]:
-        """The drifts that a file shows now."""
         query = (
             select(sightings.c.drift_id, sightings.c.finding, drifts.c.status)
             .join(drifts, drifts.c.drift_id == sightings.c.drift_id)
@@ -129,60 +117,6 @@ class Drifts:
                 )
                 for drift_id, finding, status in connection.execute(query)
             ]
-
-    def save_profiles(self, file: File, columns: Mapping[str, Profile]) -> None:
-        """Keep what a file's columns looked like; only the feed's latest files are kept."""
-        if not columns:
-            return
-        facts = {
-            "at": self._database.now(),
-            "columns": {name: asdict(each) for name, each in columns.items()},
-        }
-        newest = (
-            select(profiles.c.file_id)
-            .where(profiles.c.feed == file.feed)
-            .order_by(profiles.c.at.desc(), profiles.c.file_id)
-            .limit(_KEPT_PROFILES)
-        )
-        with self._database.write() as connection:
-            connection.execute(
-                insert_into(connection, profiles)
-                .values(feed=file.feed, file_id=file.file_id, **facts)
-                .on_conflict_do_update(index_elements=["feed", "file_id"], set_=facts)
-            )
-            connection.execute(
-                delete(profiles).where(
-                    profiles.c.feed == file.feed, profiles.c.file_id.not_in(newest)
-                )
-            )
-
-    def profiles(self, feed: str, but: str) -> Profiles:
-        """The profiles of the feed's latest files other than that one, by column."""
-        query = (
-            select(profiles.c.columns)
-            .where(and_(profiles.c.feed == feed, profiles.c.file_id != but))
-            .order_by(profiles.c.at.desc())
-        )
-        found: dict[str, list[Profile]] = defaultdict(list)
-        with self._database.read() as connection:
-            for columns in connection.scalars(query):
-                for name, facts in columns.items():
-                    found[name].append(Profile(**facts))
-        return dict(found)
-
-    def forget_profiles(self, feed: str, column: str) -> None:
-        """Forget what a column looked like but in the latest file: it looks otherwise from now."""
-        query = (
-            select(profiles.c.file_id, profiles.c.columns)
-            .where(profiles.c.feed == feed)
-            .order_by(profiles.c.at.desc())
-            .with_for_update()
-        )
-        with self._database.write() as connection:
-            for file_id, columns in connection.execute(query).all()[1:]:
-                if columns.pop(column, None) is not None:
-                    same = and_(profiles.c.feed == feed, profiles.c.file_id == file_id)
-                    connection.execute(update(profiles).where(same).values(columns=columns))
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

@@ -1,14 +1,18 @@
-"""Feeds: cursors, stops, and which of them have something to load."""
+"""Feeds: cursors, stops, which of them have something to load, and what has come of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select, union, update
+from sqlalchemy import Connection, func, select, union, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import OPEN, PREPARED, batches, feeds, files
+from connectors.ledger.tables import IN_FORCE, OPEN, PREPARED, batches, feeds, files
 from connectors.protocols import FeedState
+from schemas.batch import BatchKind, BatchStatus
+from schemas.sla import Arrived
+
+_NEWEST = 1000
 
 
 class Feeds:
@@ -17,8 +21,7 @@ class Feeds:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def feed_state(self, feed: str) -> FeedState:
-        """The feed's cursor and whether it is stopped."""
+    def state(self, feed: str) -> FeedState:
         query = select(feeds.c.cursor, feeds.c.stopped_at, feeds.c.reason)
         with self._database.read() as connection:
             row = connection.execute(query.where(feeds.c.feed == feed)).first()
@@ -26,8 +29,7 @@ class Feeds:
             return FeedState(feed=feed)
         return FeedState(feed=feed, cursor=row[0], stopped_at=row[1], reason=row[2])
 
-    def stop_feed(self, feed: str, reason: str) -> bool:
-        """Stop a feed; True if it was running. The first reason stays."""
+    def stop(self, feed: str, reason: str) -> bool:
         with self._database.write() as connection:
             ensure_feed(connection, feed)
             return bool(
@@ -38,8 +40,7 @@ class Feeds:
                 ).rowcount
             )
 
-    def resume_feed(self, feed: str) -> bool:
-        """Let a stopped feed run again; True if it was stopped."""
+    def resume(self, feed: str) -> bool:
         with self._database.write() as connection:
             return bool(
                 connection.execute(
@@ -50,7 +51,6 @@ class Feeds:
             )
 
     def note_match(self, feed: str, match: str) -> str | None:
-        """Keep by which glob the feed looks; the one before, if it was another."""
         query = select(feeds.c.matched).where(feeds.c.feed == feed)
         with self._database.read() as connection:
             before: str | None = connection.scalar(query)
@@ -62,7 +62,6 @@ class Feeds:
         return before
 
     def request_load(self, feed: str) -> bool:
-        """Note that the feed has prepared files; True if nobody had noted it yet."""
         with self._database.write() as connection:
             ensure_feed(connection, feed)
             return bool(
@@ -73,11 +72,49 @@ class Feeds:
                 ).rowcount
             )
 
-    def feeds_to_load(self) -> Sequence[str]:
-        """Feeds that have prepared files or an open batch, by name."""
+    def to_load(self) -> Sequence[str]:
         query = union(select(files.c.feed).where(PREPARED), select(batches.c.feed).where(OPEN))
         with self._database.read() as connection:
             return sorted(connection.scalars(query))
+
+    def watch(self, names: Collection[str]) -> None:
+        watched = select(feeds.c.feed).where(feeds.c.watched_since.is_not(None))
+        with self._database.read() as connection:
+            new = sorted(set(names) - set(connection.scalars(watched)))
+        if not new:
+            return
+        now = self._database.now()
+        with self._database.write() as connection:
+            for feed in new:
+                connection.execute(
+                    insert_into(connection, feeds).values(feed=feed).on_conflict_do_nothing()
+                )
+                connection.execute(
+                    update(feeds)
+                    .where(feeds.c.feed == feed, feeds.c.watched_since.is_(None))
+                    .values(watched_since=now)
+                )
+
+    def arrived(self, feed: str) -> Arrived:
+        of_feed = (files.c.feed == feed, IN_FORCE, files.c.sent_at <= self._database.now())
+        newest = select(files.c.partitions).where(*of_feed)
+        loads = select(func.max(batches.c.finished_at)).where(
+            batches.c.feed == feed,
+            batches.c.finished_at.is_not(None),
+            batches.c.status == BatchStatus.COMMITTED,
+            batches.c.kind == BatchKind.LOAD,
+        )
+        since = select(feeds.c.watched_since).where(feeds.c.feed == feed)
+        with self._database.read() as connection:
+            partitions = connection.scalars(
+                newest.order_by(files.c.sent_at.desc()).limit(_NEWEST)
+            ).all()
+            return Arrived(
+                since=connection.scalar(since),
+                last_load=connection.scalar(loads),
+                last_sent=connection.scalar(select(func.max(files.c.sent_at)).where(*of_feed)),
+                latest_partition=_latest({each for some in partitions for each in some}),
+            )
 
 
 def clear_request(connection: Connection, feed: str) -> None:
@@ -91,3 +128,13 @@ def clear_request(connection: Connection, feed: str) -> None:
 def ensure_feed(connection: Connection, feed: str) -> None:
     """Make sure that the feed has a row."""
     connection.execute(insert_into(connection, feeds).values(feed=feed).on_conflict_do_nothing())
+
+
+def _latest(partitions: set[str]) -> str | None:
+    """The latest of partitions' starts, which are dates, times or whole numbers."""
+    starts = partitions - {"null"}
+    return max(starts, key=lambda start: (_number(start), start), default=None)
+
+
+def _number(start: str) -> int:
+    return int(start) if start.removeprefix("-").isdecimal() else 0

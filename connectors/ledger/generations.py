@@ -25,15 +25,12 @@ class Generations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def generation(self, table: str) -> LastCommit:
-        """The table's last commit that the ledger knows of."""
+    def last_commit(self, table: str) -> LastCommit:
         with self._database.read() as connection:
             found = last_commit(connection, table)
         return LastCommit(number=found["before"], at=found["before_at"])
 
-    def set_generation(self, table: str, number: int | None, at: datetime | None) -> None:
-        """Go on from that commit, once ledger and warehouse are known to agree. Numbers that were
-        drawn are not drawn again."""
+    def reset(self, table: str, number: int | None, at: datetime | None) -> None:
         values = {"committed": number, "committed_at": at}
         highest = number or 0
         with self._database.write() as connection:

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, func, insert, select, update
 
 from connectors.ledger.database import Database
 from connectors.ledger.feeds import ensure_feed
-from connectors.ledger.files import one_file
+from connectors.ledger.file_rows import one_file
 from connectors.ledger.leases import advanced
 from connectors.ledger.records import write_events
 from connectors.ledger.tables import UNRELEASED, admissions, feeds, files, holds
@@ -24,8 +24,6 @@ class Holds:
         self._database = database
 
     def hold(self, file: File, cause: Cause, event: Event) -> File:
-        """Put a held (leased) file aside as HELD, for that cause and the file's `reason`, until
-        somebody lets it in; raises LeaseLostError. A file is held once: then it is let in."""
         now = self._database.now()
         with self._database.write() as connection:
             there = advanced(connection, file, event, now)
@@ -38,9 +36,7 @@ class Holds:
             connection.execute(insert(holds).values(file_id=file.file_id, **facts))
         return there
 
-    def let_in(self, file_id: str, who: str) -> File:
-        """Send a HELD file on its way, and keep who did it and when. Raises KeyError, and
-        ValueError for a file that is not held."""
+    def release(self, file_id: str, who: str) -> File:
         now = self._database.now()
         with self._database.write() as connection:
             file = one_file(connection, file_id, lock=True)
@@ -62,15 +58,13 @@ class Holds:
             write_events(connection, [event])
             return one_file(connection, file_id)
 
-    def hold_of(self, file_id: str) -> Hold | None:
-        """The file's hold, also one that is over."""
+    def of(self, file_id: str) -> Hold | None:
         query = select(holds).where(holds.c.file_id == file_id)
         with self._database.read() as connection:
             row = connection.execute(query).mappings().first()
         return _hold_of(row) if row is not None else None
 
-    def holds(self, feed: str | None = None, *, over: bool = False) -> Sequence[Hold]:
-        """Holds that wait for a person, with `over` also the others; the latest first."""
+    def latest(self, feed: str | None = None, *, over: bool = False) -> Sequence[Hold]:
         query = select(holds).order_by(holds.c.held_at.desc(), holds.c.file_id)
         if not over:
             query = query.where(UNRELEASED)
@@ -79,9 +73,9 @@ class Holds:
         with self._database.read() as connection:
             return [_hold_of(row) for row in connection.execute(query).mappings()]
 
-    def admit(self, file: File, sender: str, day: str, files: int | None, size: int | None) -> bool:
-        """Count a file against its sender's quota of that day; False, and not counted, if that
-        would be more than `files` files or `size` bytes. Safe to repeat."""
+    def count_against_sender_quota(
+        self, file: File, sender: str, day: str, files: int | None, size: int | None
+    ) -> bool:
         own = file.size or 0
         same = (
             admissions.c.feed == file.feed,

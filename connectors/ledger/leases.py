@@ -25,10 +25,6 @@ class Leases:
         self._database = database
 
     def due(self, status: Status, limit: int) -> Sequence[str]:
-        """File ids in that status that nobody holds and whose pause is over, oldest first.
-
-        A file whose lease has run out is due under the status it falls back to.
-        """
         statuses = [status, _HELD[status]] if status in _HELD else [status]
         query = (
             select(files.c.file_id)
@@ -40,11 +36,6 @@ class Leases:
             return list(connection.scalars(query))
 
     def claim(self, file_id: str, status: Status, owner: str, seconds: float) -> File | None:
-        """Take a file that is due under `status` (DISCOVERED, LOADED) into the leased status that
-        follows (PREPARING, ACKNOWLEDGING); None if it is not due. The attempt rises by one.
-
-        Raises ValueError for a status under which nothing can be claimed.
-        """
         if status not in _HELD:
             raise ValueError(f"a file is claimed under {' or '.join(_HELD)}, not {status}")
         now = self._database.now()
@@ -66,10 +57,6 @@ class Leases:
         return file_of(row) if row is not None else None
 
     def renew(self, file: File, seconds: float) -> None:
-        """Extend a held lease; raises LeaseLostError.
-
-        A lease that ran out while nobody else took the file can still be renewed.
-        """
         until = self._database.now() + timedelta(seconds=seconds)
         statement = update(files).where(_held_by(file)).values(lease_until=until)
         with self._database.write() as connection:
@@ -77,21 +64,12 @@ class Leases:
                 raise LeaseLostError
 
     def advance(self, file: File, event: Event) -> File:
-        """Write a held file's new status and facts, drop its lease, and add the event.
-
-        Refuses a transition that `TRANSITIONS` does not have (ValueError); raises LeaseLostError.
-        """
         with self._database.write() as connection:
             return advanced(connection, file, event, self._database.now())
 
     def release(
         self, file: File, retry_at: datetime | None, event: Event, *, is_try: bool = True
     ) -> None:
-        """Give a held file back to be tried again at `retry_at`; raises LeaseLostError.
-
-        Nothing else of `file` is written: what the step found out is not certain. Unless it
-        `is_try`, this holding does not count among the file's tries.
-        """
         tries = files.c.tries if is_try else files.c.tries - 1
         with self._database.write() as connection:
             for held, fallback in LEASED.items():

@@ -16,8 +16,7 @@ class Locks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def lock_table(self, table: str, owner: str, seconds: float) -> bool:
-        """Take or renew the table's lease, so that only one load at a time writes it."""
+    def take(self, table: str, owner: str, seconds: float) -> bool:
         now = self._database.now()
         until = now + timedelta(seconds=seconds)
         with self._database.write() as connection:
@@ -33,8 +32,7 @@ class Locks:
             )
             return taken.first() is not None
 
-    def unlock_table(self, table: str, owner: str) -> None:
-        """Give the table's lease back; quiet if somebody else has taken it over."""
+    def give_back(self, table: str, owner: str) -> None:
         with self._database.write() as connection:
             connection.execute(
                 delete(table_locks).where(

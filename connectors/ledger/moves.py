@@ -22,16 +22,13 @@ class Moves:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def defer_move(self, file: File) -> None:
-        """Write down that the file's original is still to be moved. Safe to repeat."""
+    def defer(self, file: File) -> None:
         now = self._database.now()
         with self._database.write() as connection:
             statement = insert_into(connection, moves).values(file_id=file.file_id, since=now)
             connection.execute(statement.on_conflict_do_nothing())
 
-    def deferred_moves(self) -> Sequence[tuple[File, datetime]]:
-        """Files whose originals are still to be moved and since when: some of them, in
-        no order."""
+    def deferred(self) -> Sequence[tuple[File, datetime]]:
         query = (
             select(files, moves.c.since)
             .join(moves, moves.c.file_id == files.c.file_id)
@@ -42,14 +39,11 @@ class Moves:
             rows = connection.execute(query).mappings().all()
         return [(file_of(row), row["since"]) for row in rows]
 
-    def close_move(self, file_id: str) -> None:
-        """Forget it: the original is where it belongs."""
+    def close(self, file_id: str) -> None:
         with self._database.write() as connection:
             connection.execute(delete(moves).where(moves.c.file_id == file_id))
 
     def needing(self, file: File) -> Sequence[File]:
-        """Other files of the same original that are not done: of its message, or the same version
-        of the same key, whichever feed's they are."""
         same = [files.c.source == file.source, files.c.file_id != file.file_id]
         if file.item.group is not None:
             same.append(files.c.item_group == file.item.group)

@@ -1,4 +1,4 @@
-"""Budget: what loads have used of the day's quotas, and which of them pause."""
+"""Quota: what loads have used of the day's quotas, and which of them pause."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from schemas.quota import Bucket, Charge, Pause, Spent
 _BUSY = timedelta(hours=1)
 
 
-class Budget:
+class Quota:
     """The charges of load jobs, one row a job: counting them again finds them only once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def charge(self, charge: Charge) -> None:
-        """Write down what an attempt may use, before it is made. Safe to repeat."""
         values = {
             "job": charge.job,
             "table_name": charge.table,
@@ -35,13 +34,11 @@ class Budget:
             )
 
     def charged(self, job: str) -> bool:
-        """Whether that job has been charged, on whatever day."""
         with self._database.read() as connection:
             query = select(charges.c.job).where(charges.c.job == job)
             return connection.scalar(query) is not None
 
     def draw(self, bucket: Bucket, tokens: float) -> timedelta:
-        """Take tokens, those to come if need be; how long until they are there."""
         now = self._database.now()
         with self._database.write() as connection:
             full = {"name": bucket.name, "tokens": bucket.capacity, "at": now}
@@ -60,7 +57,6 @@ class Budget:
         return bucket.wait(left)
 
     def spent(self, table: str, day: str, bucket: Bucket) -> Spent:
-        """What was charged that day to the table, and what is left in the bucket."""
         now = self._database.now()
         of_table = select(
             func.count(),
@@ -84,13 +80,11 @@ class Budget:
             last_at=last_at,
         )
 
-    def forget_charges(self, before: str) -> int:
-        """Forget the charges of earlier days; how many."""
+    def forget(self, before: str) -> int:
         with self._database.write() as connection:
             return connection.execute(delete(charges).where(charges.c.day < before)).rowcount
 
-    def pause_table(self, table: str, until: datetime, reason: str) -> None:
-        """Let the table's loads wait until then."""
+    def pause(self, table: str, until: datetime, reason: str) -> None:
         with self._database.write() as connection:
             statement = insert_into(connection, pauses)
             connection.execute(
@@ -101,8 +95,7 @@ class Budget:
                 )
             )
 
-    def table_pause(self, table: str) -> Pause | None:
-        """The table's pause, unless it is over."""
+    def pause_of(self, table: str) -> Pause | None:
         query = select(pauses.c.until, pauses.c.reason).where(pauses.c.table_name == table)
         with self._database.read() as connection:
             row = connection.execute(query).first()

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.files import start_again
+from connectors.ledger.file_rows import start_again
 from connectors.ledger.records import facts_of, file_of, row_of, write_events
 from connectors.ledger.tables import OPEN, batches, contents, files
 from schemas.batch import BatchKind, BatchStatus
@@ -26,10 +26,6 @@ class Recovery:
         self._database = database
 
     def learn(self, recorded: Recorded, landing_key: str | None, *, dry_run: bool) -> Learned:
-        """Take over what is recorded of a file; `landing_key` is where its bytes are, if they are.
-
-        A file that the ledger knows as the warehouse does stays as it is.
-        """
         now = self._database.now()
         with self._database.write() as connection:
             row = (
@@ -67,8 +63,6 @@ class Recovery:
         return learned
 
     def load_again(self, file_ids: Sequence[str], in_force: Collection[str]) -> None:
-        """Send files on their way again whose load the warehouse has lost, without mail about it;
-        those `in_force` have rows of an earlier load there."""
         now = self._database.now()
         with self._database.write() as connection:
             for file_id in file_ids:
@@ -83,8 +77,6 @@ class Recovery:
                 )
 
     def close_batches(self, table: str, committed: Collection[str]) -> Sequence[str]:
-        """End the table's open batches: those that the warehouse has are committed, the others are
-        given up, and their files batched anew. The files that were to be unloaded with one."""
         given_up: list[str] = []
         with self._database.write() as connection:
             found = connection.execute(

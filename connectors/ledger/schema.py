@@ -24,10 +24,6 @@ class Schema:
         self._database = database
 
     def migrate(self) -> None:
-        """Bring the database to this version's schema; safe to repeat and to run twice at once.
-
-        Raises FatalError for a ledger that a newer Waybill has already migrated further.
-        """
         with self._database.write() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATING})
@@ -35,11 +31,6 @@ class Schema:
             command.upgrade(_config(connection), "head")
 
     def check(self) -> str:
-        """Say which database and schema version answered.
-
-        Raises FatalError when the schema is not this version's, BusyError when somebody keeps the
-        write lock of a SQLite file.
-        """
         with self._database.read() as connection:
             version = _version(connection)
             server = connection.dialect.server_version_info or ()

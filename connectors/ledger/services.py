@@ -21,11 +21,7 @@ class Services:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note_service(
-        self, name: str, error: str | None = None, retry_at: datetime | None = None
-    ) -> None:
-        """Write down that a service did its part, or why it did not and when it may be asked
-        again. That it goes on to do its part is written once a minute."""
+    def note(self, name: str, error: str | None = None, retry_at: datetime | None = None) -> None:
         now = self._database.now()
         old = self._one(name)
         if error is None:
@@ -46,14 +42,12 @@ class Services:
                 statement.on_conflict_do_update(index_elements=["name"], set_=values)
             )
 
-    def services(self) -> Sequence[Service]:
-        """All that were ever asked, by name."""
+    def all(self) -> Sequence[Service]:
         with self._database.read() as connection:
             query = select(services).order_by(services.c.name)
             return [Service(**row) for row in connection.execute(query).mappings()]
 
-    def service(self, name: str) -> Service:
-        """One of them."""
+    def get(self, name: str) -> Service:
         return self._one(name) or Service(name=name)
 
     def _one(self, name: str) -> Service | None:

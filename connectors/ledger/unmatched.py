@@ -32,12 +32,7 @@ class UnmatchedItems:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note_unmatched(
-        self, source: str, found: Sequence[Unmatched], *, is_whole: bool = False
-    ) -> None:
-        """Write down what no feed of the source takes; what is known already is not counted again.
-        With `is_whole` it is all that there is: what is not found any more is forgotten, but not
-        that it was dismissed. Without news (the usual case) it only reads."""
+    def note(self, source: str, found: Sequence[Unmatched], *, is_whole: bool = False) -> None:
         with self._database.read() as connection:
             before = {each.group_id: each for each in _of_source(connection, source)}
         news = [each for each in found if _merged(before.get(each.group_id), each, is_whole)]
@@ -71,10 +66,7 @@ class UnmatchedItems:
             mine = table.c.group_id == new.group_id
             connection.execute(update(table).where(mine).values(**_row_of(new)))
 
-    def unmatched(
-        self, source: str | None = None, *, dismissed: bool = False
-    ) -> Sequence[Unmatched]:
-        """What no feed takes, the latest first; with `dismissed` only what people have put away."""
+    def latest(self, source: str | None = None, *, dismissed: bool = False) -> Sequence[Unmatched]:
         query = select(table).where(table.c.count > 0)
         query = query.where(
             table.c.dismissed_at.is_not(None) if dismissed else table.c.dismissed_at.is_(None)
@@ -85,8 +77,7 @@ class UnmatchedItems:
         with self._database.read() as connection:
             return [_group_of(row) for row in connection.execute(query).mappings()]
 
-    def take_unmatched(self, source: str, items: Sequence[Item]) -> None:
-        """Forget that no feed takes these items."""
+    def take(self, source: str, items: Sequence[Item]) -> None:
         shapes = sorted({OTHERS, *(shape_of(each.name) for each in items)})
         keys = {each.key for each in items}
         if not keys:
@@ -111,8 +102,7 @@ class UnmatchedItems:
                 elif len(left) < len(group.items):
                     _write(connection, replace(group, items=left, count=max(count, 0)))
 
-    def dismiss_unmatched(self, group_id: str, who: str | None) -> Unmatched:
-        """Put a group away, or with None take it back; raises KeyError."""
+    def dismiss(self, group_id: str, who: str | None) -> Unmatched:
         now = self._database.now()
         with self._database.write() as connection:
             group = _one(connection, group_id)
@@ -123,8 +113,7 @@ class UnmatchedItems:
             _write(connection, new)
             return new
 
-    def told_unmatched(self, group_id: str, keys: Collection[str]) -> None:
-        """Write down that the senders of these items were told, or need not be."""
+    def mark_told(self, group_id: str, keys: Collection[str]) -> None:
         with self._database.write() as connection:
             group = _one(connection, group_id)
             if group is None:
@@ -134,8 +123,7 @@ class UnmatchedItems:
             )
             _write(connection, replace(group, items=items))
 
-    def forget_unmatched(self, before: datetime) -> int:
-        """Forget what was last seen before that time; how many groups."""
+    def forget(self, before: datetime) -> int:
         with self._database.write() as connection:
             return connection.execute(delete(table).where(table.c.last_seen < before)).rowcount
 

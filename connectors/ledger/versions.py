@@ -8,7 +8,7 @@ from itertools import batched
 
 from sqlalchemy import Connection, update
 
-from connectors.ledger.files import files_by, start_again
+from connectors.ledger.file_rows import files_by, start_again
 from connectors.ledger.records import facts_of
 from connectors.ledger.tables import REPEATS, SUPERSEDED, files
 from schemas.batch import Batch, Committed

@@ -17,8 +17,7 @@ class Workers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def worker_alive(self, name: str) -> None:
-        """Write down that a worker is alive; the first time, that it has started."""
+    def note_alive(self, name: str) -> None:
         now = self._database.now()
         with self._database.write() as connection:
             connection.execute(
@@ -27,13 +26,11 @@ class Workers:
                 .on_conflict_do_update(index_elements=["name"], set_={"seen_at": now})
             )
 
-    def workers(self) -> Sequence[Worker]:
-        """All workers that have not been forgotten, by when they started."""
+    def all(self) -> Sequence[Worker]:
         query = select(workers).order_by(workers.c.started_at, workers.c.name)
         with self._database.read() as connection:
             return [Worker(**row) for row in connection.execute(query).mappings()]
 
-    def forget_workers(self, names: Collection[str]) -> None:
-        """Forget workers: they ended in good order, or others have taken their places."""
+    def forget(self, names: Collection[str]) -> None:
         with self._database.write() as connection:
             connection.execute(delete(workers).where(workers.c.name.in_(names)))

@@ -10,7 +10,7 @@ from schemas.errors import ConfigError, RetryableError
 from schemas.item import Item
 from schemas.trust import METHODS, Vouched
 
-_MOST_SIGNATURES = 5
+_MAX_SIGNATURES = 5
 _SPEAKS_FOR = {
     "dkim": (("header", "d"), ("header", "i")),
     "spf": (("smtp", "mailfrom"),),
@@ -94,7 +94,7 @@ def signed(raw: bytes, find_txt: FindTxt) -> tuple[Vouched, ...]:
     found: list[Vouched] = []
     message = dkim.DKIM(raw)
     count = sum(name.lower() == b"dkim-signature" for name, _ in message.headers)
-    for index in range(min(count, _MOST_SIGNATURES)):
+    for index in range(min(count, _MAX_SIGNATURES)):
         try:
             holds = message.verify(idx=index, dnsfunc=find_txt)
         except dkim.DKIMException:

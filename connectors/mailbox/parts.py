@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _CONTAINER_BYTES = 64 * 1024 * 1024
 _HEAD_BYTES = 4096
 _TEXT_BYTES = 64 * 1024
-_MOST_TEXTS = 4
+_MAX_TEXTS = 4
 
 
 class PartReader:
@@ -106,7 +106,7 @@ class PartReader:
 
     def texts(self, uid: int, leaves: Sequence[Leaf]) -> Iterator[tuple[str, str]]:
         """The beginnings of what the mail itself says."""
-        said = [each for each in leaves if each.is_text and not each.forwarded][:_MOST_TEXTS]
+        said = [each for each in leaves if each.is_text and not each.forwarded][:_MAX_TEXTS]
         if not said:
             return
         asked = [f"BODY.PEEK[{each.headers}]<0.{HEADER_BYTES}>" for each in said]

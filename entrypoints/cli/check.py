@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pipelines.feed import Feed
     from pipelines.operations.dry_run import Checked
+    from schemas.capabilities import Capabilities
     from schemas.contract import Contract
     from schemas.limits import Limits
 
@@ -48,7 +49,13 @@ def check(
     with tempfile.TemporaryDirectory(prefix="waybill-check-") as folder, progress() as bar:
         task = bar.add_task(f"checking {file.name[:30]}", total=None)
         checked = checked_file(
-            file, feed, contract, limits, Path(folder), lambda: bar.advance(task)
+            file,
+            feed,
+            contract,
+            limits,
+            Path(folder),
+            lambda: bar.advance(task),
+            capabilities=_capabilities(config),
         )
     if as_json:
         print_json(_plain(checked, feed, contract))
@@ -56,6 +63,14 @@ def check(
         _print(checked, feed, contract)
     if checked.outcome is not Outcome.ACCEPTED:
         raise click.exceptions.Exit(1)
+
+
+def _capabilities(config: Path) -> Capabilities:
+    """What the configured warehouse can hold; it is not connected to."""
+    from connectors.registry import warehouse_capabilities
+    from entrypoints.config.settings import read_settings
+
+    return warehouse_capabilities(read_settings(config).warehouse.type)
 
 
 def _rules(config: Path, name: str) -> tuple[Feed, Contract, Limits]:

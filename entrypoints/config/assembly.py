@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from connectors.private import keep_private, private_folder
-from connectors.protocols import Source
-from connectors.registry import connector_class
+from connectors.protocols import Destination, Notifier, Source
+from connectors.registry import connector_class, warehouse_capabilities
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
+from entrypoints.config.fitting import refuse_misfits
 from entrypoints.config.settings import Part, Settings
 from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime
@@ -29,10 +29,14 @@ def build_runtime(settings: Settings) -> Runtime:
     # Libraries make files too, and know no modes.
     keep_private()
     contracts = Contracts(settings.folders.contracts)
+    refuse_misfits(
+        contracts.values(), settings.limits, warehouse_capabilities(settings.warehouse.type)
+    )
     private_folder(settings.folders.work)
-    storage = _connector(settings.storage)
-    notifier = _connector(settings.mail) if settings.mail is not None else None
-    ledger = _connector(settings.ledger)
+    storage = connector_class("storage", settings.storage.type)(settings.storage.config)
+    notifier = _notifier(settings.mail) if settings.mail is not None else None
+    ledger = connector_class("ledger", settings.ledger.type)(settings.ledger.config)
+    warehouse = connector_class("warehouse", settings.warehouse.type)
     return Runtime(
         feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
         contracts=contracts,
@@ -40,7 +44,7 @@ def build_runtime(settings: Settings) -> Runtime:
         sources=_Sources(settings.sources),
         storage=storage,
         ledger=ledger,
-        warehouse=_connector(settings.warehouse, storage, ledger.costs.note),
+        warehouse=warehouse(settings.warehouse.config, storage, ledger.costs.note),
         notifier=notifier,
         limits=settings.limits,
         quotas=settings.quotas,
@@ -50,17 +54,25 @@ def build_runtime(settings: Settings) -> Runtime:
         now=lambda: datetime.now(UTC),
         alert=raise_alert,
         destinations={
-            # Mail goes out by the one notifier that there is.
-            name: _connector(part, *([notifier] if part.type == "mail" else []))
-            for name, part in settings.alerts.to.items()
+            name: _destination(part, notifier) for name, part in settings.alerts.to.items()
         },
         alert_rules=settings.alerts,
         templates=settings.folders.templates,
     )
 
 
-def _connector(part: Part, *others: object) -> Any:
-    return connector_class(part.kind, part.type)(part.config, *others)
+def _source(part: Part) -> Source:
+    return connector_class("source", part.type)(part.config)
+
+
+def _notifier(part: Part) -> Notifier:
+    return connector_class("notifier", part.type)(part.config)
+
+
+def _destination(part: Part, notifier: Notifier | None) -> Destination:
+    made = connector_class("destination", part.type)
+    # Mail goes out by the one notifier that there is.
+    return made(part.config, notifier) if part.type == "mail" else made(part.config)
 
 
 class _Sources(Mapping[str, Source]):
@@ -68,13 +80,12 @@ class _Sources(Mapping[str, Source]):
 
     def __init__(self, parts: Mapping[str, Part]) -> None:
         self._parts = parts
-        self._made = lru_cache(maxsize=None)(lambda name: _connector(parts[name]))
+        self._made = lru_cache(maxsize=None)(lambda name: _source(parts[name]))
 
     def __getitem__(self, name: str) -> Source:
         if name not in self._parts:
             raise KeyError(name)
-        source: Source = self._made(name)
-        return source
+        return self._made(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)

@@ -15,12 +15,11 @@ from pipelines.parse.mistaken import Utf8Watch, is_single_byte
 from pipelines.parse.names import folded
 from schemas.dialect import Dialect
 from schemas.errors import DataError
+from schemas.limits import MAX_COLUMNS
 
 _LOOKED_AT, _MOST_STRANGE = 16 * 1024, 0.05
 # Tabs and line ends, and the separators that some systems put between cells.
 _PLAIN = "\t\n\r\f\v\x01\x02\x1a\x1c\x1d\x1e\x1f"
-# https://cloud.google.com/bigquery/quotas#standard_tables
-_MOST_COLUMNS = 10_000
 ROWS = 10_000
 """How many rows are looked at, at most."""
 
@@ -39,12 +38,12 @@ def detect_text(sample: Sample) -> Detected:
     dialect = replace(dialect, encoding=encoding.value)
     found = list(records(_whole(text, dialect, sample.complete), dialect))
     widest = max((len(each.cells) for each in found), default=0)
-    if widest > _MOST_COLUMNS:
+    if widest > MAX_COLUMNS:
         raise DataError(
             "the file has a line of {width:,} cells; a table has at most {most:,} columns",
             hint="check its line ends and its delimiter",
             width=widest,
-            most=_MOST_COLUMNS,
+            most=MAX_COLUMNS,
         )
     layout = find_layout(found, at_end=sample.complete)
     findings = [encoding, *findings, *layout.findings]

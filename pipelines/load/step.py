@@ -87,7 +87,13 @@ def _next(runtime: Runtime, feed: str, table: str, search: _Search) -> Batch | N
     if room.closed:
         return None
     most = 0 if waits else search.most(room.files)
-    return runtime.ledger.batches.open(feed, table, most, runtime.limits.batch_bytes)
+    return runtime.ledger.batches.open(
+        feed,
+        table,
+        most,
+        runtime.limits.batch_bytes,
+        runtime.warehouse.capabilities.max_partitions,
+    )
 
 
 class _Search:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from connectors.protocols import FeedState
 from pipelines.failure import stopped_feed
 from pipelines.monitor.freshness import Freshness, freshness
-from pipelines.quota import quota_day, used
+from pipelines.quota import used
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble, Worker
 from schemas.drift import Drift, DriftStatus
@@ -50,7 +50,7 @@ def troubles(runtime: Runtime) -> list[Trouble]:
     tables = sorted(
         {runtime.warehouse.table_id(runtime.contract_of(feed)) for feed in runtime.feeds.values()}
     )
-    day = quota_day(now)
+    day = runtime.warehouse.capabilities.quota_day(now)
     for table in tables:
         spent, pause = (
             ledger.quota.spent(table, day, runtime.quotas.load_bucket),
@@ -135,7 +135,7 @@ def drifted(found: Iterable[Drift]) -> Iterator[Trouble]:
 def quota(
     table: str, quotas: Quotas, spent: Spent, pause: Pause | None, near: float
 ) -> Iterator[Trouble]:
-    """A table whose loads come near the end of a day's quota, or that BigQuery itself throttles."""
+    """A table whose loads come near the end of a day's quota, or that the warehouse throttles."""
     share, sentence = used(quotas, spent)
     if pause is not None:
         sentence = f"loads wait until {_utc(pause.until)}: {pause.reason}"

@@ -23,6 +23,7 @@ from pipelines.operations.first_rows import FirstRow, first_rows
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
 from pipelines.rejects.table import read_rejects
 from schemas.accounted import Accounted
+from schemas.capabilities import Capabilities
 from schemas.contract import Column, Contract
 from schemas.drift import Finding
 from schemas.errors import DataError
@@ -30,12 +31,6 @@ from schemas.file import Counts, Outcome
 from schemas.limits import Limits
 from schemas.reject import RejectedRow
 
-# https://cloud.google.com/bigquery/quotas#load_jobs and #partitioned_tables
-LOAD_JOBS_A_DAY = 1500
-PARTITIONS_A_JOB = 4000
-PARTITIONS_A_TABLE = 10_000
-PARTITION_CHANGES_A_DAY = 30_000
-BYTES_A_JOB = 15 * 1024**4
 _EXAMPLES = 3
 
 
@@ -99,6 +94,8 @@ def check(
     limits: Limits,
     folder: Path,
     tick: Callable[[], None] = lambda: None,
+    *,
+    capabilities: Capabilities,
 ) -> Checked:
     """What preparing and loading the file would do; only `folder` is written to.
 
@@ -142,7 +139,7 @@ def check(
         rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows),
         partitions=() if staged is None or reason else staged.partitions,
         load_bytes=0 if staged is None or reason else staged.size,
-        quotas=() if staged is None or reason else _quotas(staged, contract),
+        quotas=() if staged is None or reason else _quotas(staged, contract, capabilities),
     )
 
 
@@ -253,17 +250,17 @@ def _groups(rejected: Iterable[RejectedRow]) -> tuple[RejectGroup, ...]:
     return tuple(RejectGroup(*key, counts[key], tuple(examples[key])) for key in ordered)
 
 
-def _quotas(staged: Staged, contract: Contract) -> tuple[Quota, ...]:
+def _quotas(staged: Staged, contract: Contract, of: Capabilities) -> tuple[Quota, ...]:
     """What one load job of this file alone would use; files that load together share it."""
     quotas = [
-        Quota("load jobs of the table a day", 1 if staged.counts.loaded else 0, LOAD_JOBS_A_DAY),
-        Quota("bytes of a load job", staged.size, BYTES_A_JOB),
+        Quota("load jobs of the table a day", 1 if staged.counts.loaded else 0, of.table_load_jobs),
+        Quota("bytes of a load job", staged.size, of.max_job_bytes),
     ]
     if contract.partition is not None:
         touched = len(staged.partitions)
         quotas += [
-            Quota("partitions of a job", touched, PARTITIONS_A_JOB),
-            Quota("partition changes of the table a day", touched, PARTITION_CHANGES_A_DAY),
-            Quota("partitions of the table", touched, PARTITIONS_A_TABLE),
+            Quota("partitions of a job", touched, of.max_partitions),
+            Quota("partition changes of the table a day", touched, of.table_partition_changes),
+            Quota("partitions of the table", touched, of.table_partitions),
         ]
     return tuple(quotas)

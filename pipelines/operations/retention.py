@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipelines.prepare.landing_lock import _LOCK_SECONDS
-from pipelines.quota import quota_day
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.file import File
@@ -155,7 +154,9 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
     """Rows of the ledger: charges of past days, timelines, costs, files."""
     keep, now = runtime.retention, runtime.now()
     if not dry_run:
-        runtime.ledger.quota.forget(quota_day(now - timedelta(days=2)))
+        runtime.ledger.quota.forget(
+            runtime.warehouse.capabilities.quota_day(now - timedelta(days=2))
+        )
     most = keep.clean_files
     if keep.timelines_days is not None:
         before = now - timedelta(days=keep.timelines_days)

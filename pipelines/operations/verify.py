@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from connectors.protocols import Tally
+from connectors.protocols import FileAudit
 from pipelines.runtime import Runtime
 from schemas.accounted import Accounted
 from schemas.contract import Contract, TimePartition
@@ -69,8 +69,8 @@ def _files(runtime: Runtime, feed: str, since: datetime | None) -> Iterator[File
 
 
 def _side_by_side(
-    files: Iterable[File], tallies: Iterable[Tally]
-) -> Iterator[tuple[File | None, Tally | None]]:
+    files: Iterable[File], tallies: Iterable[FileAudit]
+) -> Iterator[tuple[File | None, FileAudit | None]]:
     """Files and tallies of the same id together; both rise by id."""
     left, right = iter(files), iter(tallies)
     file, tally = next(left, None), next(right, None)
@@ -87,7 +87,7 @@ def _side_by_side(
 
 
 def _differences(
-    table: str, contract: Contract, file: File | None, tally: Tally | None, now: datetime
+    table: str, contract: Contract, file: File | None, tally: FileAudit | None, now: datetime
 ) -> Iterator[Difference]:
     file_id = file.file_id if file is not None else tally.file_id if tally is not None else ""
     figures = _of_ledger(file) if file is not None else []
@@ -129,7 +129,7 @@ def _of_ledger(file: File) -> list[_Figure]:
 
 
 def _of_warehouse(
-    contract: Contract, file: File | None, tally: Tally, now: datetime
+    contract: Contract, file: File | None, tally: FileAudit, now: datetime
 ) -> list[_Figure]:
     """What the table holds of the file is what was loaded less what was taken out again, and the
     last load's figures are the ledger's."""
@@ -171,7 +171,7 @@ def _lines(ledger: Accounted | None, warehouse: Accounted | None) -> list[_Figur
     ]
 
 
-def _may_have_expired(contract: Contract, tally: Tally, now: datetime) -> bool:
+def _may_have_expired(contract: Contract, tally: FileAudit, now: datetime) -> bool:
     """Whether partitions that the file's rows went to are older than the table keeps them."""
     partition = contract.partition
     if not isinstance(partition, TimePartition) or partition.expiration_days is None:

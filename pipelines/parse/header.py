@@ -11,10 +11,9 @@ from pipelines.parse.text import Disguise, without_marks
 from schemas.accounted import NOTHING, Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
+from schemas.limits import MAX_COLUMNS
 
-MOST_COLUMNS = 10_000
-"""BigQuery's most for a table."""
-_MOST_CELLS = 20 * MOST_COLUMNS
+_MOST_CELLS = 20 * MAX_COLUMNS
 _MOST_LINES = 10_000
 
 
@@ -199,7 +198,7 @@ def joined(rows: Sequence[Sequence[str]], is_sheet: bool = False) -> list[str]:
     name over several columns (as of merged cells) counts for each of them; what a sheet says twice
     of a column, as of cells merged down, is said once."""
     width = max(map(len, rows))
-    if width > MOST_COLUMNS:
+    if width > MAX_COLUMNS:
         raise too_wide(width)
     padded = [[*row, *[""] * (width - len(row))] for row in rows]
     names = _in_one(padded, is_sheet)
@@ -246,5 +245,5 @@ def too_wide(width: int) -> DataError:
         "the header has {width:,} columns, more than {most:,}",
         hint="check the delimiter and the line ends of the file",
         width=width,
-        most=MOST_COLUMNS,
+        most=MAX_COLUMNS,
     )

@@ -8,12 +8,13 @@ from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from pipelines.parse.chunk import Chunk
-from pipelines.parse.header import MOST_COLUMNS, too_wide
+from pipelines.parse.header import too_wide
 from pipelines.parse.json_values import json_values
 from pipelines.parse.rows import ROWS, Row, gathered
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.language import say
+from schemas.limits import MAX_COLUMNS
 from schemas.reject import Problem, RejectedRow
 
 _FIRST = 16 * 1024 * 1024
@@ -61,7 +62,7 @@ def read_jsonl(
         *(name for name in columns if name in seen),
         *(name for name in seen if name not in columns),
     )
-    if len(names) > MOST_COLUMNS:
+    if len(names) > MAX_COLUMNS:
         raise too_wide(len(names))
     known = frozenset(names)
     rows = (_row(line, text, names, known, language) for line, text in chain(first, lines))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from google.cloud import bigquery
 
-from connectors.protocols import Ledger, Storage
+from connectors.protocols import Storage
 from entrypoints.cli import cli
 from pipelines.discover.step import discover
 from pipelines.operations.retention import clean
@@ -174,7 +175,8 @@ def test_cleaning_that_runs_while_a_file_is_prepared_takes_nothing_from_it(
         )
         took.append(cleaned(other))
 
-    ledger: Ledger = Hooked(service.runtime.ledger, "landing_shared", meanwhile)  # type: ignore[assignment]
+    ledger: Any = copy(service.runtime.ledger)
+    ledger.history = Hooked(ledger.history, "landing_shared", meanwhile)
     service.with_runtime(ledger=ledger)
     service.run()
     assert took[0]["landing"] == 1

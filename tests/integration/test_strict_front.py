@@ -233,14 +233,14 @@ def test_a_foreign_job_is_not_shown(bigquery_url: str) -> None:
 
 def test_a_partition_list_too_long_for_one_statement_splits_the_batch(bigquery_url: str) -> None:
     """F7, F8: refused by size before it is sent, so that the batch is halved."""
-    from connectors.bigquery.commit import MOST_REQUEST, _refuse_too_much
+    from connectors.bigquery.commit import MAX_REQUEST, _refuse_too_much
     from schemas.batch import Batch
 
     batch = Batch(batch_id="b", feed="f", table="t", files=())
     with pytest.raises(DataError, match="too many partitions"):
         _refuse_too_much(batch, "x" * 1_000_001, bigquery.QueryJobConfig())
     # Escaped, every such letter is six bytes.
-    large: Any = [bigquery.ScalarQueryParameter("p", "STRING", "\u00e9" * (MOST_REQUEST // 6))]
+    large: Any = [bigquery.ScalarQueryParameter("p", "STRING", "\u00e9" * (MAX_REQUEST // 6))]
     with pytest.raises(DataError, match="too much for one request"):
         _refuse_too_much(batch, "x", bigquery.QueryJobConfig(query_parameters=large))
 

@@ -9,25 +9,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.bigquery.capabilities import BIGQUERY
 from pipelines.load.step import _Search
-from pipelines.quota import Room, day_ends, decide, quota_day
+from pipelines.quota import Room
+from pipelines.quota import decide as decided
 from quota_day import simulate
 from schemas.batch import Batch
 from schemas.file import File, Status
 from schemas.item import Item
-from schemas.limits import PARTITIONS_PER_JOB, Limits, Quotas
+from schemas.limits import Limits, Quotas
 from schemas.quota import Spent
 
 LIMITS = Limits(batch_files=100)
 MORNING = datetime(2026, 11, 3, 16, 0, tzinfo=UTC)  # 8 in the morning in California
 
 
+def decide(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
+    return decided(quotas, limits, spent, now, BIGQUERY)
+
+
 def test_a_quota_day_ends_at_midnight_pacific_also_when_clocks_change() -> None:
-    assert quota_day(datetime(2026, 11, 3, 7, 59, tzinfo=UTC)) == "2026-11-02"
-    assert quota_day(datetime(2026, 11, 3, 8, 0, tzinfo=UTC)) == "2026-11-03"
-    assert day_ends(MORNING) == datetime(2026, 11, 4, 8, 0, tzinfo=UTC)
+    assert BIGQUERY.quota_day(datetime(2026, 11, 3, 7, 59, tzinfo=UTC)) == "2026-11-02"
+    assert BIGQUERY.quota_day(datetime(2026, 11, 3, 8, 0, tzinfo=UTC)) == "2026-11-03"
+    assert BIGQUERY.day_ends(MORNING) == datetime(2026, 11, 4, 8, 0, tzinfo=UTC)
     autumn = datetime(2026, 11, 1, 7, 30, tzinfo=UTC)
-    assert day_ends(autumn) - autumn == timedelta(hours=24, minutes=30)
+    assert BIGQUERY.day_ends(autumn) - autumn == timedelta(hours=24, minutes=30)
 
 
 def test_a_plentiful_budget_holds_nobody_up() -> None:
@@ -57,10 +63,10 @@ def test_a_low_budget_makes_batches_larger_and_rarer() -> None:
 def test_a_spent_budget_waits_for_the_next_day(spent: Spent, why: str) -> None:
     room = decide(Quotas(), LIMITS, spent, MORNING)
     assert room.pause is not None
-    assert room.pause.until == day_ends(MORNING)
+    assert room.pause.until == BIGQUERY.day_ends(MORNING)
     assert why in room.pause.reason
     assert "midnight Pacific" in room.pause.reason
-    assert decide(Quotas(), LIMITS, Spent(), day_ends(MORNING)).pause is None
+    assert decide(Quotas(), LIMITS, Spent(), BIGQUERY.day_ends(MORNING)).pause is None
 
 
 def test_the_project_shares_its_load_jobs_at_the_pace_they_refill() -> None:
@@ -103,9 +109,9 @@ def test_whatever_arrives_a_day_stays_below_its_quotas(
         while (room := decide(quotas, LIMITS, spent, now)).pause is not None:
             assert room.pause.until > now
             now = room.pause.until
-            if quota_day(now) != quota_day(MORNING):
+            if BIGQUERY.quota_day(now) != BIGQUERY.quota_day(MORNING):
                 break
-        if quota_day(now) != quota_day(MORNING):
+        if BIGQUERY.quota_day(now) != BIGQUERY.quota_day(MORNING):
             break
         spent = Spent(
             charges=spent.charges + 1,
@@ -114,7 +120,7 @@ def test_whatever_arrives_a_day_stays_below_its_quotas(
             last_at=now,
         )
     assert spent.load_jobs <= max(jobs * share, 2)
-    assert spent.partitions <= max(30_000 * share, PARTITIONS_PER_JOB)
+    assert spent.partitions <= max(30_000 * share, BIGQUERY.max_partitions)
 
 
 @settings(max_examples=40)

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from connectors.bigquery import BigQueryConfig, names
 from connectors.bigquery.errors import meaning
-from connectors.bigquery.loader import Staged
 from connectors.bigquery.partitions import Partitioning
 from connectors.bigquery.records import tables_of
 from connectors.bigquery.rehearsal import todo_of
-from connectors.bigquery.transaction import Pruned, script
+from connectors.bigquery.removals import Pruned
+from connectors.bigquery.staging import Staged
+from connectors.bigquery.transaction import script
 from schemas.batch import WriteMode
 from schemas.contract import Column, Contract, Granularity, RangePartition, TimePartition, Type
 from schemas.errors import (

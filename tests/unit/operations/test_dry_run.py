@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from connectors.bigquery.capabilities import BIGQUERY
 from entrypoints.cli import cli
 from pipelines.feed import Feed
 from pipelines.operations.dry_run import check
@@ -34,7 +35,7 @@ def checked(folder: Path, text: str):
     path.write_text(text)
     work = folder / "work"
     work.mkdir()
-    return check(path, FEED, CONTRACT, Limits(), work)
+    return check(path, FEED, CONTRACT, Limits(), work, capabilities=BIGQUERY)
 
 
 def test_a_good_file_is_accepted_and_its_quotas_are_counted(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.bigquery.loader import bringing_rows
 from schemas.batch import Batch
 
 type _Order = tuple[bool, datetime, int, bool, datetime, str]
@@ -73,7 +72,7 @@ class Places:
         latest = datetime.max.replace(tzinfo=None)
         for id_ in {*holders, *(file.file_id for file in batch.restored)}:
             order[id_] = self._order(id_)
-        brought = {file.file_id for file in bringing_rows(batch)}
+        brought = {file.file_id for file in batch.bringing}
         for number, file in enumerate(batch.files):
             id_ = file.file_id
             if file.corrects is not None and id_ in brought:

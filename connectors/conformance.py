@@ -1,0 +1,209 @@
+"""Conformance: every connector as what it is for, so that mypy says which method one lacks.
+
+Nothing here runs, nor is it imported by what runs: a function that returns its argument as a
+protocol type-checks only if the argument's class has all of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connectors.alerts import CommandDestination, MailDestination, WebhookDestination
+    from connectors.bigquery import BigQueryWarehouse
+    from connectors.folder import FolderSource
+    from connectors.ledger import SqlLedger
+    from connectors.ledger.alerts import Alerts
+    from connectors.ledger.batches import Batches
+    from connectors.ledger.cleaning import History
+    from connectors.ledger.contents import Contents
+    from connectors.ledger.corrections import Corrections
+    from connectors.ledger.costs import Costs
+    from connectors.ledger.digests import Digests
+    from connectors.ledger.drifts import Drifts
+    from connectors.ledger.feeds import Feeds
+    from connectors.ledger.files import Files
+    from connectors.ledger.generations import Generations
+    from connectors.ledger.holds import Holds
+    from connectors.ledger.leases import Leases
+    from connectors.ledger.locks import Locks
+    from connectors.ledger.moves import Moves
+    from connectors.ledger.profiles import FileProfiles
+    from connectors.ledger.quota import Quota
+    from connectors.ledger.recovery import Recovery
+    from connectors.ledger.replies import Replies
+    from connectors.ledger.sent_files import SentFiles
+    from connectors.ledger.services import Services
+    from connectors.ledger.timelines import Timelines
+    from connectors.ledger.unmatched import UnmatchedItems
+    from connectors.ledger.workers import Workers
+    from connectors.mailbox.bucket import MailBucketSource
+    from connectors.mailbox.source import MailboxSource
+    from connectors.objects.storage import ObjectStorage
+    from connectors.protocols import (
+        Answering,
+        Destination,
+        Ledger,
+        LedgerAlerts,
+        LedgerBatches,
+        LedgerContents,
+        LedgerCorrections,
+        LedgerCosts,
+        LedgerDigests,
+        LedgerDrifts,
+        LedgerFeeds,
+        LedgerFiles,
+        LedgerGenerations,
+        LedgerHistory,
+        LedgerHolds,
+        LedgerLeases,
+        LedgerLocks,
+        LedgerMoves,
+        LedgerProfiles,
+        LedgerQuota,
+        LedgerRecovery,
+        LedgerReplies,
+        LedgerSentFiles,
+        LedgerServices,
+        LedgerTimelines,
+        LedgerUnmatched,
+        LedgerWorkers,
+        Notifier,
+        Source,
+        Storage,
+        Surveyed,
+        Vouching,
+        Warehouse,
+        Watched,
+    )
+    from connectors.s3.source import S3Source
+    from connectors.smtp.notifier import FileNotifier, SmtpNotifier
+
+    def _folder(each: FolderSource) -> Source:
+        return each
+
+    def _folder_is_surveyed(each: FolderSource) -> Surveyed:
+        return each
+
+    def _s3(each: S3Source) -> Source:
+        return each
+
+    def _s3_is_surveyed(each: S3Source) -> Surveyed:
+        return each
+
+    def _mailbox(each: MailboxSource) -> Source:
+        return each
+
+    def _mailbox_is_watched(each: MailboxSource) -> Watched:
+        return each
+
+    def _mailbox_answers(each: MailboxSource) -> Answering:
+        return each
+
+    def _mailbox_vouches(each: MailboxSource) -> Vouching:
+        return each
+
+    def _mail_bucket(each: MailBucketSource) -> Source:
+        return each
+
+    def _mail_bucket_answers(each: MailBucketSource) -> Answering:
+        return each
+
+    def _mail_bucket_vouches(each: MailBucketSource) -> Vouching:
+        return each
+
+    def _objects(each: ObjectStorage) -> Storage:
+        return each
+
+    def _bigquery(each: BigQueryWarehouse) -> Warehouse:
+        return each
+
+    def _sql(each: SqlLedger) -> Ledger:
+        return each
+
+    def _sql_feeds(each: Feeds) -> LedgerFeeds:
+        return each
+
+    def _sql_files(each: Files) -> LedgerFiles:
+        return each
+
+    def _sql_timelines(each: Timelines) -> LedgerTimelines:
+        return each
+
+    def _sql_contents(each: Contents) -> LedgerContents:
+        return each
+
+    def _sql_corrections(each: Corrections) -> LedgerCorrections:
+        return each
+
+    def _sql_leases(each: Leases) -> LedgerLeases:
+        return each
+
+    def _sql_moves(each: Moves) -> LedgerMoves:
+        return each
+
+    def _sql_history(each: History) -> LedgerHistory:
+        return each
+
+    def _sql_batches(each: Batches) -> LedgerBatches:
+        return each
+
+    def _sql_locks(each: Locks) -> LedgerLocks:
+        return each
+
+    def _sql_generations(each: Generations) -> LedgerGenerations:
+        return each
+
+    def _sql_recovery(each: Recovery) -> LedgerRecovery:
+        return each
+
+    def _sql_quota(each: Quota) -> LedgerQuota:
+        return each
+
+    def _sql_costs(each: Costs) -> LedgerCosts:
+        return each
+
+    def _sql_drifts(each: Drifts) -> LedgerDrifts:
+        return each
+
+    def _sql_profiles(each: FileProfiles) -> LedgerProfiles:
+        return each
+
+    def _sql_unmatched(each: UnmatchedItems) -> LedgerUnmatched:
+        return each
+
+    def _sql_holds(each: Holds) -> LedgerHolds:
+        return each
+
+    def _sql_replies(each: Replies) -> LedgerReplies:
+        return each
+
+    def _sql_digests(each: Digests) -> LedgerDigests:
+        return each
+
+    def _sql_sent_files(each: SentFiles) -> LedgerSentFiles:
+        return each
+
+    def _sql_alerts(each: Alerts) -> LedgerAlerts:
+        return each
+
+    def _sql_workers(each: Workers) -> LedgerWorkers:
+        return each
+
+    def _sql_services(each: Services) -> LedgerServices:
+        return each
+
+    def _smtp(each: SmtpNotifier) -> Notifier:
+        return each
+
+    def _file(each: FileNotifier) -> Notifier:
+        return each
+
+    def _mail_destination(each: MailDestination) -> Destination:
+        return each
+
+    def _webhook(each: WebhookDestination) -> Destination:
+        return each
+
+    def _command(each: CommandDestination) -> Destination:
+        return each

@@ -1,0 +1,84 @@
+"""The ledger's tables, as the newest migration leaves them.
+
+No query may grow with history, so what is still owed is found through partial indexes. A database
+uses a partial index only for a query that repeats its condition: `OWED`, `PREPARED`, `WAITING`,
+`NOTED`, `OPEN` and the others are those conditions, written out because a bound parameter would
+not match.
+"""
+
+from connectors.ledger.tables.alerts import alerts, services, tellings, workers
+from connectors.ledger.tables.conditions import (
+    BATCHED,
+    CORRECTING,
+    COVERED,
+    DIGESTED,
+    DONE,
+    GROUPED,
+    HELD,
+    IN_FORCE,
+    LANDED,
+    NOTED,
+    OPEN,
+    OWED,
+    PREPARED,
+    REPEATS,
+    RESOLVED,
+    SUPERSEDED,
+    UNRELEASED,
+    UNRESOLVED,
+    WAITING,
+)
+from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
+from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
+from connectors.ledger.tables.files import batches, contents, events, files
+from connectors.ledger.tables.metadata import metadata
+from connectors.ledger.tables.quota import buckets, charges, costs, pauses
+from connectors.ledger.tables.senders import admissions, holds, replies, sent_files
+
+__all__ = [
+    "BATCHED",
+    "CORRECTING",
+    "COVERED",
+    "DIGESTED",
+    "DONE",
+    "GROUPED",
+    "HELD",
+    "IN_FORCE",
+    "LANDED",
+    "NOTED",
+    "OPEN",
+    "OWED",
+    "PREPARED",
+    "REPEATS",
+    "RESOLVED",
+    "SUPERSEDED",
+    "UNRELEASED",
+    "UNRESOLVED",
+    "WAITING",
+    "admissions",
+    "alerts",
+    "batches",
+    "buckets",
+    "charges",
+    "cleaned",
+    "contents",
+    "costs",
+    "drifts",
+    "events",
+    "feeds",
+    "files",
+    "generations",
+    "holds",
+    "metadata",
+    "moves",
+    "pauses",
+    "profiles",
+    "replies",
+    "sent_files",
+    "services",
+    "sightings",
+    "table_locks",
+    "tellings",
+    "unmatched",
+    "workers",
+]

@@ -1,0 +1,95 @@
+"""What the pipelines ask of the outside world. Every implementation passes the same contract suite.
+
+All of them translate their vendor's exceptions into `schemas.errors` at their edge.
+"""
+
+from connectors.protocols.ledger import Ledger
+from connectors.protocols.ledger_feeds import (
+    FeedState,
+    LedgerDrifts,
+    LedgerFeeds,
+    LedgerProfiles,
+    LedgerUnmatched,
+)
+from connectors.protocols.ledger_files import (
+    LedgerContents,
+    LedgerCorrections,
+    LedgerFiles,
+    LedgerHistory,
+    LedgerLeases,
+    LedgerMoves,
+    LedgerTimelines,
+)
+from connectors.protocols.ledger_loads import (
+    LedgerBatches,
+    LedgerCosts,
+    LedgerGenerations,
+    LedgerLocks,
+    LedgerQuota,
+    LedgerRecovery,
+)
+from connectors.protocols.ledger_senders import (
+    LedgerDigests,
+    LedgerHolds,
+    LedgerReplies,
+    LedgerSentFiles,
+)
+from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
+from connectors.protocols.outgoing import Destination, Notifier
+from connectors.protocols.records import (
+    Change,
+    Checked,
+    FileAudit,
+    FoundRow,
+    LoadCounts,
+    PartitionCount,
+)
+from connectors.protocols.source import Answering, Source, Surveyed, Vouching, Watched
+from connectors.protocols.storage import Storage
+from connectors.protocols.warehouse import Warehouse
+from schemas.capabilities import Capabilities
+
+__all__ = [
+    "Answering",
+    "Capabilities",
+    "Change",
+    "Checked",
+    "Destination",
+    "FeedState",
+    "FileAudit",
+    "FoundRow",
+    "Ledger",
+    "LedgerAlerts",
+    "LedgerBatches",
+    "LedgerContents",
+    "LedgerCorrections",
+    "LedgerCosts",
+    "LedgerDigests",
+    "LedgerDrifts",
+    "LedgerFeeds",
+    "LedgerFiles",
+    "LedgerGenerations",
+    "LedgerHistory",
+    "LedgerHolds",
+    "LedgerLeases",
+    "LedgerLocks",
+    "LedgerMoves",
+    "LedgerProfiles",
+    "LedgerQuota",
+    "LedgerRecovery",
+    "LedgerReplies",
+    "LedgerSentFiles",
+    "LedgerServices",
+    "LedgerTimelines",
+    "LedgerUnmatched",
+    "LedgerWorkers",
+    "LoadCounts",
+    "Notifier",
+    "PartitionCount",
+    "Source",
+    "Storage",
+    "Surveyed",
+    "Vouching",
+    "Warehouse",
+    "Watched",
+]

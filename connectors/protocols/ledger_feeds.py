@@ -1,0 +1,113 @@
+"""What the ledger knows of feeds: where they are, and what comes for them or for none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from schemas.drift import Drift, DriftStatus, Finding, Profile, Profiles, Sighting
+from schemas.file import File
+from schemas.item import Item
+from schemas.sla import Arrived
+from schemas.unmatched import Unmatched
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedState:
+    """What the ledger knows of a feed as a whole. A stopped feed is not discovered any more."""
+
+    feed: str
+    cursor: str | None = None
+    stopped_at: datetime | None = None
+    reason: str | None = None
+
+
+class LedgerFeeds(Protocol):
+    """Each feed as a whole: its cursor, whether it runs, what it has to load, and what has come."""
+
+    def state(self, feed: str) -> FeedState:
+        """The feed's cursor and whether it is stopped."""
+
+    def stop(self, feed: str, reason: str) -> bool:
+        """Stop a feed; True if it was running. The first reason stays."""
+
+    def resume(self, feed: str) -> bool:
+        """Let a stopped feed run again; True if it was stopped."""
+
+    def note_match(self, feed: str, match: str) -> str | None:
+        """Keep by which glob the feed looks; the one before, if it was another."""
+
+    def request_load(self, feed: str) -> bool:
+        """Note that the feed has prepared files; True if nobody had noted it yet."""
+
+    def to_load(self) -> Sequence[str]:
+        """Feeds that have prepared files or an open batch, by name."""
+
+    def watch(self, names: Collection[str]) -> None:
+        """Begin to watch feeds that are not watched yet."""
+
+    def arrived(self, feed: str) -> Arrived:
+        """What has come of the feed and is in its table.
+
+        A file that claims to be from the future does not count until then. The latest partition
+        is that of the newest thousand files.
+        """
+
+
+class LedgerDrifts(Protocol):
+    """What differs between a feed's files and its contract."""
+
+    def note(self, file: File, findings: Sequence[Finding]) -> None:
+        """Write down what a file shows now; what it showed before and shows no more is past.
+
+        A drift that was accepted and comes again is open again; a dismissed one stays dismissed.
+        A file without any, now and before, only reads. Safe to repeat.
+        """
+
+    def latest(self, feed: str | None = None, status: DriftStatus | None = None) -> Sequence[Drift]:
+        """The drifts, the latest seen first."""
+
+    def decide(self, drift_id: str, status: DriftStatus) -> None:
+        """Write what a person has decided; raises KeyError."""
+
+    def sightings(self, file_id: str) -> Sequence[Sighting]:
+        """The drifts that a file shows now."""
+
+
+class LedgerProfiles(Protocol):
+    """What the columns of a feed's latest files looked like."""
+
+    def save(self, file: File, columns: Mapping[str, Profile]) -> None:
+        """Keep what a file's columns looked like; only the feed's latest files are kept."""
+
+    def of(self, feed: str, but: str) -> Profiles:
+        """The profiles of the feed's latest files other than that one, by column."""
+
+    def forget(self, feed: str, column: str) -> None:
+        """Forget what a column looked like but in the latest file: it looks otherwise from now."""
+
+
+class LedgerUnmatched(Protocol):
+    """What lies at sources and no feed takes, in groups."""
+
+    def note(self, source: str, found: Sequence[Unmatched], *, is_whole: bool = False) -> None:
+        """Write down what no feed of the source takes; what is known already is not counted again.
+        With `is_whole` it is all that there is: what is not found any more is forgotten, but not
+        that it was dismissed. Without news (the usual case) it only reads."""
+
+    def latest(self, source: str | None = None, *, dismissed: bool = False) -> Sequence[Unmatched]:
+        """What no feed takes, the latest first; with `dismissed` only what people have put away."""
+
+    def take(self, source: str, items: Sequence[Item]) -> None:
+        """Forget that no feed takes these items."""
+
+    def dismiss(self, group_id: str, who: str | None) -> Unmatched:
+        """Put a group away, or with None take it back; raises KeyError."""
+
+    def mark_told(self, group_id: str, keys: Collection[str]) -> None:
+        """Write down that the senders of these items were told, or need not be."""
+
+    def forget(self, before: datetime) -> int:
+        """Forget what was last seen before that time; how many groups."""

@@ -1,0 +1,62 @@
+"""What the ledger knows of how things go: alerts, workers and services."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from schemas.alert import Alert, AlertKind, Trouble, Worker
+from schemas.service import Service
+
+
+class LedgerAlerts(Protocol):
+    """What is the matter, what is over, and which destination has been told."""
+
+    def note(self, found: Collection[Trouble], over: Collection[AlertKind]) -> None:
+        """Open an alert for each new trouble; one that is open already says what is found now, but
+        keeps what is to be done.
+
+        Open alerts of the kinds `over` whose trouble was not found are resolved. Without a change
+        (the usual case) it only reads. Safe to repeat and to run twice at once.
+        """
+
+    def latest(self, *, resolved: bool = False, limit: int = 1000) -> Sequence[Alert]:
+        """The open alerts, or with `resolved` all that are remembered, the newest first."""
+
+    def undelivered(self, destination: str, limit: int) -> Sequence[Alert]:
+        """Alerts that a destination has not been told of, oldest first: open ones that are new to
+        it, and resolved ones whose beginning it was told."""
+
+    def mark_delivered(self, destination: str, told: Collection[Alert]) -> None:
+        """Write down that a destination was told of these alerts, as they are here."""
+
+    def forget(self, before: datetime) -> int:
+        """Forget alerts that were resolved before that time; how many."""
+
+
+class LedgerWorkers(Protocol):
+    """Workers' signs of life."""
+
+    def note_alive(self, name: str) -> None:
+        """Write down that a worker is alive; the first time, that it has started."""
+
+    def all(self) -> Sequence[Worker]:
+        """All workers that have not been forgotten, by when they started."""
+
+    def forget(self, names: Collection[str]) -> None:
+        """Forget workers: they ended in good order, or others have taken their places."""
+
+
+class LedgerServices(Protocol):
+    """Since when a source or a mail server answers badly, and what it says."""
+
+    def note(self, name: str, error: str | None = None, retry_at: datetime | None = None) -> None:
+        """Write down that a service did its part, or why it did not and when it may be asked
+        again. That it goes on to do its part is written once a minute."""
+
+    def all(self) -> Sequence[Service]:
+        """All services that were ever asked, by name."""
+
+    def get(self, name: str) -> Service:
+        """What is known of a service, also of one that was never asked."""

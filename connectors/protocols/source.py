@@ -1,0 +1,87 @@
+"""Sources: places where files arrive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from schemas.item import Item, Page
+from schemas.receipt import Answer
+from schemas.trust import Vouched
+
+
+class Source(Protocol):
+    """A place where files arrive: a bucket, a mailbox, a folder."""
+
+    def list(self, match: str, cursor: str | None, since: datetime | None = None) -> Iterator[Page]:
+        """Pages of the items whose key (or attachment name) matches the glob `match`.
+
+        `**` crosses folders, `*` does not. Our own receipts, folders and empty markers are left
+        out. `cursor` is the last page's cursor of an earlier listing, or None. What came before
+        `since` is left out.
+        """
+
+    def matches(self, match: str, item: Item) -> bool:
+        """Whether the glob matches the item's key (or attachment name)."""
+
+    def open(self, item: Item) -> AbstractContextManager[BinaryIO]:
+        """Stream exactly the bytes of that version; raises ItemChangedError if they are gone."""
+
+    def acknowledge(self, item: Item, answer: Answer) -> None:
+        """Leave the answer where the sender looks; then, if it is the last of its group, finish the
+        original. Safe to repeat."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether `finish` does anything with originals."""
+
+    def finish(self, item: Item) -> None:
+        """Mark the original as handled, or move it where the configuration says. Safe to repeat."""
+
+    def is_past(self, cursor: str | None, item: Item) -> bool:
+        """Whether a listing that goes on at the cursor would not bring the item again; True for a
+        source whose listing is always whole."""
+
+    def forget(self, item: Item) -> int:
+        """Remove the answer that was left for an item, not the item; how many documents went."""
+
+    def check(self) -> str:
+        """Connect and say in a few words what answered; raises what a listing would raise."""
+
+
+@runtime_checkable
+class Surveyed(Protocol):
+    """A source that can list all that lies there, whatever feeds look for."""
+
+    def survey(self) -> Iterator[Page]:
+        """Pages of everything but our own receipts, folders and empty markers."""
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A source that has some senders told when no feed takes what they sent."""
+
+    @property
+    def answer_unmatched(self) -> Sequence[str]:
+        """Those senders: addresses and domains, as in a feed's trust."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A source that can tell when something has arrived."""
+
+    def watches(self, stop: threading.Event) -> Iterator[Iterator[None]]:
+        """Iterators that go on, each in a thread of its own, when something may have arrived; more
+        may come later. All end once `stop` is set."""
+
+
+@runtime_checkable
+class Vouching(Protocol):
+    """A source that knows what speaks for the sender of an item."""
+
+    def vouched(self, item: Item) -> Sequence[Vouched]:
+        """The results of authentication that passed; raises RetryableError while they cannot be
+        had."""

@@ -1,0 +1,37 @@
+"""Storage: durable objects of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+
+class Storage(Protocol):
+    """Durable objects of our own: landed files, staged Parquet, rejects. Keys are relative."""
+
+    def put(self, key: str, path: Path, *, is_final: bool = False) -> bool:
+        """Store a local file under a new key; False, and nothing written, if the key exists.
+
+        One that `is_final` is not written to again, so that it need not be copied."""
+
+    def open(
+        self, key: str, span: tuple[int, int] | None = None
+    ) -> AbstractContextManager[BinaryIO]:
+        """Stream an object, or the bytes of it from one to another; raises FileNotFoundError."""
+
+    def exists(self, key: str) -> bool:
+        """Whether an object has that key."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys below a prefix (a folder, with or without its closing slash)."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; quiet if it is not there."""
+
+    def uri(self, key: str) -> str:
+        """The object's full address: `file:///…`, `s3://…` or `gs://…`."""
+
+    def check(self) -> str:
+        """Write, read and remove a small object and say where."""
