@@ -15,7 +15,7 @@ other sees it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from schemas.file import File
 log = logging.getLogger(__name__)
 
 _LOCK_SECONDS = 120.0
+_PAGES_A_LISTING = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,19 +208,21 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
 
 
 def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
-    """The rows of files that no source lists any more; those of a mailbox stay."""
-    most, count = runtime.retention.clean_files, 0
-    listed: dict[str, set[tuple[str, str]]] = {}
+    """The rows of files that no source lists any more; those of a mailbox stay.
+
+    To list a source costs more than to forget many files, so that a step goes on with what it has
+    listed for some pages.
+    """
+    most, count, pages = runtime.retention.clean_files, 0, 0
+    listed: dict[str, Collection[tuple[str, str]] | None] = {}
     after = runtime.ledger.cleaned_to("files")
     while page := runtime.ledger.done_before(before, after, most):
         gone = []
         for file in page:
-            if file.feed in runtime.feeds and file.feed not in listed:
+            if file.feed not in listed:
                 listed[file.feed] = _listing(runtime, file.feed)
-            known = listed.get(file.feed)
-            cursor = runtime.ledger.feed_state(file.feed).cursor
-            listable = cursor is None and known is not None
-            if listable and (file.item.key, file.item.version) not in (known or ()):
+            known = listed[file.feed]
+            if known is not None and (file.item.key, file.item.version) not in known:
                 gone.append(file.file_id)
         last = page[-1]
         assert last.done_at is not None
@@ -229,13 +232,17 @@ def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
             continue
         count += runtime.ledger.forget_files(gone)
         runtime.ledger.set_cleaned("files", last)
-        return Cleaned(kind="files", count=count, more=len(page) == most)
+        pages += 1
+        if len(page) < most or pages == _PAGES_A_LISTING:
+            return Cleaned(kind="files", count=count, more=len(page) == most)
     return Cleaned(kind="files", count=count)
 
 
-def _listing(runtime: Runtime, feed: str) -> set[tuple[str, str]]:
-    """What the feed's source lists now."""
-    of = runtime.feeds[feed]
+def _listing(runtime: Runtime, feed: str) -> Collection[tuple[str, str]] | None:
+    """What the feed's source lists now; None if there is none, or it goes on from a cursor."""
+    of = runtime.feeds.get(feed)
+    if of is None or runtime.ledger.feed_state(feed).cursor is not None:
+        return None
     pages = runtime.sources[of.source].list(of.match, None)
     return {(item.key, item.version) for page in pages for item in page.items}
 
