@@ -443,7 +443,8 @@ class Ledger(Protocol):
         would be more than `files` files or `size` bytes. Safe to repeat."""
 
     def plan_reply(self, reply: Reply) -> Reply:
-        """Write down a reply before it is sent; the one of that Message-ID if there is one."""
+        """Write down a reply before it is sent; the one of that id if there is one already,
+        whatever mail it goes in by now."""
 
     def close_reply(self, message_id: str, state: ReplyState, note: str | None = None) -> None:
         """Write down what became of a reply."""
@@ -699,6 +700,9 @@ class Ledger(Protocol):
 
     def loaded(self, feed: str, after: str, most: int) -> Sequence[File]:
         """The feed's files whose batch has committed and whose id is greater, by id."""
+
+    def at_rest(self, feed: str, after: str, most: int) -> Sequence[File]:
+        """The feed's files with which nothing more happens and whose id is greater, by id."""
 
     def done_before(
         self, before: datetime, after: tuple[datetime, str] | None, most: int

@@ -124,6 +124,7 @@ class SqlLedger:
 
         history = History(database)
         self.loaded = history.loaded
+        self.at_rest = history.at_rest
         self.done_before = history.done_before
         self.cleaned_to = history.cleaned_to
         self.set_cleaned = history.set_cleaned

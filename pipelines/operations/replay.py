@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import batched
 
@@ -10,12 +10,12 @@ from pipelines.discover.step import register
 from pipelines.operations.run import drain
 from pipelines.runtime import Runtime, Work
 from schemas.errors import ConfigError
-from schemas.file import AT_REST, LEFT_OUT, File, Outcome, Status
+from schemas.file import LEFT_OUT, File, Outcome, Status
 from schemas.item import Page
 
 type Progress = Callable[[Work, int], None]
 
-_ALL = 10_000_000
+_AT_ONCE = 1000
 _NOT_AGAIN = LEFT_OUT | {Outcome.SUPERSEDED}
 
 
@@ -29,9 +29,8 @@ def replayable(
     """
     files = [
         file
-        for file in runtime.ledger.files(feed=feed, limit=_ALL)
-        if file.status in AT_REST
-        and file.status is not Status.UNLOADED
+        for file in _at_rest(runtime, feed)
+        if file.status is not Status.UNLOADED
         and file.outcome not in _NOT_AGAIN
         and (file.in_force or file.superseded_by is None)
         and _within(file.item.sent_at, since, until)
@@ -83,6 +82,13 @@ def backfill(
             drain(runtime, [feed_name], (), progress)
     drain(runtime, [feed_name], (), progress)
     return seen, new
+
+
+def _at_rest(runtime: Runtime, feed: str) -> Iterator[File]:
+    after = ""
+    while page := runtime.ledger.at_rest(feed, after, _AT_ONCE):
+        yield from page
+        after = page[-1].file_id
 
 
 def _within(moment: datetime, since: datetime | None, until: datetime | None) -> bool:

@@ -979,6 +979,9 @@ def test_history_is_walked_in_order_and_forgotten_with_care(
     [waiting] = add(ledger, item("waiting.csv"))
     prepared(ledger, waiting, landing_key="landing/1")
     assert [file.file_id for file in ledger.loaded("orders", "", 10)] == sorted(ids)
+    pages = [ledger.at_rest("orders", after, 3) for after in ("", sorted(ids)[2])]
+    assert [[file.file_id for file in page] for page in pages] == [sorted(ids)[:3], sorted(ids)[3:]]
+    assert ledger.at_rest("others", "", 3) == []
     first = ledger.done_before(START + timedelta(seconds=35), None, 3)
     assert [file.file_id for file in first] == ids[:3]
     assert ledger.cleaned_to("landing") is None

@@ -155,6 +155,9 @@ def test_a_digest_that_broke_off_comes_again_with_the_same_files(ledger: SqlLedg
     assert len(begun) == 2
     assert len({each.message_id for each in begun}) == 1
     assert ledger.digest_feeds() == {"t": True}
+    # One that is planned once more goes in the digest's mail, not in the one first thought of.
+    again = reply(ledger, begun[0].file_id, "again", is_digest=True, state=ReplyState.WAITING)
+    assert ledger.plan_reply(again) == begun[0]
     ledger.plan_reply(reply(ledger, ids[3], "late", is_digest=True, state=ReplyState.WAITING))
     assert ledger.open_digest("t", "a@b.example", 9) == begun
     ledger.close_reply(begun[0].message_id, ReplyState.SENT)
