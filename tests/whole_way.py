@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from connectors.bigquery.capabilities import BIGQUERY
 from pipelines.detect import Detected, detect
 from pipelines.detect.contract import propose
 from pipelines.feed import Feed
@@ -59,7 +60,7 @@ def proposed(path: Path, today: date = date(2026, 11, 28)) -> tuple[Detected, Co
 def seen(path: Path, made: Contract) -> Seen:
     """What becomes of a file under a contract; every row that was read is loaded or rejected."""
     with tempfile.TemporaryDirectory() as folder:
-        checked = check(path, FEED, made, Limits(), Path(folder))
+        checked = check(path, FEED, made, Limits(), Path(folder), capabilities=BIGQUERY)
         staged = Path(folder) / "rows.parquet"
         rows = []
         if staged.exists() and checked.outcome is not Outcome.QUARANTINED:

@@ -24,7 +24,7 @@ from connectors.ledger.tables import (
     sightings,
     table_locks,
 )
-from schemas.file import File, Status
+from schemas.file import AT_REST, File, Status
 from schemas.reply import OWED_REPLIES
 
 _OF_FILES = (events, contents, sightings, profiles, holds, admissions, replies, moves, files)
@@ -46,6 +46,17 @@ class History:
                 files.c.status.in_(_COMMITTED),
                 files.c.batch_id.is_not(None),
             )
+            .order_by(files.c.file_id)
+            .limit(most)
+        )
+        with self._database.read() as connection:
+            return [file_of(row) for row in connection.execute(query).mappings()]
+
+    def at_rest(self, feed: str, after: str, most: int) -> Sequence[File]:
+        """The feed's files with which nothing more happens and whose id is greater, by id."""
+        query = (
+            select(files)
+            .where(files.c.file_id > after, files.c.feed == feed, files.c.status.in_(AT_REST))
             .order_by(files.c.file_id)
             .limit(most)
         )

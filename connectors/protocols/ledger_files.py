@@ -182,6 +182,9 @@ class LedgerHistory(Protocol):
     def loaded(self, feed: str, after: str, most: int) -> Sequence[File]:
         """The feed's files whose batch has committed and whose id is greater, by id."""
 
+    def at_rest(self, feed: str, after: str, most: int) -> Sequence[File]:
+        """The feed's files with which nothing more happens and whose id is greater, by id."""
+
     def done_before(
         self, before: datetime, after: tuple[datetime, str] | None, most: int
     ) -> Sequence[File]:

@@ -121,10 +121,7 @@ def replay(
     if snapshot:
         _keep(runtime, files[0].feed)
     with _bar(runtime) as told:
-        try:
-            run_again(runtime, files, told, quiet=not tell)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+        run_again(runtime, files, told, quiet=not tell)
     _show(runtime, [file.file_id for file in files], as_json)
 
 
@@ -151,8 +148,8 @@ def backfill(
     ones: each takes its place by when it was sent, and never replaces rows of files that were
     loaded since. To run what was taken in already again, use `waybill replay FEED`.
     """
+    from pipelines.operations.backfill import backfill as take_in
     from pipelines.operations.feeds import feed_named
-    from pipelines.operations.replay import backfill as take_in
 
     runtime = open_runtime(config)
     source = feed_named(runtime, feed).source

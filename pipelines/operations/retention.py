@@ -15,16 +15,18 @@ them. Whichever comes first, the other sees it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipelines.prepare.landing_lock import _LOCK_SECONDS
+from pipelines.prepare.landing_lock import LOCK_SECONDS
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.file import File
 
 log = logging.getLogger(__name__)
+
+_PAGES_A_LISTING = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +117,7 @@ def _landing(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> i
         return 0
     if dry_run:
         return int(not runtime.ledger.history.landing_needed(key, before))
-    if not runtime.ledger.locks.take(key, runtime.owner, _LOCK_SECONDS):
+    if not runtime.ledger.locks.take(key, runtime.owner, LOCK_SECONDS):
         return 0  # whoever holds it is about to need it
     try:
         if not runtime.ledger.history.forget_landing(key, before):
@@ -172,19 +174,21 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
 
 
 def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
-    """The rows of files that no source lists any more; those of a mailbox stay."""
-    most, count = runtime.retention.clean_files, 0
-    listed: dict[str, set[tuple[str, str]]] = {}
+    """The rows of files that no source lists any more; those of a mailbox stay.
+
+    To list a source costs more than to forget many files, so that a step goes on with what it has
+    listed for some pages.
+    """
+    most, count, pages = runtime.retention.clean_files, 0, 0
+    listed: dict[str, Collection[tuple[str, str]] | None] = {}
     after = runtime.ledger.history.cleaned_to("files")
     while page := runtime.ledger.history.done_before(before, after, most):
         gone = []
         for file in page:
-            if file.feed in runtime.feeds and file.feed not in listed:
+            if file.feed not in listed:
                 listed[file.feed] = _listing(runtime, file.feed)
-            known = listed.get(file.feed)
-            cursor = runtime.ledger.feeds.state(file.feed).cursor
-            listable = cursor is None and known is not None
-            if listable and (file.item.key, file.item.version) not in (known or ()):
+            known = listed[file.feed]
+            if known is not None and (file.item.key, file.item.version) not in known:
                 gone.append(file.file_id)
         last = page[-1]
         assert last.done_at is not None
@@ -194,13 +198,17 @@ def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
             continue
         count += runtime.ledger.history.forget_files(gone)
         runtime.ledger.history.set_cleaned("files", last)
-        return Cleaned(kind="files", count=count, more=len(page) == most)
+        pages += 1
+        if len(page) < most or pages == _PAGES_A_LISTING:
+            return Cleaned(kind="files", count=count, more=len(page) == most)
     return Cleaned(kind="files", count=count)
 
 
-def _listing(runtime: Runtime, feed: str) -> set[tuple[str, str]]:
-    """What the feed's source lists now."""
-    of = runtime.feeds[feed]
+def _listing(runtime: Runtime, feed: str) -> Collection[tuple[str, str]] | None:
+    """What the feed's source lists now; None if there is none, or it goes on from a cursor."""
+    of = runtime.feeds.get(feed)
+    if of is None or runtime.ledger.feeds.state(feed).cursor is not None:
+        return None
     pages = runtime.sources[of.source].list(of.match, None)
     return {(item.key, item.version) for page in pages for item in page.items}
 

@@ -145,7 +145,6 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
     encoding stay as they are, so that their rows can be named."""
     name = _codec(stream_start := stream.read(size), dialect.encoding)
     plain = name in ("utf-8", "utf-8-sig", "ascii") and not disguise.is_needed
-    codecs.register_error(_MARK, _marked)
     decoder = codecs.getincrementaldecoder(name)(_MARK)
     held, first = "", True
     data = stream_start
@@ -208,6 +207,9 @@ def _marked(error: UnicodeError) -> tuple[str, int]:
         raise error
     wrong = error.object[error.start : error.end]
     return "".join(chr(0xDC00 + max(byte, 0x80)) for byte in wrong), error.end
+
+
+codecs.register_error(_MARK, _marked)
 
 
 def _codec(start: bytes, declared: str) -> str:

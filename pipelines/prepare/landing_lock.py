@@ -10,7 +10,7 @@ from pipelines.runtime import Runtime
 from schemas.errors import BusyError
 from schemas.file import File
 
-_LOCK_SECONDS = 120.0
+LOCK_SECONDS = 120.0
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def protect_landing(runtime: Runtime, file: File, raw: Path) -> Iterator[None]:
         _put_back(runtime, key, raw)
         yield
         return
-    if not runtime.ledger.locks.take(key, runtime.owner, _LOCK_SECONDS):
+    if not runtime.ledger.locks.take(key, runtime.owner, LOCK_SECONDS):
         raise BusyError(f"{file.item.name}: the same bytes are being cleaned just now")
     try:
         _put_back(runtime, key, raw)

@@ -703,8 +703,8 @@ def test_a_busy_file_is_retryable(tmp_path: Path) -> None:
     ledger, other = SqlLedger(config), SqlLedger(config)
     ledger.migrate()
     with ledger.database.write(), pytest.raises(RetryableError):
-        other.request_load("orders")
-    assert other.request_load("orders")
+        other.feeds.request_load("orders")
+    assert other.feeds.request_load("orders")
 
 
 _STOPS_WHILE_IT_WRITES = """
@@ -994,6 +994,9 @@ def test_history_is_walked_in_order_and_forgotten_with_care(
     [waiting] = add(ledger, item("waiting.csv"))
     prepared(ledger, waiting, landing_key="landing/1")
     assert [file.file_id for file in ledger.history.loaded("orders", "", 10)] == sorted(ids)
+    pages = [ledger.history.at_rest("orders", after, 3) for after in ("", sorted(ids)[2])]
+    assert [[file.file_id for file in page] for page in pages] == [sorted(ids)[:3], sorted(ids)[3:]]
+    assert ledger.history.at_rest("others", "", 3) == []
     first = ledger.history.done_before(START + timedelta(seconds=35), None, 3)
     assert [file.file_id for file in first] == ids[:3]
     assert ledger.history.cleaned_to("landing") is None

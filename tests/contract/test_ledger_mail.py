@@ -159,6 +159,9 @@ def test_a_digest_that_broke_off_comes_again_with_the_same_files(ledger: SqlLedg
     assert len(begun) == 2
     assert len({each.message_id for each in begun}) == 1
     assert ledger.digests.feeds() == {"t": True}
+    # One that is planned once more goes in the digest's mail, not in the one first thought of.
+    again = reply(ledger, begun[0].file_id, "again", is_digest=True, state=ReplyState.WAITING)
+    assert ledger.replies.plan(again) == begun[0]
     ledger.replies.plan(reply(ledger, ids[3], "late", is_digest=True, state=ReplyState.WAITING))
     assert ledger.digests.open("t", "a@b.example", 9) == begun
     ledger.replies.close(begun[0].message_id, ReplyState.SENT)

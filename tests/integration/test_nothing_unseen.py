@@ -340,7 +340,7 @@ def test_a_new_feed_leaves_last_years_mails_where_they_are(mail_world: World, ma
     assert [file.item.name for file in mail_world.ledger.files.latest()] == ["stock2.csv"]
     assert mail.folder("INBOX", mail.partner) == 1
     feed = replace(mail_world.runtime.feeds["stock"], since="2020-01-01")
-    from pipelines.operations.replay import backfill
+    from pipelines.operations.backfill import backfill
 
     mail_world.runtime = replace(mail_world.runtime, feeds={"stock": feed})
     backfill(mail_world.runtime, "stock", None, None, lambda work, left: None)
@@ -357,7 +357,7 @@ def test_a_changed_match_says_what_a_backfill_would_bring(
     mail_world.runtime = replace(mail_world.runtime, feeds={"stock": feed})
     mail_world.run()
     assert [each for each in caplog.messages if "1 files that came before fit it" in each]
-    from pipelines.operations.replay import backfill
+    from pipelines.operations.backfill import backfill
 
     backfill(mail_world.runtime, "stock", None, None, lambda work, left: None)
     assert [row[0] for row in mail_world.table()] == ["a", "z"]

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
 from google.cloud import bigquery
 
-from connectors.protocols import Storage
+from connectors.protocols import Source, Storage
 from entrypoints.cli import cli
 from pipelines.discover.step import discover
+from pipelines.operations import replay
 from pipelines.operations.retention import clean
 from pipelines.prepare.step import prepare
-from schemas.file import Outcome, Status
+from schemas.file import File, Outcome, Status
+from schemas.item import Page
 from schemas.limits import Limits, Retention
 from small_service import SmallService, csv, small_service
 
@@ -264,3 +266,41 @@ def test_waiting_for_a_cleaner_that_died_is_no_try(service: SmallService) -> Non
     time.sleep(0.02)
     prepare(service.runtime, again)
     assert service.runtime.ledger.files.get(again).status is Status.PREPARED
+
+
+class Counting:
+    """A source that counts how often it is listed."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self.listings = source, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def list(self, *given: Any) -> Iterator[Page]:
+        self.listings += 1
+        return self._source.list(*given)
+
+
+def test_a_source_is_listed_once_however_many_files_are_old(service: SmallService) -> None:
+    for number in range(7):
+        service.drop(f"{number}.csv", csv(f"k{number}"))
+    service.run()
+    source = Counting(service.runtime.sources["drop"])
+    sources = {**service.runtime.sources, "drop": cast(Source, source)}
+    later(service, 41)
+    service.with_runtime(sources=sources)
+    cleaned(service)
+    assert source.listings == 1
+
+
+def test_a_replay_of_a_feed_reads_its_files_page_by_page(
+    service: SmallService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        service.drop(f"{number}.csv", csv(f"k{number}"))
+    files = service.run()
+    monkeypatch.setattr(replay, "_AT_ONCE", 2)
+    monkeypatch.setattr(service.runtime.ledger, "files", None)
+    found = replay.replayable(service.runtime, "sales", None, None)
+    assert found == sorted(files, key=File.order)

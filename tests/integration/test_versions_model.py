@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from one_feed import Cells, Row, World, a_world
-from pipelines.operations.replay import backfill, replay
+from pipelines.operations.backfill import backfill
+from pipelines.operations.replay import replay
 from schemas.batch import WriteMode
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.bigquery.capabilities import BIGQUERY
 from pipelines.feed import Feed
 from pipelines.operations.dry_run import check
 from pipelines.operations.raw_records import records_in
@@ -329,7 +330,7 @@ def test_a_file_under_its_contract(tmp_path: Path) -> None:
     path.write_text(f"{ROWS}   3Wien     12.5x\n   4Bonn\n")
     work.mkdir()
     feed = Feed(name="payments", source="drop", match="*", contract="payments")
-    found = check(path, feed, made, Limits(), work)
+    found = check(path, feed, made, Limits(), work, capabilities=BIGQUERY)
     assert (found.outcome, found.reason) == (Outcome.PARTLY, None)
     assert (found.counts.read, found.counts.loaded) == (4, 2)
     assert {(each.rule, each.column) for each in found.rejects} == {

@@ -1,0 +1,43 @@
+"""Backfill: what a source holds from before its feed looked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pipelines.discover.step import register
+from pipelines.operations.replay import Progress, is_within
+from pipelines.operations.run import drain
+from pipelines.runtime import Runtime
+from schemas.errors import ConfigError
+from schemas.item import Page
+
+
+def backfill(
+    runtime: Runtime,
+    feed_name: str,
+    since: datetime | None,
+    until: datetime | None,
+    progress: Progress,
+) -> tuple[int, list[str]]:
+    """Take in all that the source holds and the feed has not seen, wherever its cursor stands.
+
+    Files take their place by when they were sent: rows of files loaded since stay on top. Safe to
+    break off and to repeat. Returns how many items were in question, and the new file ids.
+    """
+    feed = runtime.feeds[feed_name]
+    state = runtime.ledger.feeds.state(feed_name)
+    if state.stopped_at is not None:
+        raise ConfigError(
+            f"feed {feed_name} is stopped: {state.reason}",
+            hint=f"mend it, then: waybill resume {feed_name}",
+        )
+    seen, new = 0, list[str]()
+    for page in runtime.sources[feed.source].list(feed.match, None):
+        items = tuple(each for each in page.items if is_within(each.sent_at, since, until))
+        seen += len(items)
+        # The cursor stays where it is: what is in the past is no reason to list it again.
+        new += register(runtime, feed_name, Page(items=items), past=True)
+        if runtime.ledger.files.waiting(feed_name) >= runtime.limits.queued_files:
+            drain(runtime, [feed_name], (), progress)
+    drain(runtime, [feed_name], (), progress)
+    return seen, new
