@@ -10,15 +10,15 @@ from pathlib import Path
 from pipelines.detect.dates import shown_format
 from pipelines.detect.dialect import shown
 from pipelines.detect.file import detect
-from pipelines.detect.fixed import FixedWidthError
 from pipelines.detect.found import Detected, FoundColumn
 from schemas.contract import Column, Contract, Type
+from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
 from schemas.language import printable, say
 
 _SURE = 0.6
 _SAME_LETTERS = frozenset({"cp1252", "iso8859-1", "iso8859-15"})
-_SHOWN = 60
+_SHOWN, _COLUMNS = 60, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,6 @@ def evidence(path: Path, contract: Contract, language: str = "en") -> str | None
     nothing is clearly different, or the file cannot be looked at."""
     try:
         detected = detect(path)
-    except FixedWidthError as error:
-        return error.said(language)
     except DataError:
         return None
     found = disagreements(detected, contract) + column_disagreements(detected, contract)
@@ -77,6 +75,12 @@ def _confidence(detected: Detected, what: str) -> float:
 
 def _of_dialect(detected: Detected, contract: Contract) -> Iterator[Disagreement]:
     pinned, found = contract.dialect, detected.dialect
+    if pinned.format is Format.FIXED and found.format is Format.DELIMITED:
+        # Columns without a blank between them look like anything.
+        return
+    if found.format is Format.FIXED and pinned.format is Format.DELIMITED:
+        yield _fixed(detected, pinned)
+        return
     if pinned.format != found.format:
         yield _differs("format", str(pinned.format), str(found.format), 0.95)
         return
@@ -94,6 +98,24 @@ def _of_dialect(detected: Detected, contract: Contract) -> Iterator[Disagreement
         yield _differs("escape", shown(pinned.escape) or "none", shown(found.escape), sure)
     if found.line_end == "\r" != pinned.line_end:
         yield _differs("line ends", "LF or CRLF", "CR", _confidence(detected, "line ends"))
+
+
+def _fixed(detected: Detected, pinned: Dialect) -> Disagreement:
+    fields = detected.dialect.fields
+    shown = ", ".join(str(field.start) for field in fields[:_COLUMNS])
+    return Disagreement(
+        "format",
+        str(pinned.format),
+        str(detected.dialect.format),
+        _confidence(detected, "fixed width"),
+        "it looks like text in {count} columns of fixed width, which start at the characters"
+        " {starts} of each line, where the contract says {pinned}",
+        {
+            "count": len(fields),
+            "starts": f"{shown}, …" if len(fields) > _COLUMNS else shown,
+            "pinned": str(pinned.format),
+        },
+    )
 
 
 def _same_encoding(one: str, other: str) -> bool:

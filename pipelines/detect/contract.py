@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from pipelines.detect.found import Detected, FoundColumn
 from pipelines.detect.table import key_candidates, partition_candidate
 from schemas.contract import Window
-from schemas.dialect import Dialect, Numbers
+from schemas.dialect import Dialect, Format, Numbers
 from schemas.language import printable
 from schemas.odcs.types import LOGICAL_OF
 
@@ -129,18 +129,28 @@ _KEYS = {
     "trailing delimiter": "trailing_delimiter",
     "numbers": "numbers",
     "sheet": "sheet",
+    "fixed width": "fields",
+    "short lines": "ragged",
 }
 
 
 def _dialect_value(dialect: Dialect) -> CommentedMap:
     """Encoding, delimiter and quote always; the rest where it is not the default."""
-    plain, usual = asdict(dialect), asdict(Dialect())
+    is_fixed = dialect.format is Format.FIXED
+    plain, usual = asdict(dialect), asdict(Dialect(header=0 if is_fixed else 1))
     value = CommentedMap()
-    always = ("encoding", "delimiter", "quote") if dialect.format == "delimited" else ()
+    always = {
+        Format.DELIMITED: ("encoding", "delimiter", "quote"), Format.FIXED: ("encoding",),
+    }.get(dialect.format, ())  # fmt: skip
     for field in fields(Dialect):
         key = field.name
         if key in always or plain[key] != usual[key]:
             value[key] = _plain(plain[key], usual[key])
+    if dialect.fields:
+        value["fields"] = CommentedMap(
+            {each.column: _plain({"start": each.start, "width": each.width})
+             for each in dialect.fields}
+        )  # fmt: skip
     return value
 
 
@@ -169,7 +179,9 @@ def _column(column: FoundColumn, detected: Detected) -> CommentedMap:
         found["required"] = True
     own: dict[str, Any] = {}
     if column.header.casefold() != column.name.casefold() and (
-        detected.dialect.header and not detected.dialect.header_cells
+        detected.dialect.header
+        and not detected.dialect.header_cells
+        and not detected.dialect.fields
     ):
         own["headers"] = (column.header,)
     if column.own_nulls is not None:

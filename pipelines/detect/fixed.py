@@ -10,39 +10,33 @@ from itertools import groupby
 from pipelines.detect.dialect import lines_of
 from pipelines.detect.found import Finding
 from schemas.dialect import Dialect
-from schemas.errors import DataError
 
+_RULED = frozenset("-=_+| ")
 _DELIMITERS = frozenset(",;|~^")
 _LINES = 400
 _LEAST_LINES, _LEAST_COLUMNS = 4, 3
 _WIDEST = 4000
 # Of all lines this share has a blank where a column ends, and so many have a column filled.
 _BLANK, _FILLED, _PADDED = 0.9, 0.5, 0.5
-_SURE_DELIMITER, _SHOWN = 0.75, 12
+_SURE_DELIMITER = 0.75
 
 
-class FixedWidthError(DataError):
-    """The file looks like text in columns of fixed width, which is not read."""
-
-
-def refuse_fixed(text: str, dialect: Dialect, findings: Sequence[Finding]) -> None:
-    """Raise FixedWidthError if the text's columns stand below each other, and the delimiter found
-    is no better explanation of its lines."""
+def fixed_starts(text: str, dialect: Dialect, findings: Sequence[Finding]) -> list[int]:
+    """Where the columns of a text of fixed width start; none for any other text, and for one of
+    which the delimiter found is a better explanation."""
     lines = lines_of(text, dialect.line_end)[:_LINES]
     delimited = next((each for each in findings if each.what == "delimiter"), None)
     sure = delimited is not None and delimited.confidence >= _SURE_DELIMITER
     if sure and _parts_cells(dialect.delimiter, lines):
-        return
-    starts = column_starts(lines)
-    if starts:
-        shown = ", ".join(str(start + 1) for start in starts[:_SHOWN])
-        raise FixedWidthError(
-            "the file looks like text in {count} columns of fixed width, which start at the"
-            " characters {starts} of each line; only text with delimiters is read",
-            hint="export it as CSV and send that",
-            count=len(starts),
-            starts=f"{shown}, …" if len(starts) > _SHOWN else shown,
-        )
+        return []
+    return column_starts([line for line in lines if is_data(line)])
+
+
+def is_data(line: str) -> bool:
+    """Whether something stands in a line, and not only the ruler below a header."""
+    return bool(line.strip()) and not (
+        _RULED.issuperset(line) and any(each * 2 in line for each in "-=_")
+    )
 
 
 def _parts_cells(delimiter: str, lines: Sequence[str]) -> bool:

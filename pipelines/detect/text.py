@@ -1,12 +1,14 @@
-"""Delimited text: its dialect, its layout and a sample of its rows."""
+"""Text: its dialect, its layout and a sample of its rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pipelines.detect.dialect import Record, find_dialect, records
 from pipelines.detect.encoding import find_encoding
-from pipelines.detect.fixed import refuse_fixed
+from pipelines.detect.fixed import fixed_starts
+from pipelines.detect.fixed_table import fixed_table
 from pipelines.detect.found import Detected, Finding
 from pipelines.detect.layout import Layout, find_layout
 from pipelines.detect.sample import Sample
@@ -25,18 +27,25 @@ ROWS = 10_000
 
 
 def detect_text(sample: Sample) -> Detected:
-    """What a delimited text is, as far as a sample shows it.
+    """What a text is, delimited or of fixed width, as far as a sample shows it.
 
-    Raises DataError for what is no text, and for text in columns of fixed width.
+    Raises DataError for what is no text.
     """
     encoding = find_encoding(sample.head)
     _refuse_mixture(sample.head, encoding.value)
     text = _decoded(sample.head, encoding.value)
     _refuse_bytes(text)
     dialect, findings = find_dialect(text)
-    refuse_fixed(_whole(text, dialect, sample.complete), dialect, findings)
+    whole = _whole(text, dialect, sample.complete)
+    starts = fixed_starts(whole, dialect, findings)
     dialect = replace(dialect, encoding=encoding.value)
-    found = list(records(_whole(text, dialect, sample.complete), dialect))
+    if starts:
+        ends = next((each for each in findings if each.what == "line ends"), None)
+        return fixed_table(
+            [whole, *_later(sample, dialect)], starts, dialect, encoding, ends,
+            complete=sample.complete, ascii=sample.head.isascii(),
+        )  # fmt: skip
+    found = list(records(whole, dialect))
     widest = max((len(each.cells) for each in found), default=0)
     if widest > MAX_COLUMNS:
         raise DataError(
@@ -102,12 +111,8 @@ def _rows(layout: Layout, sample: Sample, dialect: Dialect) -> list[list[str]]:
     """The cells of the rows that have the usual width, those of the later pieces too."""
     width = layout.width
     found: list[Record] = list(layout.rows)
-    for piece in sample.pieces:
-        end = dialect.line_end or "\n"
-        text = _decoded(piece, dialect.encoding.replace("utf-16", _order(sample.head)))
-        # The first line is cut, and so may be the last.
-        text = text.partition(end)[2]
-        found += records(_whole(text, dialect, complete=False), dialect)
+    for text in _later(sample, dialect):
+        found += records(text, dialect)
     heads = list(map(folded, layout.names))
     rows = []
     step = max(1, -(-len(found) // ROWS))
@@ -116,6 +121,15 @@ def _rows(layout: Layout, sample: Sample, dialect: Dialect) -> list[list[str]]:
         if len(cells) == width and list(map(folded, cells)) != heads:
             rows.append(cells)
     return rows
+
+
+def _later(sample: Sample, dialect: Dialect) -> Iterator[str]:
+    """The whole lines of the later pieces."""
+    end = dialect.line_end or "\n"
+    for piece in sample.pieces:
+        text = _decoded(piece, dialect.encoding.replace("utf-16", _order(sample.head)))
+        # The first line is cut, and so may be the last.
+        yield _whole(text.partition(end)[2], dialect, complete=False)
 
 
 def _order(head: bytes) -> str:

@@ -15,7 +15,6 @@ from pipelines.detect import (
     detect,
     disagreements,
 )
-from pipelines.detect.fixed import FixedWidthError
 from pipelines.drift.detector import HeldBackError
 from pipelines.drift.match_columns import match_header
 from pipelines.feed import Feed
@@ -102,7 +101,7 @@ def check(
     `tick` is called as the file is worked through. Raises what is nobody's fault but the feed's:
     TransformError and ContractError.
     """
-    detected, refused = _detected(path, limits, feed.language)
+    detected = _detected(path, limits)
     differs: list[Disagreement] = []
     if detected is not None:
         differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
@@ -118,8 +117,6 @@ def check(
         reason, drift, accounted = error.said(feed.language), error.drift, error.accounted
     except DataError as error:
         reason, accounted = error.said(feed.language), error.accounted
-    if reason and refused:
-        reason = f"{reason}; {refused}"
     seen = {} if detected is None else _by_name(detected.columns, contract)
     return Checked(
         name=path.name,
@@ -192,15 +189,12 @@ def _difference(one: dict[str, Any] | None, two: dict[str, Any] | None) -> str:
     return f"{name} is {one[name]} or {two.get(name)}"
 
 
-def _detected(path: Path, limits: Limits, language: str) -> tuple[Detected | None, str]:
-    """What detection sees, and a sentence where it knows why that is nothing; nothing of a file
-    that cannot even be unpacked."""
+def _detected(path: Path, limits: Limits) -> Detected | None:
+    """What detection sees; nothing of a file that it cannot look at."""
     try:
-        return detect(path, limits), ""
-    except FixedWidthError as error:
-        return None, error.said(language)
+        return detect(path, limits)
     except DataError:
-        return None, ""
+        return None
 
 
 def _outcome(staged: Staged | None, reason: str | None) -> Outcome:

@@ -20,7 +20,7 @@ from pipelines.detect.encoding import find_encoding
 from pipelines.detect.numbers import find_numbers
 from pipelines.parse import parsed
 from schemas.contract import Column, Contract, Type
-from schemas.dialect import Dialect
+from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
 from schemas.limits import Limits
 from schemas.odcs.reader import read_contract
@@ -384,22 +384,103 @@ CODES = "code\n" + "".join(f"AB-{at:04}-X\n" for at in range(20))
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
-def test_text_of_fixed_width_is_refused(end: str, encoding: str, tmp_path: Path) -> None:
+def test_text_of_fixed_width_is_proposed_as_such(end: str, encoding: str, tmp_path: Path) -> None:
+    """The proposed contract reads the very file again, and just what stands in it."""
     path = tmp_path / "f.txt"
     path.write_bytes(FIXED.replace("\n", end).encode(encoding))
-    with pytest.raises(DataError, match=r"4 columns .* characters 1, 8, 29, 41") as raised:
-        detect(path)
-    assert raised.value.hint == "export it as CSV and send that"
+    found = detect(path)
+    assert found.dialect.format is Format.FIXED
+    assert [each.start for each in found.dialect.fields] == [1, 8, 29, 37]
+    (tmp_path / "t.odcs.yaml").write_text(propose(found, "t", "f.txt", TODAY), encoding="utf-8")
+    contract = read_contract(tmp_path / "t.odcs.yaml")
+    assert isinstance(contract, Contract)
+    assert [each.name for each in contract.columns] == ["id", "name", "city", "amount"]
+    with parsed(path, contract.dialect, Limits(), tmp_path) as read:
+        chunks = list(read.chunks)
+    assert not any(chunk.ragged for chunk in chunks)
+    rows = [list(row.values()) for chunk in chunks for row in chunk.cells.to_pylist()]
+    lines = FIXED.splitlines()[3:]
+    assert rows == [[line[a:b].strip() for a, b in ((0, 7), (7, 28), (28, 40), (40, 48))]
+                    for line in lines]  # fmt: skip
+    assert [line for chunk in chunks for line in chunk.lines] == list(range(4, 12))
 
 
 def test_a_decimal_comma_makes_no_delimiter(tmp_path: Path) -> None:
     path = tmp_path / "f.txt"
     path.write_text("ID   NAME    AMOUNT\n" + "001  Ann       1,50\n002  Bob      12,75\n" * 4)
-    with pytest.raises(DataError, match="3 columns of fixed width"):
-        detect(path)
+    found = detect(path)
+    assert [(each.column, each.start) for each in found.dialect.fields] == [
+        ("id", 1), ("name", 6), ("amount", 10),
+    ]  # fmt: skip
+    assert found.dialect.numbers.decimal == ","
 
 
-@pytest.mark.parametrize("text", [ALIGNED, MENU, SENTENCES, CODES, SPANISH, "a b c\n1 2 3\n" * 9])
+@pytest.mark.parametrize("seed", range(25))
+def test_a_proposal_for_fixed_width_reads_its_own_file(seed: int, tmp_path: Path) -> None:
+    """Values are compared with those that the lines were made of, and with slices of the lines."""
+    dice = random.Random(seed)
+    # What fewer than half of the rows have is only seen beside three columns that they all have.
+    kinds = ["number", *dice.choices(["number", "word", "day", "words"], k=dice.randint(2, 4))]
+    kinds += ["rare"] * dice.randint(0, 2)
+    dice.shuffle(kinds)
+    rights = [kind == "number" or dice.random() < 0.2 for kind in kinds]
+    widths = [12 if kind != "words" else 24 for kind in kinds]
+    rows = [[_made(kind, dice) for kind in kinds] for _ in range(dice.choice([12, 300]))]
+    heads = [[f"Head{at}" for at in range(len(kinds))]] if dice.random() < 0.7 else []
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, rights, strict=True)
+        )
+        for row in [*heads, *rows]
+    ]
+    if dice.random() < 0.5:
+        lines = [line.rstrip() for line in lines]
+    path = tmp_path / "f.txt"
+    path.write_text("\n".join(lines) + "\n")
+    found = detect(path)
+    assert found.dialect.format is Format.FIXED
+    assert found.dialect.header == len(heads)
+    (tmp_path / "t.odcs.yaml").write_text(propose(found, "t", "f.txt", TODAY), encoding="utf-8")
+    contract = read_contract(tmp_path / "t.odcs.yaml")
+    assert isinstance(contract, Contract)
+    with parsed(path, contract.dialect, Limits(), tmp_path) as read:
+        chunks = list(read.chunks)
+    ragged = [row for chunk in chunks for row in chunk.ragged]
+    # Where the blanks at line ends were taken off, a number may have lost its end too.
+    assert all("ends within" in row.problems[0].message for row in ragged)
+    lost = {row.line for row in ragged}
+    kept = [row for at, row in enumerate(rows, len(heads) + 1) if at not in lost]
+    read_ = [list(row.values()) for chunk in chunks for row in chunk.cells.to_pylist()]
+    assert read_ == kept
+    sliced = [
+        [line[each.begin : each.end].strip() for each in contract.dialect.fields]
+        for at, line in enumerate(lines, 1)
+        if at > len(heads) and at not in lost
+    ]
+    assert sliced == kept
+
+
+def _made(kind: str, dice: random.Random) -> str:
+    match kind:
+        case "number":
+            return f"{dice.uniform(0, 10 ** dice.randint(1, 5)):.2f}"
+        case "day":
+            return f"2026-{dice.randint(1, 12):02}-{dice.randint(1, 28):02}"
+        case "word":
+            return "".join(dice.choices("abcdeéñ", k=dice.randint(3, 9)))
+        case "rare":
+            return dice.choice(["", "", "x" * dice.randint(1, 8)])
+        case _:
+            return " ".join("".join(dice.choices("mnopü", k=dice.randint(2, 9))) for _ in range(2))
+
+
+RULERS = "----  ----  ----\n" * 9
+
+
+@pytest.mark.parametrize(
+    "text", [ALIGNED, MENU, SENTENCES, CODES, SPANISH, RULERS, "a b c\n1 2 3\n" * 9]
+)
 def test_text_that_is_only_tidy_is_not_of_fixed_width(text: str, tmp_path: Path) -> None:
     path = tmp_path / "f.txt"
     path.write_text(text)
