@@ -37,6 +37,7 @@ _SAMPLES = {
     Type.TIMESTAMP: "2026-11-03T14:30:00Z",
     Type.TIME: "14:30:00",
 }
+_FIRST = 100
 _COUNTS = {"excel": "46329.6", "epoch": "1793716200", "epoch_ms": "1793716200000"}
 _SENTENCES = {
     Type.DATE: "{value} is not a date written like {example}",
@@ -52,8 +53,11 @@ def cast_moments(cells: pa.Array, column: Column, *, native: bool) -> Cast:
     `native` cells come from a format with dates of its own, which its reader writes as ISO 8601:
     these are read beside the column's own formats.
     """
-    if not column.formats and (values := _at_once(cells, column)) is not None:
-        return values, []
+    if not column.formats:
+        # Arrow makes an error of each bad cell: where the first ones are bad, most may be.
+        head = _at_once(cells.slice(0, _FIRST), column)
+        if head is not None and (values := _at_once(cells, column)) is not None:
+            return values, []
 
     def one_by_one(some: pa.Array) -> Cast:
         return _one_by_one(some, column, native)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from pipelines.cast import Typed
@@ -31,11 +32,12 @@ class Tally:
 
     def add(self, chunk: Chunk, typed: Typed, names: dict[str, str]) -> None:
         """A chunk as it came and as it was cast; `names` is `{column name: header cell}`."""
-        for problem in typed.problems:
-            if problem.rule == "type" and problem.column is not None:
-                self._bad[problem.column] += 1
-                if len(self._cells[problem.column]) < _MOST_BAD and problem.value:
-                    self._cells[problem.column].append(problem.value)
+        for blame in typed.blames:
+            if blame.rule == "type" and blame.column is not None:
+                self._bad[blame.column] += len(blame.at)
+                wanted = _MOST_BAD - len(self._cells[blame.column])
+                values = (blame.values[index] for index in blame.which)
+                self._cells[blame.column] += islice(filter(None, values), wanted)
         for name, cell in names.items():
             values = typed.rows.column(name)
             self._full[name] += len(values) - values.null_count

@@ -16,6 +16,8 @@ from schemas.dialect import Dialect
 
 _LF, _CR = 10, 13
 _TAIL = 64 * 1024
+_MANY = 8
+"""Of so many records one or more: then it pays to decode the whole block at once."""
 
 type Bytes = npt.NDArray[np.uint8]
 type Positions = npt.NDArray[np.int64]
@@ -35,6 +37,9 @@ class Offsets:
         """The text of some records."""
         at = np.array(indexes, np.int64)
         spans = zip(self.starts[at].tolist(), self.ends[at].tolist(), strict=True)
+        if len(at) * _MANY > len(self.starts) and block.isascii():
+            text = block.decode("ascii")
+            return [text[start:end] for start, end in spans]
         return [block[start:end].decode("utf-8", "replace") for start, end in spans]
 
 
