@@ -29,7 +29,7 @@ from schemas.contract import Contract
 from schemas.drift import Finding, Profile
 from schemas.errors import DataError
 from schemas.file import Counts
-from schemas.language import say
+from schemas.language import joined, say
 from schemas.limits import Limits
 
 
@@ -123,7 +123,7 @@ def stage_file(
         walk = _walked_file(path, terms, folder, whole, opened)
     if terms.correcting is not None:
         return _judged_correction(walk, whole, terms.correcting)
-    return judged(walk, whole, terms.feed.language)
+    return judged(walk, whole)
 
 
 def _judged_correction(walk: Walk, whole: WholeFile, correcting: Correcting) -> Staged:
@@ -131,10 +131,10 @@ def _judged_correction(walk: Walk, whole: WholeFile, correcting: Correcting) -> 
     about it."""
     for rows in walk.rows:
         correcting.renumber(rows)
-    staged = judged(walk, whole, correcting.language)
+    staged = judged(walk, whole)
     refusal = None
     if not walk.counts.loaded:
-        refusal = say("none of its rows is good", correcting.language)
+        refusal = say("none of its rows is good")
     return replace(staged, refusal=refusal, profiles={}, drift=())
 
 
@@ -150,7 +150,7 @@ def _walked_file(
     dialect = dialect_of(path, contract.dialect, limits)
     accounts = Accounts()
     try:
-        with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
+        with parsed(path, dialect, limits, folder, columns, opened=opened) as found:
             if terms.correcting is not None:
                 found = terms.correcting.over(found)
             counted = accounts.over(found.chunks)
@@ -246,10 +246,10 @@ def _check_size(size: int, feed: Feed, limits: Limits) -> None:
         )
 
 
-def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
+def judged(walk: Walk, whole: WholeFile) -> Staged:
     """What was staged, with the verdict on the file as a whole."""
     contract = walk.watch.contract
-    refusal, warnings = _verdict(walk.counts, walk.rows, contract, whole.replaced, language)
+    refusal, warnings = _verdict(walk.counts, walk.rows, contract, whole.replaced)
     return Staged(
         rows=walk.rows,
         rejects=walk.rejects,
@@ -265,7 +265,7 @@ def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
 
 
 def _verdict(
-    counts: Counts, rows: Sequence[Path], contract: Contract, replaced: int, language: str
+    counts: Counts, rows: Sequence[Path], contract: Contract, replaced: int
 ) -> tuple[str | None, list[str]]:
     """Why the file as a whole must not be loaded, if so, and what its sender should look at.
 
@@ -276,16 +276,15 @@ def _verdict(
         refusal = say(
             "{bad:,} of {read:,} rows are bad, more than the {most:.0%} that the contract"
             " tolerates",
-            language,
             bad=bad,
             read=counts.read,
             most=contract.reject_threshold,
         )
         return refusal, []
     broken = list(_table_rules(rows, contract))
-    faults = [each.said(language) for each in broken if each.expectation.severity == "error"]
-    warnings = [each.said(language) for each in broken if each.expectation.severity != "error"]
-    return "; ".join(faults) or None, warnings
+    faults = [each.said() for each in broken if each.expectation.severity == "error"]
+    warnings = [each.said() for each in broken if each.expectation.severity != "error"]
+    return joined("; ", faults) if faults else None, warnings
 
 
 def _table_rules(rows: Sequence[Path], contract: Contract) -> list[great_expectations.Broken]:

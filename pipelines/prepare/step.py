@@ -41,7 +41,7 @@ from schemas.dialect import Format
 from schemas.drift import DriftStatus, Finding
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import Event, File, Outcome, Status
-from schemas.language import say
+from schemas.language import joined, say
 
 _HEAD_BYTES = 64 * 1024
 """How much of a file is looked at, at the most, to tell its kind and its dialect."""
@@ -147,7 +147,7 @@ def _prepared(
         file = replace(
             file,
             outcome=Outcome.QUARANTINED,
-            reason=error.said(feed.language),
+            reason=error.said(),
             accounted=error.accounted or file.accounted,
         )
     runtime.ledger.note_drift(file, shown)
@@ -163,7 +163,7 @@ def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> 
         if each.order() > file.order()
     ]
     if newer:
-        reason = say("it was overwritten by a newer version before it was read", feed.language)
+        reason = say("it was overwritten by a newer version before it was read")
         return replace(
             file,
             outcome=Outcome.SUPERSEDED,
@@ -172,7 +172,7 @@ def _gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> 
         )
     if file.tries < runtime.limits.attempts:
         raise error
-    reason = say("it was removed or overwritten before it could be read", feed.language)
+    reason = say("it was removed or overwritten before it could be read")
     return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
 
 
@@ -221,8 +221,8 @@ def _settled(
 ) -> tuple[File, tuple[Finding, ...]]:
     """The file with its verdict, and its rows in storage; also what differs from the contract."""
     if isinstance(staged, DataError):
-        reason = staged.said(feed.language)
-        seen = _evidence(raw, feed, contract)
+        reason: str = staged.said()
+        seen = _evidence(raw, contract)
         file = replace(
             file,
             outcome=Outcome.QUARANTINED,
@@ -250,7 +250,7 @@ def _settled(
     )
     if staged.refusal is not None:
         counts = staged.counts.refused()
-        seen = "" if file.corrects else _evidence(raw, feed, contract)
+        seen = "" if file.corrects else _evidence(raw, contract)
         reason = _joined(staged.refusal, seen)
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift
@@ -267,7 +267,7 @@ def _settled(
         staged_keys=keys,
         partitions=staged.partitions,
         # The receipt and the timeline tell a loaded file's warnings, a line each.
-        reason="\n".join(staged.warnings) or None,
+        reason=joined("\n", staged.warnings) if staged.warnings else None,
     )
     return file, staged.drift
 
@@ -285,15 +285,15 @@ def _memory(runtime: Runtime, file: File) -> Memory:
     )
 
 
-def _evidence(path: Path, feed: Feed, contract: Contract) -> str:
+def _evidence(path: Path, contract: Contract) -> str:
     """How a quarantined file differs from what its contract pins; empty if it does not."""
     from pipelines.detect import evidence
 
-    return evidence(path, contract, feed.language) or ""
+    return evidence(path, contract) or ""
 
 
 def _joined(reason: str, seen: str) -> str:
-    return f"{reason}; {seen}" if seen else reason
+    return joined("; ", [reason, seen]) if seen else reason
 
 
 def _partition_name(contract: Contract) -> str:
