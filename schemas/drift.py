@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.contract import Column, Contract, Type
-from schemas.language import say
+from schemas.language import Sentence, say
 
 
 class DriftKind(StrEnum):
@@ -64,7 +64,7 @@ class Finding:
     change: ContractChange | None = None
     held: bool = False
 
-    def said(self, language: str = "en") -> str:
+    def said(self, language: str = "en") -> Sentence:
         """What was found, in a sender's language."""
         return say(self.template, language, **self.values)
 

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Mapping
 
 from schemas.accounted import Accounted
-from schemas.language import say
+from schemas.language import WITH_HINT, Sentence, say
 
 
 class WaybillError(Exception):
@@ -41,11 +41,13 @@ class WaybillError(Exception):
         """What a person should do about it."""
         return self._hint and say(self._hint, **self._values)
 
-    def said(self, language: str) -> str:
-        """Sentence and hint in a sender's language, the hint in brackets."""
+    def said(self, language: str = "en") -> Sentence:
+        """Sentence and hint in a language, the hint in brackets."""
         sentence = say(self._template, language, **self._values)
-        hint = f" ({say(self._hint, language, **self._values)})" if self._hint else ""
-        return sentence + hint
+        if not self._hint:
+            return sentence
+        hint = say(self._hint, language, **self._values)
+        return say(WITH_HINT, language, sentence=sentence, hint=hint)
 
 
 class RetryableError(WaybillError):

@@ -6,26 +6,136 @@ language is added by its catalogue alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, Self
 
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 """The languages in which senders can be answered: English, and those of the catalogues."""
 
+WITH_HINT = "{sentence} ({hint})"
+"""A sentence, and what to do about it."""
 
-def say(template: str, language: str = "en", /, **values: object) -> str:
+_UNFIT = (KeyError, IndexError, ValueError, TypeError)
+"""What is raised where values do not fit a template."""
+
+
+class Sentence(str):
+    """A sentence as it was said, with the template and the values that it was made of: it can be
+    said in another language later. What is made of it as of any text is a plain text.
+    """
+
+    __slots__ = ("language", "template", "values")
+    template: str | None
+    values: Mapping[str, object]
+    language: str
+
+    def __new__(
+        cls,
+        text: str,
+        template: str | None = None,
+        values: Mapping[str, object] | None = None,
+        language: str = "en",
+    ) -> Self:
+        """A sentence that was said in a language; without a template, the same in every one."""
+        made = super().__new__(cls, text)
+        made.template, made.values, made.language = template, values or {}, language
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.template, self.values, self.language)
+
+    def said(self, language: str) -> Sentence:
+        """The same in that language; as it stands, where it cannot be said in it."""
+        if self.template is None or language == self.language:
+            return self
+        try:
+            return say(self.template, language, **self.values)
+        except _UNFIT:
+            # It was kept by another release, whose template has other fields than the catalogue's.
+            return self
+
+    @property
+    def params(self) -> dict[str, Any] | None:
+        """The template and its values, as JSON can hold them; None without a template."""
+        if self.template is None:
+            return None
+        return {
+            "template": self.template,
+            "values": {name: _as_json(value) for name, value in self.values.items()},
+        }
+
+
+def kept(text: str, params: Mapping[str, Any] | None) -> str:
+    """A sentence that was kept in English with its `params`; the text alone if it has none."""
+    if not params:
+        return text
+    values = {name: _from_json(value) for name, value in params["values"].items()}
+    return Sentence(text, params["template"], values)
+
+
+def params_of(text: str | None) -> dict[str, Any] | None:
+    """The template and the values of a text, if it is a sentence that has them."""
+    return text.params if isinstance(text, Sentence) else None
+
+
+def compact(params: object) -> str:
+    """`params` as short JSON, in ASCII."""
+    return json.dumps(params, separators=(",", ":"))
+
+
+def said(text: str, language: str) -> str:
+    """A text in that language, if it is a sentence that can be said in it; else as it stands."""
+    return text.said(language) if isinstance(text, Sentence) else text
+
+
+def _as_json(value: object) -> Any:
+    match value:
+        case Sentence():
+            return value.params or str(value)
+        case bool() | int() | None:
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case _:
+            return str(value)
+
+
+def _from_json(value: Any) -> object:
+    if not isinstance(value, dict):
+        return value
+    values = {name: _from_json(each) for name, each in value["values"].items()}
+    try:
+        return say(value["template"], **values)
+    except _UNFIT:
+        return Sentence(value["template"], value["template"], values)
+
+
+def say(template: str, language: str = "en", /, **values: object) -> Sentence:
     """The sentence in that language, its `{name}` fields filled in; English where the catalogue
-    lacks it. A template without values is taken as it stands."""
+    lacks it. A template without values is taken as it stands. Sentences among the values are said
+    in the same language; `{number:n}` is a number as people of the language write it."""
     spoken = template if language == "en" else _catalogue(language).get(template, template)
     if not values:
-        return spoken
-    return (
-        spoken.format(**values) if language == "en" else _Speech(language).format(spoken, **values)
-    )
+        return Sentence(spoken, template, values, language)
+    told = {name: said(value, language) if isinstance(value, str) else value
+            for name, value in values.items()}  # fmt: skip
+    if language == "en" and ":n}" not in spoken:
+        text = spoken.format(**told)
+    else:
+        text = _Speech(language).format(spoken, **told)
+    return Sentence(text, template, values, language)
+
+
+def joined(separator: str, texts: Sequence[str], language: str = "en") -> Sentence:
+    """Several texts as one, each said in its language."""
+    fields = {f"_{number}": text for number, text in enumerate(texts)}
+    return say(separator.join(f"{{{name}}}" for name in fields), language, **fields)
 
 
 def printable(text: str) -> str:
@@ -34,18 +144,19 @@ def printable(text: str) -> str:
 
 
 class _Speech(Formatter):
-    """Fills in fields; `{number:,}` as the language groups digits."""
+    """Fills in fields; `{number:,}` as the language groups digits, `{number:n}` exactly."""
 
     def __init__(self, language: str) -> None:
         self._language = language
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """The value as the field wants it."""
-        if format_spec != ",":
+        if format_spec not in (",", "n"):
             return str(super().format_field(value, format_spec))
         from babel.numbers import format_decimal
 
-        return str(format_decimal(value, locale=self._language))
+        exact = format_spec == "n"
+        return str(format_decimal(value, locale=self._language, decimal_quantization=not exact))
 
 
 @cache

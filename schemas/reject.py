@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+
+from schemas.language import kept, said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -11,7 +14,7 @@ class Problem:
 
     `line` is the line of the original file on which the row starts (1 is the first line of the
     file). `column` is None when the row as a whole is wrong. `rule` is a short machine word
-    (`type`, `required`, `minimum`, an expectation's type); `message` is for a person.
+    (`type`, `required`, `minimum`, an expectation's type); `message` is for a person, in English.
     """
 
     line: int
@@ -25,10 +28,23 @@ class Problem:
 class RejectedRow:
     """A row that was not loaded: its line, its raw text as it stood in the file, and why.
 
-    `member` is the archive's member that the line is counted in.
+    `member` is the archive's member that the line is counted in. `params` are the templates of the
+    messages and their values, as the JSON of a list; None where only sentences were kept.
     """
 
     line: int
     raw: str
     problems: tuple[Problem, ...]
     member: str | None = None
+    params: str | None = None
+
+    def said(self, language: str) -> tuple[str, ...]:
+        """What is wrong with the row in a language, problem by problem."""
+        messages = tuple(each.message for each in self.problems)
+        if self.params is None or language == "en":
+            return tuple(said(each, language) for each in messages)
+        params = json.loads(self.params)
+        return tuple(
+            said(kept(each, fields), language)
+            for each, fields in zip(messages, params, strict=True)
+        )

@@ -81,6 +81,7 @@ _REJECTED_ROWS: Facts = (
     ("line", "INT64", "REQUIRED", "The line of the file on which the row starts, from 1."),
     ("raw", "STRING", "NULLABLE", "The row as it stood in the file."),
     ("problems", "JSON", "NULLABLE", "What was wrong: a list of column, value, rule and message."),
+    ("params", "JSON", "NULLABLE", "The template and the values of each message, in their order."),
     ("rejected_at", "TIMESTAMP", "REQUIRED", "When the file's batch was committed."),
 )
 _FEEDS: Facts = (

@@ -135,7 +135,8 @@ def insert_rejected_rows(staging: str, tables: Tables) -> str:
     return (
         f"{_into_rejected_rows(tables)}"
         "SELECT _etl_s.`_etl_file`, @feed, @target, @batch, _etl_s.member, _etl_s.line,"
-        " _etl_s.raw, PARSE_JSON(_etl_s.problems, wide_number_mode => 'round'), _etl_now"
+        " _etl_s.raw, PARSE_JSON(_etl_s.problems, wide_number_mode => 'round'),"
+        " PARSE_JSON(_etl_s.params, wide_number_mode => 'round'), _etl_now"
         f" FROM {staging} AS _etl_s"
     )
 
@@ -147,7 +148,8 @@ def insert_inline_rejects(tables: Tables) -> str:
         "SELECT JSON_VALUE(_etl_r, '$.file'), @feed, @target, @batch,"
         " JSON_VALUE(_etl_r, '$.member'), CAST(JSON_VALUE(_etl_r, '$.line') AS INT64),"
         " JSON_VALUE(_etl_r, '$.raw'),"
-        " PARSE_JSON(JSON_VALUE(_etl_r, '$.problems'), wide_number_mode => 'round'), _etl_now"
+        " PARSE_JSON(JSON_VALUE(_etl_r, '$.problems'), wide_number_mode => 'round'),"
+        " PARSE_JSON(JSON_VALUE(_etl_r, '$.params'), wide_number_mode => 'round'), _etl_now"
         " FROM UNNEST(JSON_QUERY_ARRAY(@rejects)) AS _etl_r"
     )
 
@@ -155,7 +157,8 @@ def insert_inline_rejects(tables: Tables) -> str:
 def _into_rejected_rows(tables: Tables) -> str:
     return (
         f"INSERT INTO {tables.rejected_rows}"
-        " (file_id, feed, `table`, batch_id, member, line, raw, problems, rejected_at)\n"
+        " (file_id, feed, `table`, batch_id, member, line, raw, problems, params,"
+        " rejected_at)\n"
     )
 
 

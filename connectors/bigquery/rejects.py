@@ -18,6 +18,7 @@ REJECTS = [
     bigquery.SchemaField("line", "INT64"),
     bigquery.SchemaField("raw", "STRING"),
     bigquery.SchemaField("problems", "STRING"),
+    bigquery.SchemaField("params", "STRING"),
     bigquery.SchemaField("_etl_file", "STRING"),
 ]
 """The fields of a staging table of rejected rows."""
@@ -27,11 +28,13 @@ REJECTS_ARROW = pa.schema(
         ("line", pa.int64()),
         ("raw", pa.string()),
         ("problems", pa.string()),
+        ("params", pa.string()),
         ("_etl_file", pa.string()),
     ]
 )
 """The same for the file that is loaded into it."""
 
+_COLUMNS = ("member", "line", "raw", "problems", "params")
 _MAX_BYTES = 1024 * 1024
 """A request may have 10 MB, of which the files of the batch take up to 8."""
 _MAX_ROWS = 5_000
@@ -39,8 +42,8 @@ _MAX_STORED = 4 * 1024 * 1024
 
 
 def inline(storage: Storage, batch: Batch) -> str | None:
-    """The batch's rejected rows as a JSON array of file, member, line, raw and problems; empty if
-    there are none, and None if they are too many for that.
+    """The batch's rejected rows as a JSON array of file and the columns of a rejected row;
+    empty if there are none, and None if they are too many for that.
 
     Raises DataError for a file whose rejected rows are gone.
     """
@@ -73,5 +76,7 @@ def _rows(storage: Storage, key: str, file_id: str) -> list[dict[str, object]] |
         if len(stored) > _MAX_STORED:
             return None
         table = pq.read_table(pa.BufferReader(stored))
-    rows: list[dict[str, object]] = table.select(["member", "line", "raw", "problems"]).to_pylist()
+    # What was staged by an earlier release has no params.
+    columns = [name for name in _COLUMNS if name in table.column_names]
+    rows: list[dict[str, object]] = table.select(columns).to_pylist()
     return rows

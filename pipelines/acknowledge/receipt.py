@@ -17,7 +17,7 @@ from pipelines.rejects.csv_file import write_rejected
 from schemas.dialect import Dialect
 from schemas.drift import DriftStatus, Sighting
 from schemas.file import File, Outcome
-from schemas.language import say
+from schemas.language import said, say
 from schemas.receipt import (
     Answer,
     Correction,
@@ -97,12 +97,12 @@ def answer_of(
     documents = []
     # Beside the drop stands the receipt of the newest version; an older one's has its own name.
     own = f".{case.file.file_id[:8]}" if case.file.superseded_by else ""
-    summary = _Summary(case.examples)
+    summary = _Summary(case.examples, case.language)
     if rejects is not None:
         path = folder / "rejected.csv"
-        write_rejected(rejects, path, dialect, summary.add, case.file.file_id)
+        write_rejected(rejects, path, dialect, summary.add, case.file.file_id, case.language)
         documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
-    receipt = receipt_of(case, summary.rules(case.language))
+    receipt = receipt_of(case, summary.rules())
     bodies = receipt_bodies(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
     (folder / "receipt.json").write_text(
@@ -136,6 +136,7 @@ def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
     file = case.file
     assert file.outcome is not None
     loaded = file.outcome in (Outcome.ACCEPTED, Outcome.PARTLY)
+    reason = said(file.reason or "", case.language)
     notes = tuple(
         DriftNote(
             drift_id=each.drift_id,
@@ -158,10 +159,10 @@ def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
         sent_at=file.item.sent_at,
         loaded_at=case.loaded_at,
         batch_id=file.batch_id,
-        reason=None if loaded else file.reason,
+        reason=None if loaded or file.reason is None else reason,
         repeats=file.repeats,
         rules=rules,
-        warnings=tuple((file.reason or "").splitlines()) if loaded else (),
+        warnings=tuple(reason.splitlines()) if loaded else (),
         drift=notes,
         held=file.outcome is Outcome.QUARANTINED and any(note.held for note in notes),
         language=case.language,
@@ -202,14 +203,14 @@ def _correction(case: Case, rules: tuple[RuleSummary, ...]) -> Correction | None
 class _Summary:
     """Counts broken rules and keeps the first examples of each."""
 
-    def __init__(self, examples: int) -> None:
-        self._most = examples
+    def __init__(self, examples: int, language: str) -> None:
+        self._most, self._language = examples, language
         self._counts: Counter[tuple[str, str | None]] = Counter()
         self._examples: dict[tuple[str, str | None], list[Example]] = defaultdict(list)
 
     def add(self, row: RejectedRow) -> None:
         """Count a row's problems."""
-        for problem in row.problems:
+        for number, problem in enumerate(row.problems):
             group = (problem.rule, problem.column)
             self._counts[group] += 1
             if len(self._examples[group]) < self._most:
@@ -217,12 +218,12 @@ class _Summary:
                     line=problem.line,
                     column=problem.column,
                     value=problem.value,
-                    message=problem.message,
+                    message=row.said(self._language)[number],
                     member=row.member,
                 )
                 self._examples[group].append(example)
 
-    def rules(self, language: str) -> tuple[RuleSummary, ...]:
+    def rules(self) -> tuple[RuleSummary, ...]:
         """The rules, the most broken first."""
         return tuple(
             RuleSummary(
@@ -231,7 +232,9 @@ class _Summary:
                 count=count,
                 examples=tuple(self._examples[rule, column]),
                 fix=say(
-                    _FIXES.get(rule, _FIX if column else _FIX_ROW), language, column=column or "–"
+                    _FIXES.get(rule, _FIX if column else _FIX_ROW),
+                    self._language,
+                    column=column or "–",
                 ),
             )
             for (rule, column), count in self._counts.most_common()

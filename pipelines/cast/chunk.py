@@ -50,13 +50,12 @@ def cast_chunk(
     chunk: Chunk,
     names: dict[str, str],
     contract: Contract,
-    language: str = "en",
     today: date | None = None,
 ) -> Typed:
     """Cast the chunk's cells to the contract's file columns, in the contract's order.
 
-    Problems are told in the sender's language. `today` is the day that the partition's window is
-    counted from; the day in UTC if it is not given.
+    `today` is the day that the partition's window is counted from; the day in UTC if it is not
+    given.
     """
     today = today or datetime.now(UTC).date()
     bad = np.zeros(chunk.cells.num_rows, dtype=np.bool_)
@@ -69,7 +68,7 @@ def cast_chunk(
         arrays.append(values)
         for each in faults:
             bad[each.at] = True
-            blames.append(_blamed(each, cells, column, language))
+            blames.append(_blamed(each, cells, column))
     names_out = [column.name for column in contract.file_columns]
     return Typed(pa.table(arrays, names=names_out), bad, tuple(blames), chunk.lines)
 
@@ -136,7 +135,7 @@ def _converted(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
             return cast_numbers(cells, column, column.numbers or dialect.numbers, native=native)
 
 
-def _blamed(each: Fault, cells: pa.Array, column: Column, language: str) -> Blame:
+def _blamed(each: Fault, cells: pa.Array, column: Column) -> Blame:
     """The rows of a fault's cells, blamed for them."""
-    tell = about(each.template, language, column=column.name, **each.values)
+    tell = about(each.template, column=column.name, **each.values)
     return blame(each.rule, (column.name,), each.at, [cells.take(pa.array(each.at))], tell)

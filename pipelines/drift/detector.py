@@ -28,7 +28,7 @@ from schemas.drift import (
     extended,
 )
 from schemas.errors import DataError
-from schemas.language import say
+from schemas.language import WITH_HINT, Sentence, joined, say
 
 _SAMPLE = 1000
 _MOST_NEW = 100
@@ -48,16 +48,17 @@ class HeldBackError(DataError):
         self._contract = contract.name
         super().__init__(self._sentence("en"), hint=self._columns("en"))
 
-    def said(self, language: str) -> str:
+    def said(self, language: str = "en") -> Sentence:
         """What differs, one difference after the other, and the columns that are wanted."""
-        return f"{self._sentence(language)} ({self._columns(language)})"
+        sentence, columns = self._sentence(language), self._columns(language)
+        return say(WITH_HINT, language, sentence=sentence, hint=columns)
 
-    def _sentence(self, language: str) -> str:
-        told = [each.said(language) for each in self._findings if each.held]
+    def _sentence(self, language: str) -> Sentence:
+        told: list[str] = [each.said(language) for each in self._findings if each.held]
         more = len(told) - 20
-        return "; ".join(told[:20]) + (f"; … +{more}" if more > 0 else "")
+        return joined("; ", [*told[:20], *([f"… +{more}"] if more > 0 else [])], language)
 
-    def _columns(self, language: str) -> str:
+    def _columns(self, language: str) -> Sentence:
         return say(
             "the columns of {contract} are {columns}",
             language,

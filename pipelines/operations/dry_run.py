@@ -27,6 +27,7 @@ from schemas.contract import Column, Contract
 from schemas.drift import Finding
 from schemas.errors import DataError
 from schemas.file import Counts, Outcome
+from schemas.language import said
 from schemas.limits import Limits
 from schemas.reject import RejectedRow
 
@@ -110,7 +111,7 @@ def check(
     uneven: tuple[str, ...] = ()
     try:
         staged = stage_file(path, Terms.of("check", feed, contract, limits, check=tick), folder)
-        reason = staged.refusal or _too_many_partitions(staged, limits)
+        reason = said(staged.refusal or "", feed.language) or _too_many_partitions(staged, limits)
         drift, accounted = staged.drift, staged.accounted
         uneven = _cut_otherwise(path, feed, contract, limits, folder, staged)
     except HeldBackError as error:
@@ -133,7 +134,7 @@ def check(
         accounted=accounted,
         uneven=uneven,
         first=() if staged is None else first_rows(path, contract, limits, folder),
-        rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows),
+        rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows, feed.language),
         partitions=() if staged is None or reason else staged.partitions,
         load_bytes=0 if staged is None or reason else staged.size,
         quotas=() if staged is None or reason else _quotas(staged, contract, capabilities),
@@ -229,17 +230,17 @@ def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, Fo
     return {each.name: cells[names[each.name]] for each in contract.columns if each.name in names}
 
 
-def _groups(rejected: Iterable[RejectedRow]) -> tuple[RejectGroup, ...]:
+def _groups(rejected: Iterable[RejectedRow], language: str) -> tuple[RejectGroup, ...]:
     """The rejected rows by rule and column, the most frequent first."""
     counts: dict[tuple[str, str | None], int] = {}
     examples: dict[tuple[str, str | None], list[tuple[int, str]]] = {}
     for row in rejected:
         for key in dict.fromkeys((each.rule, each.column) for each in row.problems):
             counts[key] = counts.get(key, 0) + 1
-        for each in row.problems:
+        for number, each in enumerate(row.problems):
             shown = examples.setdefault((each.rule, each.column), [])
             if len(shown) < _EXAMPLES:
-                shown.append((each.line, each.message))
+                shown.append((each.line, row.said(language)[number]))
     ordered = sorted(counts, key=lambda key: -counts[key])
     return tuple(RejectGroup(*key, counts[key], tuple(examples[key])) for key in ordered)
 

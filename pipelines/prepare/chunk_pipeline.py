@@ -45,11 +45,10 @@ class Checker:
 
     def check(self, chunk: Chunk) -> tuple[pa.Table, Reasons]:
         """The chunk's good rows (file columns and `_etl_row`), and why the others are bad."""
-        language = self._feed.language
         chunk = self._watch.header.filled(chunk)
-        typed = cast.cast_chunk(chunk, self._names, self._contract, language, self._today)
+        typed = cast.cast_chunk(chunk, self._names, self._contract, self._today)
         self._watch.saw(chunk, typed)
-        reasons = Reasons(typed, chunk, self._names, language)
+        reasons = Reasons(typed, chunk, self._names)
         for broken in self._before.broken(typed.rows):
             reasons.add(broken)
         if not self._feed.makes_rows:
@@ -69,7 +68,7 @@ class Checker:
         derived = [column for column in contract.columns if column.derived or made]
         if not derived:
             return table
-        reasons = Reasons.after_transform(table, self._feed.language)
+        reasons = Reasons.after_transform(table)
         if made:
             reasons.judge(self._whole)
         for column in derived:
@@ -86,10 +85,7 @@ class Checker:
 
     def warnings(self) -> tuple[str, ...]:
         """What is told of the rows that break rules which only warn."""
-        return tuple(
-            warning(rule, rows, place, self._feed.language)
-            for rows, place, rule in self._warned.values()
-        )
+        return tuple(warning(rule, rows, place) for rows, place, rule in self._warned.values())
 
     def facts(self) -> list[tuple[str, int, int, int]]:
         """What is to be warned of, as JSON can say it: the words, how many rows, the place of the

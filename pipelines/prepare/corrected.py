@@ -33,8 +33,7 @@ def corrected_file(
 ) -> File | None:
     """The file that a correction names, whichever feed it belongs to; None if it names none, as
     those of earlier releases do. Raises DataError for a name that nobody knows."""
-    language = runtime.feeds[file.feed].language
-    named = _name_in(runtime, raw, dialect, folder, language)
+    named = _name_in(runtime, raw, dialect, folder)
     if named is None:
         return None
     target = _known(runtime, named)
@@ -54,10 +53,8 @@ def named_file(runtime: Runtime, raw: Path, dialect: Dialect, folder: Path) -> F
     return _known(runtime, named) if named is not None else None
 
 
-def _name_in(
-    runtime: Runtime, raw: Path, dialect: Dialect, folder: Path, language: str = "en"
-) -> str | None:
-    with parsed(raw, dialect, runtime.limits, folder, (), language) as found:
+def _name_in(runtime: Runtime, raw: Path, dialect: Dialect, folder: Path) -> str | None:
+    with parsed(raw, dialect, runtime.limits, folder, ()) as found:
         return file_named(found)
 
 
@@ -83,7 +80,6 @@ def handed_over(runtime: Runtime, file: File, target: File) -> File:
     same = [each.file_id for each in known if each.item.version == file.item.version]
     reason = say(
         "it corrects a file of feed {feed}, which takes it",
-        runtime.feeds[file.feed].language,
         feed=target.feed,
     )
     return replace(file, outcome=Outcome.UNCHANGED, repeats=(*new, *same)[0], reason=reason)
@@ -138,7 +134,6 @@ def correction_terms(
     correcting = Correcting(
         file_id=target.file_id,
         name=target.item.name,
-        language=feed.language,
         rejected=rejected,
         delimiter=dialect.delimiter,
     )

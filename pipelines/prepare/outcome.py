@@ -14,7 +14,7 @@ from schemas.contract import Contract
 from schemas.drift import Finding
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import File, Outcome
-from schemas.language import say
+from schemas.language import joined, say
 
 
 def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> File:
@@ -26,7 +26,7 @@ def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> F
         if each.order() > file.order()
     ]
     if newer:
-        reason = say("it was overwritten by a newer version before it was read", feed.language)
+        reason = say("it was overwritten by a newer version before it was read")
         return replace(
             file,
             outcome=Outcome.SUPERSEDED,
@@ -35,7 +35,7 @@ def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> F
         )
     if file.tries < runtime.limits.attempts:
         raise error
-    reason = say("it was removed or overwritten before it could be read", feed.language)
+    reason = say("it was removed or overwritten before it could be read")
     return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
 
 
@@ -49,8 +49,8 @@ def settled(
 ) -> tuple[File, tuple[Finding, ...]]:
     """The file with its verdict, and its rows in storage; also what differs from the contract."""
     if isinstance(staged, DataError):
-        reason = staged.said(feed.language)
-        seen = _evidence(raw, feed, contract)
+        reason: str = staged.said()
+        seen = _evidence(raw, contract)
         file = replace(
             file,
             outcome=Outcome.QUARANTINED,
@@ -78,7 +78,7 @@ def settled(
     )
     if staged.refusal is not None:
         counts = staged.counts.refused()
-        seen = "" if file.corrects else _evidence(raw, feed, contract)
+        seen = "" if file.corrects else _evidence(raw, contract)
         reason = _joined(staged.refusal, seen)
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift
@@ -96,20 +96,20 @@ def settled(
         staged_bytes=staged.size if keys else 0,
         partitions=staged.partitions,
         # The receipt and the timeline tell a loaded file's warnings, a line each.
-        reason="\n".join(staged.warnings) or None,
+        reason=joined("\n", staged.warnings) if staged.warnings else None,
     )
     return file, staged.drift
 
 
-def _evidence(path: Path, feed: Feed, contract: Contract) -> str:
+def _evidence(path: Path, contract: Contract) -> str:
     """How a quarantined file differs from what its contract pins; empty if it does not."""
     from pipelines.detect import evidence
 
-    return evidence(path, contract, feed.language) or ""
+    return evidence(path, contract) or ""
 
 
 def _joined(reason: str, seen: str) -> str:
-    return f"{reason}; {seen}" if seen else reason
+    return joined("; ", [reason, seen]) if seen else reason
 
 
 def _partition_name(contract: Contract) -> str:

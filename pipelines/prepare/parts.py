@@ -230,17 +230,17 @@ def _from_top(
     raw: Path, terms: Terms, folder: Path, opened: Callable[[], BinaryIO]
 ) -> AbstractContextManager[Parsed]:
     """The rows below the header, of as much of the file as is opened."""
-    dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
+    dialect, limits = terms.contract.dialect, terms.limits
     columns = [column.name for column in terms.contract.file_columns]
-    return parsed(raw, dialect, limits, folder, columns, language, opened)
+    return parsed(raw, dialect, limits, folder, columns, opened=opened)
 
 
 @contextmanager
 def _below(top: Top, part: Part, stream: BinaryIO, terms: Terms) -> Iterator[Parsed]:
     """The rows of a part that has no header."""
-    dialect, limits, language = terms.contract.dialect, terms.limits, terms.feed.language
+    dialect, limits = terms.contract.dialect, terms.limits
     above = Parsed(top.names, iter(()), top.line_end, top.heads)
-    found = read_part(stream, dialect, limits.block_bytes, above, part.line, language)
+    found = read_part(stream, dialect, limits.block_bytes, above, part.line, "en")
     with ahead(found.chunks) as chunks:
         yield replace(found, chunks=chunks)
 
@@ -296,4 +296,4 @@ def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged 
         accounted=sum((Accounted.from_json(each.accounted) for each in found), Accounted()),
     )
     size = sum(each.size for each in found)
-    return replace(judged(walk, whole, terms.feed.language), keys=keys, size=size)
+    return replace(judged(walk, whole), keys=keys, size=size)

@@ -122,7 +122,7 @@ def stage_file(
         walk = _walked_file(path, terms, folder, whole, opened)
     if terms.correcting is not None:
         return _judged_correction(walk, whole, terms.correcting)
-    return judged(walk, whole, terms.feed.language)
+    return judged(walk, whole)
 
 
 def _judged_correction(walk: Walk, whole: WholeFile, correcting: Correcting) -> Staged:
@@ -130,10 +130,10 @@ def _judged_correction(walk: Walk, whole: WholeFile, correcting: Correcting) -> 
     about it."""
     for rows in walk.rows:
         correcting.renumber(rows)
-    staged = judged(walk, whole, correcting.language)
+    staged = judged(walk, whole)
     refusal = None
     if not walk.counts.loaded:
-        refusal = say("none of its rows is good", correcting.language)
+        refusal = say("none of its rows is good")
     return replace(staged, refusal=refusal, profiles={}, drift=())
 
 
@@ -149,7 +149,7 @@ def _walked_file(
     dialect = dialect_of(path, contract.dialect, limits)
     accounts = Accounts()
     try:
-        with parsed(path, dialect, limits, folder, columns, terms.feed.language, opened) as found:
+        with parsed(path, dialect, limits, folder, columns, opened=opened) as found:
             if terms.correcting is not None:
                 found = terms.correcting.over(found)
             counted = accounts.over(found.chunks)
@@ -245,10 +245,10 @@ def _check_size(size: int, feed: Feed, limits: Limits) -> None:
         )
 
 
-def judged(walk: Walk, whole: WholeFile, language: str) -> Staged:
+def judged(walk: Walk, whole: WholeFile) -> Staged:
     """What was staged, with the verdict on the file as a whole."""
     contract = walk.watch.contract
-    refusal, warnings = verdict(walk.counts, walk.rows, contract, whole.replaced, language)
+    refusal, warnings = verdict(walk.counts, walk.rows, contract, whole.replaced)
     return Staged(
         rows=walk.rows,
         rejects=walk.rejects,

@@ -142,7 +142,7 @@ def _prepared(
         file = replace(
             file,
             outcome=Outcome.QUARANTINED,
-            reason=error.said(feed.language),
+            reason=error.said(),
             accounted=error.accounted or file.accounted,
         )
     runtime.ledger.drifts.note(file, shown)

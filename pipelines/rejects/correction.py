@@ -169,7 +169,6 @@ class Correcting:
 
     file_id: str
     name: str
-    language: str
     rejected: Mapping[tuple[str | None, int], int]
     delimiter: str = ""
     places: dict[int, int] = field(default_factory=dict)
@@ -207,17 +206,17 @@ class Correcting:
 
     def _place(self, where: str | None, file: str | None) -> tuple[int | None, str]:
         if file and file.strip() and file.strip().lower() != self.file_id:
-            return None, say(_OTHER_FILE, self.language, other=file.strip()[:32])
+            return None, say(_OTHER_FILE, other=file.strip()[:32])
         member, _, number = (where or "").strip().rpartition(":")
         number = number.removesuffix(".0")
         if not number.isdecimal() or len(number) > 12:
-            return None, say(_NO_LINE, self.language, column=LINE_COLUMN)
+            return None, say(_NO_LINE, column=LINE_COLUMN)
         place = self.rejected.get((member or None, int(number)))
         line = (where or "").strip()[:80]
         if place is None:
-            return None, say(_NOT_REJECTED, self.language, line=line, name=self.name)
+            return None, say(_NOT_REJECTED, line=line, name=self.name)
         if place in self.seen:
-            return None, say(_TWICE, self.language, line=line, name=self.name)
+            return None, say(_TWICE, line=line, name=self.name)
         self.seen.add(place)
         return place, ""
 

@@ -22,10 +22,11 @@ def write_rejected(
     dialect: Dialect,
     saw: Callable[[RejectedRow], None],
     file_id: str = "",
+    language: str = "en",
 ) -> None:
     """Write the bad rows in the file's own dialect, line ends and columns, cells as they stood, and
-    after them `_line`, `_error` and `_file`, by which a correction is known; those of a correction
-    keep its `_line` and `_file`. Each row is shown to `saw` on its way.
+    after them `_line`, `_error` (in `language`) and `_file`, by which a correction is known; those
+    of a correction keep its `_line` and `_file`. Each row is shown to `saw` on its way.
 
     One header line stands above the rows, whatever the original had there. Cells that a
     spreadsheet would run are disarmed. What came as a workbook, JSON Lines or Parquet goes back
@@ -46,7 +47,7 @@ def write_rejected(
             if is_correction:
                 where = named.get(LINE_COLUMN, where)
             belongs = named.get(FILE_COLUMN, file_id) if is_correction else file_id
-            ours = [where, harmless(_reasons(row)), harmless(belongs)]
+            ours = [where, harmless(_reasons(row, language)), harmless(belongs)]
             out.write(write.line([*(harmless(named[name]) for name in own), *ours]))
 
 
@@ -68,9 +69,10 @@ def _cells(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: boo
     return cells + [""] * (len(header) - len(cells))
 
 
-def _reasons(row: RejectedRow) -> str:
+def _reasons(row: RejectedRow, language: str) -> str:
     return "; ".join(
-        f"{each.column}: {each.message}" if each.column else each.message for each in row.problems
+        f"{each.column}: {message}" if each.column else message
+        for each, message in zip(row.problems, row.said(language), strict=True)
     )
 
 

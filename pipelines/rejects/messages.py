@@ -6,17 +6,24 @@ where the rule itself is told. The rest of its fields come from the expectation'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii as quoted
+from string import Formatter
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from schemas.contract import Expectation
-from schemas.language import say
+from schemas.language import compact, joined, say
 
 _MOST_WORDS = 12
 _VALUE = "\0value\0"
 """Where a value is to stand: what no argument of a rule holds."""
+_NUMBER = "{number:n}"
 
 SENTENCES: Mapping[str, str] = {
     # of rows
@@ -129,71 +136,103 @@ OTHERS = ("greater than", "at least", "{rule}; found {found}", "{value}: {rule}"
 """Pieces of sentences that are put together."""
 
 
-def sentence(expectation: Expectation, language: str, value: str | None = None) -> str:
+class Telling:
+    """Says one sentence about one `{value}` after the other; all else is filled in once."""
+
+    def __init__(self, template: str, values: Mapping[str, object]) -> None:
+        filled = say(template, value=_VALUE, **values)
+        self._texts = filled.split(_VALUE)
+        self._params = compact(filled.params).split(json.dumps(_VALUE))
+
+    def text(self, value: str) -> str:
+        """The sentence, in English."""
+        return value.join(self._texts)
+
+    def texts(self, values: pa.Array) -> pa.Array:
+        """The sentences about several values, all as JSON has them between its quotes."""
+        return _filled([quoted(each)[1:-1] for each in self._texts], values)
+
+    def params(self, values: pa.Array) -> pa.Array:
+        """Template and values of each as JSON, given the values as JSON has them in quotes."""
+        first, *rest = self._params
+        pieces = [first, *(f'"{each}' for each in rest)]
+        return _filled([*(f'{each}"' for each in pieces[:-1]), pieces[-1]], values)
+
+
+def _filled(pieces: Sequence[str], values: pa.Array) -> pa.Array:
+    """The pieces with each of the values between them."""
+    if len(pieces) == 1:
+        return pa.repeat(pa.scalar(pieces[0]), len(values))
+    parts = [part for piece in pieces[1:] for part in (values, piece)]
+    return pc.binary_join_element_wise(pieces[0], *parts, "")
+
+
+def sentence(expectation: Expectation, value: str | None = None) -> str:
     """The rule in words, about one value that breaks it or, without one, about its column.
 
     The contract's own description comes first.
     """
-    return telling(expectation, language)(value)
+    if value is None and expectation.description:
+        return expectation.description
+    template, values = _told(expectation)
+    return say(template, value=_column(expectation) if value is None else value, **values)
 
 
-def telling(expectation: Expectation, language: str) -> Callable[[str | None], str]:
+def telling(expectation: Expectation) -> Telling:
     """What says the rule's `sentence` about one value after the other."""
+    return Telling(*_told(expectation))
+
+
+def _told(expectation: Expectation) -> tuple[str, Mapping[str, object]]:
+    """The template that tells of a broken rule, and what fills it in beside the value."""
     if rule := expectation.description:
-        tell = about(OTHERS[3], language, rule=rule)
-        return lambda value: rule if value is None else tell(value)
+        return OTHERS[3], {"rule": rule}
     template = SENTENCES[expectation.type]
     if expectation.kwargs.get("unit") == "percent":
         template = SHARES[expectation.type]
-    fields = _fields(expectation, language)
-    tell, column = about(template, language, **fields), str(fields["column"])
-    return lambda value: tell(column if value is None else value)
+    used = {name for _, name, _, _ in Formatter().parse(template)}
+    return template, {name: each for name, each in _fields(expectation).items() if name in used}
 
 
-def about(template: str, language: str, /, **values: object) -> Callable[[str], str]:
-    """What says a sentence about one `{value}` after the other; all else is filled in once."""
-    pieces = say(template, language, value=_VALUE, **values).split(_VALUE)
-    return lambda value: value.join(pieces)
+def about(template: str, /, **values: object) -> Telling:
+    """What says a sentence about one `{value}` after the other."""
+    return Telling(template, values)
 
 
-def with_found(rule: str, found: str | None, language: str) -> str:
+def with_found(rule: str, found: str | None) -> str:
     """A broken rule about a file, and what was found instead."""
-    return rule if found is None else say(OTHERS[2], language, rule=rule, found=found)
+    return rule if found is None else say(OTHERS[2], rule=rule, found=found)
 
 
-def shown(value: Any, language: str) -> str:
-    """An argument as people of a language write it."""
+def shown(value: Any) -> str:
+    """An argument, which people of each language write in their own way."""
     match value:
         case bool():
             return str(value).lower()
         case int() | float() | Decimal():
-            from babel.numbers import format_decimal
-
-            return str(format_decimal(value, locale=language, decimal_quantization=False))
+            return say(_NUMBER, number=value)
         case datetime() | date() | time():
             return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
         case list() | tuple() | set() | frozenset():
-            words = [shown(each, language) for each in list(value)[:_MOST_WORDS]]
-            more = ", …" if len(value) > _MOST_WORDS else ""
-            return ", ".join(words) + more
+            words = [shown(each) for each in list(value)[:_MOST_WORDS]]
+            return joined(", ", [*words, "…"] if len(value) > _MOST_WORDS else words)
         case _:
             return str(value)
 
 
-def _fields(expectation: Expectation, language: str) -> dict[str, object]:
+def _fields(expectation: Expectation) -> dict[str, object]:
     """All fields that any template may have."""
     kwargs = expectation.kwargs
-    columns = kwargs.get("column_list") or [kwargs.get("column")]
     above = OTHERS[1] if kwargs.get("or_equal") else OTHERS[0]
 
     def argument(*names: str) -> str:
         found = next((kwargs[name] for name in names if kwargs.get(name) is not None), "")
-        return shown(found, language)
+        return shown(found)
 
     words = ("value_set", "regex_list", "type_list", "column_set", "column_list")
     return {
-        "column": ", ".join(str(name) for name in columns if name),
-        "range": _range(kwargs, language),
+        "column": _column(expectation),
+        "range": _range(kwargs),
         "words": argument(*words, "value_pairs_set"),
         "pattern": argument("regex", "strftime_format", "type_"),
         "length": argument("value"),
@@ -201,11 +240,17 @@ def _fields(expectation: Expectation, language: str) -> dict[str, object]:
         "step": argument("step"),
         "first": str(kwargs.get("column_A")),
         "second": str(kwargs.get("column_B")),
-        "above": say(above, language),
+        "above": say(above),
     }
 
 
-def _range(kwargs: Mapping[str, Any], language: str) -> str:
+def _column(expectation: Expectation) -> str:
+    kwargs = expectation.kwargs
+    columns = kwargs.get("column_list") or [kwargs.get("column")]
+    return ", ".join(str(name) for name in columns if name)
+
+
+def _range(kwargs: Mapping[str, Any]) -> str:
     low, high = kwargs.get("min_value"), kwargs.get("max_value")
     if operator := kwargs.get("operator"):
         template = OPERATORS[operator]
@@ -216,7 +261,7 @@ def _range(kwargs: Mapping[str, Any], language: str) -> str:
             _end(low, kwargs.get("strict_min"), "from", "above"),
             _end(high, kwargs.get("strict_max"), "to", "below"),
         ]
-    return say(template, language, low=shown(low, language), high=shown(high, language))
+    return say(template, low=shown(low), high=shown(high))
 
 
 def _end(bound: Any, strict: Any, usual: str, stricter: str) -> str:

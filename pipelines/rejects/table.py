@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -19,12 +20,21 @@ from pipelines.background_writer import ParquetBehind
 from pipelines.parse import Chunk
 from pipelines.rejects.violation import Blame, Ints
 from schemas.arrow import FILE, PARQUET
+from schemas.language import compact, params_of
 from schemas.reject import Problem, RejectedRow
 from schemas.row_position import MEMBER
 
 _REJECTS = pa.schema(
-    [("member", pa.string()), ("line", pa.int64()), ("raw", pa.string()), ("problems", pa.string())]
+    [
+        ("member", pa.string()),
+        ("line", pa.int64()),
+        ("raw", pa.string()),
+        ("problems", pa.string()),
+        ("params", pa.string()),
+    ]
 )
+_PROBLEMS = pa.schema([_REJECTS.field("problems"), _REJECTS.field("params")])
+_ROWS_AT_ONCE = 16 * 1024
 
 
 _HEADER, _LINE_END = b"waybill_header", b"waybill_line_end"
@@ -90,48 +100,75 @@ def rejected_table(rows: Sequence[RejectedRow]) -> pa.Table:
         [row.line for row in rows],
         [row.raw for row in rows],
         [f"[{', '.join(map(_as_json, row.problems))}]" for row in rows],
+        [compact([params_of(each.message) for each in row.problems]) for row in rows],
     )
     return pa.table(list(map(pa.array, columns, _REJECTS.types)), schema=_REJECTS)
 
 
-def rejected_of(chunk: Chunk, at: Ints, problems: pa.Array) -> pa.Table:
+def rejected_of(chunk: Chunk, at: Ints, problems: pa.Table) -> pa.Table:
     """The same of a chunk's rows at some positions, given what `problems_of` says of each."""
     members = pa.repeat(pa.scalar(chunk.member, pa.string()), len(at))
     raws = pa.array(chunk.raws(at.tolist()) if len(at) else [], pa.string())
-    return pa.table([members, pa.array(chunk.lines[at] % MEMBER), raws, problems], schema=_REJECTS)
+    lines = pa.array(chunk.lines[at] % MEMBER)
+    return pa.table([members, lines, raws, *problems.columns], schema=_REJECTS)
 
 
-def problems_of(blames: Sequence[Blame], lines: Ints) -> tuple[Ints, pa.Array]:
+def problems_of(blames: Sequence[Blame], lines: Ints) -> tuple[Ints, pa.Table]:
     """The positions of the rows that are blamed, rising, and the problems of each as JSON, in the
-    order of the blames. `lines` are the places of all rows."""
+    order of the blames, with the params of their sentences. `lines` are the places of all rows."""
     if not blames:
-        return np.zeros(0, np.int64), pa.array([], pa.string())
+        return np.zeros(0, np.int64), _PROBLEMS.empty_table()
     at = np.concatenate([each.at for each in blames])
     order = np.argsort(at, kind="stable")
-    texts = pa.concat_arrays([_ends_of(each) for each in blames]).take(pa.array(order))
     at = at[order]
-    numbers = pc.cast(pa.array(lines[at] % MEMBER), pa.string())
-    each = pc.binary_join_element_wise(_START, numbers, texts, "")
     rows, firsts = np.unique(at, return_index=True)
-    by_row = pa.ListArray.from_arrays(pa.array(np.append(firsts, len(at)), pa.int32()), each)
-    return rows, pc.binary_join_element_wise("[", pc.binary_join(by_row, ", "), "]", "")
+    ends = np.append(firsts, len(at))
+    # What is said of each different value of each blame stands one after the other.
+    above = np.cumsum([0, *(len(each.values) for each in blames[:-1])])
+    which = [each.which + start for each, start in zip(blames, above, strict=True)]
+    which_said = np.concatenate(which)[order]
+    numbers = lines[at] % MEMBER
+
+    def lists(
+        told: Callable[[Blame], pa.Array], separator: str, start: str = ""
+    ) -> pa.ChunkedArray:
+        texts = pa.concat_arrays([told(each) for each in blames])
+        pieces = []
+        # All rows of a chunk may be bad: not all of its texts are there twice.
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            cuts = ends[first : first + _ROWS_AT_ONCE + 1]
+            some = slice(cuts[0], cuts[-1])
+            each = texts.take(pa.array(which_said[some]))
+            if start:
+                places = pc.cast(pa.array(numbers[some]), pa.string())
+                each = pc.binary_join_element_wise(start, places, each, "")
+            by_row = pa.ListArray.from_arrays(pa.array(cuts - cuts[0], pa.int32()), each)
+            listed = pc.binary_join(by_row, separator)
+            pieces.append(pc.binary_join_element_wise("[", listed, "]", ""))
+        return pa.chunked_array(pieces, pa.string())
+
+    columns = [lists(_ends_of, ", ", _START), lists(lambda each: each.said.params(), ",")]
+    return rows, pa.table(columns, schema=_PROBLEMS)
 
 
 def _ends_of(blame: Blame) -> pa.Array:
     """The problems that a blame tells as JSON, without their beginning, in which the line is."""
-    said = zip(blame.values, blame.messages, strict=True)
-    ends = [_end(blame.column, value, blame.rule, message) for value, message in said]
-    return pa.array(ends, pa.string()).take(pa.array(blame.which))
+    values = ["null" if each is None else quoted(each) for each in blame.values]
+    return pc.binary_join_element_wise(
+        f', "column": {json.dumps(blame.column)}, "value": ',
+        pa.array(values, pa.string()),
+        f', "rule": {json.dumps(blame.rule)}, "message": "',
+        blame.said.texts(),
+        '"}',
+        "",
+    )
 
 
 def _as_json(problem: Problem) -> str:
-    end = _end(problem.column, problem.value, problem.rule, problem.message)
+    facts = (problem.column, problem.value, problem.rule, problem.message)
+    column, value, rule, message = map(json.dumps, facts)
+    end = f', "column": {column}, "value": {value}, "rule": {rule}, "message": {message}}}'
     return f"{_START}{problem.line}{end}"
-
-
-def _end(column: str | None, value: str | None, rule: str, message: str) -> str:
-    column, value, rule, message = map(json.dumps, (column, value, rule, message))
-    return f', "column": {column}, "value": {value}, "rule": {rule}, "message": {message}}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +200,10 @@ def _rejected_rows(file: pq.ParquetFile) -> Iterator[RejectedRow]:
         for row in batch.to_pylist():
             problems = tuple(Problem(**each) for each in json.loads(row["problems"]))
             yield RejectedRow(
-                line=row["line"], raw=row["raw"], problems=problems, member=row["member"]
+                line=row["line"],
+                raw=row["raw"],
+                problems=problems,
+                member=row["member"],
+                # Rows that were staged by an earlier release have only their sentences.
+                params=row.get("params"),
             )

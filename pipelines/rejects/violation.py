@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.rejects.messages import Telling
+from schemas.language import compact, params_of
 from schemas.reject import Problem
 from schemas.row_position import MEMBER
 
@@ -22,12 +26,62 @@ _KEPT = 200
 _SHOWN = 60
 
 
+class Said(Protocol):
+    """What is said of each of some values."""
+
+    def text(self, index: int) -> str:
+        """The sentence about one of them, in English."""
+
+    def texts(self) -> pa.Array:
+        """All sentences, as JSON has them between its quotes."""
+
+    def params(self) -> pa.Array:
+        """Template and values of each sentence, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """One sentence about values that differ, which are given as sentences show them. The work is
+    Arrow's: where all rows are bad these are as many as the rows."""
+
+    telling: Telling
+    shown: Sequence[str]
+
+    def text(self, index: int) -> str:
+        return self.telling.text(self.shown[index])
+
+    def texts(self) -> pa.Array:
+        return self.telling.texts(self._values())
+
+    def params(self) -> pa.Array:
+        return self.telling.params(self._values())
+
+    def _values(self) -> pa.Array:
+        return pa.array([quoted(each)[1:-1] for each in self.shown], pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """A sentence of its own about each value."""
+
+    messages: Sequence[str]
+
+    def text(self, index: int) -> str:
+        return self.messages[index]
+
+    def texts(self) -> pa.Array:
+        return pa.array([quoted(each)[1:-1] for each in self.messages], pa.string())
+
+    def params(self) -> pa.Array:
+        return pa.array([compact(params_of(each)) for each in self.messages], pa.string())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Blame:
     """Rows that break one rule, by their positions `at` in a chunk.
 
-    `which` tells for each of them the one of `values` that it has, and of `messages` that is said
-    of it. `column` is None if the rule is about several columns.
+    `which` tells for each of them the one of `values` that it has, and what is `said` of it.
+    `column` is None if the rule is about several columns.
     """
 
     rule: str
@@ -35,7 +89,7 @@ class Blame:
     at: Ints
     which: Ints
     values: Sequence[str | None]
-    messages: Sequence[str]
+    said: Said
 
     def problems(self, lines: Ints) -> Iterator[Problem]:
         """What is wrong with each row, given the places of all rows of the chunk."""
@@ -47,7 +101,7 @@ class Blame:
                 column=self.column,
                 value=self.values[index],
                 rule=self.rule,
-                message=self.messages[index],
+                message=self.said.text(index),
             )
 
 
@@ -56,10 +110,10 @@ def blame(
     columns: Sequence[str],
     at: Ints,
     cells: Sequence[pa.Array],
-    tell: Callable[[str], str],
+    telling: Telling,
 ) -> Blame:
     """The blame of the rows at some positions, for what stands there in some columns (`cells`, an
-    array a column); `tell` makes the sentence about it, given as sentences show it."""
+    array a column); `telling` makes the sentence about it, given as sentences show it."""
     which, found = _distinct(cells, len(at))
     return Blame(
         rule=rule,
@@ -67,7 +121,7 @@ def blame(
         at=at,
         which=which,
         values=[_kept(each) for each in found],
-        messages=[tell(_shown(each)) for each in found],
+        said=_Alike(telling, [_shown(each) for each in found]),
     )
 
 
@@ -86,7 +140,7 @@ def blame_each(
         at=at,
         which=np.arange(len(at)),
         values=[_kept(each) for each in found],
-        messages=[tell(_shown(each)) for tell, each in zip(tells, found, strict=True)],
+        said=_Each([tell(_shown(each)) for tell, each in zip(tells, found, strict=True)]),
     )
 
 

@@ -38,12 +38,12 @@ class Verdict:
     template: str = ""
     other: str = ""
 
-    def said(self, value: str, language: str) -> str:
+    def said(self, value: str) -> str:
         """The reason, about a value."""
         if self.expectation is not None:
-            return sentence(self.expectation, language, value)
+            return sentence(self.expectation, value)
         names = ", ".join(self.columns)
-        return say(self.template, language, value=value, column=names, other=self.other)
+        return say(self.template, value=value, column=names, other=self.other)
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class WholeFile:
                 self.verdicts[int(places[position])] = Verdict(rule, columns, broken.expectation)
 
     def _warn(self, rule: Expectation, places: Sequence[int] | npt.NDArray[np.int64]) -> None:
-        self.warnings.append(warning(rule, len(places), int(places[0]), self.feed.language))
+        self.warnings.append(warning(rule, len(places), int(places[0])))
 
     def _look_at_key(self, key: Key, rows: Sequence[Path]) -> None:
         found = repeats(key, rows, self._places())
@@ -113,7 +113,6 @@ class WholeFile:
                 kwargs={"column_list": list(key.columns)},
                 description=say(
                     "{column} may come once in a file",
-                    self.feed.language,
                     column=", ".join(key.columns),
                 ),
             )
@@ -128,12 +127,11 @@ class WholeFile:
             self.replaced += len(found.places)
 
 
-def warning(rule: Expectation, rows: int, place: int, language: str) -> str:
+def warning(rule: Expectation, rows: int, place: int) -> str:
     """What is told of rows that break a rule which only warns."""
     return say(
         "{rule} (not so in {rows:,} rows, first on line {line})",
-        language,
-        rule=sentence(rule, language),
+        rule=sentence(rule),
         rows=rows,
         line=Place.of(place).line,
     )

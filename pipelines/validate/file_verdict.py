@@ -9,11 +9,11 @@ from pipelines.validate import great_expectations, rules
 from pipelines.validate.file_rules import read_columns
 from schemas.contract import Contract
 from schemas.file import Counts
-from schemas.language import say
+from schemas.language import joined, say
 
 
 def verdict(
-    counts: Counts, rows: Sequence[Path], contract: Contract, replaced: int, language: str
+    counts: Counts, rows: Sequence[Path], contract: Contract, replaced: int
 ) -> tuple[str | None, list[str]]:
     """Why the file as a whole must not be loaded, if so, and what its sender should look at.
 
@@ -24,16 +24,15 @@ def verdict(
         refusal = say(
             "{bad:,} of {read:,} rows are bad, more than the {most:.0%} that the contract"
             " tolerates",
-            language,
             bad=bad,
             read=counts.read,
             most=contract.reject_threshold,
         )
         return refusal, []
     broken = list(_table_rules(rows, contract))
-    faults = [each.said(language) for each in broken if each.expectation.severity == "error"]
-    warnings = [each.said(language) for each in broken if each.expectation.severity != "error"]
-    return "; ".join(faults) or None, warnings
+    faults = [each.said() for each in broken if each.expectation.severity == "error"]
+    warnings = [each.said() for each in broken if each.expectation.severity != "error"]
+    return joined("; ", faults) if faults else None, warnings
 
 
 def _table_rules(rows: Sequence[Path], contract: Contract) -> list[great_expectations.Broken]:

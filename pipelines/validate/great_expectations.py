@@ -43,10 +43,10 @@ class Broken:
     positions: tuple[int, ...] = ()
     observed: Any = None
 
-    def said(self, language: str) -> str:
+    def said(self) -> str:
         """The rule about a file in words, and what was found instead."""
-        found = None if self.observed is None else shown(self.observed, language)
-        return with_found(sentence(self.expectation, language), found, language)
+        found = None if self.observed is None else shown(self.observed)
+        return with_found(sentence(self.expectation), found)
 
 
 def import_gx() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from pipelines.cast.fault import Fault
 from pipelines.parse import Chunk
 from pipelines.parse.chunk import listed_raws, without_rows
 from pipelines.parse.rows import line_of
-from pipelines.rejects.messages import about, sentence, telling
+from pipelines.rejects.messages import Telling, about, sentence, telling
 from pipelines.rejects.table import problems_of, rejected_of, rejected_table
 from pipelines.rejects.violation import Blame, Ints, blame, blame_each
 from pipelines.validate.file_rules import Verdict, WholeFile
@@ -35,11 +34,10 @@ class Reasons:
         typed: Typed,
         chunk: Chunk | None = None,
         names: dict[str, str] | None = None,
-        language: str = "en",
     ) -> None:
         self.bad: npt.NDArray[np.bool_] = np.zeros(typed.rows.num_rows, np.bool_)
         self.warnings: dict[str, tuple[int, int, Expectation]] = {}
-        self._rows, self._lines, self._language = typed.rows, typed.lines, language
+        self._rows, self._lines = typed.rows, typed.lines
         self._chunk, self._names = chunk, names or {}
         self._blames: list[Blame] = []
         self._blamed: dict[str | None, npt.NDArray[np.bool_]] = {}
@@ -47,10 +45,10 @@ class Reasons:
             self._note(each)
 
     @classmethod
-    def after_transform(cls, rows: pa.Table, language: str = "en") -> Reasons:
+    def after_transform(cls, rows: pa.Table) -> Reasons:
         """Reasons for rows that a transform returned; lines come from their `_etl_row`."""
         good = np.zeros(rows.num_rows, np.bool_)
-        return cls(Typed(rows, good, (), rows.column("_etl_row").to_numpy()), language=language)
+        return cls(Typed(rows, good, (), rows.column("_etl_row").to_numpy()))
 
     def add(self, broken: Broken) -> None:
         """Blame the rows that broke a rule. A warning blames nobody; a cell that already has a
@@ -63,23 +61,23 @@ class Reasons:
         for name in columns:
             if name in self._blamed:
                 at = at[~self._blamed[name][at]]
-        self._blame(rule.type, columns, at, telling(rule, self._language))
+        self._blame(rule.type, columns, at, telling(rule))
 
     def _warn(self, broken: Broken) -> None:
         if broken.positions:
             place = int(self._lines[broken.positions[0]])
-            told = sentence(broken.expectation, self._language)
+            told = sentence(broken.expectation)
             self.warnings[told] = (len(broken.positions), place, broken.expectation)
 
     def require(self, name: str) -> None:
         """Blame the rows in which a column is null."""
         at = np.flatnonzero(self._rows.column(name).is_null().to_numpy())
-        tell = about("{column} is empty and must not be", self._language, column=name)
+        tell = about("{column} is empty and must not be", column=name)
         self._blame("required", (name,), at, tell)
 
     def blame(self, name: str, each: Fault) -> None:
         """Blame the rows whose value in a column has a fault."""
-        tell = about(each.template, self._language, column=name, **each.values)
+        tell = about(each.template, column=name, **each.values)
         self._blame(each.rule, (name,), each.at, tell)
 
     def judge(self, whole: WholeFile) -> None:
@@ -89,12 +87,10 @@ class Reasons:
             alike[verdict.rule, verdict.columns][position] = verdict
         for (rule, columns), verdicts in alike.items():
             at = np.array(list(verdicts), np.int64)
-            said = [partial(each.said, language=self._language) for each in verdicts.values()]
+            said = [each.said for each in verdicts.values()]
             self._note(blame_each(_short(rule), columns, at, self._cells(columns, at), said))
 
-    def _blame(
-        self, rule: str, columns: Sequence[str], at: Ints, tell: Callable[[str], str]
-    ) -> None:
+    def _blame(self, rule: str, columns: Sequence[str], at: Ints, tell: Telling) -> None:
         self._note(blame(_short(rule), columns, at, self._cells(columns, at), tell))
 
     def _note(self, each: Blame) -> None:

@@ -23,7 +23,7 @@ from google.cloud import bigquery
 from pydantic import ValidationError
 
 from bigquery_emulator import client_of
-from connectors.bigquery import BigQueryConfig, BigQueryWarehouse
+from connectors.bigquery import BigQueryConfig, BigQueryWarehouse, rejects
 from connectors.bigquery.upload import upload
 from connectors.objects.storage import ObjectStorage
 from connectors.objects.store import StorageConfig
@@ -97,9 +97,11 @@ class World:
         partitions: Sequence[str] = (),
         rejects: Sequence[tuple[int, str]] = (),
         outcome: Outcome = Outcome.ACCEPTED,
+        is_earlier: bool = False,
         **changes: Any,
     ) -> File:
-        """A prepared file with those rows; lines count from 2."""
+        """A prepared file with those rows; lines count from 2. One that `is_earlier` was staged by
+        a release that kept sentences alone."""
         self.made += 1
         file_id = f"file{self.made}"
         keys: tuple[str, ...] = ()
@@ -116,12 +118,18 @@ class World:
                     ("line", pa.int64()),
                     ("raw", pa.string()),
                     ("problems", pa.string()),
+                    ("params", pa.string()),
                 ]
             )
             lines: list[object] = [line for line, _ in rejects]
             raws: list[object] = [raw for _, raw in rejects]
             problems: list[object] = [json.dumps([problem])] * len(rejects)
-            self._write(rejects_key, [[None] * len(rejects), lines, raws, problems], schema)
+            told = {"template": "{value} is not JSON", "values": {"value": '"x"'}}
+            params: list[object] = [json.dumps([told])] * len(rejects)
+            columns = [[None] * len(rejects), lines, raws, problems, params]
+            if is_earlier:
+                columns, schema = columns[:-1], schema.remove(4)
+            self._write(rejects_key, columns, schema)
         file = File(
             file_id=file_id,
             feed="orders",
@@ -394,10 +402,38 @@ def test_a_batch_is_committed_once_with_its_books(world: World) -> None:
         (bad.file_id, 2, "q"),
     ]
     assert rejected[0][3][0]["rule"] == "type"
+    told = world.sql("SELECT JSON_VALUE(params[0].`values`.value) FROM META.rejected_rows")
+    assert told == [('"x"',), ('"x"',)]
     assert world.sql("SELECT batch_id, `table`, files, `rows` FROM META.batches") == [
         (batch.batch_id, batch.table, 2, 2)
     ]
     assert list(world.client.list_tables(world.config.staging_dataset)) == []
+
+
+def test_rejected_rows_that_an_earlier_release_staged_are_written_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.warehouse.apply([ORDERS], [])
+    for most in (100, 0):  # in the transaction itself, and by a staging table
+        monkeypatch.setattr(rejects, "_MOST_ROWS", most)
+        old, new = (
+            world.file(
+                ORDERS,
+                rejects=[(2, "q")],
+                outcome=Outcome.QUARANTINED,
+                counts=Counts(read=1, rejected=1),
+                is_earlier=is_earlier,
+            )
+            for is_earlier in (True, False)
+        )
+        batch = world.batch(ORDERS, old, new)
+        world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
+        found = world.sql(
+            "SELECT r.file_id, JSON_VALUE(r.problems[0].message),"
+            " JSON_VALUE(r.params[0].template) FROM META.rejected_rows AS r"
+            f" WHERE r.batch_id = '{batch.batch_id}' ORDER BY 1"
+        )
+        assert found == [(old.file_id, "no", None), (new.file_id, "no", "{value} is not JSON")]
 
 
 def test_a_batch_of_rejected_files_only_leaves_its_books(world: World) -> None:

@@ -27,6 +27,7 @@ from schemas.contract import (
     Window,
 )
 from schemas.errors import ContractError, DataError, TransformError
+from schemas.language import said
 from schemas.limits import Limits
 
 COLUMNS = (
@@ -139,7 +140,7 @@ def test_a_warning_is_told_and_rejects_nothing(tmp_path: Path) -> None:
         type="expect_table_row_count_to_be_between", kwargs={"min_value": 9}, severity="warning"
     )
     lines = "".join(f"r{n},2026-11-01,{n},1\n" for n in range(6))
-    staged = stage(tmp_path, HEADER + lines, contract(row, table), language="es")
+    staged = stage(tmp_path, HEADER + lines, contract(row, table))
     assert (staged.counts.loaded, staged.refusal) == (6, None)
     first, second = staged.warnings
     assert first.startswith("more than three is rare (")
@@ -285,10 +286,10 @@ def test_warnings_are_told_and_reject_nothing(tmp_path: Path) -> None:
         ),
     ]
     text = HEADER + "a,2026-11-01,0,1\nb,2026-11-02,5,1\nc,2026-11-01,-2,1\n"
-    staged = stage(tmp_path, text, contract(*rules), language="es", block=40)
+    staged = stage(tmp_path, text, contract(*rules), block=40)
     assert staged.counts.loaded == 3
     assert staged.refusal is None
-    assert staged.warnings == (
+    assert tuple(said(each, "es") for each in staged.warnings) == (
         "quantity debe ser como mínimo 1 (no es así en 2 filas, la primera en la línea 2)",
         "day puede aparecer una sola vez en un archivo"
         " (no es así en 1 filas, la primera en la línea 4)",
