@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.detect import evidence
 from pipelines.feed import Feed
 from pipelines.operations.dry_run import check
 from pipelines.operations.raw_records import records_in
@@ -337,6 +338,22 @@ def test_a_file_under_its_contract(tmp_path: Path) -> None:
     }  # fmt: skip
     assert not found.drift
     assert [cell.loaded for cell in found.first[0].cells] == ["1", "Málaga", "1.5"]
+
+
+def test_columns_without_a_blank_between_them_disagree_with_nothing(tmp_path: Path) -> None:
+    """What looks delimited by blanks may be of fixed width all the same."""
+    made, path = contract(tmp_path), tmp_path / "payments.txt"
+    path.write_text("".join(f"{n:>4}Ana Li  {n}.25\n" for n in range(9)))
+    assert evidence(path, made) is None
+
+
+def test_flat_memory_a_block_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text(ROWS * 500)
+    with parsed(path, DIALECT, Limits(block_bytes=1024), tmp_path) as found:
+        sizes = [chunk.rows for chunk in found.chunks]
+    assert sum(sizes) == 1000
+    assert max(sizes) < 100
 
 
 PLACES = "            name: {start: 5, width: 6}\n"
