@@ -206,6 +206,20 @@ def test_lines_that_are_no_rows_are_passed_over_and_counted(tmp_path: Path) -> N
     assert reasons["repeated_header"] == reasons["footer"] == 1
 
 
+def test_a_total_across_columns_is_no_row(tmp_path: Path) -> None:
+    """Its first cell would be `Tota`, which nobody takes for a total."""
+    text = f"{ROWS}Total         8.50\nTo  tal 2     8.50\n"
+    rows, rejected, _ = read(text.encode(), tmp_path)
+    assert [each[0] for each in rows] == [1, 2, 4]
+    assert rejected == [
+        (3, "total", "Total looks like a total, and it is not agreed whether it is one")
+    ]
+    rows, rejected, _ = read(text.encode(), tmp_path, replace(DIALECT, rows_like="Total"))
+    assert (len(rows), rejected) == (4, [])
+    careful = read((text + "\0\n").encode(), tmp_path)
+    assert (len(careful[0]), careful[1][0][1]) == (3, "total")
+
+
 def test_a_row_above_the_others_is_not_passed_over(tmp_path: Path) -> None:
     rows, rejected, accounted = read(ROWS.encode(), tmp_path, replace(DIALECT, header=1))
     assert [each[0] for each in rows] == [2]
