@@ -51,6 +51,9 @@ def evidence(path: Path, contract: Contract, language: str = "en") -> Sentence |
 
 def disagreements(detected: Detected, contract: Contract) -> list[Disagreement]:
     """In what the file's dialect is clearly not the contract's; the plainest first."""
+    if (contract.dialect.format, detected.dialect.format) == (Format.FIXED, Format.DELIMITED):
+        # Columns without a blank between them look like anything.
+        return []
     found = list(_of_dialect(detected, contract))
     if not any(each.what == "delimiter" for each in found):
         found += _of_layout(detected, contract)
@@ -75,9 +78,6 @@ def _confidence(detected: Detected, what: str) -> float:
 
 def _of_dialect(detected: Detected, contract: Contract) -> Iterator[Disagreement]:
     pinned, found = contract.dialect, detected.dialect
-    if pinned.format is Format.FIXED and found.format is Format.DELIMITED:
-        # Columns without a blank between them look like anything.
-        return
     if found.format is Format.FIXED and pinned.format is Format.DELIMITED:
         yield _fixed(detected, pinned)
         return

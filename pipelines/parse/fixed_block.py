@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.parse.chunk import Chunk
 from pipelines.parse.fixed_line import PADDING, FixedLines
+from pipelines.parse.totals import BEGINS_LIKE
 from schemas.accounted import Accounted
 from schemas.reject import RejectedRow
 
@@ -83,6 +84,11 @@ def _usual(block: bytes, where: _Where, lines: FixedLines) -> tuple[Mask, pa.Tab
     longest = int(length.max())
     if longest > lines.width:
         plain &= _is_blank(_sliced(some, lines.width, longest, is_ascii), PADDING + "\r\n")
+    # Only the beginning of a line is looked at, and few lines begin so.
+    start = _sliced(some, 0, lines.width, is_ascii)
+    begins = pc.match_substring_regex(pc.utf8_ltrim(start, PADDING), BEGINS_LIKE)
+    for at in np.flatnonzero(begins.to_numpy(zero_copy_only=False)):
+        plain[at] &= not lines.cut_total(some[at].as_py().rstrip("\r\n"))
     if not plain.all():
         good[np.flatnonzero(good)[~plain]] = False
         some = some.filter(pa.array(plain))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pipelines.parse.fit import Fit, Shape
 from pipelines.parse.fitting import LIKE_A_COMMENT
 from pipelines.parse.text import Disguise
+from pipelines.parse.tidy import UNDECLARED
+from pipelines.parse.totals import BEGINS_LIKE
 from schemas.dialect import Dialect, Extra, Field, Ragged
 from schemas.language import say
 from schemas.regex import regex
@@ -15,8 +17,9 @@ from schemas.reject import Problem, RejectedRow
 
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 """What bytes become that are no text in the file's encoding."""
+_TOTAL = re.compile(BEGINS_LIKE)
 PADDING = " "
-_SHOWN = 40
+_SHOWN, _MOST = 40, 200
 
 
 class FixedLines:
@@ -61,7 +64,24 @@ class FixedLines:
         misfit = self._misfit(raw)
         if misfit is not None:
             return [], ("columns", misfit)
+        total = self.cut_total(raw)
+        if total:
+            return [], ("total", say(UNDECLARED, self.language, value=total))
         return [raw[field.begin : field.end].strip(PADDING) for field in self.fields], None
+
+    def cut_total(self, raw: str) -> str:
+        """The words of a total that stand across columns, where no cell shows them; none if a line
+        has none, or is a row by the contract."""
+        plain = raw.lstrip(PADDING)
+        found = _TOTAL.match(plain[:_MOST])
+        if found is None:
+            return ""
+        begin = len(raw) - len(plain)
+        words = found[0].rstrip()
+        first = next((each for each in self.fields if each.begin <= begin < each.end), None)
+        if first is None or begin + len(words) <= first.end:
+            return ""
+        return "" if self._rows_like and self._rows_like.fullmatch(words) else words
 
     def _misfit(self, raw: str) -> str | None:
         """Why a line has not the declared columns, and nothing else."""

@@ -24,6 +24,8 @@ _WORDS = (
 )
 LOOKS_LIKE = f"(?i)^(?:{_WORDS})$"
 """A whole cell that says that its row is one of totals."""
+BEGINS_LIKE = rf"(?i)^(?:{_WORDS})(?:\s|$)"
+"""The beginning of a line that says so, without the blanks before it."""
 _BEGINNINGS = frozenset(
     first + second
     for pair in ("to", "gr", "su", "ov", "pa", "re", "ru", "ge", "ra")

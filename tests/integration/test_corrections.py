@@ -20,6 +20,7 @@ from one_feed import STOCK, World, a_world
 from pipelines.discover.unmatched import survey
 from pipelines.operations.replay import replay
 from schemas.batch import WriteMode
+from schemas.dialect import Dialect, Field, Format
 from schemas.errors import ItemChangedError
 from schemas.file import File, Outcome, Status
 from schemas.item import Item
@@ -106,6 +107,30 @@ def test_a_correction_is_taken_in_whatever_form(world: World, name: str) -> None
     assert ("y", DAY, 2, file.file_id, 3) in world.table()
     known = world.ledger.files.get(first.file_id)
     assert (known.counts, known.rows_corrected) == (first.counts, 1)
+    world.books_balance()
+
+
+def test_rows_of_fixed_width_are_corrected_as_csv(world: World) -> None:
+    """What is rejected goes back under the columns' names, and comes again as any correction."""
+    fields = (Field("k", 1, 3, is_text=True), Field("day", 4, 10), Field("n", 14, 5))
+    dialect = Dialect(format=Format.FIXED, header=0, fields=fields)
+    contract = replace(STOCK, reject_threshold=0.9, dialect=dialect)
+    world.runtime = replace(world.runtime, contracts={"stock": contract})
+    path = world.drop / "a.txt"
+    path.write_text(f"x  {DAY}    1\ny  {DAY}  bad\nz  {DAY}   3\nv  {DAY}    4\n")
+    world.run()
+    first = world.newest("a.txt")
+    assert first.outcome is Outcome.PARTLY
+    bad = rejected(world, "a.txt")
+    assert [list(row.values())[:4] for row in bad] == [
+        ["y", str(DAY), "bad", "2"], ["z", str(DAY), "3", "3"],
+    ]  # fmt: skip
+    assert bad[1]["_error"] == "the line has 17 characters where its columns take 18"
+    file = correct(world, "mended.csv", as_csv([bad[0] | {"n": "2"}, bad[1]]))
+    assert (file.outcome, file.reason) == (Outcome.ACCEPTED, None)
+    assert file.corrects == first.file_id
+    assert values(world) == [("v", 4), ("x", 1), ("y", 2), ("z", 3)]
+    assert ("z", DAY, 3, file.file_id, 3) in world.table()
     world.books_balance()
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.bigquery.capabilities import BIGQUERY
+from pipelines.detect import evidence
 from pipelines.feed import Feed
 from pipelines.operations.dry_run import check
 from pipelines.operations.raw_records import records_in
@@ -206,6 +207,20 @@ def test_lines_that_are_no_rows_are_passed_over_and_counted(tmp_path: Path) -> N
     assert reasons["repeated_header"] == reasons["footer"] == 1
 
 
+def test_a_total_across_columns_is_no_row(tmp_path: Path) -> None:
+    """Its first cell would be `Tota`, which nobody takes for a total."""
+    text = f"{ROWS}Total         8.50\nTo  tal 2     8.50\n"
+    rows, rejected, _ = read(text.encode(), tmp_path)
+    assert [each[0] for each in rows] == [1, 2, 4]
+    assert rejected == [
+        (3, "total", "Total looks like a total, and it is not agreed whether it is one")
+    ]
+    rows, rejected, _ = read(text.encode(), tmp_path, replace(DIALECT, rows_like="Total"))
+    assert (len(rows), rejected) == (4, [])
+    careful = read((text + "\0\n").encode(), tmp_path)
+    assert (len(careful[0]), careful[1][0][1]) == (3, "total")
+
+
 def test_a_row_above_the_others_is_not_passed_over(tmp_path: Path) -> None:
     rows, rejected, accounted = read(ROWS.encode(), tmp_path, replace(DIALECT, header=1))
     assert [each[0] for each in rows] == [2]
@@ -338,6 +353,22 @@ def test_a_file_under_its_contract(tmp_path: Path) -> None:
     }  # fmt: skip
     assert not found.drift
     assert [cell.loaded for cell in found.first[0].cells] == ["1", "Málaga", "1.5"]
+
+
+def test_columns_without_a_blank_between_them_disagree_with_nothing(tmp_path: Path) -> None:
+    """What looks delimited by blanks may be of fixed width all the same."""
+    made, path = contract(tmp_path), tmp_path / "payments.txt"
+    path.write_text("".join(f"{n:>4}Ana Li  {n}.25\n" for n in range(9)))
+    assert evidence(path, made) is None
+
+
+def test_flat_memory_a_block_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text(ROWS * 500)
+    with parsed(path, DIALECT, Limits(block_bytes=1024), tmp_path) as found:
+        sizes = [chunk.rows for chunk in found.chunks]
+    assert sum(sizes) == 1000
+    assert max(sizes) < 100
 
 
 PLACES = "            name: {start: 5, width: 6}\n"
