@@ -29,6 +29,7 @@ from connectors.ledger.versions import loaded, note_covered, stay_loaded, unload
 from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.file import TRANSITIONS, Event, File, Outcome, Status
+from schemas.language import params_of
 from schemas.limits import PARTITIONS_PER_JOB
 
 _AT_ONCE = 500
@@ -168,6 +169,7 @@ class Batches:
                 back = back.values(
                     outcome=Outcome.QUARANTINED,
                     reason=refusal,
+                    reason_params=params_of(refusal),
                     staged_keys=[],
                     partitions=[],
                     rows_loaded=0,

@@ -115,6 +115,7 @@ files = Table(
     Column("batch_id", ForeignKey(batches.c.batch_id)),
     Column("repeats", AnyText),
     Column("reason", AnyText),
+    Column("reason_params", JsonText),
     Column("in_force", Boolean, nullable=False, server_default=false()),
     Column("superseded_by", AnyText),
     Column("placed_at", UtcTime),
@@ -300,8 +301,10 @@ alerts = Table(
     Column("kind", String(24), nullable=False),
     Column("subject", AnyText, nullable=False),
     Column("feed", AnyText),
-    Column("says", AnyText, nullable=False),
-    Column("todo", AnyText, nullable=False),
+    Column("summary", AnyText, nullable=False),
+    Column("advice", AnyText, nullable=False),
+    Column("summary_params", JsonText),
+    Column("advice_params", JsonText),
     Column("opened_at", UtcTime, nullable=False),
     Column("resolved_at", UtcTime),
     Index(
@@ -316,8 +319,8 @@ alerts = Table(
     Index("alerts_resolved", "resolved_at", sqlite_where=RESOLVED, postgresql_where=RESOLVED),
 )
 
-tellings = Table(
-    "tellings",
+deliveries = Table(
+    "deliveries",
     metadata,
     Column("alert_id", ForeignKey(alerts.c.alert_id), primary_key=True),
     Column("destination", AnyText, primary_key=True),
