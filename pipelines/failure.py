@@ -23,9 +23,13 @@ from schemas.errors import (
     WaybillError,
 )
 from schemas.file import File, Status
+from schemas.language import say
 
 log = logging.getLogger(__name__)
 
+_STOPPED = "feed {feed} has stopped and its files wait: {reason}"
+_RESUME = "mend it, then: waybill resume {feed}"
+_RESUME_AFTER = "{hint}; then: waybill resume {feed}"
 _THROTTLED_SECONDS = 120.0
 _LONGEST_WAIT = 86_400.0
 _TELLING, _WAITING_TRIES = "acknowledge", 300
@@ -114,11 +118,10 @@ def _sentence(error: Exception) -> str:
 
 def stopped_feed(feed: str, reason: str, hint: str | None = None) -> Trouble:
     """The trouble of one feed that has stopped."""
-    resume = f"waybill resume {feed}"
     return Trouble(
         kind=AlertKind.STOPPED,
         subject=feed,
         feed=feed,
-        says=f"feed {feed} has stopped and its files wait: {reason}",
-        todo=f"{hint}; then: {resume}" if hint else f"mend it, then: {resume}",
+        says=say(_STOPPED, feed=feed, reason=reason),
+        todo=say(_RESUME_AFTER, hint=hint, feed=feed) if hint else say(_RESUME, feed=feed),
     )

@@ -28,7 +28,8 @@ class AlertKind(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
     """Something that is the matter now. `subject` tells troubles of a kind apart: a feed, a file
-    id, a drift, a table, a worker. `says` is a sentence; `todo` what a person should do."""
+    id, a drift, a table, a worker. `says` is a sentence; `todo` what a person should do. Both are
+    English, with the template and the values they are made of."""
 
     kind: AlertKind
     subject: str

@@ -34,7 +34,8 @@ class WaybillError(Exception):
     @property
     def message(self) -> str:
         """The sentence a person reads, without the hint."""
-        return str(self.args[0])
+        message: str = self.args[0]
+        return message
 
     @property
     def hint(self) -> str | None:

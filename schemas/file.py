@@ -114,6 +114,8 @@ class File:
     `staged_bytes` is what its staged rows take in storage; None for a file prepared before that was
     kept.
 
+    `reason` is a sentence in English, with the template and the values it is made of unless it was
+    kept by an earlier release (`schemas.language.said`).
     `covered`: rows of it may lie beneath those of later files, so that its bytes are still needed.
     `may_lose`: a person has said that it may take the place of rows under which others are lost.
     `corrects` is the file whose rejected rows it brings corrected, `rows_corrected` how many of its

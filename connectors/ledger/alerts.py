@@ -9,8 +9,9 @@ from itertools import batched
 from sqlalchemy import Connection, RowMapping, and_, delete, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import RESOLVED, UNRESOLVED, alerts, tellings
+from connectors.ledger.tables import RESOLVED, UNRESOLVED, alerts, deliveries
 from schemas.alert import Alert, AlertKind, Trouble, alert_id_of
+from schemas.language import kept, params_of
 
 _AT_ONCE = 500
 _TOLD_WITHIN = timedelta(days=7)
@@ -48,14 +49,16 @@ class Alerts:
             return [_alert_of(row) for row in connection.execute(query).mappings()]
 
     def undelivered(self, destination: str, limit: int) -> Sequence[Alert]:
-        told = and_(tellings.c.alert_id == alerts.c.alert_id, tellings.c.destination == destination)
-        query = select(alerts).outerjoin(tellings, told).order_by(alerts.c.opened_at).limit(limit)
-        begun = query.where(alerts.c.resolved_at.is_(None), tellings.c.alert_id.is_(None))
+        told = and_(
+            deliveries.c.alert_id == alerts.c.alert_id, deliveries.c.destination == destination
+        )
+        query = select(alerts).outerjoin(deliveries, told).order_by(alerts.c.opened_at).limit(limit)
+        begun = query.where(alerts.c.resolved_at.is_(None), deliveries.c.alert_id.is_(None))
         recently = self._database.now() - _TOLD_WITHIN
         over = query.where(
             alerts.c.resolved_at > recently,
-            tellings.c.alert_id.is_not(None),
-            tellings.c.resolved_at.is_(None),
+            deliveries.c.alert_id.is_not(None),
+            deliveries.c.resolved_at.is_(None),
         )
         with self._database.read() as connection:
             return [
@@ -78,7 +81,7 @@ class Alerts:
         if not rows:
             return
         with self._database.write() as connection:
-            statement = insert_into(connection, tellings)
+            statement = insert_into(connection, deliveries)
             connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=["alert_id", "destination"],
@@ -92,7 +95,7 @@ class Alerts:
         with self._database.write() as connection:
             gone = connection.scalars(old).all()
             for some in batched(gone, _AT_ONCE, strict=False):
-                for table in (tellings, alerts):
+                for table in (deliveries, alerts):
                     connection.execute(delete(table).where(table.c.alert_id.in_(some)))
         return len(gone)
 
@@ -100,9 +103,9 @@ class Alerts:
 def _open(connection: Connection) -> Mapping[_Key, str]:
     """What each open alert says."""
     rows = connection.execute(
-        select(alerts.c.kind, alerts.c.subject, alerts.c.says).where(UNRESOLVED)
+        select(alerts.c.kind, alerts.c.subject, alerts.c.summary).where(UNRESOLVED)
     )
-    return {(AlertKind(kind), subject): says for kind, subject, says in rows}
+    return {(AlertKind(kind), subject): summary for kind, subject, summary in rows}
 
 
 def _note(connection: Connection, news: Sequence[Trouble], now: datetime) -> None:
@@ -112,8 +115,10 @@ def _note(connection: Connection, news: Sequence[Trouble], now: datetime) -> Non
             "kind": trouble.kind,
             "subject": trouble.subject,
             "feed": trouble.feed,
-            "says": trouble.says,
-            "todo": trouble.todo,
+            "summary": trouble.says,
+            "summary_params": params_of(trouble.says),
+            "advice": trouble.todo,
+            "advice_params": params_of(trouble.todo),
             "opened_at": now,
         }
         for trouble in news
@@ -123,7 +128,10 @@ def _note(connection: Connection, news: Sequence[Trouble], now: datetime) -> Non
         statement.on_conflict_do_update(
             index_elements=["kind", "subject"],
             index_where=UNRESOLVED,
-            set_={"says": statement.excluded.says},
+            set_={
+                "summary": statement.excluded.summary,
+                "summary_params": statement.excluded.summary_params,
+            },
         ),
         rows,
     )
@@ -133,8 +141,8 @@ def _trouble_of(row: RowMapping) -> Trouble:
     return Trouble(
         kind=AlertKind(row["kind"]),
         subject=row["subject"],
-        says=row["says"],
-        todo=row["todo"],
+        says=kept(row["summary"], row["summary_params"]),
+        todo=kept(row["advice"], row["advice_params"]),
         feed=row["feed"],
     )
 

@@ -26,6 +26,7 @@ from connectors.ledger.versions import loaded, note_covered, stay_loaded, unload
 from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.file import TRANSITIONS, Event, File, Outcome, Status
+from schemas.language import params_of
 
 _AT_ONCE = 500
 
@@ -140,6 +141,7 @@ class Batches:
                 back = back.values(
                     outcome=Outcome.QUARANTINED,
                     reason=refusal,
+                    reason_params=params_of(refusal),
                     staged_keys=[],
                     partitions=[],
                     rows_loaded=0,

@@ -158,7 +158,7 @@ class History:
             connection.execute(
                 update(files)
                 .where(files.c.file_id.in_(file_ids), DONE, files.c.in_force)
-                .values(sender=None, detail={}, reason=None)
+                .values(sender=None, detail={}, reason=None, reason_params=None)
             )
             gone = list(connection.scalars(query.with_for_update()))
             for table in _OF_FILES:

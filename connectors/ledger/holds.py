@@ -50,7 +50,13 @@ class Holds:
             connection.execute(
                 update(files)
                 .where(files.c.file_id == file_id)
-                .values(status=Status.DISCOVERED, tries=0, retry_at=None, reason=None)
+                .values(
+                    status=Status.DISCOVERED,
+                    tries=0,
+                    retry_at=None,
+                    reason=None,
+                    reason_params=None,
+                )
             )
             event = Event(
                 file_id=file_id, at=now, step="trust", outcome="released", message=f"by {who}"

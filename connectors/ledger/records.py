@@ -12,6 +12,7 @@ from connectors.ledger.tables import events as events_table
 from schemas.accounted import Accounted
 from schemas.file import Counts, Event, File, Outcome, Status
 from schemas.item import Item
+from schemas.language import kept, params_of
 
 
 def file_of(row: RowMapping) -> File:
@@ -57,7 +58,7 @@ def file_of(row: RowMapping) -> File:
         accounted=Accounted.from_json(row["accounted"]) if row["accounted"] else None,
         batch_id=row["batch_id"],
         repeats=row["repeats"],
-        reason=row["reason"],
+        reason=kept(row["reason"], row["reason_params"]) if row["reason"] else row["reason"],
         in_force=row["in_force"],
         superseded_by=row["superseded_by"],
         placed_at=row["placed_at"],
@@ -95,6 +96,7 @@ def facts_of(file: File) -> dict[str, Any]:
         "accounted": file.accounted.to_json() if file.accounted is not None else None,
         "repeats": file.repeats,
         "reason": file.reason,
+        "reason_params": params_of(file.reason),
         "superseded_by": file.superseded_by,
         "corrects": file.corrects,
     }

@@ -13,11 +13,19 @@ from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import AwayError, DataError, FatalError, RetryableError
 from schemas.file import File, Outcome
+from schemas.language import say
 from schemas.receipt import Answer, Document, Message, Receipt
 from schemas.reply import Reply, ReplyState, reply_id_of
 
 _MOST_REFERENCES = 20
 _REJECTS = ".rejected.csv"
+_IN_THREAD = "{count:,} replies went into this conversation within a day"
+_TO_ADDRESS = "{count:,} replies went to this address within a day"
+_NOT_ANSWERED = "{sender} is not answered any more today: {why}"
+_LOOK = (
+    "look whether a program answers our replies; limits.thread_replies and"
+    " limits.address_replies say how many there may be"
+)
 
 
 def earlier_receipt(runtime: Runtime, file: File) -> Receipt | None:
@@ -86,9 +94,9 @@ def _brake(runtime: Runtime, file: File, sender: str, thread: str | None) -> str
     limits, since = runtime.limits, runtime.now() - timedelta(days=1)
     in_thread, to_address = runtime.ledger.replies.count_since(sender, thread, since)
     if thread is not None and in_thread >= limits.thread_replies:
-        why = f"{in_thread:,} replies went into this conversation within a day"
+        why = say(_IN_THREAD, count=in_thread)
     elif to_address >= limits.address_replies:
-        why = f"{to_address:,} replies went to this address within a day"
+        why = say(_TO_ADDRESS, count=to_address)
     else:
         return None
     runtime.raise_alert(
@@ -96,9 +104,8 @@ def _brake(runtime: Runtime, file: File, sender: str, thread: str | None) -> str
             kind=AlertKind.LOOP,
             subject=sender,
             feed=file.feed,
-            says=f"{sender} is not answered any more today: {why}",
-            todo="look whether a program answers our replies; limits.thread_replies and"
-            " limits.address_replies say how many there may be",
+            says=say(_NOT_ANSWERED, sender=sender, why=why),
+            todo=say(_LOOK),
         ),
     )
     return f"no reply to {sender}: {why}"

@@ -16,6 +16,7 @@ from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble, Worker
 from schemas.drift import Drift, DriftStatus
 from schemas.file import File, Outcome, Status
+from schemas.language import say
 from schemas.limits import Quotas
 from schemas.quota import Pause, Spent
 from schemas.service import Service
@@ -34,6 +35,37 @@ _TODO: Mapping[AlertKind, str] = {
     AlertKind.FAILED: "waybill show {id} says why; once mended: waybill retry {id}",
     AlertKind.HELD: "waybill held; if the sender is to be trusted: waybill release {id}",
 }
+_LATE = (
+    "feed {feed} is late: a file was expected {expected}, the newest one loaded was sent {newest}"
+    " ({promise})"
+)
+_NEVER = "feed {feed} is late: a file was expected {expected}, none was ever loaded ({promise})"
+_ASK = "ask its sender, or see what waits: waybill files --feed {feed}"
+_UNMATCHED = "source {source}, {name}: {why}"
+_UNMATCHED_MORE = "source {source}, {name} and {more:,} more: {why}"
+_UNMATCHED_FROM = "source {source}, {name} from {sender}: {why}"
+_UNMATCHED_MORE_FROM = "source {source}, {name} and {more:,} more from {sender}: {why}"
+_UNMATCHED_TEMPLATES = {
+    (False, False): _UNMATCHED,
+    (False, True): _UNMATCHED_MORE,
+    (True, False): _UNMATCHED_FROM,
+    (True, True): _UNMATCHED_MORE_FROM,
+}
+"""By whether a sender is known, and whether there are several."""
+_DISMISS = "waybill unmatched lists it; to put it away: waybill unmatched --dismiss {id}"
+_AWAY = "{name} has not done its part since {since}, the last time it did was {good}: {error}"
+_NEVER_DID = "{name} has not done its part since {since}, it never did: {error}"
+_DOCTOR = "waybill doctor tries every part"
+_DRIFT = "feed {feed}: {finding}"
+_SHOW_DRIFT = "waybill drift show {id}"
+_WAITS = "{table}: loads wait until {until}: {reason}"
+_USED = "{table}: {used}"
+_FEWER = "send fewer, larger files; `quotas` in config.yaml says what is ours"
+_DEAD = "worker {name} gave its last sign of life {seen}"
+_RESTART = "start it again; its unfinished work goes to the other workers by itself"
+_FILE = "feed {feed}, {name}: {reason}"
+_FILE_FROM = "feed {feed}, {name} from {sender}: {reason}"
+_NO_ROW = "no row of it could be loaded"
 
 
 def troubles(runtime: Runtime) -> list[Trouble]:
@@ -72,18 +104,18 @@ def late(found: Iterable[Freshness]) -> Iterator[Trouble]:
     """Feeds whose table is older than their contract promises."""
     for each in found:
         if each.late and each.expected_at is not None:
-            newest = (
-                f"the newest one loaded was sent {_utc(each.last_sent)}"
-                if each.last_sent
-                else "none was ever loaded"
-            )
             yield Trouble(
                 kind=AlertKind.LATE,
                 subject=each.feed,
                 feed=each.feed,
-                says=f"feed {each.feed} is late: a file was expected {_utc(each.expected_at)},"
-                f" {newest} ({each.promise})",
-                todo=f"ask its sender, or see what waits: waybill files --feed {each.feed}",
+                says=say(
+                    _LATE if each.last_sent else _NEVER,
+                    feed=each.feed,
+                    expected=_utc(each.expected_at),
+                    newest=_utc(each.last_sent) if each.last_sent else "",
+                    promise=each.promise,
+                ),
+                todo=say(_ASK, feed=each.feed),
             )
 
 
@@ -91,16 +123,21 @@ def unmatched(found: Iterable[Unmatched], since: datetime) -> Iterator[Trouble]:
     """What is likely a report, and no feed takes it."""
     for each in found:
         if each.is_likely and each.last_seen >= since:
-            sender = f" from {each.sender}" if each.sender else ""
-            more = f" and {each.count - 1:,} more" if each.count > 1 else ""
+            template = _UNMATCHED_TEMPLATES[bool(each.sender), each.count > 1]
             name = each.items[-1].name if each.items else each.shape
             yield Trouble(
                 kind=AlertKind.UNMATCHED,
                 subject=each.group_id,
                 feed=each.feed,
-                says=f"source {each.source}, {name}{more}{sender}: {each.why}",
-                todo="waybill unmatched lists it; to put it away: waybill unmatched --dismiss"
-                f" {each.group_id}",
+                says=say(
+                    template,
+                    source=each.source,
+                    name=name,
+                    more=each.count - 1,
+                    sender=each.sender or "",
+                    why=say(str(each.why)),
+                ),
+                todo=say(_DISMISS, id=each.group_id),
             )
 
 
@@ -108,15 +145,17 @@ def away(found: Iterable[Service], now: datetime, patience: timedelta) -> Iterat
     """Sources and ways out that have not done their part for long."""
     for each in found:
         if each.failing_since is not None and now - each.failing_since > patience:
-            good = (
-                f"the last time it did was {_utc(each.good_at)}" if each.good_at else "it never did"
-            )
             yield Trouble(
                 kind=AlertKind.AWAY,
                 subject=each.name,
-                says=f"{each.name} has not done its part since {_utc(each.failing_since)}, {good}:"
-                f" {each.error}",
-                todo="waybill doctor tries every part",
+                says=say(
+                    _AWAY if each.good_at else _NEVER_DID,
+                    name=each.name,
+                    since=_utc(each.failing_since),
+                    good=_utc(each.good_at) if each.good_at else "",
+                    error=each.error,
+                ),
+                todo=say(_DOCTOR),
             )
 
 
@@ -127,8 +166,8 @@ def drifted(found: Iterable[Drift]) -> Iterator[Trouble]:
             kind=AlertKind.DRIFT,
             subject=each.drift_id,
             feed=each.feed,
-            says=f"feed {each.feed}: {each.finding.said()}",
-            todo=f"waybill drift show {each.drift_id}",
+            says=say(_DRIFT, feed=each.feed, finding=each.finding.said()),
+            todo=say(_SHOW_DRIFT, id=each.drift_id),
         )
 
 
@@ -137,14 +176,15 @@ def quota(
 ) -> Iterator[Trouble]:
     """A table whose loads come near the end of a day's quota, or that the warehouse throttles."""
     share, sentence = used(quotas, spent)
+    says = say(_USED, table=table, used=sentence)
     if pause is not None:
-        sentence = f"loads wait until {_utc(pause.until)}: {pause.reason}"
+        says = say(_WAITS, table=table, until=_utc(pause.until), reason=pause.reason)
     if pause is not None or share >= near:
         yield Trouble(
             kind=AlertKind.QUOTA,
             subject=table,
-            says=f"{table}: {sentence}",
-            todo="send fewer, larger files; `quotas` in config.yaml says what is ours",
+            says=says,
+            todo=say(_FEWER),
         )
 
 
@@ -156,8 +196,8 @@ def dead(workers: Sequence[Worker], now: datetime, patience: timedelta) -> Itera
             yield Trouble(
                 kind=AlertKind.WORKER,
                 subject=each.name,
-                says=f"worker {each.name} gave its last sign of life {_utc(each.seen_at)}",
-                todo="start it again; its unfinished work goes to the other workers by itself",
+                says=say(_DEAD, name=each.name, seen=_utc(each.seen_at)),
+                todo=say(_RESTART),
             )
 
 
@@ -203,14 +243,18 @@ def _corrected(runtime: Runtime, found: Sequence[File]) -> set[str]:
 
 def of_file(kind: AlertKind, file: File) -> Trouble:
     """The trouble of one file."""
-    sender = f" from {file.item.sender}" if file.item.sender else ""
-    reason = file.reason or "no row of it could be loaded"
     return Trouble(
         kind=kind,
         subject=file.file_id,
         feed=file.feed,
-        says=f"feed {file.feed}, {file.item.name}{sender}: {reason}",
-        todo=_TODO[kind].format(id=file.file_id[:8]),
+        says=say(
+            _FILE_FROM if file.item.sender else _FILE,
+            feed=file.feed,
+            name=file.item.name,
+            sender=file.item.sender or "",
+            reason=file.reason or say(_NO_ROW),
+        ),
+        todo=say(_TODO[kind], id=file.file_id[:8]),
     )
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from pipelines import Feed
 from pipelines.prepare.stage_file import Terms, stage_file
-from pipelines.prepare.writers import read_rejects
 from pipelines.rejects.csv_file import write_rejected
 from pipelines.rejects.messages import sentence, telling
+from pipelines.rejects.table import read_rejects
 from schemas.contract import Column, Contract, Expectation, Type
 from schemas.errors import DataError
 from schemas.language import LANGUAGES, Sentence, joined, kept, params_of, said, say

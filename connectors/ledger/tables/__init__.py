@@ -6,7 +6,7 @@ uses a partial index only for a query that repeats its condition: `OWED`, `PREPA
 not match.
 """
 
-from connectors.ledger.tables.alerts import alerts, services, tellings, workers
+from connectors.ledger.tables.alerts import alerts, deliveries, services, workers
 from connectors.ledger.tables.conditions import (
     BATCHED,
     CORRECTING,
@@ -63,6 +63,7 @@ __all__ = [
     "cleaned",
     "contents",
     "costs",
+    "deliveries",
     "drifts",
     "events",
     "feeds",
@@ -78,7 +79,6 @@ __all__ = [
     "services",
     "sightings",
     "table_locks",
-    "tellings",
     "unmatched",
     "workers",
 ]

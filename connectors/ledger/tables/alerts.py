@@ -10,7 +10,7 @@ from sqlalchemy import (
     Table,
 )
 
-from connectors.ledger.columns import AnyText, UtcTime
+from connectors.ledger.columns import AnyText, JsonText, UtcTime
 from connectors.ledger.tables.conditions import (
     RESOLVED,
     UNRESOLVED,
@@ -24,8 +24,10 @@ alerts = Table(
     Column("kind", String(24), nullable=False),
     Column("subject", AnyText, nullable=False),
     Column("feed", AnyText),
-    Column("says", AnyText, nullable=False),
-    Column("todo", AnyText, nullable=False),
+    Column("summary", AnyText, nullable=False),
+    Column("advice", AnyText, nullable=False),
+    Column("summary_params", JsonText),
+    Column("advice_params", JsonText),
     Column("opened_at", UtcTime, nullable=False),
     Column("resolved_at", UtcTime),
     Index(
@@ -40,8 +42,8 @@ alerts = Table(
     Index("alerts_resolved", "resolved_at", sqlite_where=RESOLVED, postgresql_where=RESOLVED),
 )
 
-tellings = Table(
-    "tellings",
+deliveries = Table(
+    "deliveries",
     metadata,
     Column("alert_id", ForeignKey(alerts.c.alert_id), primary_key=True),
     Column("destination", AnyText, primary_key=True),

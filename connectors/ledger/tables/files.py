@@ -100,6 +100,7 @@ files = Table(
     Column("batch_id", ForeignKey(batches.c.batch_id)),
     Column("repeats", AnyText),
     Column("reason", AnyText),
+    Column("reason_params", JsonText),
     Column("in_force", Boolean, nullable=False, server_default=false()),
     Column("superseded_by", AnyText),
     Column("placed_at", UtcTime),
