@@ -111,5 +111,3 @@ def test_what_was_kept_before_stays_as_it_was(ledger: SqlLedger) -> None:
     assert {each.trouble.says for each in ledger.alerts.latest()} == {REASON, "es ist spät"}
     news = ledger.alerts.undelivered("chat", 9)
     assert [each.alert_id for each in news] == ["old"], "told of the other"
-        "told of the other"
-    )
