@@ -18,7 +18,7 @@ MiB, which BigQuery reads best:
 https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet#parquet_schemas"""
 
 
-class ParquetBehind(AbstractContextManager["ParquetBehind"]):
+class BackgroundParquetWriter(AbstractContextManager["BackgroundParquetWriter"]):
     """Writes tables of one schema to a Parquet file in large row groups, each in a thread and one
     at a time. The file is whole when the block is left; what went wrong with a table is raised
     there, or before."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from pipelines.lease import heartbeat
+from pipelines.lease import keep_lease
 from pipelines.runtime import Runtime
 from pipelines.telemetry import event_now
 from schemas.alert import AlertKind, Trouble
@@ -23,7 +23,7 @@ from schemas.errors import (
     WaybillError,
 )
 from schemas.file import File, Status
-from schemas.language import say
+from schemas.language import translate
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
     """
     seconds = runtime.limits.lease_seconds
     try:
-        with heartbeat(lambda: runtime.ledger.leases.renew(file, seconds), seconds / 3) as check:
+        with keep_lease(lambda: runtime.ledger.leases.renew(file, seconds), seconds / 3) as check:
             yield check
     except LeaseLostError:
         log.warning("%s of %s: another worker has taken it over", step, file.file_id)
@@ -122,6 +122,8 @@ def stopped_feed(feed: str, reason: str, hint: str | None = None) -> Trouble:
         kind=AlertKind.STOPPED,
         subject=feed,
         feed=feed,
-        says=say(_STOPPED, feed=feed, reason=reason),
-        todo=say(_RESUME_AFTER, hint=hint, feed=feed) if hint else say(_RESUME, feed=feed),
+        says=translate(_STOPPED, feed=feed, reason=reason),
+        todo=translate(_RESUME_AFTER, hint=hint, feed=feed)
+        if hint
+        else translate(_RESUME, feed=feed),
     )

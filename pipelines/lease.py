@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def heartbeat(renew: Callable[[], None], seconds: float) -> Iterator[Callable[[], None]]:
+def keep_lease(renew: Callable[[], None], seconds: float) -> Iterator[Callable[[], None]]:
     """Call `renew` every `seconds` in a thread; yields a check for the step's own loop.
 
     The check raises LeaseLostError once a renewal said the lease is gone. A renewal that fails

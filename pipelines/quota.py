@@ -26,11 +26,11 @@ from schemas.quota import Charge, Pause, Spent
 log = logging.getLogger(__name__)
 
 _JOBS_A_BATCH = 2  # one for its rows, and one if its rejected rows are many
-_LARGER, _MOST_FILES = 10, 10_000
+_LARGER, _MAX_FILES = 10, 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Room:
+class LoadAllowance:
     """What the next batch may be: so many files, or none before the `pause` is over.
 
     `scarce` says that the pause only spreads what is left of a budget; it does not bind a batch
@@ -46,7 +46,7 @@ class Room:
 
 def decide(
     quotas: Quotas, limits: Limits, spent: Spent, now: datetime, capabilities: Capabilities
-) -> Room:
+) -> LoadAllowance:
     """The room for a table's next batch, given what was spent on this quota day.
 
     While a budget is plentiful a batch may go at once; once it runs low, batches are up to ten
@@ -58,10 +58,10 @@ def decide(
     if spent.tokens < _JOBS_A_BATCH:
         until = now + bucket.wait(spent.tokens - _JOBS_A_BATCH)
         reason = f"the project's {quotas.project_load_jobs:,} load jobs a day are used for now"
-        return Room(files=0, pause=Pause(until=until, reason=reason), scarce=True)
+        return LoadAllowance(files=0, pause=Pause(until=until, reason=reason), scarce=True)
     paced = _paced(quotas, limits, spent, now)
     if not spent.charges or (paced is not None and paced.pause is not None):
-        return paced or Room(files=limits.batch_files)
+        return paced or LoadAllowance(files=limits.batch_files)
     jobs = int(quotas.table_load_jobs * quotas.share)
     partitions = int(quotas.partition_changes * quotas.share)
     if spent.load_jobs + _JOBS_A_BATCH > jobs:
@@ -74,17 +74,17 @@ def decide(
         )
     left = min(1 - spent.load_jobs / jobs, 1 - spent.partitions / partitions)
     if left >= quotas.spread_from:
-        return paced or Room(files=limits.batch_files)
+        return paced or LoadAllowance(files=limits.batch_files)
     return _spread(quotas, limits, spent, now, capabilities)
 
 
-def _out(used: str, now: datetime, capabilities: Capabilities) -> Room:
+def _out(used: str, now: datetime, capabilities: Capabilities) -> LoadAllowance:
     end = capabilities.day_ends(now)
     reason = f"{used} of today are used; loading goes on at {capabilities.quota_day_begins}"
-    return Room(files=0, pause=Pause(until=end, reason=reason))
+    return LoadAllowance(files=0, pause=Pause(until=end, reason=reason))
 
 
-def _paced(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room | None:
+def _paced(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> LoadAllowance | None:
     """Once the project's load jobs run low: larger batches of a table, and between them as long as
     lets all busy tables go on at the pace at which load jobs refill; None while there are many."""
     bucket = quotas.load_bucket
@@ -96,18 +96,20 @@ def _paced(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room 
     apart *= 1.5 - level / quotas.spread_from
     files = _many(limits)
     if spent.last_at is None or spent.last_at + apart <= now:
-        return Room(files=files, scarce=True)
+        return LoadAllowance(files=files, scarce=True)
     reason = f"{spent.busy_tables:,} tables share the project's load jobs"
-    return Room(files=files, pause=Pause(until=spent.last_at + apart, reason=reason), scarce=True)
+    return LoadAllowance(
+        files=files, pause=Pause(until=spent.last_at + apart, reason=reason), scarce=True
+    )
 
 
 def _many(limits: Limits) -> int:
-    return max(limits.batch_files, min(_MOST_FILES, limits.batch_files * _LARGER))
+    return max(limits.batch_files, min(_MAX_FILES, limits.batch_files * _LARGER))
 
 
 def _spread(
     quotas: Quotas, limits: Limits, spent: Spent, now: datetime, capabilities: Capabilities
-) -> Room:
+) -> LoadAllowance:
     """Larger batches, and between them as long as makes the budget last."""
     batches = min(
         (most * quotas.share - used) * spent.charges / used
@@ -120,9 +122,11 @@ def _spread(
     apart = (capabilities.day_ends(now) - now) / max(batches, 1)
     files = _many(limits)
     if spent.last_at is None or spent.last_at + apart <= now:
-        return Room(files=files, scarce=True)
+        return LoadAllowance(files=files, scarce=True)
     reason = f"about {batches:.0f} batches are left of today's quotas and are spread over the day"
-    return Room(files=files, pause=Pause(until=spent.last_at + apart, reason=reason), scarce=True)
+    return LoadAllowance(
+        files=files, pause=Pause(until=spent.last_at + apart, reason=reason), scarce=True
+    )
 
 
 def used(quotas: Quotas, spent: Spent) -> tuple[float, str]:
@@ -142,12 +146,12 @@ def used(quotas: Quotas, spent: Spent) -> tuple[float, str]:
     return max(shares)
 
 
-def room(runtime: Runtime, table: str) -> Room:
+def room(runtime: Runtime, table: str) -> LoadAllowance:
     """The room for the table's next batch, from what the ledger knows."""
     now = runtime.now()
     pause = runtime.ledger.quota.pause_of(table)
     if pause is not None:
-        return Room(files=0, pause=pause, closed=True)
+        return LoadAllowance(files=0, pause=pause, closed=True)
     capabilities = runtime.warehouse.capabilities
     day = capabilities.quota_day(now)
     spent = runtime.ledger.quota.spent(table, day, runtime.quotas.load_bucket)

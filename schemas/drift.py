@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.contract import Column, Contract, Type
-from schemas.language import Sentence, say
+from schemas.language import Sentence, translate
 
 
 class DriftKind(StrEnum):
@@ -64,9 +64,9 @@ class Finding:
     change: ContractChange | None = None
     held: bool = False
 
-    def said(self, language: str = "en") -> Sentence:
+    def render(self, language: str = "en") -> Sentence:
         """What was found, in a sender's language."""
-        return say(self.template, language, **self.values)
+        return translate(self.template, language, **self.values)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Mapping
 
 from schemas.accounted import Accounted
-from schemas.language import WITH_HINT, Sentence, say
+from schemas.language import WITH_HINT, Sentence, translate
 
 
 class WaybillError(Exception):
@@ -24,7 +24,7 @@ class WaybillError(Exception):
     ) -> None:
         self._template = message or inspect.cleandoc(type(self).__doc__ or "")
         self._hint, self._values = hint, values
-        super().__init__(say(self._template, **values))
+        super().__init__(translate(self._template, **values))
 
     @property
     def values(self) -> Mapping[str, object]:
@@ -40,15 +40,15 @@ class WaybillError(Exception):
     @property
     def hint(self) -> str | None:
         """What a person should do about it."""
-        return self._hint and say(self._hint, **self._values)
+        return self._hint and translate(self._hint, **self._values)
 
-    def said(self, language: str = "en") -> Sentence:
+    def render(self, language: str = "en") -> Sentence:
         """Sentence and hint in a language, the hint in brackets."""
-        sentence = say(self._template, language, **self._values)
+        sentence = translate(self._template, language, **self._values)
         if not self._hint:
             return sentence
-        hint = say(self._hint, language, **self._values)
-        return say(WITH_HINT, language, sentence=sentence, hint=hint)
+        hint = translate(self._hint, language, **self._values)
+        return translate(WITH_HINT, language, sentence=sentence, hint=hint)
 
 
 class RetryableError(WaybillError):

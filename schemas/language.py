@@ -50,12 +50,12 @@ class Sentence(str):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.template, self.values, self.language)
 
-    def said(self, language: str) -> Sentence:
+    def render(self, language: str) -> Sentence:
         """The same in that language; as it stands, where it cannot be said in it."""
         if self.template is None or language == self.language:
             return self
         try:
-            return say(self.template, language, **self.values)
+            return translate(self.template, language, **self.values)
         except _UNFIT:
             # It was kept by another release, whose template has other fields than the catalogue's.
             return self
@@ -89,9 +89,9 @@ def compact(params: object) -> str:
     return json.dumps(params, separators=(",", ":"))
 
 
-def said(text: str, language: str) -> str:
+def render(text: str, language: str) -> str:
     """A text in that language, if it is a sentence that can be said in it; else as it stands."""
-    return text.said(language) if isinstance(text, Sentence) else text
+    return text.render(language) if isinstance(text, Sentence) else text
 
 
 def _as_json(value: object) -> Any:
@@ -111,19 +111,19 @@ def _from_json(value: Any) -> object:
         return value
     values = {name: _from_json(each) for name, each in value["values"].items()}
     try:
-        return say(value["template"], **values)
+        return translate(value["template"], **values)
     except _UNFIT:
         return Sentence(value["template"], value["template"], values)
 
 
-def say(template: str, language: str = "en", /, **values: object) -> Sentence:
+def translate(template: str, language: str = "en", /, **values: object) -> Sentence:
     """The sentence in that language, its `{name}` fields filled in; English where the catalogue
     lacks it. A template without values is taken as it stands. Sentences among the values are said
     in the same language; `{number:n}` is a number as people of the language write it."""
     spoken = template if language == "en" else _catalogue(language).get(template, template)
     if not values:
         return Sentence(spoken, template, values, language)
-    told = {name: said(value, language) if isinstance(value, str) else value
+    told = {name: render(value, language) if isinstance(value, str) else value
             for name, value in values.items()}  # fmt: skip
     if language == "en" and ":n}" not in spoken:
         text = spoken.format(**told)
@@ -135,7 +135,7 @@ def say(template: str, language: str = "en", /, **values: object) -> Sentence:
 def joined(separator: str, texts: Sequence[str], language: str = "en") -> Sentence:
     """Several texts as one, each said in its language."""
     fields = {f"_{number}": text for number, text in enumerate(texts)}
-    return say(separator.join(f"{{{name}}}" for name in fields), language, **fields)
+    return translate(separator.join(f"{{{name}}}" for name in fields), language, **fields)
 
 
 def printable(text: str) -> str:

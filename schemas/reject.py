@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from schemas.language import kept, said
+from schemas.language import kept, render
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,13 +38,13 @@ class RejectedRow:
     member: str | None = None
     params: str | None = None
 
-    def said(self, language: str) -> tuple[str, ...]:
+    def render(self, language: str) -> tuple[str, ...]:
         """What is wrong with the row in a language, problem by problem."""
         messages = tuple(each.message for each in self.problems)
         if self.params is None or language == "en":
-            return tuple(said(each, language) for each in messages)
+            return tuple(render(each, language) for each in messages)
         params = json.loads(self.params)
         return tuple(
-            said(kept(each, fields), language)
+            render(kept(each, fields), language)
             for each, fields in zip(messages, params, strict=True)
         )

@@ -12,7 +12,7 @@ from connectors.ledger.records import file_of
 from connectors.ledger.tables import files, moves
 from schemas.file import File, Status
 
-_MOST = 200
+_MAX = 200
 """So many at a time, whichever: those that wait for long must not hide the others."""
 
 
@@ -33,7 +33,7 @@ class Moves:
             select(files, moves.c.since)
             .join(moves, moves.c.file_id == files.c.file_id)
             .order_by(func.random())
-            .limit(_MOST)
+            .limit(_MAX)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()

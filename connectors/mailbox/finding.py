@@ -16,7 +16,7 @@ from schemas.errors import ConfigError
 from schemas.item import Item
 
 _ABOUT = ("INTERNALDATE", "RFC822.SIZE", f"BODY.PEEK[HEADER]<0.{HEADER_BYTES}>")
-_MOST = 1000
+_MAX = 1000
 """So many messages of one day, or of one Message-ID, are looked at in a folder."""
 
 
@@ -63,7 +63,7 @@ def _candidates(client: IMAPClient, item: Item) -> Iterator[int]:
         found = client.search(["SINCE", day - timedelta(days=1), "BEFORE", day + timedelta(days=2)])
     else:
         return
-    yield from sorted(found, reverse=True)[:_MOST]
+    yield from sorted(found, reverse=True)[:_MAX]
 
 
 def _same(client: IMAPClient, item: Item, uids: Iterator[int]) -> FoundMessage | None:

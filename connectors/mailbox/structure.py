@@ -14,7 +14,7 @@ from imapclient.response_types import BodyData
 from connectors.mailbox.decode import ENCODED
 from schemas.errors import DataError
 
-_DEEPEST, _MOST = 50, 1000
+_DEEPEST, _MAX = 50, 1000
 _LINK = "message/external-body"
 """Only says where a file is: nothing is fetched from elsewhere."""
 _TEXTS = ("text/plain", "text/html", "text/enriched", "text/calendar")
@@ -56,8 +56,8 @@ def all_leaves(body: Sequence[Any]) -> list[Leaf]:
     try:
         for leaf in _walk(body, "", "", 0):
             found.append(leaf)
-            if len(found) > _MOST:
-                raise DataError(f"the message has more than {_MOST:,} parts")
+            if len(found) > _MAX:
+                raise DataError(f"the message has more than {_MAX:,} parts")
     except (TypeError, IndexError, AttributeError) as error:
         raise BrokenStructureError("the server tells no structure of the message") from error
     return [*found[:-1], *(replace(each, is_last=True) for each in found[-1:])]

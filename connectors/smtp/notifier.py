@@ -25,7 +25,7 @@ from connectors.smtp.refusals import (
     reply_text,
 )
 from schemas.errors import AccessDeniedError, AwayError, ConfigError, RetryableError
-from schemas.language import say
+from schemas.language import translate
 from schemas.receipt import Document, Message
 
 
@@ -197,7 +197,7 @@ def compose(message: Message, sender: str, attachment_bytes: int) -> EmailMessag
     if references := message.references or (message.in_reply_to or "").split():
         mail["References"] = " ".join(map(_line, references))
     small, left = _fitting(message, attachment_bytes)
-    note = say("Too large to attach: {names}", message.language, names=", ".join(left))
+    note = translate("Too large to attach: {names}", message.language, names=", ".join(left))
     mail.set_content(message.text + (f"\n({note})\n" if left else ""))
     if message.html is not None:
         html_note = f"<p>({escape(note)})</p>\n" if left else ""

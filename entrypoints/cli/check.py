@@ -180,13 +180,13 @@ def _print_differences(out: Console, checked: Checked, feed: Feed) -> None:
     from rich.markup import escape
 
     for each in checked.disagreements:
-        words = escape(printable(each.said()))
+        words = escape(printable(each.render()))
         out.print(f"  [yellow]differs[/]  {words} ({each.confidence:.0%} sure)")
     if checked.detected is not None and not checked.disagreements:
         out.print("  file     written as the contract pins it")
     for finding in checked.drift:
         word = "[yellow]drift[/]" if finding.held else "drift"
-        out.print(f"  {word}    {escape(printable(finding.said(feed.language)))}")
+        out.print(f"  {word}    {escape(printable(finding.render(feed.language)))}")
 
 
 def _print_columns(out: Console, checked: Checked) -> None:
@@ -256,7 +256,7 @@ def _plain(checked: Checked, feed: Feed, contract: Contract) -> dict[str, Any]:
             "pinned": each.pinned,
             "found": each.found,
             "confidence": each.confidence,
-            "says": each.said(),
+            "says": each.render(),
         }
         for each in checked.disagreements
     ]
@@ -265,7 +265,7 @@ def _plain(checked: Checked, feed: Feed, contract: Contract) -> dict[str, Any]:
             "kind": str(each.kind),
             "column": each.column,
             "held": each.held,
-            "says": each.said(feed.language),
+            "says": each.render(feed.language),
         }
         for each in checked.drift
     ]

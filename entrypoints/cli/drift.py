@@ -62,7 +62,7 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
     out = console()
     finding = found.finding
     out.print(f"[bold]{finding.kind}[/]  {found.status}")
-    out.print(f"  {escape(printable(finding.said()))}")
+    out.print(f"  {escape(printable(finding.render()))}")
     for name, value in finding.values.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         out.print(f"  {name:8} {escape(printable(shown))}")
@@ -120,7 +120,7 @@ def _plain(found: Drift) -> dict[str, Any]:
 
     change = found.finding.change
     return asdict(found) | {
-        "message": found.finding.said(),
+        "message": found.finding.render(),
         "proposal": fragment(change) if change is not None else None,
     }
 
@@ -139,7 +139,7 @@ def _table(found: Any) -> Any:
             str(each.status),
             f"{each.files:,}",
             f"{len(each.held):,}",
-            escape(printable(each.finding.said())),
+            escape(printable(each.finding.render())),
         )
     return table
 

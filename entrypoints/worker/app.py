@@ -31,11 +31,11 @@ from entrypoints.worker.beat_schedule import beat_schedule, look_at_once
 from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.dead_letters import put_bad_messages_aside
 from entrypoints.worker.forks import ParentsLedger
-from entrypoints.worker.heartbeat import SignsOfLife
+from entrypoints.worker.heartbeat import WorkerHeartbeat
 from entrypoints.worker.queues import Queues
 from entrypoints.worker.time_limits import GivesBack
 from pipelines.acknowledge.move import move_originals
-from pipelines.monitor.alerts import look
+from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.monitor.freshness import publish
 from pipelines.operations.recover import recover
 from pipelines.operations.retention import clean
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 QUEUES = (*STEPS, "recover", "clean", "alerts")
 
 
-class Waybill:
+class WorkerContext:
     """The queues, and the runtime of this process, made at its first task: connections never cross
     a fork."""
 
@@ -72,7 +72,7 @@ def make_app(config: Path) -> Celery:
     settings = read_settings(config)
     put_bad_messages_aside()
     app = Celery("waybill", broker=settings.broker.url.get_secret_value(), set_as_current=True)
-    waybill = Waybill(settings, Queues(app))
+    waybill = WorkerContext(settings, Queues(app))
     app.conf.update(_options(settings))
     app.conf.beat_schedule = beat_schedule(build_runtime(settings), app)
     for step in STEPS:
@@ -82,7 +82,7 @@ def make_app(config: Path) -> Celery:
     _add_alerts(app, waybill)
     children = ChildSigns(settings.folders.work, settings.alerts.worker_seconds / 3)
     ledger = ParentsLedger(waybill)
-    signs = SignsOfLife(ledger, children)
+    signs = WorkerHeartbeat(ledger, children)
     worker_ready.connect(signs.begin, weak=False)
     worker_shutdown.connect(signs.end, weak=False)
     worker_init.connect(_warm_up, weak=False)
@@ -124,19 +124,19 @@ def _options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _add_step(app: Celery, waybill: Waybill, step: str) -> None:
+def _add_step(app: Celery, waybill: WorkerContext, step: str) -> None:
     @app.task(name=f"waybill.{step}")
     def run_step(target: str) -> None:
         runtime = waybill.runtime
-        with _told(f"{step} of {target}"):
+        with log_expected_errors(f"{step} of {target}"):
             waybill.queues.send(runtime, STEPS[step](runtime, target))
 
 
-def _add_recover(app: Celery, waybill: Waybill) -> None:
+def _add_recover(app: Celery, waybill: WorkerContext) -> None:
     @app.task(name="waybill.recover")
     def run_recover() -> None:
         runtime = waybill.runtime
-        with _told("recover"):
+        with log_expected_errors("recover"):
             work = recover(runtime)
             move_originals(runtime)
             idle = {step for step in STEPS if waybill.queues.length(step) == 0}
@@ -144,10 +144,10 @@ def _add_recover(app: Celery, waybill: Waybill) -> None:
             waybill.queues.send(runtime, (each for each in work if each.step in idle))
 
 
-def _add_clean(app: Celery, waybill: Waybill) -> None:
+def _add_clean(app: Celery, waybill: WorkerContext) -> None:
     @app.task(name="waybill.clean")
     def run_clean() -> None:
-        with _told("clean"):
+        with log_expected_errors("clean"):
             cleaned = clean(waybill.runtime)
             for each in cleaned:
                 if each.count:
@@ -156,19 +156,19 @@ def _add_clean(app: Celery, waybill: Waybill) -> None:
                 app.send_task("waybill.clean", queue="clean", expires=600)
 
 
-def _add_alerts(app: Celery, waybill: Waybill) -> None:
+def _add_alerts(app: Celery, waybill: WorkerContext) -> None:
     @app.task(name="waybill.alerts")
     def run_alerts() -> None:
-        with _told("alerts"):
-            look(waybill.runtime)
+        with log_expected_errors("alerts"):
+            evaluate_alerts(waybill.runtime)
 
     @app.task(name="waybill.publish")
     def run_publish() -> None:
-        with _told("publish"):
+        with log_expected_errors("publish"):
             publish(waybill.runtime)
 
 
-class _told:
+class log_expected_errors:
     """Log an error that the ledger or beat will bring back, instead of failing the task."""
 
     def __init__(self, what: str) -> None:

@@ -18,7 +18,7 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 log = logging.getLogger(__name__)
 
 KEY = "dead-letters"
-_MOST, _SHOWN = 1000, 4096
+_MAX, _SHOWN = 1000, 4096
 
 
 def put_bad_messages_aside() -> None:
@@ -45,12 +45,12 @@ class Channel(redis.Channel):
             if not taken or not taken[-1]:
                 raise
             queue, message = taken[-1]
-            self.put_aside(_text(queue), message, f"it is no JSON: {error}")
+            self.hold_file(_text(queue), message, f"it is no JSON: {error}")
             raise Empty from None
         finally:
             del client.parse_response
 
-    def put_aside(self, queue: str, message: object, why: str) -> None:
+    def hold_file(self, queue: str, message: object, why: str) -> None:
         """Keep a message of a queue with the reason; of many the latest thousand."""
         shown = _text(message)[:_SHOWN]
         log.error("a message in the queue %s is put aside, %s: %.200r", queue, why, shown)
@@ -58,7 +58,7 @@ class Channel(redis.Channel):
         try:
             with self.conn_or_acquire() as client:
                 client.lpush(KEY, json.dumps(letter))
-                client.ltrim(KEY, 0, _MOST - 1)
+                client.ltrim(KEY, 0, _MAX - 1)
         except Exception as error:
             # A worker that may not keep it must not end for it.
             log.warning("it could not be kept in %s: %s", KEY, error)
@@ -76,7 +76,7 @@ class Transport(redis.Transport):
             return
         for channel in self.channels or ():
             if isinstance(channel, Channel):
-                channel.put_aside(queue, json.dumps(message), why)
+                channel.hold_file(queue, json.dumps(message), why)
                 return
 
 

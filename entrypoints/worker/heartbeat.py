@@ -16,7 +16,7 @@ from schemas.errors import WaybillError
 log = logging.getLogger(__name__)
 
 
-class SignsOfLife:
+class WorkerHeartbeat:
     """The signs of one worker's main process, from a thread of its own. A worker that is killed
     gives no further ones, and `pipelines.monitor.conditions` finds it dead; so does one
     of whose children one gives none while it works, for it can hang where nothing tells of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from pipelines.acknowledge.receipt import Case, answer_of
+from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.acknowledge.reply import earlier_receipt
 from pipelines.runtime import Runtime
 from pipelines.stored_files import fetched
@@ -22,7 +22,7 @@ def answer_about(runtime: Runtime, file: File, folder: Path, stack: ExitStack) -
     if file.rejects_key is not None:
         local = fetched(runtime, file.rejects_key, folder / "rejects.parquet")
         rejects = stack.enter_context(local.open("rb"))
-    case = Case(
+    case = ReceiptInput(
         file=file,
         feed=feed,
         table=runtime.warehouse.table_id(contract),

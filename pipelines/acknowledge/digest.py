@@ -11,17 +11,17 @@ from pathlib import Path
 
 from pipelines.acknowledge.answer import answer_about
 from pipelines.acknowledge.render import digest_bodies
-from pipelines.acknowledge.reply import Told, rejects_of, send
+from pipelines.acknowledge.reply import DeliveryResult, rejects_of, send
 from pipelines.runtime import Runtime, Work
 from schemas.errors import RetryableError
-from schemas.language import say
+from schemas.language import translate
 from schemas.receipt import Document, Message
 from schemas.reply import Reply, reply_id_of
 
 log = logging.getLogger(__name__)
 
 _LOCK_SECONDS = 300
-_MOST_REFERENCES = 20
+_MAX_REFERENCES = 20
 
 
 def digest(runtime: Runtime, feed_name: str) -> list[Work]:
@@ -55,7 +55,7 @@ def digest(runtime: Runtime, feed_name: str) -> list[Work]:
     return []
 
 
-def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Told:
+def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> DeliveryResult:
     feed = runtime.feeds[feed_name]
     language = feed.language_for(replies[0].to)
     receipts = [each.receipt for each in replies]
@@ -80,7 +80,7 @@ def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Told:
             for reply in replies
             if (file := files.get(reply.file_id)) and (asked := file.item.detail.get("message_id"))
         ]
-        subject = say(
+        subject = translate(
             "What became of your {count:,} files ({feed})",
             language,
             count=len(replies),
@@ -93,7 +93,7 @@ def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Told:
             text=bodies.text,
             html=bodies.html,
             in_reply_to=asked[-1] if asked else None,
-            references=tuple(dict.fromkeys(asked[-_MOST_REFERENCES:])),
+            references=tuple(dict.fromkeys(asked[-_MAX_REFERENCES:])),
             attachments=tuple(attachments),
             language=language,
         )

@@ -14,7 +14,7 @@ from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import WaybillError
 from schemas.file import File
-from schemas.language import say
+from schemas.language import translate
 
 _MOVED = "{name} was moved after days, though {who}"
 _LOOK = "look for it where move_to says, should that feed need it"
@@ -81,6 +81,6 @@ def _moved_anyway(file: File, who: str) -> Trouble:
         kind=AlertKind.KEPT,
         subject=file.file_id,
         feed=file.feed,
-        says=say(_MOVED, name=file.item.name, who=who),
-        todo=say(_LOOK),
+        says=translate(_MOVED, name=file.item.name, who=who),
+        todo=translate(_LOOK),
     )

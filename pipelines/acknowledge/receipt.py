@@ -17,7 +17,7 @@ from pipelines.rejects.csv_file import write_rejected
 from schemas.dialect import Dialect
 from schemas.drift import DriftStatus, Sighting
 from schemas.file import File, Outcome
-from schemas.language import said, say
+from schemas.language import render, translate
 from schemas.receipt import (
     Answer,
     Correction,
@@ -62,7 +62,7 @@ _FIX_ROW = "correct the rows so that the rule holds"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class ReceiptInput:
     """What an answer is made of: the file, its feed and table, when it was answered, and the
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
     sender was told about the file that this one may correct."""
@@ -82,7 +82,7 @@ class Case:
 
 
 def answer_of(
-    case: Case,
+    case: ReceiptInput,
     rejects: BinaryIO | None,
     dialect: Dialect,
     folder: Path,
@@ -131,18 +131,18 @@ def answer_of(
     )
 
 
-def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
+def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
     """The receipt of a file whose outcome is known."""
     file = case.file
     assert file.outcome is not None
     loaded = file.outcome in (Outcome.ACCEPTED, Outcome.PARTLY)
-    reason = said(file.reason or "", case.language)
+    reason = render(file.reason or "", case.language)
     notes = tuple(
         DriftNote(
             drift_id=each.drift_id,
             kind=str(each.finding.kind),
             column=each.finding.column,
-            message=each.finding.said(case.language),
+            message=each.finding.render(case.language),
             held=each.finding.held,
         )
         for each in case.sightings
@@ -172,7 +172,7 @@ def receipt_of(case: Case, rules: tuple[RuleSummary, ...]) -> Receipt:
     )
 
 
-def _correction(case: Case, rules: tuple[RuleSummary, ...]) -> Correction | None:
+def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correction | None:
     """What has changed since the file that this one corrects; None if it corrects none."""
     earlier, counts = case.earlier, case.file.counts
     if earlier is None or earlier.outcome not in (Outcome.PARTLY, Outcome.QUARANTINED):
@@ -218,7 +218,7 @@ class _Summary:
                     line=problem.line,
                     column=problem.column,
                     value=problem.value,
-                    message=row.said(self._language)[number],
+                    message=row.render(self._language)[number],
                     member=row.member,
                 )
                 self._examples[group].append(example)
@@ -231,7 +231,7 @@ class _Summary:
                 column=column,
                 count=count,
                 examples=tuple(self._examples[rule, column]),
-                fix=say(
+                fix=translate(
                     _FIXES.get(rule, _FIX if column else _FIX_ROW),
                     self._language,
                     column=column or "–",

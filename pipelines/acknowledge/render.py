@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.feed import Feed
-from schemas.language import printable, say
+from schemas.language import printable, translate
 from schemas.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def digest_bodies(
 
 def _headline(receipt: Receipt) -> str:
     key = "held" if receipt.held else str(receipt.outcome)
-    return say(HEADLINES.get(key, key), receipt.language)
+    return translate(HEADLINES.get(key, key), receipt.language)
 
 
 def _bodies(name: str, language: str, templates: Path | None, facts: dict[str, Any]) -> Bodies:
@@ -101,13 +101,13 @@ def _bodies(name: str, language: str, templates: Path | None, facts: dict[str, A
     def rendered(form: str) -> str:
         names = [f"{name}.{language}.{form}.j2", f"{name}.{form}.j2"]
         template = environment.select_template(names)
-        return template.render(say=partial(_say, language), language=language, **facts)
+        return template.render(translate=partial(_say, language), language=language, **facts)
 
     return Bodies(text=rendered("txt"), html=rendered("html"))
 
 
 def _say(language: str, template: str, **values: object) -> str:
-    return say(template, language, **values)
+    return translate(template, language, **values)
 
 
 @cache

@@ -13,11 +13,11 @@ from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import AwayError, DataError, FatalError, RetryableError
 from schemas.file import File, Outcome
-from schemas.language import say
+from schemas.language import translate
 from schemas.receipt import Answer, Document, Message, Receipt
 from schemas.reply import Reply, ReplyState, reply_id_of
 
-_MOST_REFERENCES = 20
+_MAX_REFERENCES = 20
 _REJECTS = ".rejected.csv"
 _IN_THREAD = "{count:,} replies went into this conversation within a day"
 _TO_ADDRESS = "{count:,} replies went to this address within a day"
@@ -36,7 +36,7 @@ def earlier_receipt(runtime: Runtime, file: File) -> Receipt | None:
         return None
     answered = [*_ids(item.detail.get("in_reply_to")), *_ids(item.detail.get("references"))]
     found = runtime.ledger.replies.earlier(
-        file.feed, item.sender, item.name, answered[-_MOST_REFERENCES:], file.file_id
+        file.feed, item.sender, item.name, answered[-_MAX_REFERENCES:], file.file_id
     )
     return found.receipt if found is not None else None
 
@@ -84,7 +84,7 @@ def _thread_of(runtime: Runtime, file: File) -> str | None:
     goes on with that one's."""
     detail = file.item.detail
     before = [*_ids(detail.get("references")), *_ids(detail.get("in_reply_to"))]
-    known = runtime.ledger.replies.thread_of(before[-_MOST_REFERENCES:]) if before else None
+    known = runtime.ledger.replies.thread_of(before[-_MAX_REFERENCES:]) if before else None
     return known or next(iter([*before, detail.get("message_id")]), None) or None
 
 
@@ -94,9 +94,9 @@ def _brake(runtime: Runtime, file: File, sender: str, thread: str | None) -> str
     limits, since = runtime.limits, runtime.now() - timedelta(days=1)
     in_thread, to_address = runtime.ledger.replies.count_since(sender, thread, since)
     if thread is not None and in_thread >= limits.thread_replies:
-        why = say(_IN_THREAD, count=in_thread)
+        why = translate(_IN_THREAD, count=in_thread)
     elif to_address >= limits.address_replies:
-        why = say(_TO_ADDRESS, count=to_address)
+        why = translate(_TO_ADDRESS, count=to_address)
     else:
         return None
     runtime.raise_alert(
@@ -104,15 +104,15 @@ def _brake(runtime: Runtime, file: File, sender: str, thread: str | None) -> str
             kind=AlertKind.LOOP,
             subject=sender,
             feed=file.feed,
-            says=say(_NOT_ANSWERED, sender=sender, why=why),
-            todo=say(_LOOK),
+            says=translate(_NOT_ANSWERED, sender=sender, why=why),
+            todo=translate(_LOOK),
         ),
     )
     return f"no reply to {sender}: {why}"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DeliveryResult:
     """What was done about a reply, in a sentence; for a mail that went out or was refused just now
     also what the ledger is still to be told of it."""
 
@@ -126,20 +126,20 @@ class Told:
             runtime.ledger.replies.close(self.message_id, self.state, self.note)
 
 
-def send_reply(runtime: Runtime, reply: Reply | str, file: File, answer: Answer) -> Told:
+def send_reply(runtime: Runtime, reply: Reply | str, file: File, answer: Answer) -> DeliveryResult:
     """Mail a planned reply, unless that is done or a digest will do it.
 
     Raises RetryableError when the mail server does not take it now.
     """
     if isinstance(reply, str):
-        return Told(reply)
+        return DeliveryResult(reply)
     match reply.state:
         case ReplyState.WAITING:
-            return Told(f"{reply.to} is told with the next digest")
+            return DeliveryResult(f"{reply.to} is told with the next digest")
         case ReplyState.SENT:
-            return Told(f"receipt mailed to {reply.to} before")
+            return DeliveryResult(f"receipt mailed to {reply.to} before")
         case ReplyState.REFUSED:
-            return Told(reply.note or f"the reply to {reply.to} was refused")
+            return DeliveryResult(reply.note or f"the reply to {reply.to} was refused")
     detail = file.item.detail
     subject = detail.get("subject") or file.item.name
     asked = detail.get("message_id") or None
@@ -157,7 +157,7 @@ def send_reply(runtime: Runtime, reply: Reply | str, file: File, answer: Answer)
     return send(runtime, message)
 
 
-def send(runtime: Runtime, message: Message) -> Told:
+def send(runtime: Runtime, message: Message) -> DeliveryResult:
     """Mail a message whose replies are planned; the ledger is not told yet."""
     assert runtime.notifier is not None
     try:
@@ -171,11 +171,11 @@ def send(runtime: Runtime, message: Message) -> Told:
         raise AwayError(error.message, hint=error.hint) from error
     except DataError as error:
         note = f"the mail server refused the reply to {message.to}: {error.message}"
-        return Told(note, message.message_id, ReplyState.REFUSED)
+        return DeliveryResult(note, message.message_id, ReplyState.REFUSED)
     runtime.ledger.services.note("mail")
     sent = {_sha256(document.path) for _, document in message.attachments}
     runtime.ledger.sent_files.note(sent, message.message_id)
-    return Told(f"receipt mailed to {message.to}", message.message_id)
+    return DeliveryResult(f"receipt mailed to {message.to}", message.message_id)
 
 
 def rejects_of(name: str, answer: Answer) -> tuple[tuple[str, Document], ...]:
@@ -190,8 +190,8 @@ def rejects_of(name: str, answer: Answer) -> tuple[tuple[str, Document], ...]:
 def _thread(references: str | None, asked: str | None) -> tuple[str, ...]:
     """The ids of a thread, with its first and its latest messages (RFC 5322 section 3.6.4)."""
     ids = [each for each in _ids(references) if each != asked]
-    if len(ids) > _MOST_REFERENCES:
-        ids = [ids[0], *ids[1 - _MOST_REFERENCES :]]
+    if len(ids) > _MAX_REFERENCES:
+        ids = [ids[0], *ids[1 - _MAX_REFERENCES :]]
     return (*ids, asked) if asked else tuple(ids)
 
 

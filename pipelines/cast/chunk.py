@@ -22,7 +22,7 @@ from pipelines.cast.texts import cast_bytes, cast_json, cast_texts
 from pipelines.parse import Chunk
 from pipelines.parse.registry import reader_of
 from pipelines.rejects.messages import about
-from pipelines.rejects.violation import Blame, Ints, blame
+from pipelines.rejects.violation import Ints, Violation, violation
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Format
 from schemas.reject import Problem
@@ -37,13 +37,13 @@ class Typed:
 
     rows: pa.Table
     bad: Mask
-    blames: tuple[Blame, ...]
+    violations: tuple[Violation, ...]
     lines: Ints
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Every bad cell, column by column."""
-        return tuple(chain.from_iterable(each.problems(self.lines) for each in self.blames))
+        return tuple(chain.from_iterable(each.problems(self.lines) for each in self.violations))
 
 
 def cast_chunk(
@@ -60,7 +60,7 @@ def cast_chunk(
     today = today or datetime.now(UTC).date()
     bad = np.zeros(chunk.cells.num_rows, dtype=np.bool_)
     arrays: list[pa.Array] = []
-    blames: list[Blame] = []
+    violations: list[Violation] = []
     for column in contract.file_columns:
         cells = _cells_of(chunk, names[column.name], column)
         values, faults = cast_column(cells, column, contract.dialect)
@@ -68,9 +68,9 @@ def cast_chunk(
         arrays.append(values)
         for each in faults:
             bad[each.at] = True
-            blames.append(_blamed(each, cells, column))
+            violations.append(_blamed(each, cells, column))
     names_out = [column.name for column in contract.file_columns]
-    return Typed(pa.table(arrays, names=names_out), bad, tuple(blames), chunk.lines)
+    return Typed(pa.table(arrays, names=names_out), bad, tuple(violations), chunk.lines)
 
 
 def _cells_of(chunk: Chunk, name: str, column: Column) -> pa.Array:
@@ -135,7 +135,7 @@ def _converted(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
             return cast_numbers(cells, column, column.numbers or dialect.numbers, native=native)
 
 
-def _blamed(each: Fault, cells: pa.Array, column: Column) -> Blame:
+def _blamed(each: Fault, cells: pa.Array, column: Column) -> Violation:
     """The rows of a fault's cells, blamed for them."""
     tell = about(each.template, column=column.name, **each.values)
-    return blame(each.rule, (column.name,), each.at, [cells.take(pa.array(each.at))], tell)
+    return violation(each.rule, (column.name,), each.at, [cells.take(pa.array(each.at))], tell)

@@ -68,11 +68,11 @@ def _is_bad_json(cell: str) -> bool:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return True
-    return cell.count("[") + cell.count("{") > _MOST_DEPTH and _depth(value) > _MOST_DEPTH
+    return cell.count("[") + cell.count("{") > _MAX_DEPTH and _depth(value) > _MAX_DEPTH
 
 
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#json_type
-_MOST_DEPTH = 500
+_MAX_DEPTH = 500
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 

@@ -14,7 +14,7 @@ from pipelines.detect.found import Detected, FoundColumn
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
-from schemas.language import Sentence, joined, printable, say
+from schemas.language import Sentence, joined, printable, translate
 
 _SURE = 0.6
 _SAME_LETTERS = frozenset({"cp1252", "iso8859-1", "iso8859-15"})
@@ -33,9 +33,9 @@ class Disagreement:
     template: str
     values: Mapping[str, object] = field(default_factory=dict)
 
-    def said(self, language: str = "en") -> Sentence:
+    def render(self, language: str = "en") -> Sentence:
         """The sentence, in a sender's language."""
-        return say(self.template, language, **self.values)
+        return translate(self.template, language, **self.values)
 
 
 def evidence(path: Path, contract: Contract, language: str = "en") -> Sentence | None:
@@ -46,7 +46,7 @@ def evidence(path: Path, contract: Contract, language: str = "en") -> Sentence |
     except DataError:
         return None
     found = disagreements(detected, contract) + column_disagreements(detected, contract)
-    return joined("; ", [each.said(language) for each in found[:3]], language) if found else None
+    return joined("; ", [each.render(language) for each in found[:3]], language) if found else None
 
 
 def disagreements(detected: Detected, contract: Contract) -> list[Disagreement]:

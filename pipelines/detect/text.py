@@ -19,7 +19,7 @@ from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.limits import MAX_COLUMNS
 
-_LOOKED_AT, _MOST_STRANGE = 16 * 1024, 0.05
+_LOOKED_AT, _MAX_STRANGE = 16 * 1024, 0.05
 # Tabs and line ends, and the separators that some systems put between cells.
 _PLAIN = "\t\n\r\f\v\x01\x02\x1a\x1c\x1d\x1e\x1f"
 ROWS = 10_000
@@ -89,7 +89,7 @@ def _refuse_bytes(text: str) -> None:
     """Raise DataError for what is no text: control characters all over the place."""
     some = text[:_LOOKED_AT]
     strange = sum(1 for char in some if char < " " and char not in _PLAIN)
-    if strange > max(8, _MOST_STRANGE * len(some)):
+    if strange > max(8, _MAX_STRANGE * len(some)):
         raise DataError(
             "the file holds bytes that are no text",
             hint="send delimited text, a workbook, JSON Lines or Parquet",

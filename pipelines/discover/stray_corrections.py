@@ -25,7 +25,7 @@ from schemas.file import File
 from schemas.item import Item, Left, Page
 from schemas.unmatched import Why
 
-_MOST = 200
+_MAX = 200
 _LARGEST = 16 * 1024 * 1024
 _YOUNGEST = timedelta(days=7)
 
@@ -48,7 +48,7 @@ class Strays:
                 continue
             self._offered += 1
             heapq.heappush(self._newest, (item.sent_at.timestamp(), self._offered, item))
-            if len(self._newest) > _MOST:
+            if len(self._newest) > _MAX:
                 heapq.heappop(self._newest)
 
     def _is_known(self, item: Item) -> bool:

@@ -19,7 +19,7 @@ from pipelines.prepare.trust import is_sender
 from pipelines.runtime import Runtime, Work
 from schemas.errors import DataError, RetryableError
 from schemas.item import Item, Left
-from schemas.language import say
+from schemas.language import translate
 from schemas.receipt import Message
 from schemas.unmatched import (
     MAX_GROUPS,
@@ -199,9 +199,9 @@ def _message(
     last, language = owed[-1], _language(runtime, group)
     names = ", ".join(dict.fromkeys(each.name or "–" for each in owed))
     lines = [
-        say("No feed takes this: {name}", language, name=names),
-        say(str(group.why), language),
-        say(
+        translate("No feed takes this: {name}", language, name=names),
+        translate(str(group.why), language),
+        translate(
             "Nothing of it was loaded. Ask whoever receives your reports under which name.",
             language,
         ),

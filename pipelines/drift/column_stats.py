@@ -13,10 +13,10 @@ from pipelines.parse import Chunk
 from schemas.contract import Column, Contract
 from schemas.drift import ContractChange, DriftKind, Finding, Profile, Profiles
 
-_MOST_BAD, _FEW_BAD = 200, 3
+_MAX_BAD, _FEW_BAD = 200, 3
 
 
-class Tally:
+class ColumnStats:
     """Counts the cells that do not fit their columns, and samples those that do."""
 
     def __init__(self, contract: Contract) -> None:
@@ -32,10 +32,10 @@ class Tally:
 
     def add(self, chunk: Chunk, typed: Typed, names: dict[str, str]) -> None:
         """A chunk as it came and as it was cast; `names` is `{column name: header cell}`."""
-        for blame in typed.blames:
+        for blame in typed.violations:
             if blame.rule == "type" and blame.column is not None:
                 self._bad[blame.column] += len(blame.at)
-                wanted = _MOST_BAD - len(self._cells[blame.column])
+                wanted = _MAX_BAD - len(self._cells[blame.column])
                 values = (blame.values[index] for index in blame.which)
                 self._cells[blame.column] += islice(filter(None, values), wanted)
         for name, cell in names.items():
@@ -83,23 +83,23 @@ class Tally:
         made = {name: watch.profile() for name, watch in self._watched.items()}
         return {name: profile for name, profile in made.items() if profile.count}
 
-    def facts(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """All of it as JSON can say it, for `absorb`."""
         return {
             "full": dict(self._full),
             "bad": dict(self._bad),
             "cells": dict(self._cells),
-            "watched": {name: watch.facts() for name, watch in self._watched.items()},
+            "watched": {name: watch.to_json() for name, watch in self._watched.items()},
         }
 
-    def absorb(self, facts: Mapping[str, Any]) -> None:
+    def merge(self, facts: Mapping[str, Any]) -> None:
         """Add what was counted in the file's next part."""
         self._full.update(facts["full"])
         self._bad.update(facts["bad"])
         for name, cells in facts["cells"].items():
-            self._cells[name] = [*self._cells[name], *cells][:_MOST_BAD]
+            self._cells[name] = [*self._cells[name], *cells][:_MAX_BAD]
         for name, seen in facts["watched"].items():
-            self._watched[name].absorb(seen)
+            self._watched[name].merge(seen)
 
 
 def _type_finding(column: Column, other: Column | None, bad: int, count: int) -> Finding:

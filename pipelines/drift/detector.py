@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.cast import Typed
 from pipelines.drift import similarity
-from pipelines.drift.column_stats import Tally
+from pipelines.drift.column_stats import ColumnStats
 from pipelines.drift.match_columns import Header, column_name, match_header, shown
 from pipelines.parse import Chunk
 from pipelines.parse.names import folded
@@ -28,10 +28,10 @@ from schemas.drift import (
     extended,
 )
 from schemas.errors import DataError
-from schemas.language import WITH_HINT, Sentence, joined, say
+from schemas.language import WITH_HINT, Sentence, joined, translate
 
 _SAMPLE = 1000
-_MOST_NEW = 100
+_MAX_NEW = 100
 
 
 class HeldBackError(DataError):
@@ -48,18 +48,18 @@ class HeldBackError(DataError):
         self._contract = contract.name
         super().__init__(self._sentence("en"), hint=self._columns("en"))
 
-    def said(self, language: str = "en") -> Sentence:
+    def render(self, language: str = "en") -> Sentence:
         """What differs, one difference after the other, and the columns that are wanted."""
         sentence, columns = self._sentence(language), self._columns(language)
-        return say(WITH_HINT, language, sentence=sentence, hint=columns)
+        return translate(WITH_HINT, language, sentence=sentence, hint=columns)
 
     def _sentence(self, language: str) -> Sentence:
-        told: list[str] = [each.said(language) for each in self._findings if each.held]
+        told: list[str] = [each.render(language) for each in self._findings if each.held]
         more = len(told) - 20
         return joined("; ", [*told[:20], *([f"… +{more}"] if more > 0 else [])], language)
 
     def _columns(self, language: str) -> Sentence:
-        return say(
+        return translate(
             "the columns of {contract} are {columns}",
             language,
             contract=self._contract,
@@ -68,7 +68,7 @@ class HeldBackError(DataError):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class FeedHistory:
     """What is known of a feed: the profiles of its earlier files, the findings that a person has
     accepted as they are, and those that were dismissed."""
 
@@ -92,7 +92,7 @@ class Memory:
         )
 
 
-NOTHING_KNOWN = Memory()
+NOTHING_KNOWN = FeedHistory()
 """The memory of a feed that had no files yet."""
 
 
@@ -103,7 +103,7 @@ class DriftWatch:
     """
 
     def __init__(
-        self, names: Sequence[str], first: Chunk | None, contract: Contract, memory: Memory
+        self, names: Sequence[str], first: Chunk | None, contract: Contract, memory: FeedHistory
     ) -> None:
         self._memory, self._asked = memory, contract
         matched = match_header(names, contract)
@@ -111,12 +111,10 @@ class DriftWatch:
         self._found = [*renamed, *self._missing(matched, renamed), *self._ordered(matched)]
         taken = {finding.cell for finding in renamed}
         unknown = [cell for cell in matched.unknown if cell not in taken]
-        self._readings = {
-            cell: similarity.Reading(contract.dialect) for cell in unknown[:_MOST_NEW]
-        }
+        self._readings = {cell: similarity.Reading(contract.dialect) for cell in unknown[:_MAX_NEW]}
         self._unknown = unknown
         self.contract, self.header = self._extended(names, matched)
-        self._tally = Tally(self.contract)
+        self._stats = ColumnStats(self.contract)
 
     def checked(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """The chunks, unless the file is held back: then they are read for what its new columns
@@ -133,31 +131,31 @@ class DriftWatch:
     def saw(self, chunk: Chunk, typed: Typed) -> None:
         """A chunk as it came and as it was cast."""
         self._read(chunk)
-        self._tally.add(chunk, typed, self.header.names)
+        self._stats.add(chunk, typed, self.header.names)
 
     def findings(self) -> tuple[Finding, ...]:
         """Everything that differs, once all rows have been seen."""
-        scales = self._tally.scales(self.profiles, self._memory.profiles)
-        later = [*self._tally.types(), *scales]
+        scales = self._stats.scales(self.profiles, self._memory.profiles)
+        later = [*self._stats.types(), *scales]
         return (*self._found, *self._new(), *later)
 
     @cached_property
     def profiles(self) -> dict[str, Profile]:
         """What the columns looked like, once all rows have been seen."""
-        return self._tally.profiles()
+        return self._stats.profiles()
 
     @property
     def follows_contract(self) -> bool:
         """Whether the header names each of the contract's columns and no other."""
         return not (self.header.missing or self._unknown or self.header.correction)
 
-    def facts(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """What the rows were like, as JSON can say it, for the watch of the whole file."""
-        return self._tally.facts()
+        return self._stats.to_json()
 
-    def absorb(self, facts: Mapping[str, Any]) -> None:
+    def merge(self, facts: Mapping[str, Any]) -> None:
         """Take over what was seen of the file's next part."""
-        self._tally.absorb(facts)
+        self._stats.merge(facts)
 
     def _read(self, chunk: Chunk) -> None:
         for cell, reading in self._readings.items():
@@ -165,7 +163,7 @@ class DriftWatch:
 
     def _renamed(self, matched: Header, first: Chunk | None) -> list[Finding]:
         """Missing columns that an unknown cell seems to bring, the likeliest pairs first."""
-        if first is None or not matched.missing or len(matched.unknown) > _MOST_NEW:
+        if first is None or not matched.missing or len(matched.unknown) > _MAX_NEW:
             return []
         cells = {
             cell: first.cells.column(cell).slice(0, _SAMPLE).combine_chunks()
@@ -254,7 +252,7 @@ class DriftWatch:
                     held=strict or (additive and not addable),
                 )
             )
-        if len(self._unknown) > _MOST_NEW:
+        if len(self._unknown) > _MAX_NEW:
             findings.append(
                 Finding(
                     kind=DriftKind.NEW,

@@ -20,7 +20,7 @@ from schemas.drift import Profile
 NUMBERS = (Type.INT64, Type.FLOAT64, Type.NUMERIC, Type.BIGNUMERIC)
 
 
-_MOST_SHAPES, _MOST_VALUES, _MOST_TEXTS, _A_CHUNK = 20, 4096, 512, 512
+_MAX_SHAPES, _MAX_VALUES, _MAX_TEXTS, _A_CHUNK = 20, 4096, 512, 512
 
 
 _ENOUGH_FILES, ENOUGH_ROWS = 3, 20
@@ -39,22 +39,22 @@ class Watch:
         """Some values of the column and the cells they were cast from."""
         self._count += len(values) - values.null_count
         some = pa.array(np.arange(0, len(values), max(1, len(values) // _A_CHUNK)))
-        if self._is_number and len(self._values) < _MOST_VALUES:
+        if self._is_number and len(self._values) < _MAX_VALUES:
             taken = values.take(some).drop_null()
             self._values += pc.cast(taken, pa.float64(), safe=False).to_pylist()
-        if len(self._texts) < _MOST_TEXTS:
+        if len(self._texts) < _MAX_TEXTS:
             self._texts += [text for text in cells.take(some).to_pylist() if text]
 
-    def facts(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """What was sampled, as JSON can say it."""
         return {"count": self._count, "values": self._values, "texts": self._texts}
 
-    def absorb(self, facts: Mapping[str, Any]) -> None:
+    def merge(self, facts: Mapping[str, Any]) -> None:
         """Go on with what was sampled after it."""
         self._count += facts["count"]
-        if len(self._values) < _MOST_VALUES:
+        if len(self._values) < _MAX_VALUES:
             self._values += facts["values"]
-        if len(self._texts) < _MOST_TEXTS:
+        if len(self._texts) < _MAX_TEXTS:
             self._texts += facts["texts"]
 
     def profile(self) -> Profile:
@@ -64,7 +64,7 @@ class Watch:
 
 def profile_of(texts: Sequence[str], values: Sequence[float] = (), count: int = 0) -> Profile:
     """The profile of some cells and, for numbers, their values."""
-    shapes = Counter(map(shape, texts)).most_common(_MOST_SHAPES)
+    shapes = Counter(map(shape, texts)).most_common(_MAX_SHAPES)
     finite = [value for value in values if math.isfinite(value)]
     low, middle, high = np.percentile(finite, [25, 50, 75]) if finite else (None, None, None)
     return Profile(

@@ -7,7 +7,7 @@ import logging
 from connectors.failpoints import crash_point
 from pipelines import quota
 from pipelines.failure import stop_feed
-from pipelines.lease import heartbeat
+from pipelines.lease import keep_lease
 from pipelines.load.versions import settled
 from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import TimedStep, event_now, timed_step
@@ -47,12 +47,12 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
             raise LeaseLostError
 
     work: list[Work] = []
-    search = _Search()
+    search = _BatchBisector()
     try:
         # What was staged by another text of the contract may not fit the table any more.
         stale = runtime.ledger.files.prepare_again(feed_name, contract.version)
         work += [Work("prepare", file_id) for file_id in stale]
-        with heartbeat(renew, seconds / 3) as check:
+        with keep_lease(renew, seconds / 3) as check:
             while batch := _next(runtime, feed_name, table, search):
                 check()
                 crash_point("load.opened")
@@ -78,7 +78,7 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
     return work
 
 
-def _next(runtime: Runtime, feed: str, table: str, search: _Search) -> Batch | None:
+def _next(runtime: Runtime, feed: str, table: str, search: _BatchBisector) -> Batch | None:
     """The batch to load now: one that is open, or a new one as large as there is room for."""
     room = quota.room(runtime, table)
     waits = room.pause is not None and not (room.scarce and search.suspects)
@@ -96,7 +96,7 @@ def _next(runtime: Runtime, feed: str, table: str, search: _Search) -> Batch | N
     )
 
 
-class _Search:
+class _BatchBisector:
     """Finds the file for which a batch was refused, in as many loads as halving takes.
 
     `suspects` counts the oldest prepared files among which it is. A file that arrives between them

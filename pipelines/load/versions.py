@@ -15,7 +15,7 @@ from pipelines.load.restage import first_found, restored
 from pipelines.runtime import Runtime
 from schemas.batch import Batch, BatchKind
 from schemas.file import BRINGING, File, Outcome
-from schemas.language import joined, say
+from schemas.language import joined, translate
 
 _OLDER = "version {version}, sent {sent}, is newer and is loaded already"
 _REFUSED = "a version of this file, sent {sent}, is loaded already, and the feed takes only one"
@@ -130,7 +130,7 @@ def _without_rows(feed: Feed, file: File, winner: File, template: str | None = N
         file,
         outcome=Outcome.QUARANTINED if refused else Outcome.SUPERSEDED,
         superseded_by=None if refused else winner.file_id,
-        reason=say(template, version=winner.item.version, sent=sent),
+        reason=translate(template, version=winner.item.version, sent=sent),
         counts=replace(counts, loaded=0, dropped=counts.dropped + counts.loaded),
         staged_keys=(),
         staged_bytes=None,
@@ -141,4 +141,4 @@ def _without_rows(feed: Feed, file: File, winner: File, template: str | None = N
 def _with_note(file: File, standing: File) -> File:
     """The quarantined file, its reason saying whose rows the table keeps."""
     sent = f"{standing.item.sent_at:%Y-%m-%d %H:%M:%S} UTC"
-    return replace(file, reason=joined(". ", [file.reason or "", say(_STAYS, sent=sent)]))
+    return replace(file, reason=joined(". ", [file.reason or "", translate(_STAYS, sent=sent)]))

@@ -22,7 +22,7 @@ _AT_ONCE = 5000
 _SHOWN = 20
 
 
-def look(runtime: Runtime) -> None:
+def evaluate_alerts(runtime: Runtime) -> None:
     """Find everything that is the matter, resolve what is over, and tell who has to know.
 
     Only one look at a time is taken; a second one returns at once. Raises RetryableError when the

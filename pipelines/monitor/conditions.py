@@ -16,13 +16,13 @@ from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble, Worker
 from schemas.drift import Drift, DriftStatus
 from schemas.file import File, Outcome, Status
-from schemas.language import say
+from schemas.language import translate
 from schemas.limits import Quotas
 from schemas.quota import Pause, Spent
 from schemas.service import Service
 from schemas.unmatched import Unmatched
 
-_MOST_FILES = 10_000
+_MAX_FILES = 10_000
 _FILES: Mapping[AlertKind, str] = {
     AlertKind.QUARANTINED: Outcome.QUARANTINED,
     AlertKind.FAILED: Status.FAILED,
@@ -108,14 +108,14 @@ def late(found: Iterable[Freshness]) -> Iterator[Trouble]:
                 kind=AlertKind.LATE,
                 subject=each.feed,
                 feed=each.feed,
-                says=say(
+                says=translate(
                     _LATE if each.last_sent else _NEVER,
                     feed=each.feed,
                     expected=_utc(each.expected_at),
                     newest=_utc(each.last_sent) if each.last_sent else "",
                     promise=each.promise,
                 ),
-                todo=say(_ASK, feed=each.feed),
+                todo=translate(_ASK, feed=each.feed),
             )
 
 
@@ -129,15 +129,15 @@ def unmatched(found: Iterable[Unmatched], since: datetime) -> Iterator[Trouble]:
                 kind=AlertKind.UNMATCHED,
                 subject=each.group_id,
                 feed=each.feed,
-                says=say(
+                says=translate(
                     template,
                     source=each.source,
                     name=name,
                     more=each.count - 1,
                     sender=each.sender or "",
-                    why=say(str(each.why)),
+                    why=translate(str(each.why)),
                 ),
-                todo=say(_DISMISS, id=each.group_id),
+                todo=translate(_DISMISS, id=each.group_id),
             )
 
 
@@ -148,14 +148,14 @@ def away(found: Iterable[Service], now: datetime, patience: timedelta) -> Iterat
             yield Trouble(
                 kind=AlertKind.AWAY,
                 subject=each.name,
-                says=say(
+                says=translate(
                     _AWAY if each.good_at else _NEVER_DID,
                     name=each.name,
                     since=_utc(each.failing_since),
                     good=_utc(each.good_at) if each.good_at else "",
                     error=each.error,
                 ),
-                todo=say(_DOCTOR),
+                todo=translate(_DOCTOR),
             )
 
 
@@ -166,8 +166,8 @@ def drifted(found: Iterable[Drift]) -> Iterator[Trouble]:
             kind=AlertKind.DRIFT,
             subject=each.drift_id,
             feed=each.feed,
-            says=say(_DRIFT, feed=each.feed, finding=each.finding.said()),
-            todo=say(_SHOW_DRIFT, id=each.drift_id),
+            says=translate(_DRIFT, feed=each.feed, finding=each.finding.render()),
+            todo=translate(_SHOW_DRIFT, id=each.drift_id),
         )
 
 
@@ -176,15 +176,15 @@ def quota(
 ) -> Iterator[Trouble]:
     """A table whose loads come near the end of a day's quota, or that the warehouse throttles."""
     share, sentence = used(quotas, spent)
-    says = say(_USED, table=table, used=sentence)
+    says = translate(_USED, table=table, used=sentence)
     if pause is not None:
-        says = say(_WAITS, table=table, until=_utc(pause.until), reason=pause.reason)
+        says = translate(_WAITS, table=table, until=_utc(pause.until), reason=pause.reason)
     if pause is not None or share >= near:
         yield Trouble(
             kind=AlertKind.QUOTA,
             subject=table,
             says=says,
-            todo=say(_FEWER),
+            todo=translate(_FEWER),
         )
 
 
@@ -196,8 +196,8 @@ def dead(workers: Sequence[Worker], now: datetime, patience: timedelta) -> Itera
             yield Trouble(
                 kind=AlertKind.WORKER,
                 subject=each.name,
-                says=say(_DEAD, name=each.name, seen=_utc(each.seen_at)),
-                todo=say(_RESTART),
+                says=translate(_DEAD, name=each.name, seen=_utc(each.seen_at)),
+                todo=translate(_RESTART),
             )
 
 
@@ -215,7 +215,7 @@ def replaced(workers: Sequence[Worker], now: datetime, patience: timedelta) -> l
 
 
 def _files(runtime: Runtime, kind: AlertKind, since: datetime) -> Iterator[Trouble]:
-    found = runtime.ledger.files.latest(status=_FILES[kind], since=since, limit=_MOST_FILES)
+    found = runtime.ledger.files.latest(status=_FILES[kind], since=since, limit=_MAX_FILES)
     if kind is AlertKind.QUARANTINED:
         found = [file for file in found if file.status in _JUDGED]
     corrected = _corrected(runtime, found)
@@ -247,14 +247,14 @@ def of_file(kind: AlertKind, file: File) -> Trouble:
         kind=kind,
         subject=file.file_id,
         feed=file.feed,
-        says=say(
+        says=translate(
             _FILE_FROM if file.item.sender else _FILE,
             feed=file.feed,
             name=file.item.name,
             sender=file.item.sender or "",
-            reason=file.reason or say(_NO_ROW),
+            reason=file.reason or translate(_NO_ROW),
         ),
-        todo=say(_TODO[kind], id=file.file_id[:8]),
+        todo=translate(_TODO[kind], id=file.file_id[:8]),
     )
 
 

@@ -10,7 +10,7 @@ from pipelines.runtime import Runtime
 from schemas.sla import Arrived, ExpectedFile, FeedPromise, Sla
 
 _AHEAD = timedelta(days=8)
-_MOST = 300
+_MAX = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,8 +111,8 @@ def publish(runtime: Runtime) -> None:
 def _around(feed: str, sla: Sla, fed: datetime, now: datetime) -> list[ExpectedFile]:
     """The expected times that the newest file leaves open, and those to come."""
     assert sla.calendar is not None
-    past = expected_files(feed, sla.calendar, min(fed, now), now, 0, _MOST)
-    return past + expected_files(feed, sla.calendar, now, now + _AHEAD, 2, _MOST)
+    past = expected_files(feed, sla.calendar, min(fed, now), now, 0, _MAX)
+    return past + expected_files(feed, sla.calendar, now, now + _AHEAD, 2, _MAX)
 
 
 def span(length: timedelta) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.monitor.alerts import look
+from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.runtime import Runtime
 from schemas.alert import Alert
 
@@ -15,5 +15,5 @@ def list_alerts(
     """The open alerts, the newest first; `resolved`: also those that are over. `evaluate` looks
     for new ones first, and tells the destinations."""
     if evaluate:
-        look(runtime)
+        evaluate_alerts(runtime)
     return runtime.ledger.alerts.latest(resolved=resolved, limit=limit)

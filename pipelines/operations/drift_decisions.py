@@ -76,7 +76,8 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
         made = [each for each in runtime.warehouse.apply([table], []) if each.safe]
     elif kind not in _UNCHANGED or drift.finding.column in contract.primary_key:
         raise DataError(
-            f"drift {drift.drift_id} has no change that could be accepted: {drift.finding.said()}",
+            f"drift {drift.drift_id} has no change that could be accepted:"
+            f" {drift.finding.render()}",
             hint="ask the sender for the agreed columns, or change the contract by hand",
         )
     runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.ACCEPTED)

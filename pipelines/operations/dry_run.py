@@ -27,7 +27,7 @@ from schemas.contract import Column, Contract
 from schemas.drift import Finding
 from schemas.errors import DataError
 from schemas.file import Counts, Outcome
-from schemas.language import said
+from schemas.language import render
 from schemas.limits import Limits
 from schemas.reject import RejectedRow
 
@@ -111,13 +111,13 @@ def check(
     uneven: tuple[str, ...] = ()
     try:
         staged = stage_file(path, Terms.of("check", feed, contract, limits, check=tick), folder)
-        reason = said(staged.refusal or "", feed.language) or _too_many_partitions(staged, limits)
+        reason = render(staged.refusal or "", feed.language) or _too_many_partitions(staged, limits)
         drift, accounted = staged.drift, staged.accounted
         uneven = _cut_otherwise(path, feed, contract, limits, folder, staged)
     except HeldBackError as error:
-        reason, drift, accounted = error.said(feed.language), error.drift, error.accounted
+        reason, drift, accounted = error.render(feed.language), error.drift, error.accounted
     except DataError as error:
-        reason, accounted = error.said(feed.language), error.accounted
+        reason, accounted = error.render(feed.language), error.accounted
     seen = {} if detected is None else _by_name(detected.columns, contract)
     return Checked(
         name=path.name,
@@ -154,7 +154,7 @@ def _cut_otherwise(
     try:
         cut = stage_file(path, Terms.of("check", other, contract, limits), again)
     except DataError as error:
-        return (error.said(feed.language),)
+        return (error.render(feed.language),)
     one, two = (_by_line(each.rows) for each in (staged, cut))
     differ = sorted(line for line in one.keys() | two.keys() if one.get(line) != two.get(line))
     return tuple(
@@ -240,7 +240,7 @@ def _groups(rejected: Iterable[RejectedRow], language: str) -> tuple[RejectGroup
         for number, each in enumerate(row.problems):
             shown = examples.setdefault((each.rule, each.column), [])
             if len(shown) < _EXAMPLES:
-                shown.append((each.line, row.said(language)[number]))
+                shown.append((each.line, row.render(language)[number]))
     ordered = sorted(counts, key=lambda key: -counts[key])
     return tuple(RejectGroup(*key, counts[key], tuple(examples[key])) for key in ordered)
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from pipelines.parse.records import count_of, well_formed
 from pipelines.parse.registry import reader_of
-from pipelines.parse.text import Blocks, Disguise
+from pipelines.parse.text import Blocks, DelimiterSubstitution
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 
@@ -38,15 +38,15 @@ def cut(stream: BinaryIO, dialect: Dialect, part_bytes: int) -> Iterator[Part]:
     Raises CannotBeCutError where a quote stands in a place where none belongs, and at once for a
     text that is not UTF-8, or has escapes, comments, a footer or unusual line ends.
     """
-    disguise = Disguise.of(dialect)
+    substitution = DelimiterSubstitution.of(dialect)
     by = reader_of(dialect.format).cut_by(dialect)
-    if disguise.is_needed or by is None:
+    if substitution.is_needed or by is None:
         raise CannotBeCutError
     at = 3 if stream.read(3) == codecs.BOM_UTF8 else 0
     stream.seek(0)
     start, number, line, first = 0, 0, 1, 1
     try:
-        for block in Blocks(stream, by, disguise, min(part_bytes, _BLOCK_BYTES)):
+        for block in Blocks(stream, by, substitution, min(part_bytes, _BLOCK_BYTES)):
             # A part never begins with what could be the mark of an encoding.
             if at - start >= part_bytes and block[0] < 0x80:
                 yield Part(number, start, at, first)

@@ -33,7 +33,7 @@ from pipelines.parse.records import (
     records,
     well_formed,
 )
-from pipelines.parse.text import Blocks, Disguise, without_marks
+from pipelines.parse.text import Blocks, DelimiterSubstitution, without_marks
 from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
@@ -51,10 +51,10 @@ def read_delimited(
     `columns` are the names for a text without a header. Raises DataError for an empty text, a
     header that names a column twice, and a record of several blocks.
     """
-    disguise = Disguise.of(dialect)
-    texts = Blocks(stream, dialect, disguise, block_bytes)
-    layout = read_layout(texts, dialect, disguise, columns)
-    reader = _Reader(layout, dialect, disguise, language)
+    substitution = DelimiterSubstitution.of(dialect)
+    texts = Blocks(stream, dialect, substitution, block_bytes)
+    layout = read_layout(texts, dialect, substitution, columns)
+    reader = _Reader(layout, dialect, substitution, language)
     heads = layout.heads
     if not heads and layout.above and len(layout.above[-1][2]) == len(layout.names):
         # Columns that are read by their order may have a header all the same, which is passed over.
@@ -72,21 +72,23 @@ def read_part(
 ) -> Parsed:
     """The rows of a part of a delimited text (`pipelines.parse.byte_ranges`) which begins on
     that line, below the header that was parsed before."""
-    disguise = Disguise.of(dialect)
-    texts = Blocks(stream, dialect, disguise, block_bytes)
-    chunks = _Reader(Layout(top.names, b"", line), dialect, disguise, language).chunks(texts)
+    substitution = DelimiterSubstitution.of(dialect)
+    texts = Blocks(stream, dialect, substitution, block_bytes)
+    chunks = _Reader(Layout(top.names, b"", line), dialect, substitution, language).chunks(texts)
     return replace(top, chunks=chunks)
 
 
 class _Reader:
     """Turns blocks into chunks, counting lines."""
 
-    def __init__(self, layout: Layout, dialect: Dialect, disguise: Disguise, language: str) -> None:
-        self._layout, self._dialect, self._disguise = layout, dialect, disguise
-        self._fitting = Fitting(layout, dialect, disguise, language)
+    def __init__(
+        self, layout: Layout, dialect: Dialect, substitution: DelimiterSubstitution, language: str
+    ) -> None:
+        self._layout, self._dialect, self._disguise = layout, dialect, substitution
+        self._fitting = Fitting(layout, dialect, substitution, language)
         self._shape = Shape(len(layout.names))
         self._escapes = has_meanings(dialect)
-        self._delimiter = disguise.readable(dialect)
+        self._delimiter = substitution.readable(dialect)
         # A line that ends with a delimiter has one cell more, which is empty.
         self._width = len(layout.names) + dialect.trailing_delimiter
 

@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.parse.chunk import Chunk
 from pipelines.parse.registry import reader_of
 from schemas.dialect import Dialect
-from schemas.language import say
+from schemas.language import translate
 from schemas.reject import Problem, RejectedRow
 
 
@@ -46,7 +46,7 @@ class Names:
             column=self.names[where] if len(cells) == len(self.names) else None,
             value=value,
             rule=rule,
-            message=say(template, self.language, value=value),
+            message=translate(template, self.language, value=value),
         )
         return RejectedRow(line=line, raw=raw, problems=(problem,), member=member)
 

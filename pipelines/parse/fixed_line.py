@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from pipelines.parse.fit import Fit, Shape
 from pipelines.parse.fitting import LIKE_A_COMMENT
-from pipelines.parse.text import Disguise
+from pipelines.parse.text import DelimiterSubstitution
 from pipelines.parse.tidy import UNDECLARED
 from pipelines.parse.totals import BEGINS_LIKE
 from schemas.dialect import Dialect, Extra, Field, Ragged
-from schemas.language import say
+from schemas.language import translate
 from schemas.regex import regex
 from schemas.reject import Problem, RejectedRow
 
@@ -19,19 +19,21 @@ _NO_TEXT = re.compile("[\udc80-\udcff]")
 """What bytes become that are no text in the file's encoding."""
 _TOTAL = re.compile(BEGINS_LIKE)
 PADDING = " "
-_SHOWN, _MOST = 40, 200
+_SHOWN, _MAX = 40, 200
 
 
 class FixedLines:
     """The lines of one file, by the fields that its contract declares."""
 
-    def __init__(self, dialect: Dialect, disguise: Disguise, language: str) -> None:
+    def __init__(
+        self, dialect: Dialect, substitution: DelimiterSubstitution, language: str
+    ) -> None:
         self.dialect, self.language, self.fields = dialect, language, dialect.fields
         self.names = tuple(field.column for field in dialect.fields)
         self.width = max((field.end for field in dialect.fields), default=0)
         self.gaps = tuple(_gaps(dialect.fields))
         self.shape = Shape(len(self.fields))
-        self.reveal = disguise.reveal if disguise.is_needed else None
+        self.reveal = substitution.reveal if substitution.is_needed else None
         self._rows_like = regex(dialect.rows_like) if dialect.rows_like else None
         self._heads: frozenset[tuple[str, ...]] = frozenset()
 
@@ -51,29 +53,31 @@ class FixedLines:
     def fitted(self, raw: str) -> tuple[list[str], tuple[str, str] | None]:
         """The line's cells, or the rule it breaks and what to say."""
         if _NO_TEXT.search(raw):
-            return [], ("encoding", say(
+            return [], ("encoding", translate(
                 "the line has bytes that are not text in the file's encoding", self.language
             ))  # fmt: skip
         if "\x00" in raw:
-            return [], ("nul", say("the line has a NUL character", self.language))
+            return [], ("nul", translate("the line has a NUL character", self.language))
         if "\r" in raw:
-            return [], ("unreadable", say(
+            return [], ("unreadable", translate(
                 "the line cannot be read as text of fixed width: {fault}", self.language,
-                fault=say("a carriage return (CR) stands in the middle of the line", self.language),
+                fault=translate(
+                    "a carriage return (CR) stands in the middle of the line", self.language
+                ),
             ))  # fmt: skip
         misfit = self._misfit(raw)
         if misfit is not None:
             return [], ("columns", misfit)
         total = self.cut_total(raw)
         if total:
-            return [], ("total", say(UNDECLARED, self.language, value=total))
+            return [], ("total", translate(UNDECLARED, self.language, value=total))
         return [raw[field.begin : field.end].strip(PADDING) for field in self.fields], None
 
     def cut_total(self, raw: str) -> str:
         """The words of a total that stand across columns, where no cell shows them; none if a line
         has none, or is a row by the contract."""
         plain = raw.lstrip(PADDING)
-        found = _TOTAL.match(plain[:_MOST])
+        found = _TOTAL.match(plain[:_MAX])
         if found is None:
             return ""
         begin = len(raw) - len(plain)
@@ -91,7 +95,7 @@ class FixedLines:
         cut = next((each for each in self.fields if each.begin < found < each.end), None)
         if cut is not None and not cut.is_text:
             # The end of a number may be missing as well as blanks.
-            return say(
+            return translate(
                 "the line ends within {column}, after {found:,} of {wanted:,} characters",
                 self.language, column=cut.column, found=found, wanted=self.width,
             )  # fmt: skip
@@ -101,14 +105,14 @@ class FixedLines:
             between = raw[begin:end]
             if between.strip(PADDING):
                 at = begin + len(between) - len(between.lstrip(PADDING)) + 1
-                return say(
+                return translate(
                     "{value} stands at character {at:,} of the line, where no column is agreed",
                     self.language, value=between.strip(PADDING)[:_SHOWN], at=at,
                 )  # fmt: skip
         return None
 
     def _wide(self, found: int) -> str:
-        return say(
+        return translate(
             "the line has {found:,} characters where its columns take {wanted:,}",
             self.language, found=found, wanted=self.width,
         )  # fmt: skip
@@ -121,7 +125,9 @@ class FixedLines:
         if self.shape.fit(cells) is Fit.NOTE:
             return None
         value = next((cell for cell in cells if cell), "")
-        return self.rejected(raw, line, "comment", say(LIKE_A_COMMENT, self.language, value=value))
+        return self.rejected(
+            raw, line, "comment", translate(LIKE_A_COMMENT, self.language, value=value)
+        )
 
     def rejected(self, raw: str, line: int, rule: str, message: str) -> RejectedRow:
         """The line as a rejected row."""

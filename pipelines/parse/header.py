@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from pipelines.parse.names import folded
 from pipelines.parse.records import all_records
-from pipelines.parse.text import Disguise, without_marks
+from pipelines.parse.text import DelimiterSubstitution, without_marks
 from schemas.accounted import NOTHING, Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
 from schemas.limits import MAX_COLUMNS
 
-_MOST_CELLS = 20 * MAX_COLUMNS
-_MOST_LINES = 10_000
+_MAX_CELLS = 20 * MAX_COLUMNS
+_MAX_LINES = 10_000
 
 
 LIKE_A_ROW = "{value} stands above the header, where lines are passed over, but is like a row"
@@ -35,7 +35,10 @@ class Layout:
 
 
 def read_layout(
-    texts: Iterator[bytes], dialect: Dialect, disguise: Disguise, columns: Sequence[str]
+    texts: Iterator[bytes],
+    dialect: Dialect,
+    substitution: DelimiterSubstitution,
+    columns: Sequence[str],
 ) -> Layout:
     """Read the preamble and the header from the first blocks.
 
@@ -47,16 +50,16 @@ def read_layout(
         raise DataError("the file is empty", hint="send it with its header line and its rows")
     while True:
         used, rest = _below_preamble(block, dialect.preamble)
-        found = _header(rest, dialect, disguise, used) if used == dialect.preamble else None
+        found = _header(rest, dialect, substitution, used) if used == dialect.preamble else None
         if found is not None:
-            above = _above(block[: len(block) - len(rest)], dialect, disguise)
+            above = _above(block[: len(block) - len(rest)], dialect, substitution)
             return _layout(found, rest, used, above, dialect, columns)
         more = next(texts, b"")
-        if not more or block.count(b"\n") > _MOST_LINES:
+        if not more or block.count(b"\n") > _MAX_LINES:
             break
         block += without_marks(more)
     if not dialect.header:
-        above = _above(block, dialect, disguise)
+        above = _above(block, dialect, substitution)
         top = Accounted(lines=used, preamble=used)
         return Layout(tuple(dialect.columns or columns), b"", used + 1, above=above, top=top)
     raise DataError("the file has no header line", hint="send it with its header line and its rows")
@@ -89,15 +92,15 @@ def _layout(
 
 
 def _above(
-    text: bytes, dialect: Dialect, disguise: Disguise
+    text: bytes, dialect: Dialect, substitution: DelimiterSubstitution
 ) -> tuple[tuple[int, str, list[str]], ...]:
     """The lines above the header, each by itself: its number, its text and its cells."""
-    delimiter, found = disguise.readable(dialect), []
+    delimiter, found = substitution.readable(dialect), []
     for number, line in enumerate(_decoded(text).split("\n")[:-1], start=1):
         raw = line.removesuffix("\r")
         record = next(all_records([raw], dialect, delimiter), None)
         if record is not None and record.fault is None and record.cells:
-            found.append((number, raw, [disguise.reveal(cell) for cell in record.cells]))
+            found.append((number, raw, [substitution.reveal(cell) for cell in record.cells]))
     return tuple(found)
 
 
@@ -119,15 +122,17 @@ class _Header:
     comments: int = 0
 
 
-def _header(text: bytes, dialect: Dialect, disguise: Disguise, above: int) -> _Header | None:
+def _header(
+    text: bytes, dialect: Dialect, substitution: DelimiterSubstitution, above: int
+) -> _Header | None:
     """The header of a text; None if the text is too short for it."""
     rows: list[list[str]] = []
     if not dialect.header:
         return _Header(rows, 0)
-    lines = [_decoded(line) for line in text.split(b"\n", _MOST_LINES)[:-1]]
-    delimiter = disguise.readable(dialect)
+    lines = [_decoded(line) for line in text.split(b"\n", _MAX_LINES)[:-1]]
+    delimiter = substitution.readable(dialect)
     widest = max((line.count(delimiter) for line in lines[: dialect.header]), default=0)
-    if widest > _MOST_CELLS:
+    if widest > _MAX_CELLS:
         raise too_wide(widest + 1)
     blank = comments = 0
     for record in all_records(lines, dialect, delimiter):
@@ -142,11 +147,11 @@ def _header(text: bytes, dialect: Dialect, disguise: Disguise, above: int) -> _H
                 fault=record.fault,
             )
         if any(cell.strip() for cell in record.cells):
-            rows.append([disguise.reveal(cell) for cell in record.cells])
+            rows.append([substitution.reveal(cell) for cell in record.cells])
         elif not rows or record.blank:
             blank += 1
         else:
-            rows.append([disguise.reveal(cell) for cell in record.cells])
+            rows.append([substitution.reveal(cell) for cell in record.cells])
         if len(rows) == dialect.header:
             if dialect.trailing_delimiter:
                 rows = [row[:-1] if not row[-1] else row for row in rows]

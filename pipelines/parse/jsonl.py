@@ -13,7 +13,7 @@ from pipelines.parse.json_values import json_values
 from pipelines.parse.rows import ROWS, Row, gathered
 from schemas.dialect import Dialect
 from schemas.errors import DataError
-from schemas.language import say
+from schemas.language import translate
 from schemas.limits import MAX_COLUMNS
 from schemas.reject import Problem, RejectedRow
 
@@ -94,10 +94,12 @@ def _row(line: int, text: bytes, names: Sequence[str], known: frozenset[str], la
         strange = [key for key in found if key not in known]
         if not strange:
             return line, [found.get(name) for name in names]
-        fault = say("the line has a key that no line had before: {key}", language, key=strange[0])
+        fault = translate(
+            "the line has a key that no line had before: {key}", language, key=strange[0]
+        )
     else:
-        fault = say(fault, language)
-    message = say("the line is not a JSON object: {fault}", language, fault=fault)
+        fault = translate(fault, language)
+    message = translate("the line is not a JSON object: {fault}", language, fault=fault)
     problem = Problem(line=line, column=None, value=None, rule="unreadable", message=message)
     raw = text.decode("utf-8", "replace").rstrip("\r\n")
     return RejectedRow(line=line, raw=raw, problems=(problem,))

@@ -25,7 +25,7 @@ _MARKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Disguise:
+class DelimiterSubstitution:
     """Delimiters and line ends that no CSV reader knows, exchanged for ones that all do.
 
     The exchange is undone in the cells: `reveal`. Arrow and the csv module want a delimiter of one
@@ -36,7 +36,7 @@ class Disguise:
     line_end: str
 
     @classmethod
-    def of(cls, dialect: Dialect) -> Disguise:
+    def of(cls, dialect: Dialect) -> DelimiterSubstitution:
         """What must be exchanged for a dialect; nothing for an ordinary one."""
         plain = len(dialect.delimiter) == 1 and dialect.delimiter.isascii()
         usual = dialect.line_end in ("", "\n", "\r\n")
@@ -90,9 +90,13 @@ class Blocks:
     """
 
     def __init__(
-        self, stream: BinaryIO, dialect: Dialect, disguise: Disguise, block_bytes: int
+        self,
+        stream: BinaryIO,
+        dialect: Dialect,
+        substitution: DelimiterSubstitution,
+        block_bytes: int,
     ) -> None:
-        self._texts = _utf8(stream, dialect, disguise, block_bytes)
+        self._texts = _utf8(stream, dialect, substitution, block_bytes)
         self._dialect, self._most = dialect, _BLOCKS_PER_RECORD * block_bytes
         self._rest, self._ended = b"", False
         self.line_end = ""
@@ -140,11 +144,13 @@ class Blocks:
         return True
 
 
-def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> Iterator[bytes]:
+def _utf8(
+    stream: BinaryIO, dialect: Dialect, substitution: DelimiterSubstitution, size: int
+) -> Iterator[bytes]:
     """The stream's text as UTF-8 without a byte order mark; bytes that are not text in the
     encoding stay as they are, so that their rows can be named."""
     name = _codec(stream_start := stream.read(size), dialect.encoding)
-    plain = name in ("utf-8", "utf-8-sig", "ascii") and not disguise.is_needed
+    plain = name in ("utf-8", "utf-8-sig", "ascii") and not substitution.is_needed
     decoder = codecs.getincrementaldecoder(name)(_MARK)
     held, first = "", True
     data = stream_start
@@ -158,15 +164,17 @@ def _utf8(stream: BinaryIO, dialect: Dialect, disguise: Disguise, size: int) -> 
             text = held + _decoded(decoder, data, dialect.encoding)
             if first:
                 text = text.removeprefix("\ufeff")
-            cut = len(text) - max(_begun(text, disguise.delimiter), _begun(text, disguise.line_end))
+            cut = len(text) - max(
+                _begun(text, substitution.delimiter), _begun(text, substitution.line_end)
+            )
             text, held = text[:cut], text[cut:]
-            yield _encoded(text, disguise)
+            yield _encoded(text, substitution)
         first = False
         data = stream.read(size)
     if watch is not None:
         watch.look(b"")
     if not plain:
-        yield _encoded(held + _decoded(decoder, b"", dialect.encoding), disguise)
+        yield _encoded(held + _decoded(decoder, b"", dialect.encoding), substitution)
 
 
 def _decoded(decoder: codecs.IncrementalDecoder, data: bytes, encoding: str) -> str:
@@ -190,8 +198,8 @@ def _begun(text: str, mark: str) -> int:
     return next((size for size in range(len(mark) - 1, 0, -1) if rest.endswith(mark[:size])), 0)
 
 
-def _encoded(text: str, disguise: Disguise) -> bytes:
-    shown = disguise.hide(text) if disguise.is_needed else text
+def _encoded(text: str, substitution: DelimiterSubstitution) -> bytes:
+    shown = substitution.hide(text) if substitution.is_needed else text
     try:
         return shown.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:

@@ -17,7 +17,7 @@ from pipelines.parse.sheet import SheetError, read_sheet
 from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
-from schemas.language import say
+from schemas.language import translate
 from schemas.reject import Problem, RejectedRow
 
 _RANGE = re.compile(r"([A-Z]{1,3})?(\d+)?(?::([A-Z]{1,3})?(\d+)?)?", re.IGNORECASE)
@@ -209,7 +209,7 @@ def _fitted(line: int, values: Sequence[str], width: int, dialect: Dialect, lang
     """A row with as many cells as the header; cells beyond it must be empty."""
     beyond = next((cell for cell in values[width:] if cell.strip()), None)
     if beyond is not None and dialect.extra == "reject":
-        message = say(
+        message = translate(
             "the row has a cell beyond the header's last column: {value}", language, value=beyond
         )
         problem = Problem(line=line, column=None, value=None, rule="columns", message=message)

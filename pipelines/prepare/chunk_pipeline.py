@@ -21,7 +21,7 @@ from pipelines.validate.row_rules import Judge
 from schemas.contract import Contract, Expectation
 
 
-class Checker:
+class ChunkPipeline:
     """Checks the chunks of one file under its contract, and remembers what it only warns of.
 
     `today` is the day that windows are counted from; `whole` knows the rows that other rows of the
@@ -76,7 +76,7 @@ class Checker:
                 reasons.require(column.name)
             values = table.column(column.name).combine_chunks()
             for each in outside_partition(values, column, contract, self._today):
-                reasons.blame(column.name, each)
+                reasons.violation(column.name, each)
         for broken in self._after.broken(table.drop_columns(LINE)):
             reasons.add(broken)
         self._remember(reasons)
@@ -87,7 +87,7 @@ class Checker:
         """What is told of the rows that break rules which only warn."""
         return tuple(warning(rule, rows, place) for rows, place, rule in self._warned.values())
 
-    def facts(self) -> list[tuple[str, int, int, int]]:
+    def to_json(self) -> list[tuple[str, int, int, int]]:
         """What is to be warned of, as JSON can say it: the words, how many rows, the place of the
         first, and which of the contract's rules."""
         rules = self._contract.expectations
@@ -96,7 +96,7 @@ class Checker:
             for told, (rows, place, rule) in self._warned.items()
         ]
 
-    def absorb(self, facts: Iterable[tuple[str, int, int, int]]) -> None:
+    def merge(self, facts: Iterable[tuple[str, int, int, int]]) -> None:
         """Take over what was warned of in the file's next part."""
         for told, rows, place, index in facts:
             rule = self._contract.expectations[index]

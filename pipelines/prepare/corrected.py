@@ -19,7 +19,7 @@ from schemas.dialect import Dialect
 from schemas.errors import BusyError, DataError
 from schemas.file import File, Outcome, Status
 from schemas.item import Item, Page
-from schemas.language import say
+from schemas.language import translate
 
 _UNKNOWN = "its column {column} names the file {file}, which nobody here has sent"
 _ON_ITS_WAY = frozenset(
@@ -78,7 +78,7 @@ def handed_over(runtime: Runtime, file: File, target: File) -> File:
     new = runtime.ledger.files.register(target.feed, file.source, page)
     known = runtime.ledger.files.versions(target.feed, {file.item.key})
     same = [each.file_id for each in known if each.item.version == file.item.version]
-    reason = say(
+    reason = translate(
         "it corrects a file of feed {feed}, which takes it",
         feed=target.feed,
     )

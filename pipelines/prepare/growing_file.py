@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 _BUFFER_BYTES = 1024 * 1024
 
 
-class Arriving:
+class GrowingFile:
     """A file that one thread fills, once, and others may read from its first byte on. Who reads
     faster than it comes waits."""
 
@@ -65,7 +65,7 @@ class Arriving:
 class _Reader(io.RawIOBase):
     """Reads what has come of a file, and waits for what has not."""
 
-    def __init__(self, arriving: Arriving) -> None:
+    def __init__(self, arriving: GrowingFile) -> None:
         self.name = str(arriving.path)
         self._arriving = arriving
         self._file = arriving.path.open("rb", buffering=0)

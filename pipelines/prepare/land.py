@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from pipelines.prepare.growing_file import Arriving
+from pipelines.prepare.growing_file import GrowingFile
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.errors import DataError, LeaseLostError
@@ -37,7 +37,7 @@ class Landed:
 class Landing:
     """An item on its way into storage; `raw` is its local copy, which can be read meanwhile."""
 
-    raw: Arriving
+    raw: GrowingFile
     _coming: Future[Landed]
 
     @property
@@ -60,7 +60,7 @@ def landing(
     What goes wrong is raised when the bytes or the landed file are asked for: DataError for a file
     above `limits.file_bytes`, RetryableError when a part is away.
     """
-    raw, left = Arriving(folder / "raw"), Event()
+    raw, left = GrowingFile(folder / "raw"), Event()
 
     def go_on() -> None:
         check()
@@ -78,7 +78,7 @@ def landing(
             left.set()
 
 
-def _land(runtime: Runtime, file: File, raw: Arriving, go_on: Callable[[], None]) -> Landed:
+def _land(runtime: Runtime, file: File, raw: GrowingFile, go_on: Callable[[], None]) -> Landed:
     key = file.landing_key
     digest, size = hashlib.sha256(), 0
     with raw.filled() as write:

@@ -14,7 +14,7 @@ from schemas.contract import Contract
 from schemas.drift import Finding
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import File, Outcome
-from schemas.language import joined, say
+from schemas.language import joined, translate
 
 
 def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> File:
@@ -26,7 +26,7 @@ def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> F
         if each.order() > file.order()
     ]
     if newer:
-        reason = say("it was overwritten by a newer version before it was read")
+        reason = translate("it was overwritten by a newer version before it was read")
         return replace(
             file,
             outcome=Outcome.SUPERSEDED,
@@ -35,7 +35,7 @@ def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> F
         )
     if file.tries < runtime.limits.attempts:
         raise error
-    reason = say("it was removed or overwritten before it could be read")
+    reason = translate("it was removed or overwritten before it could be read")
     return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
 
 
@@ -49,7 +49,7 @@ def settled(
 ) -> tuple[File, tuple[Finding, ...]]:
     """The file with its verdict, and its rows in storage; also what differs from the contract."""
     if isinstance(staged, DataError):
-        reason: str = staged.said()
+        reason: str = staged.render()
         seen = _evidence(raw, contract)
         file = replace(
             file,

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from pipelines.drift.detector import NOTHING_KNOWN, DriftWatch
 from pipelines.parse import Accounts, CannotBeCutError, Parsed, Part, ahead, cut, parsed, read_part
 from pipelines.parse.kind import Kind, kind_of
-from pipelines.prepare.chunk_pipeline import Checker
+from pipelines.prepare.chunk_pipeline import ChunkPipeline
 from pipelines.prepare.file_span import FileSpan
 from pipelines.prepare.land import Landing
 from pipelines.prepare.parts_exchange import Found, Plan, Top, read_plan, size_of
@@ -41,7 +41,7 @@ from schemas.accounted import Accounted
 from schemas.errors import DataError
 from schemas.file import Counts, File, Status
 
-_MOST_PARTS = 64
+_MAX_PARTS = 64
 _LOOK_SECONDS = 0.05
 _LEAST_PATIENCE, _PATIENCE = 10.0, 4.0
 """Seconds, and times the slowest part of our own, to wait for a part that another has taken."""
@@ -61,28 +61,32 @@ def stage_parts(
     top, watch = _read_top(landing, terms, folder)
     if not watch.follows_contract:
         return None
-    desk = _Desk(runtime, file, terms, folder)
+    worker = _PartWorker(runtime, file, terms, folder)
     try:
-        found = _staged_parts(runtime.ask, file, landing, top, desk)
+        found = _staged_parts(runtime.ask, file, landing, top, worker)
     except CannotBeCutError:
         return None
-    return None if any(each.refused for each in found) else _together(desk, found, watch)
+    return None if any(each.refused for each in found) else _together(worker, found, watch)
 
 
 def _staged_parts(
-    ask: Callable[[Iterable[Work]], None], file: File, landing: Landing, top: Top, desk: _Desk
+    ask: Callable[[Iterable[Work]], None],
+    file: File,
+    landing: Landing,
+    top: Top,
+    worker: _PartWorker,
 ) -> list[Found]:
     """What was found in all parts. Those that are cut before the file has landed are ours."""
-    terms, parts = desk.terms, list[Part]()
-    least = max(terms.limits.part_bytes, size_of(file) // _MOST_PARTS)
+    terms, parts = worker.terms, list[Part]()
+    least = max(terms.limits.part_bytes, size_of(file) // _MAX_PARTS)
     with landing.raw.open() as stream:
         coming = cut(stream, terms.contract.dialect, least)
         for each in coming:
             parts.append(each)
             if landing.is_done:
                 break
-            desk.take(each)
-            desk.do_own(top, each, landing.raw.path)
+            worker.take(each)
+            worker.do_own(top, each, landing.raw.path)
         ours = len(parts)
         parts.extend(coming)
     if parts[ours:]:
@@ -93,10 +97,10 @@ def _staged_parts(
             top=top,
             parts=tuple(parts),
         )
-        desk.write(storage_keys.plan(file.staged_prefix), asdict(plan))
+        worker.write(storage_keys.plan(file.staged_prefix), asdict(plan))
         whole = f"{file.file_id}/{file.attempt}"
         ask([Work("part", f"{whole}/{each.number}") for each in reversed(parts[ours:])])
-    return _gathered(desk, top, parts, landing.raw.path)
+    return _gathered(worker, top, parts, landing.raw.path)
 
 
 def part(runtime: Runtime, target: str) -> list[Work]:
@@ -114,11 +118,11 @@ def part(runtime: Runtime, target: str) -> list[Work]:
             return []
         now = datetime.fromisoformat(plan.now)
         terms = Terms.of(file_id, feed, contract, runtime.limits, now)
-        desk = _Desk(runtime, file, terms, Path(folder))
+        worker = _PartWorker(runtime, file, terms, Path(folder))
         wanted = plan.parts[int(number)]
-        if desk.take(wanted):
+        if worker.take(wanted):
             with runtime.storage.open(plan.landing_key, (wanted.start, wanted.end)) as stream:
-                desk.do(plan.top, wanted, _below(plan.top, wanted, stream, terms))
+                worker.do(plan.top, wanted, _below(plan.top, wanted, stream, terms))
     return []
 
 
@@ -137,7 +141,7 @@ def _read_top(landing: Landing, terms: Terms, folder: Path) -> tuple[Top, DriftW
         return Top(found.names, found.line_end, found.heads), watch
 
 
-class _Desk:
+class _PartWorker:
     """Where one worker does parts of a file: one after the other, in a folder of its own."""
 
     def __init__(self, runtime: Runtime, file: File, terms: Terms, folder: Path) -> None:
@@ -201,8 +205,8 @@ class _Desk:
                 size=size,
                 counts=walk.counts,
                 partitions=walk.partitions,
-                warned=walk.checker.facts(),
-                watch=watch.facts(),
+                warned=walk.checker.to_json(),
+                watch=watch.to_json(),
                 accounted=walk.accounted.to_json(),
             ),
         )
@@ -245,41 +249,41 @@ def _below(top: Top, part: Part, stream: BinaryIO, terms: Terms) -> Iterator[Par
         yield replace(found, chunks=chunks)
 
 
-def _gathered(desk: _Desk, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
+def _gathered(worker: _PartWorker, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
     """What was found in all parts: in those that nobody else has taken by ourselves."""
     for each in parts:
-        desk.terms.check()
-        if desk.take(each):
-            desk.do_own(top, each, raw)
+        worker.terms.check()
+        if worker.take(each):
+            worker.do_own(top, each, raw)
     found = []
-    until = time.monotonic() + max(_LEAST_PATIENCE, _PATIENCE * desk.slowest)
+    until = time.monotonic() + max(_LEAST_PATIENCE, _PATIENCE * worker.slowest)
     for each in parts:
-        while (said := desk.found(each)) is None:
-            desk.terms.check()
+        while (said := worker.found(each)) is None:
+            worker.terms.check()
             if time.monotonic() > until:
-                desk.do_own(top, each, raw)
+                worker.do_own(top, each, raw)
             else:
                 time.sleep(_LOOK_SECONDS)
         found.append(said)
     return found
 
 
-def _together(desk: _Desk, found: Sequence[Found], watch: DriftWatch) -> Staged | None:
+def _together(worker: _PartWorker, found: Sequence[Found], watch: DriftWatch) -> Staged | None:
     """The file that the parts make; None if rows of it are to be rejected because of others."""
-    terms, contract = desk.terms, watch.contract
+    terms, contract = worker.terms, watch.contract
     whole = WholeFile(contract, terms.feed)
-    checker = Checker(terms.feed, contract, watch, terms.now.date(), whole)
+    checker = ChunkPipeline(terms.feed, contract, watch, terms.now.date(), whole)
     for each in found:
-        checker.absorb(each.warned)
-        watch.absorb(each.watch or {})
+        checker.merge(each.warned)
+        watch.merge(each.watch or {})
     keys = tuple(each.rows for each in found if each.rows)
     needed = whole.has_rules or table_expectations(contract)
-    rows = tuple(desk.fetch(keys, "rows")) if needed else ()
+    rows = tuple(worker.fetch(keys, "rows")) if needed else ()
     if rows and whole.look(rows):
         return None
-    rejects = desk.folder / "rejects.parquet"
+    rejects = worker.folder / "rejects.parquet"
     if bad := [each.rejects for each in found if each.rejects]:
-        join_rejects(desk.fetch(bad, "rejects"), rejects)
+        join_rejects(worker.fetch(bad, "rejects"), rejects)
     walk = Walk(
         rows=rows,
         rejects=rejects,

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from pipelines.drift.detector import NOTHING_KNOWN, DriftWatch, Memory
+from pipelines.drift.detector import NOTHING_KNOWN, DriftWatch, FeedHistory
 from pipelines.feed import Feed
 from pipelines.parse import Accounts, Chunk, Parsed, parsed
-from pipelines.prepare.chunk_pipeline import Checker
+from pipelines.prepare.chunk_pipeline import ChunkPipeline
 from pipelines.prepare.writers import RowsWriter
 from pipelines.rejects.correction import Correcting, dialect_of
 from pipelines.rejects.table import RejectsWriter
@@ -31,7 +31,7 @@ from schemas.contract import Contract
 from schemas.drift import Finding, Profile
 from schemas.errors import DataError
 from schemas.file import Counts
-from schemas.language import say
+from schemas.language import translate
 from schemas.limits import Limits
 
 
@@ -70,7 +70,7 @@ class Terms:
     contract: Contract
     limits: Limits
     now: datetime
-    memory: Memory = NOTHING_KNOWN
+    memory: FeedHistory = NOTHING_KNOWN
     check: Callable[[], None] = lambda: None
     correcting: Correcting | None = None
 
@@ -102,7 +102,7 @@ class Walk:
     counts: Counts
     partitions: tuple[str, ...]
     watch: DriftWatch
-    checker: Checker
+    checker: ChunkPipeline
     accounted: Accounted
 
 
@@ -133,7 +133,7 @@ def _judged_correction(walk: Walk, whole: WholeFile, correcting: Correcting) -> 
     staged = judged(walk, whole)
     refusal = None
     if not walk.counts.loaded:
-        refusal = say("none of its rows is good")
+        refusal = translate("none of its rows is good")
     return replace(staged, refusal=refusal, profiles={}, drift=())
 
 
@@ -196,7 +196,7 @@ def walked(
                 terms.correcting.delimiter if terms.correcting else "",
             )
         )
-        checker = Checker(feed, contract, watch, terms.now.date(), whole_file)
+        checker = ChunkPipeline(feed, contract, watch, terms.now.date(), whole_file)
         for chunk in found.chunks:
             terms.check()
             if not chunk.rows:

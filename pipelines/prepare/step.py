@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from connectors.failpoints import crash_point
-from pipelines.drift.detector import Memory
+from pipelines.drift.detector import FeedHistory
 from pipelines.failure import held
 from pipelines.parse.kind import Kind, kind_of
 from pipelines.parse.registry import reader_of
@@ -26,11 +26,11 @@ from pipelines.prepare.parts import stage_parts
 from pipelines.prepare.repeat import repeated_by
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
 from pipelines.prepare.trust import (
-    Doubt,
+    HoldReason,
     doubt_about_content,
     doubt_about_mail,
+    hold_file,
     let_in_before,
-    put_aside,
 )
 from pipelines.rejects.correction import correction_dialect, is_correction
 from pipelines.runtime import Runtime, Work
@@ -63,7 +63,7 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
             if doubt is not None:
                 check()
                 with protect_landing(runtime, done, Path(folder) / "raw"):
-                    put_aside(runtime, done, doubt)
+                    hold_file(runtime, done, doubt)
                 return []
             crash_point("prepare.staged")
             event = timed.event(
@@ -87,7 +87,7 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
 
 def _prepared(
     runtime: Runtime, file: File, folder: Path, check: Callable[[], None]
-) -> tuple[File, Doubt | None]:
+) -> tuple[File, HoldReason | None]:
     """The file with everything that preparing found out; nothing of it is in the ledger yet. With
     a doubt it is not to be let in, and no row of it was looked at."""
     feed = runtime.feeds[file.feed]
@@ -142,7 +142,7 @@ def _prepared(
         file = replace(
             file,
             outcome=Outcome.QUARANTINED,
-            reason=error.said(),
+            reason=error.render(),
             accounted=error.accounted or file.accounted,
         )
     runtime.ledger.drifts.note(file, shown)
@@ -184,13 +184,13 @@ def _stage(
         return error
 
 
-def _memory(runtime: Runtime, file: File) -> Memory:
+def _memory(runtime: Runtime, file: File) -> FeedHistory:
     """What the ledger knows of the feed's earlier files."""
     decided = {
         status: tuple(each.finding for each in runtime.ledger.drifts.latest(file.feed, status))
         for status in (DriftStatus.ACCEPTED, DriftStatus.DISMISSED)
     }
-    return Memory(
+    return FeedHistory(
         profiles=runtime.ledger.profiles.of(file.feed, file.file_id),
         accepted=decided[DriftStatus.ACCEPTED],
         dismissed=decided[DriftStatus.DISMISSED],

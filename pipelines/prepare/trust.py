@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Doubt:
+class HoldReason:
     """Why a file is not let in by itself, for a person to decide."""
 
     cause: Cause
@@ -40,7 +40,7 @@ def let_in_before(runtime: Runtime, file: File) -> bool:
     return hold.released_at is not None
 
 
-def put_aside(runtime: Runtime, file: File, doubt: Doubt) -> None:
+def hold_file(runtime: Runtime, file: File, doubt: HoldReason) -> None:
     """Hold a file in hand for a person to decide; its sender is told nothing."""
     event = event_now(runtime, file.file_id, "trust", "held", doubt.reason)
     aside = replace(file, status=Status.HELD, reason=doubt.reason, contract_version=None)
@@ -48,7 +48,7 @@ def put_aside(runtime: Runtime, file: File, doubt: Doubt) -> None:
     log.warning("feed %s: %s is held: %s", file.feed, file.file_id, doubt.reason)
 
 
-def doubt_about_mail(runtime: Runtime, file: File, feed: Feed) -> Doubt | None:
+def doubt_about_mail(runtime: Runtime, file: File, feed: Feed) -> HoldReason | None:
     """The first doubt that needs no look into the file: sender, authentication, subject, name.
 
     Raises RetryableError while what vouches for the sender cannot be asked.
@@ -60,9 +60,11 @@ def doubt_about_mail(runtime: Runtime, file: File, feed: Feed) -> Doubt | None:
     if doubt := _doubt_about_sender(runtime, file, trust):
         return doubt
     if trust.subjects and not _matches(subject, trust.subjects):
-        return Doubt(cause=Cause.SUBJECT, reason=f'the subject "{subject[:100]}" is not expected')
+        return HoldReason(
+            cause=Cause.SUBJECT, reason=f'the subject "{subject[:100]}" is not expected'
+        )
     if trust.names and not _matches(item.name, trust.names):
-        return Doubt(cause=Cause.NAME, reason=f'the file name "{item.name}" is not expected')
+        return HoldReason(cause=Cause.NAME, reason=f'the file name "{item.name}" is not expected')
     return None
 
 
@@ -74,7 +76,7 @@ def doubt_about_content(
     path: Path,
     *,
     any_kind: bool = False,
-) -> Doubt | None:
+) -> HoldReason | None:
     """The doubt that the landed bytes raise: of another type than agreed (unless they may be of
     `any_kind`), or beyond the quota.
 
@@ -87,7 +89,7 @@ def doubt_about_content(
     named = {Kind[name.upper()] for name in trust.types}
     allowed = named or {*reader_of(contract.dialect.format).traits.kinds, *PACKED}
     if kind not in allowed and not any_kind:
-        return Doubt(cause=Cause.TYPE, reason=f"its content is {kind}, whatever its name")
+        return HoldReason(cause=Cause.TYPE, reason=f"its content is {kind}, whatever its name")
     if trust.files_a_day is None and trust.bytes_a_day is None:
         return None
     author = address_of(file.item.detail.get("author") or file.item.sender or "")
@@ -102,21 +104,21 @@ def doubt_about_content(
         f"{trust.bytes_a_day:,} bytes" if trust.bytes_a_day is not None else "",
     ]
     reason = f"{sender or 'the source'} has sent more than {' or '.join(filter(None, most))} today"
-    return Doubt(cause=Cause.QUOTA, reason=reason)
+    return HoldReason(cause=Cause.QUOTA, reason=reason)
 
 
-def _doubt_about_sender(runtime: Runtime, file: File, trust: Trust) -> Doubt | None:
+def _doubt_about_sender(runtime: Runtime, file: File, trust: Trust) -> HoldReason | None:
     item = file.item
     if not trust.senders:
         return None
     # An answer may go to another address than the author's, who is the one to be trusted.
     sender = item.detail.get("author") or item.sender
     if sender is None:
-        return Doubt(cause=Cause.SENDER, reason="it does not say who sent it")
+        return HoldReason(cause=Cause.SENDER, reason="it does not say who sent it")
     if reason := item.detail.get("doubtful_sender"):
-        return Doubt(cause=Cause.SENDER, reason=reason)
+        return HoldReason(cause=Cause.SENDER, reason=reason)
     if not any(is_sender(sender, each) for each in trust.senders):
-        return Doubt(cause=Cause.SENDER, reason=f"{sender} is not a sender of this feed")
+        return HoldReason(cause=Cause.SENDER, reason=f"{sender} is not a sender of this feed")
     if not trust.require:
         return None
     try:
@@ -124,7 +126,7 @@ def _doubt_about_sender(runtime: Runtime, file: File, trust: Trust) -> Doubt | N
     except RetryableError as error:
         if file.tries < runtime.limits.attempts:
             raise
-        return Doubt(cause=Cause.AUTHENTICATION, reason=error.message)
+        return HoldReason(cause=Cause.AUTHENTICATION, reason=error.message)
     passed = {each.method for each in vouched if speaks_for(each, sender)}
     missing = [method for method in trust.require if method not in passed]
     if not missing:
@@ -133,7 +135,7 @@ def _doubt_about_sender(runtime: Runtime, file: File, trust: Trust) -> Doubt | N
     but = f" (only for {', '.join(sorted(others))})" if others else ""
     methods = " and no ".join(each.upper() for each in missing)
     reason = f"no {methods} result vouches for {sender}{but}"
-    return Doubt(cause=Cause.AUTHENTICATION, reason=reason)
+    return HoldReason(cause=Cause.AUTHENTICATION, reason=reason)
 
 
 def _vouched(runtime: Runtime, file: File) -> tuple[Vouched, ...]:

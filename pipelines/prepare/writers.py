@@ -8,7 +8,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from pipelines.background_writer import ParquetBehind
+from pipelines.background_writer import BackgroundParquetWriter
 from pipelines.prepare.partitions import partitions_of
 from schemas.arrow import FILE, LINE, arrow_schema
 from schemas.contract import Contract
@@ -26,7 +26,7 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
         self._partitions: set[str] = set()
         schema = arrow_schema(contract.columns)
         self._schema = schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))
-        self._out = ParquetBehind(path, self._schema)
+        self._out = BackgroundParquetWriter(path, self._schema)
 
     @property
     def partitions(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from schemas.arrow import LINE as ROW
 from schemas.contract import Contract
 from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
-from schemas.language import say
+from schemas.language import translate
 from schemas.limits import Limits
 from schemas.reject import Problem, RejectedRow
 from schemas.row_position import MEMBER
@@ -206,17 +206,17 @@ class Correcting:
 
     def _place(self, where: str | None, file: str | None) -> tuple[int | None, str]:
         if file and file.strip() and file.strip().lower() != self.file_id:
-            return None, say(_OTHER_FILE, other=file.strip()[:32])
+            return None, translate(_OTHER_FILE, other=file.strip()[:32])
         member, _, number = (where or "").strip().rpartition(":")
         number = number.removesuffix(".0")
         if not number.isdecimal() or len(number) > 12:
-            return None, say(_NO_LINE, column=LINE_COLUMN)
+            return None, translate(_NO_LINE, column=LINE_COLUMN)
         place = self.rejected.get((member or None, int(number)))
         line = (where or "").strip()[:80]
         if place is None:
-            return None, say(_NOT_REJECTED, line=line, name=self.name)
+            return None, translate(_NOT_REJECTED, line=line, name=self.name)
         if place in self.seen:
-            return None, say(_TWICE, line=line, name=self.name)
+            return None, translate(_TWICE, line=line, name=self.name)
         self.seen.add(place)
         return place, ""
 

@@ -72,7 +72,7 @@ def _cells(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: boo
 def _reasons(row: RejectedRow, language: str) -> str:
     return "; ".join(
         f"{each.column}: {message}" if each.column else message
-        for each, message in zip(row.problems, row.said(language), strict=True)
+        for each, message in zip(row.problems, row.render(language), strict=True)
     )
 
 

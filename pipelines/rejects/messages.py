@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.contract import Expectation
-from schemas.language import compact, joined, say
+from schemas.language import compact, joined, translate
 
-_MOST_WORDS = 12
+_MAX_WORDS = 12
 _VALUE = "\0value\0"
 """Where a value is to stand: what no argument of a rule holds."""
 _NUMBER = "{number:n}"
@@ -140,7 +140,7 @@ class Telling:
     """Says one sentence about one `{value}` after the other; all else is filled in once."""
 
     def __init__(self, template: str, values: Mapping[str, object]) -> None:
-        filled = say(template, value=_VALUE, **values)
+        filled = translate(template, value=_VALUE, **values)
         self._texts = filled.split(_VALUE)
         self._params = compact(filled.params).split(json.dumps(_VALUE))
 
@@ -175,7 +175,7 @@ def sentence(expectation: Expectation, value: str | None = None) -> str:
     if value is None and expectation.description:
         return expectation.description
     template, values = _told(expectation)
-    return say(template, value=_column(expectation) if value is None else value, **values)
+    return translate(template, value=_column(expectation) if value is None else value, **values)
 
 
 def telling(expectation: Expectation) -> Telling:
@@ -201,7 +201,7 @@ def about(template: str, /, **values: object) -> Telling:
 
 def with_found(rule: str, found: str | None) -> str:
     """A broken rule about a file, and what was found instead."""
-    return rule if found is None else say(OTHERS[2], rule=rule, found=found)
+    return rule if found is None else translate(OTHERS[2], rule=rule, found=found)
 
 
 def shown(value: Any) -> str:
@@ -210,12 +210,12 @@ def shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case int() | float() | Decimal():
-            return say(_NUMBER, number=value)
+            return translate(_NUMBER, number=value)
         case datetime() | date() | time():
             return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
         case list() | tuple() | set() | frozenset():
-            words = [shown(each) for each in list(value)[:_MOST_WORDS]]
-            return joined(", ", [*words, "…"] if len(value) > _MOST_WORDS else words)
+            words = [shown(each) for each in list(value)[:_MAX_WORDS]]
+            return joined(", ", [*words, "…"] if len(value) > _MAX_WORDS else words)
         case _:
             return str(value)
 
@@ -240,7 +240,7 @@ def _fields(expectation: Expectation) -> dict[str, object]:
         "step": argument("step"),
         "first": str(kwargs.get("column_A")),
         "second": str(kwargs.get("column_B")),
-        "above": say(above),
+        "above": translate(above),
     }
 
 
@@ -261,7 +261,7 @@ def _range(kwargs: Mapping[str, Any]) -> str:
             _end(low, kwargs.get("strict_min"), "from", "above"),
             _end(high, kwargs.get("strict_max"), "to", "below"),
         ]
-    return say(template, low=shown(low), high=shown(high))
+    return translate(template, low=shown(low), high=shown(high))
 
 
 def _end(bound: Any, strict: Any, usual: str, stricter: str) -> str:

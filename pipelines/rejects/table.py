@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.background_writer import ParquetBehind
+from pipelines.background_writer import BackgroundParquetWriter
 from pipelines.parse import Chunk
-from pipelines.rejects.violation import Blame, Ints
+from pipelines.rejects.violation import Ints, Violation
 from schemas.arrow import FILE, PARQUET
 from schemas.language import compact, params_of
 from schemas.reject import Problem, RejectedRow
@@ -67,7 +67,7 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
             _DELIMITER: delimiter.encode(),
         }
         schema = _REJECTS.append(pa.field(FILE, pa.string()))
-        self._out = ParquetBehind(path, schema.with_metadata(kept))
+        self._out = BackgroundParquetWriter(path, schema.with_metadata(kept))
 
     def write(self, rejected: pa.Table) -> None:
         """Add some rejected rows, as `rejected_table` or `rejected_of` makes them."""
@@ -113,26 +113,26 @@ def rejected_of(chunk: Chunk, at: Ints, problems: pa.Table) -> pa.Table:
     return pa.table([members, lines, raws, *problems.columns], schema=_REJECTS)
 
 
-def problems_of(blames: Sequence[Blame], lines: Ints) -> tuple[Ints, pa.Table]:
+def problems_of(violations: Sequence[Violation], lines: Ints) -> tuple[Ints, pa.Table]:
     """The positions of the rows that are blamed, rising, and the problems of each as JSON, in the
     order of the blames, with the params of their sentences. `lines` are the places of all rows."""
-    if not blames:
+    if not violations:
         return np.zeros(0, np.int64), _PROBLEMS.empty_table()
-    at = np.concatenate([each.at for each in blames])
+    at = np.concatenate([each.at for each in violations])
     order = np.argsort(at, kind="stable")
     at = at[order]
     rows, firsts = np.unique(at, return_index=True)
     ends = np.append(firsts, len(at))
     # What is said of each different value of each blame stands one after the other.
-    above = np.cumsum([0, *(len(each.values) for each in blames[:-1])])
-    which = [each.which + start for each, start in zip(blames, above, strict=True)]
+    above = np.cumsum([0, *(len(each.values) for each in violations[:-1])])
+    which = [each.which + start for each, start in zip(violations, above, strict=True)]
     which_said = np.concatenate(which)[order]
     numbers = lines[at] % MEMBER
 
     def lists(
-        told: Callable[[Blame], pa.Array], separator: str, start: str = ""
+        told: Callable[[Violation], pa.Array], separator: str, start: str = ""
     ) -> pa.ChunkedArray:
-        texts = pa.concat_arrays([told(each) for each in blames])
+        texts = pa.concat_arrays([told(each) for each in violations])
         pieces = []
         # All rows of a chunk may be bad: not all of its texts are there twice.
         for first in range(0, len(rows), _ROWS_AT_ONCE):
@@ -151,14 +151,14 @@ def problems_of(blames: Sequence[Blame], lines: Ints) -> tuple[Ints, pa.Table]:
     return rows, pa.table(columns, schema=_PROBLEMS)
 
 
-def _ends_of(blame: Blame) -> pa.Array:
+def _ends_of(violation: Violation) -> pa.Array:
     """The problems that a blame tells as JSON, without their beginning, in which the line is."""
-    values = ["null" if each is None else quoted(each) for each in blame.values]
+    values = ["null" if each is None else quoted(each) for each in violation.values]
     return pc.binary_join_element_wise(
-        f', "column": {json.dumps(blame.column)}, "value": ',
+        f', "column": {json.dumps(violation.column)}, "value": ',
         pa.array(values, pa.string()),
-        f', "rule": {json.dumps(blame.rule)}, "message": "',
-        blame.said.texts(),
+        f', "rule": {json.dumps(violation.rule)}, "message": "',
+        violation.said.texts(),
         '"}',
         "",
     )

@@ -77,7 +77,7 @@ class _Each:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Blame:
+class Violation:
     """Rows that break one rule, by their positions `at` in a chunk.
 
     `which` tells for each of them the one of `values` that it has, and what is `said` of it.
@@ -105,17 +105,17 @@ class Blame:
             )
 
 
-def blame(
+def violation(
     rule: str,
     columns: Sequence[str],
     at: Ints,
     cells: Sequence[pa.Array],
     telling: Telling,
-) -> Blame:
+) -> Violation:
     """The blame of the rows at some positions, for what stands there in some columns (`cells`, an
     array a column); `telling` makes the sentence about it, given as sentences show it."""
     which, found = _distinct(cells, len(at))
-    return Blame(
+    return Violation(
         rule=rule,
         column=_only(columns),
         at=at,
@@ -125,16 +125,16 @@ def blame(
     )
 
 
-def blame_each(
+def violations_each(
     rule: str,
     columns: Sequence[str],
     at: Ints,
     cells: Sequence[pa.Array],
     tells: Sequence[Callable[[str], str]],
-) -> Blame:
+) -> Violation:
     """The same, where each row has a sentence of its own."""
     found = _rows(cells, len(at))
-    return Blame(
+    return Violation(
         rule=rule,
         column=_only(columns),
         at=at,

@@ -20,7 +20,7 @@ from pipelines.validate import great_expectations, rules
 from pipelines.validate.unique_keys import LINE, TEMPLATES, Key, keys_of, repeats
 from schemas.arrow import to_pandas
 from schemas.contract import Contract, Duplicates, Expectation
-from schemas.language import say
+from schemas.language import translate
 from schemas.row_position import Place
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ class Verdict:
     template: str = ""
     other: str = ""
 
-    def said(self, value: str) -> str:
+    def render(self, value: str) -> str:
         """The reason, about a value."""
         if self.expectation is not None:
             return sentence(self.expectation, value)
         names = ", ".join(self.columns)
-        return say(self.template, value=value, column=names, other=self.other)
+        return translate(self.template, value=value, column=names, other=self.other)
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class WholeFile:
             rule = Expectation(
                 type="expect_compound_columns_to_be_unique",
                 kwargs={"column_list": list(key.columns)},
-                description=say(
+                description=translate(
                     "{column} may come once in a file",
                     column=", ".join(key.columns),
                 ),
@@ -129,7 +129,7 @@ class WholeFile:
 
 def warning(rule: Expectation, rows: int, place: int) -> str:
     """What is told of rows that break a rule which only warns."""
-    return say(
+    return translate(
         "{rule} (not so in {rows:,} rows, first on line {line})",
         rule=sentence(rule),
         rows=rows,

@@ -9,7 +9,7 @@ from pipelines.validate import great_expectations, rules
 from pipelines.validate.file_rules import read_columns
 from schemas.contract import Contract
 from schemas.file import Counts
-from schemas.language import joined, say
+from schemas.language import joined, translate
 
 
 def verdict(
@@ -21,7 +21,7 @@ def verdict(
     """
     bad = counts.rejected - replaced
     if counts.read and bad / counts.read > contract.reject_threshold:
-        refusal = say(
+        refusal = translate(
             "{bad:,} of {read:,} rows are bad, more than the {most:.0%} that the contract"
             " tolerates",
             bad=bad,
@@ -30,8 +30,8 @@ def verdict(
         )
         return refusal, []
     broken = list(_table_rules(rows, contract))
-    faults = [each.said() for each in broken if each.expectation.severity == "error"]
-    warnings = [each.said() for each in broken if each.expectation.severity != "error"]
+    faults = [each.render() for each in broken if each.expectation.severity == "error"]
+    warnings = [each.render() for each in broken if each.expectation.severity != "error"]
     return joined("; ", faults) if faults else None, warnings
 
 

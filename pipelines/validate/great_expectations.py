@@ -43,7 +43,7 @@ class Broken:
     positions: tuple[int, ...] = ()
     observed: Any = None
 
-    def said(self) -> str:
+    def render(self) -> str:
         """The rule about a file in words, and what was found instead."""
         found = None if self.observed is None else shown(self.observed)
         return with_found(sentence(self.expectation), found)

@@ -17,7 +17,7 @@ from pipelines.parse.chunk import listed_raws, without_rows
 from pipelines.parse.rows import line_of
 from pipelines.rejects.messages import Telling, about, sentence, telling
 from pipelines.rejects.table import problems_of, rejected_of, rejected_table
-from pipelines.rejects.violation import Blame, Ints, blame, blame_each
+from pipelines.rejects.violation import Ints, Violation, violation, violations_each
 from pipelines.validate.file_rules import Verdict, WholeFile
 from pipelines.validate.great_expectations import Broken
 from pipelines.validate.rules import columns_of
@@ -39,9 +39,9 @@ class Reasons:
         self.warnings: dict[str, tuple[int, int, Expectation]] = {}
         self._rows, self._lines = typed.rows, typed.lines
         self._chunk, self._names = chunk, names or {}
-        self._blames: list[Blame] = []
+        self._blames: list[Violation] = []
         self._blamed: dict[str | None, npt.NDArray[np.bool_]] = {}
-        for each in typed.blames:
+        for each in typed.violations:
             self._note(each)
 
     @classmethod
@@ -75,7 +75,7 @@ class Reasons:
         tell = about("{column} is empty and must not be", column=name)
         self._blame("required", (name,), at, tell)
 
-    def blame(self, name: str, each: Fault) -> None:
+    def violation(self, name: str, each: Fault) -> None:
         """Blame the rows whose value in a column has a fault."""
         tell = about(each.template, column=name, **each.values)
         self._blame(each.rule, (name,), each.at, tell)
@@ -87,18 +87,18 @@ class Reasons:
             alike[verdict.rule, verdict.columns][position] = verdict
         for (rule, columns), verdicts in alike.items():
             at = np.array(list(verdicts), np.int64)
-            said = [each.said for each in verdicts.values()]
-            self._note(blame_each(_short(rule), columns, at, self._cells(columns, at), said))
+            said = [each.render for each in verdicts.values()]
+            self._note(violations_each(_short(rule), columns, at, self._cells(columns, at), said))
 
     def _blame(self, rule: str, columns: Sequence[str], at: Ints, tell: Telling) -> None:
-        self._note(blame(_short(rule), columns, at, self._cells(columns, at), tell))
+        self._note(violation(_short(rule), columns, at, self._cells(columns, at), tell))
 
-    def _note(self, each: Blame) -> None:
+    def _note(self, each: Violation) -> None:
         self._blames.append(each)
         self.bad[each.at] = True
         if each.column is not None:
-            blamed = self._blamed.setdefault(each.column, np.zeros(len(self.bad), np.bool_))
-            blamed[each.at] = True
+            violated = self._blamed.setdefault(each.column, np.zeros(len(self.bad), np.bool_))
+            violated[each.at] = True
 
     def _cells(self, columns: Sequence[str], at: Ints) -> list[pa.Array]:
         """What stands in some columns of some rows: the cells of the file if they are its own."""

@@ -16,8 +16,8 @@ from schemas.odcs.file import Faults, Where
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 _CLUSTERABLE = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME, Type.BYTES}
 _KEY_TYPES = frozenset(Type) - {Type.FLOAT64, Type.JSON, Type.TIME}
-_MOST_LABELS, _MOST_KEY, _MOST_CLUSTERING = 64, 16, 4
-_MOST_DESCRIPTION, _MOST_COLUMN_DESCRIPTION = 16_384, 1_024
+_MAX_LABELS, _MAX_KEY, _MAX_CLUSTERING = 64, 16, 4
+_MAX_DESCRIPTION, _MAX_COLUMN_DESCRIPTION = 16_384, 1_024
 
 
 def read_key(
@@ -25,8 +25,8 @@ def read_key(
 ) -> tuple[str, ...]:
     """The columns of the primary key."""
     types = {column.name: column.type for column in columns}
-    if len(names) > _MOST_KEY:
-        faults.add(where, f"the primary key has {len(names)} columns; BigQuery takes {_MOST_KEY}")
+    if len(names) > _MAX_KEY:
+        faults.add(where, f"the primary key has {len(names)} columns; BigQuery takes {_MAX_KEY}")
     for name in names:
         if name in types and types[name] not in _KEY_TYPES:
             faults.add(where, f"{name} is a {types[name]}, which cannot be in a primary key")
@@ -39,7 +39,7 @@ def read_clustering(
     """The columns of `clusteredBy`."""
     names = [str(name) for name in given] if isinstance(given, list) else [str(given)]
     types = {column.name: column.type for column in columns if not column.repeated}
-    if len(names) > _MOST_CLUSTERING:
+    if len(names) > _MAX_CLUSTERING:
         faults.add(where, f"clusteredBy names {len(names)} columns; BigQuery takes up to four")
     for name in names:
         if name not in types:
@@ -55,8 +55,8 @@ def read_labels(given: Any, where: Where, faults: Faults) -> dict[str, str]:
         faults.add(where, "labels must be a mapping")
         return {}
     labels = {str(key): str(value) for key, value in given.items()}
-    if len(labels) > _MOST_LABELS:
-        faults.add(where, f"{len(labels)} labels; BigQuery takes {_MOST_LABELS}")
+    if len(labels) > _MAX_LABELS:
+        faults.add(where, f"{len(labels)} labels; BigQuery takes {_MAX_LABELS}")
     for key, value in labels.items():
         if not key or not key[0].isalpha() or not all(map(_LABEL.fullmatch, (key, value))):
             faults.add(
@@ -78,6 +78,6 @@ def read_lookback(given: Any, where: Where, faults: Faults) -> int | None:
 
 def check_description(text: str | None, where: Where, faults: Faults, *, of_column: bool) -> None:
     """Note a description that is too long."""
-    most = _MOST_COLUMN_DESCRIPTION if of_column else _MOST_DESCRIPTION
+    most = _MAX_COLUMN_DESCRIPTION if of_column else _MAX_DESCRIPTION
     if text is not None and len(text) > most:
         faults.add(where, f"the description has {len(text):,} characters; BigQuery takes {most:,}")

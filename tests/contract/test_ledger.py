@@ -857,7 +857,7 @@ def test_a_drift_is_one_however_many_files_show_it(ledger: SqlLedger, clock: Clo
     assert (new.files, sorted(new.held)) == (2, sorted([one.file_id, two.file_id]))
     assert (new.first_seen, new.last_seen) == (START, clock.now)
     assert new.finding == finding(template="{cell} is new, again")
-    assert new.finding.said() == "Tier 1\x00 is new, again"
+    assert new.finding.render() == "Tier 1\x00 is new, again"
     assert (ordered.files, ordered.held, ordered.finding) == (1, (), order)
     assert ledger.drifts.latest("other") == []
     (seen,) = ledger.drifts.sightings(two.file_id)

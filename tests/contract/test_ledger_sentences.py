@@ -16,10 +16,10 @@ from connectors.ledger.schema import _config
 from schemas.alert import AlertKind, Trouble
 from schemas.file import Event, File, Outcome, Status
 from schemas.item import Item, Page
-from schemas.language import joined, params_of, said, say
+from schemas.language import joined, params_of, render, translate
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
-REASON = joined("; ", [say("the file is empty"), say("{count:,} rows", count=12345)])
+REASON = joined("; ", [translate("the file is empty"), translate("{count:,} rows", count=12345)])
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def quarantined(ledger: SqlLedger, key: str, reason: str | None) -> File:
 def test_a_reason_is_said_in_other_languages_later(ledger: SqlLedger) -> None:
     kept = ledger.files.get(quarantined(ledger, "a.csv", REASON).file_id).reason or ""
     assert kept == "the file is empty; 12,345 rows"
-    assert said(kept, "de") == "die Datei ist leer; 12.345 Zeilen"
+    assert render(kept, "de") == "die Datei ist leer; 12.345 Zeilen"
     assert ledger.files.get(quarantined(ledger, "b.csv", "words").file_id).reason == "words"
     assert ledger.files.get(quarantined(ledger, "c.csv", None).file_id).reason is None
 
 
-@pytest.mark.parametrize("refusal", [say("it is too large"), "BigQuery refuses it"])
+@pytest.mark.parametrize("refusal", [translate("it is too large"), "BigQuery refuses it"])
 def test_a_refused_batch_has_its_own_reason(ledger: SqlLedger, refusal: str) -> None:
     file = quarantined(ledger, "a.csv", REASON)
     batch = ledger.batches.open("orders", "demo.shop.orders", 10, 1 << 40)
@@ -70,19 +70,21 @@ def test_an_alert_keeps_what_its_sentences_are_made_of(ledger: SqlLedger) -> Non
     late = Trouble(
         kind=AlertKind.LATE,
         subject="orders",
-        says=say("the column {column} is missing", column="a"),
-        todo=say("ask who looks after the feed"),
+        says=translate("the column {column} is missing", column="a"),
+        todo=translate("ask who looks after the feed"),
     )
     ledger.alerts.note([late], ())
     (found,) = ledger.alerts.latest()
     assert found.trouble == late
-    assert said(found.trouble.says, "de") == "die Spalte a fehlt"
-    assert said(found.trouble.todo, "de") == "fragen Sie, wer diesen Datenstrom betreut"
-    other = replace(late, says=say("the column {column} is missing", column="b"), todo="mend it")
+    assert render(found.trouble.says, "de") == "die Spalte a fehlt"
+    assert render(found.trouble.todo, "de") == "fragen Sie, wer diesen Datenstrom betreut"
+    other = replace(
+        late, says=translate("the column {column} is missing", column="b"), todo="mend it"
+    )
     ledger.alerts.note([other], ())
     (found,) = ledger.alerts.latest()
-    assert said(found.trouble.says, "de") == "die Spalte b fehlt"
-    assert said(found.trouble.todo, "de") == "fragen Sie, wer diesen Datenstrom betreut"
+    assert render(found.trouble.says, "de") == "die Spalte b fehlt"
+    assert render(found.trouble.todo, "de") == "fragen Sie, wer diesen Datenstrom betreut"
 
 
 def test_what_was_kept_before_stays_as_it_was(ledger: SqlLedger) -> None:
@@ -107,7 +109,7 @@ def test_what_was_kept_before_stays_as_it_was(ledger: SqlLedger) -> None:
     file = ledger.files.get(old.file_id)
     assert file.reason == REASON
     assert params_of(file.reason) is None
-    assert said(file.reason or "", "de") == REASON
+    assert render(file.reason or "", "de") == REASON
     assert {each.trouble.says for each in ledger.alerts.latest()} == {REASON, "es ist spät"}
     news = ledger.alerts.undelivered("chat", 9)
     assert [each.alert_id for each in news] == ["old"], "told of the other"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from entrypoints.worker.keep_lease import WorkerHeartbeat
 from ruamel.yaml import YAML
 
 from chat_server import Chat, chat
@@ -22,9 +23,8 @@ from entrypoints.config.settings import read_settings
 from entrypoints.worker.app import make_app
 from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.forks import ParentsLedger
-from entrypoints.worker.heartbeat import SignsOfLife
 from pipelines.failure import stop_feed
-from pipelines.monitor.alerts import look
+from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.monitor.freshness import publish
 from schemas.errors import AccessDeniedError
 from small_service import CONTRACT, SmallService, csv, small_service
@@ -53,7 +53,7 @@ def service(
 
 
 def test_a_late_feed_is_told_once_and_resolved_once(service: SmallService, room: Chat) -> None:
-    look(service.runtime)
+    evaluate_alerts(service.runtime)
     assert room.texts == [], "a feed that is new has two hours for its first file"
     service.drop("old.csv", csv("a"))
     past = time.time() - 3 * HOURS
@@ -65,7 +65,7 @@ def test_a_late_feed_is_told_once_and_resolved_once(service: SmallService, room:
     assert said.exit_code == 1
     assert "late" in said.output
     for _ in range(3):
-        look(service.runtime)
+        evaluate_alerts(service.runtime)
     (text,) = room.texts
     assert "feed sales is late" in text
     assert "at most 2 h old" in text
@@ -96,16 +96,16 @@ def test_bad_files_are_one_message_until_they_are_corrected(
         service.drop(f"bad{number}.csv", "id,day\nx,never\n")
     service.run()
     room.status = 503
-    look(service.runtime)
+    evaluate_alerts(service.runtime)
     room.status = 200
-    look(service.runtime)
+    evaluate_alerts(service.runtime)
     (text,) = room.texts
     assert "quarantined file (3)" in text
     assert "schema drift (1)" in text
     for number in range(2):
         service.drop(f"bad{number}.csv", csv(f"k{number}"))
     service.run()
-    look(service.runtime)
+    evaluate_alerts(service.runtime)
     assert "RESOLVED" in room.texts[1]
     assert "quarantined file (2)" in room.texts[1]
 
@@ -117,7 +117,7 @@ def test_a_stopped_feed_is_told_at_once_with_what_to_do(service: SmallService, r
     (text,) = room.texts
     assert "feed sales has stopped and its files wait: the bucket refused us" in text
     assert "ask for the role; then: waybill resume sales" in text
-    look(service.runtime)
+    evaluate_alerts(service.runtime)
     assert len(room.texts) == 1
     assert "ask for the role" in invoke(service, "alerts").output
     service.runtime.ledger.feeds.resume("sales")
@@ -141,7 +141,7 @@ def test_a_killed_worker_is_missed_until_another_starts(
         killed.wait()
     until(lambda: looked(service) and bool(room.texts))
     assert f":{killed.pid} gave its last sign of life" in room.texts[0]
-    heir = SignsOfLife(ParentsLedger(service), ChildSigns(service.runtime.work_folder, 30))
+    heir = WorkerHeartbeat(ParentsLedger(service), ChildSigns(service.runtime.work_folder, 30))
     heir.begin()
     until(lambda: looked(service) and len(room.texts) == 2)
     assert "resolved: dead worker" in room.texts[1]
@@ -158,7 +158,7 @@ def worker(service: SmallService) -> subprocess.Popen[bytes]:
 
 
 def looked(service: SmallService) -> bool:
-    look(service.runtime)
+    evaluate_alerts(service.runtime)
     return True
 
 

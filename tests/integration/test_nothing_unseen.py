@@ -26,7 +26,7 @@ from entrypoints.cli import cli
 from entrypoints.demo.servers import MailEndpoint
 from one_feed import World
 from pipelines import Feed
-from pipelines.monitor.alerts import look
+from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.operations.run import run
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind
@@ -171,7 +171,7 @@ def test_what_lies_in_a_bucket_and_no_feed_takes_is_listed_until_it_is_taken(
     assert found["b 1.xlsx"].group_id == found["b 2.xlsx"].group_id
     assert found["b 1.xlsx"].count == 2
     assert [name for name, group in found.items() if not group.is_likely] == ["readme.md"]
-    look(bucket_world.runtime)
+    evaluate_alerts(bucket_world.runtime)
     told = [
         each
         for each in bucket_world.ledger.alerts.latest()
@@ -380,9 +380,9 @@ def test_a_source_that_is_away_ends_the_pass_for_no_other_feed_and_is_an_alert(
     with pytest.raises(AwayError):
         run(runtime, ["absent", "stock"])
     assert [file.status for file in runtime.ledger.files.latest()] == [Status.DONE]
-    look(runtime)
+    evaluate_alerts(runtime)
     assert not runtime.ledger.alerts.latest()
-    look(replace(runtime, now=lambda: datetime.now(UTC) + timedelta(minutes=20)))
+    evaluate_alerts(replace(runtime, now=lambda: datetime.now(UTC) + timedelta(minutes=20)))
     [alert] = runtime.ledger.alerts.latest()
     assert alert.trouble.kind is AlertKind.AWAY
     assert alert.trouble.subject == "source gone"

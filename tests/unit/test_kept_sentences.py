@@ -18,7 +18,7 @@ from pipelines.rejects.messages import sentence, telling
 from pipelines.rejects.table import read_rejects
 from schemas.contract import Column, Contract, Expectation, Type
 from schemas.errors import DataError
-from schemas.language import LANGUAGES, Sentence, joined, kept, params_of, said, say
+from schemas.language import LANGUAGES, Sentence, joined, kept, params_of, render, translate
 from schemas.limits import Limits
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -79,9 +79,9 @@ def test_rejected_rows_are_kept_in_english_and_said_in_every_language(tmp_path: 
         params = json.loads(row.params or "")
         for each, fields in zip(row.problems, params, strict=True):
             # What is kept says the very sentence that stands beside it.
-            assert say(kept("", fields).template, **kept("", fields).values) == each.message
+            assert translate(kept("", fields).template, **kept("", fields).values) == each.message
         for language in set(LANGUAGES) - {"en"}:
-            told = zip(row.said(language), row.problems, strict=True)
+            told = zip(row.render(language), row.problems, strict=True)
             # A contract's own description is in the words of who wrote it.
             same = {two.rule for one, two in told if one == two.message}
             assert same <= {"values_to_not_be_in_set"}
@@ -91,12 +91,12 @@ def test_a_range_and_a_list_are_said_as_the_language_writes_them() -> None:
     between, among, described = CONTRACT.expectations
     told = sentence(between, '"5"')
     assert told == '"5" must be at least 1 and less than 1,000'
-    assert said(told, "de") == '"5" muss so sein: mindestens 1 und kleiner als 1.000'
+    assert render(told, "de") == '"5" muss so sein: mindestens 1 und kleiner als 1.000'
     among = replace(among, kwargs={"column": "kind", "value_set": ["a{x}", 1234.5]})
-    assert said(sentence(among, "x"), "de").endswith(": a{x}, 1.234,5")
+    assert render(sentence(among, "x"), "de").endswith(": a{x}, 1.234,5")
     assert telling(between).text('"5"') == told
     assert sentence(described) == "c is for cancelled: {value}"
-    assert said(sentence(described, "c"), "de") == "c: c is for cancelled: {value}"
+    assert render(sentence(described, "c"), "de") == "c: c is for cancelled: {value}"
 
 
 def test_rows_that_were_staged_with_sentences_alone_are_shown_as_they_were(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_rows_that_were_staged_with_sentences_alone_are_shown_as_they_were(tmp_p
     pq.write_table(pq.read_table(path).drop_columns("params"), old)
     for new, earlier in zip(read_rejects(path).rows, read_rejects(old).rows, strict=True):
         assert earlier == replace(new, params=None)
-        assert earlier.said("es") == tuple(each.message for each in new.problems)
+        assert earlier.render("es") == tuple(each.message for each in new.problems)
 
 
 def test_a_rejects_file_is_in_the_language_of_whom_it_is_for(tmp_path: Path) -> None:
@@ -120,11 +120,13 @@ def test_a_rejects_file_is_in_the_language_of_whom_it_is_for(tmp_path: Path) -> 
 
 
 SENTENCES = [
-    say("the file is empty"),
-    say("{count:,} rows", count=12345),
-    say("{value}: {rule}", value="{x} \ud800", rule=say("must {x}", x=Decimal("1.50"))),
-    joined("; ", [say("it is too large"), "as it is"]),
-    DataError("{name} is larger than {most:,} bytes", hint="split it", name="a", most=9999).said(),
+    translate("the file is empty"),
+    translate("{count:,} rows", count=12345),
+    translate("{value}: {rule}", value="{x} \ud800", rule=translate("must {x}", x=Decimal("1.50"))),
+    joined("; ", [translate("it is too large"), "as it is"]),
+    DataError(
+        "{name} is larger than {most:,} bytes", hint="split it", name="a", most=9999
+    ).render(),
 ]
 
 
@@ -132,21 +134,22 @@ SENTENCES = [
 def test_a_sentence_comes_back_as_it_went_into_json(told: Sentence) -> None:
     back = kept(str(told), json.loads(json.dumps(params_of(told))))
     for language in LANGUAGES:
-        assert said(back, language) == said(told, language)
+        assert render(back, language) == render(told, language)
     assert copy.deepcopy(told) == told == pickle.loads(pickle.dumps(told))
     assert params_of(copy.deepcopy(told)) == params_of(told)
 
 
 def test_what_is_no_sentence_of_ours_stays_as_it_is() -> None:
-    assert said("free words", "de") == "free words"
+    assert render("free words", "de") == "free words"
     assert params_of("free words") is None
     assert kept("free words", None) == "free words"
     # Values that do not fit the catalogue's template any more.
     assert (
-        said(kept("12 rows", {"template": "{count:,} rows", "values": {"n": 1}}), "de") == "12 rows"
+        render(kept("12 rows", {"template": "{count:,} rows", "values": {"n": 1}}), "de")
+        == "12 rows"
     )
     odd = {
         "template": "{value}: {rule}",
         "values": {"value": {"template": "{x}", "values": {"y": 1}}},
     }
-    assert said(kept("a: b", odd), "de") == "a: b"
+    assert render(kept("a: b", odd), "de") == "a: b"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.bigquery.capabilities import BIGQUERY
-from pipelines.load.step import _Search
-from pipelines.quota import Room
+from pipelines.load.step import _BatchBisector
+from pipelines.quota import LoadAllowance
 from pipelines.quota import decide as decided
 from quota_day import simulate
 from schemas.batch import Batch
@@ -24,7 +24,7 @@ LIMITS = Limits(batch_files=100)
 MORNING = datetime(2026, 11, 3, 16, 0, tzinfo=UTC)  # 8 in the morning in California
 
 
-def decide(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> Room:
+def decide(quotas: Quotas, limits: Limits, spent: Spent, now: datetime) -> LoadAllowance:
     return decided(quotas, limits, spent, now, BIGQUERY)
 
 
@@ -83,7 +83,7 @@ def test_the_project_shares_its_load_jobs_at_the_pace_they_refill() -> None:
     assert room.pause.until - now == timedelta(seconds=300 / bucket.per_second)
     assert decide(quotas, LIMITS, busy, room.pause.until).pause is None
     full = replace(busy, tokens=bucket.capacity)
-    assert decide(quotas, LIMITS, full, now) == Room(files=100)
+    assert decide(quotas, LIMITS, full, now) == LoadAllowance(files=100)
 
 
 def test_many_tables_stay_within_the_quotas_and_nothing_is_late() -> None:
@@ -127,7 +127,7 @@ def test_whatever_arrives_a_day_stays_below_its_quotas(
 @given(count=st.integers(2, 1000), data=st.data())
 def test_one_bad_file_is_found_in_log_many_loads(count: int, data: st.DataObject) -> None:
     bad = data.draw(st.integers(0, count - 1))
-    waiting, search, refused, loads = list(range(count)), _Search(), 0, 0
+    waiting, search, refused, loads = list(range(count)), _BatchBisector(), 0, 0
     alone: list[int] = []
     while waiting:
         loads += 1

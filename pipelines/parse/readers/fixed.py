@@ -17,11 +17,11 @@ from pipelines.parse.header import LIKE_A_ROW, names_of
 from pipelines.parse.kind import Kind
 from pipelines.parse.reader import Counted, Given, Reader, Traits
 from pipelines.parse.records import count_of
-from pipelines.parse.text import Blocks, Disguise, without_marks
+from pipelines.parse.text import Blocks, DelimiterSubstitution, without_marks
 from schemas.accounted import Accounted
 from schemas.dialect import Dialect
 from schemas.errors import DataError
-from schemas.language import say
+from schemas.language import translate
 from schemas.reject import RejectedRow
 from schemas.row_position import MEMBER
 
@@ -46,9 +46,9 @@ class FixedReader(Reader):
         Raises DataError for a text without its header lines, or with others than those agreed.
         """
         dialect = _lines_only(given.dialect)
-        disguise = Disguise.of(dialect)
-        texts = Blocks(given.stream, dialect, disguise, given.limits.block_bytes)
-        lines = FixedLines(dialect, disguise, given.language)
+        substitution = DelimiterSubstitution.of(dialect)
+        texts = Blocks(given.stream, dialect, substitution, given.limits.block_bytes)
+        lines = FixedLines(dialect, substitution, given.language)
         names = tuple(field.column for field in dialect.fields)
         above, rest, top = _above(texts, dialect)
         heads = [raw for raw, is_head in above if is_head and raw.strip()]
@@ -72,10 +72,10 @@ class FixedReader(Reader):
     ) -> Parsed:  # fmt: skip
         """The rows of a part of a text which begins on that line."""
         dialect = _lines_only(dialect)
-        disguise = Disguise.of(dialect)
-        lines = FixedLines(dialect, disguise, language)
+        substitution = DelimiterSubstitution.of(dialect)
+        lines = FixedLines(dialect, substitution, language)
         lines.repeat(["".join(head) for head in top.heads])
-        texts = Blocks(stream, dialect, disguise, block_bytes)
+        texts = Blocks(stream, dialect, substitution, block_bytes)
         return replace(top, chunks=_chunks(texts, lines, line))
 
     def split(self, raw: str, dialect: Dialect) -> list[str]:
@@ -157,7 +157,7 @@ def _with_top(
             continue
         value = next((cell for cell in cells if cell), "")
         rows.append(lines.rejected(raw, number, "preamble",
-                                   say(LIKE_A_ROW, lines.language, value=value)))  # fmt: skip
+                                   translate(LIKE_A_ROW, lines.language, value=value)))  # fmt: skip
         top = replace(top, header=top.header - is_head, preamble=top.preamble - (not is_head))
     yield replace(
         first,

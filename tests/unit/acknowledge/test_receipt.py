@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from folders import ROOT
 from pipelines import Feed
 from pipelines.acknowledge import receipt, render
-from pipelines.acknowledge.receipt import Case, answer_of
+from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.parse import parsed
 from pipelines.rejects.csv_file import write_rejected
 from pipelines.rejects.table import RejectsWriter, rejected_table
@@ -30,7 +30,7 @@ from schemas.dialect import Dialect, Format
 from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
 from schemas.file import Counts, File, Outcome, Status
 from schemas.item import Item
-from schemas.language import FOLDER, LANGUAGES, say
+from schemas.language import FOLDER, LANGUAGES, translate
 from schemas.limits import Limits
 from schemas.reject import Problem, RejectedRow
 
@@ -65,7 +65,7 @@ def test_every_receipt_is_as_documented_and_has_no_control_characters(
 ) -> None:
     order = Finding(kind=DriftKind.ORDER, column="", template="the column {column} is missing",
                     values={"column": "q\x07"}, held=outcome == "quarantined")  # fmt: skip
-    case = Case(
+    case = ReceiptInput(
         file=file_of(Outcome(outcome), reason="it is\nso", repeats="f" * 16),
         feed=Feed(name="t", source="s", match="*", contract="t", language=language),
         table="p.d.t",
@@ -77,7 +77,7 @@ def test_every_receipt_is_as_documented_and_has_no_control_characters(
     told = json.loads((tmp_path / "receipt.json").read_text("utf-8"))
     Draft202012Validator(SCHEMA).validate(told)
     assert all(line.isprintable() for line in answer.text.splitlines())
-    assert say("Rows read", language) in answer.text or outcome == "repeated"
+    assert translate("Rows read", language) in answer.text or outcome == "repeated"
     assert "in·.csv" in answer.text
     assert told["held"] is (outcome == "quarantined")
 

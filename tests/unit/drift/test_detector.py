@@ -9,7 +9,7 @@ import pytest
 
 from folders import ROOT
 from pipelines import Feed
-from pipelines.drift.detector import NOTHING_KNOWN, HeldBackError, Memory
+from pipelines.drift.detector import NOTHING_KNOWN, FeedHistory, HeldBackError
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
 from schemas.contract import Column, Contract, DriftPolicy, Type
 from schemas.dialect import Dialect, Format
@@ -36,7 +36,7 @@ def contract(
     )  # fmt: skip
 
 
-def stage(folder: Path, text: str, made: Contract, memory: Memory = NOTHING_KNOWN) -> Staged:
+def stage(folder: Path, text: str, made: Contract, memory: FeedHistory = NOTHING_KNOWN) -> Staged:
     raw = folder / "raw.csv"
     raw.write_text(text)
     feed = Feed(name="t", source="s", match="*", contract="t")
@@ -44,7 +44,9 @@ def stage(folder: Path, text: str, made: Contract, memory: Memory = NOTHING_KNOW
     return stage_file(raw, Terms.of("f", feed, made, limits, memory=memory), folder)
 
 
-def held(folder: Path, text: str, made: Contract, memory: Memory = NOTHING_KNOWN) -> HeldBackError:
+def held(
+    folder: Path, text: str, made: Contract, memory: FeedHistory = NOTHING_KNOWN
+) -> HeldBackError:
     with pytest.raises(HeldBackError) as raised:
         stage(folder, text, made, memory)
     return raised.value
@@ -76,7 +78,7 @@ def test_a_new_column_gets_the_type_that_every_cell_has(tmp_path: Path) -> None:
 
 def test_a_rename_is_told_by_name_or_by_the_look_of_its_values(tmp_path: Path) -> None:
     known = stage(tmp_path, HEADER + rows(), contract())
-    memory = Memory(profiles={name: [each] for name, each in known.profiles.items()})
+    memory = FeedHistory(profiles={name: [each] for name, each in known.profiles.items()})
     text = "id,day,weight,contact\n" + rows()
     (found,) = held(tmp_path, text, contract(), memory).drift
     assert (found.kind, found.column, found.cell) == (
@@ -87,7 +89,7 @@ def test_a_rename_is_told_by_name_or_by_the_look_of_its_values(tmp_path: Path) -
     assert {each.kind for each in blind} == {DriftKind.MISSING, DriftKind.NEW}
     by_name = held(tmp_path, "id,day,net_weight,customer_email\n" + rows(), contract()).drift
     assert [(each.kind, each.column) for each in by_name] == [(DriftKind.RENAMED, "weight")]
-    refused = Memory(profiles=memory.profiles, dismissed=(found,))
+    refused = FeedHistory(profiles=memory.profiles, dismissed=(found,))
     again = held(tmp_path, text, contract(), refused).drift
     assert {each.kind for each in again} == {DriftKind.MISSING, DriftKind.NEW}
 
@@ -104,7 +106,7 @@ def test_a_changed_date_format_is_proposed_only_if_it_is_sure(tmp_path: Path) ->
     assert (found.kind, found.column, found.held) == (DriftKind.TYPE, "day", True)
     assert found.change is not None
     assert found.change.formats == ("%Y-%m-%d", "%d/%m/%Y")
-    assert "40 of 40 values of day" in found.said()
+    assert "40 of 40 values of day" in found.render()
     unsure = stage(tmp_path, HEADER + rows(form="{:02}/11/2026", count=9), contract())
     assert [each.change for each in unsure.drift] == [None]
     heavy = "".join(f"k{n},2026-11-01,heavy,a@b.c\n" for n in range(5))
@@ -119,7 +121,7 @@ def test_a_changed_unit_is_a_warning(tmp_path: Path, unit: float, factor: str | 
         for n in range(5)
     ]
     staged = stage(
-        tmp_path, HEADER + rows(unit=unit), contract(), Memory(profiles={"weight": before})
+        tmp_path, HEADER + rows(unit=unit), contract(), FeedHistory(profiles={"weight": before})
     )
     assert staged.counts.loaded == 40
     found = [
@@ -133,7 +135,7 @@ def test_growing_numbers_are_no_change_of_scale(tmp_path: Path) -> None:
     before: list[Profile] = []
     for number in range(12):
         text = HEADER + "".join(f"k{n},2026-11-01,{1000 * number + n},a@b.c\n" for n in range(1000))
-        staged = stage(tmp_path, text, contract(), Memory(profiles={"weight": before}))
+        staged = stage(tmp_path, text, contract(), FeedHistory(profiles={"weight": before}))
         assert staged.drift == ()
         before.insert(0, staged.profiles["weight"])
 
@@ -145,8 +147,8 @@ def test_hostile_headers_stay_bounded(tmp_path: Path) -> None:
     assert len(error.message) < 3000
     wrong = held(tmp_path, "a;b;c\n1;2;3\n", contract())
     assert wrong.drift == ()
-    assert "the column id is missing" in wrong.said("en")
-    assert "falta la columna id" in wrong.said("es")
+    assert "the column id is missing" in wrong.render("en")
+    assert "falta la columna id" in wrong.render("es")
 
 
 @pytest.mark.parametrize("cell", ["", "_", "total", "__ROOT_", "_table_x y"])
@@ -218,4 +220,4 @@ def test_findings_speak_both_languages() -> None:
         template="the values of {column} are about {factor} times those of earlier files;"
         " has the unit changed?",
     )  # fmt: skip
-    assert "unas 100 veces" in found.said("es")
+    assert "unas 100 veces" in found.render("es")

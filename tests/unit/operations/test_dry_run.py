@@ -73,7 +73,7 @@ def test_text_of_fixed_width_is_called_that(tmp_path: Path) -> None:
     lines = [f"{n:<8}2026-11-{n:02}   {n}.50     \n" for n in range(1, 9)]
     found = checked(tmp_path, "".join(["id      day          price    \n", *lines]))
     assert found.outcome is Outcome.QUARANTINED
-    assert ["3 columns of fixed width" in each.said() for each in found.disagreements] == [True]
+    assert ["3 columns of fixed width" in each.render() for each in found.disagreements] == [True]
 
 
 def test_drift_of_order_is_seen(tmp_path: Path) -> None:

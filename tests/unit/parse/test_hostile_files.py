@@ -43,7 +43,7 @@ def answer(data: bytes, dialect: Dialect, limits: Limits = SMALL) -> str:
         try:
             staged = stage_file(path, Terms.of("f", FEED, contract, limits), Path(name))
         except DataError as error:
-            return error.said("en")
+            return error.render("en")
         counts = staged.counts
         assert counts.read == counts.loaded + counts.rejected
         assert pq.read_metadata(staged.rows[0]).num_rows == counts.loaded

@@ -13,7 +13,7 @@ import pytest
 from schemas.limits import Limits
 
 MEGABYTE = 1024 * 1024
-MOST = 700 * MEGABYTE
+MAX = 700 * MEGABYTE
 """What reading may take, the reader's own process and a Python with pyarrow included."""
 
 _READ = """
@@ -118,5 +118,5 @@ def test_memory_is_bounded_by_bytes(kind: str, tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, preexec_fn=bounded,
     )  # fmt: skip
     kilobytes, said = done.stdout.split(" ", 1)
-    assert int(kilobytes) * 1024 < MOST, f"{int(kilobytes) / 1024:,.0f} MB: {said}"
-    assert Limits().workbook_bytes * 4 > MOST
+    assert int(kilobytes) * 1024 < MAX, f"{int(kilobytes) / 1024:,.0f} MB: {said}"
+    assert Limits().workbook_bytes * 4 > MAX

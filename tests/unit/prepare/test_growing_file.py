@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.parse import cut
-from pipelines.prepare.growing_file import Arriving
+from pipelines.prepare.growing_file import GrowingFile
 from schemas.dialect import Dialect
 from schemas.errors import RetryableError
 
 
-def fill(arriving: Arriving, blocks: Iterable[bytes]) -> None:
+def fill(arriving: GrowingFile, blocks: Iterable[bytes]) -> None:
     with arriving.filled() as write:
         for block in blocks:
             write(block)
@@ -29,7 +29,7 @@ def fill(arriving: Arriving, blocks: Iterable[bytes]) -> None:
 @given(st.lists(st.binary(max_size=40), max_size=30), st.integers(1, 50))
 def test_it_reads_what_is_written_however_it_comes(blocks: list[bytes], size: int) -> None:
     with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as beside:
-        arriving = Arriving(Path(folder) / "raw")
+        arriving = GrowingFile(Path(folder) / "raw")
         filling = beside.submit(fill, arriving, blocks)
         with arriving.open() as stream:
             read = b"".join(iter(lambda: stream.read(size), b""))
@@ -38,7 +38,7 @@ def test_it_reads_what_is_written_however_it_comes(blocks: list[bytes], size: in
 
 
 def test_a_reader_waits_for_bytes_that_have_not_come(tmp_path: Path) -> None:
-    arriving, more = Arriving(tmp_path / "raw"), Event()
+    arriving, more = GrowingFile(tmp_path / "raw"), Event()
 
     def slowly() -> None:
         with arriving.filled() as write:
@@ -57,7 +57,7 @@ def test_a_reader_waits_for_bytes_that_have_not_come(tmp_path: Path) -> None:
 
 
 def test_who_reads_is_told_what_went_wrong(tmp_path: Path) -> None:
-    arriving = Arriving(tmp_path / "raw")
+    arriving = GrowingFile(tmp_path / "raw")
 
     def broken() -> Iterator[bytes]:
         yield b"half of it"
@@ -70,7 +70,7 @@ def test_who_reads_is_told_what_went_wrong(tmp_path: Path) -> None:
 
 
 def test_its_end_cannot_be_sought(tmp_path: Path) -> None:
-    arriving = Arriving(tmp_path / "raw")
+    arriving = GrowingFile(tmp_path / "raw")
     fill(arriving, [b"abc"])
     with arriving.open() as stream:
         assert stream.seek(1) == 1
@@ -85,7 +85,7 @@ def test_a_text_is_cut_as_it_comes_as_it_is_when_whole(tmp_path: Path, end: str)
     (tmp_path / "whole").write_text(text)
     with (tmp_path / "whole").open("rb") as stream:
         expected = list(cut(stream, Dialect(), 700))
-    data, arriving = text.encode(), Arriving(tmp_path / "raw")
+    data, arriving = text.encode(), GrowingFile(tmp_path / "raw")
     with ThreadPoolExecutor(1) as beside:
         beside.submit(fill, arriving, [data[at : at + 97] for at in range(0, len(data), 97)])
         with arriving.open() as stream:

@@ -27,7 +27,7 @@ from schemas.contract import (
     Window,
 )
 from schemas.errors import ContractError, DataError, TransformError
-from schemas.language import said
+from schemas.language import render
 from schemas.limits import Limits
 
 COLUMNS = (
@@ -289,7 +289,7 @@ def test_warnings_are_told_and_reject_nothing(tmp_path: Path) -> None:
     staged = stage(tmp_path, text, contract(*rules), block=40)
     assert staged.counts.loaded == 3
     assert staged.refusal is None
-    assert tuple(said(each, "es") for each in staged.warnings) == (
+    assert tuple(render(each, "es") for each in staged.warnings) == (
         "quantity debe ser como mínimo 1 (no es así en 2 filas, la primera en la línea 2)",
         "day puede aparecer una sola vez en un archivo"
         " (no es así en 1 filas, la primera en la línea 4)",

@@ -12,11 +12,11 @@ from folders import ROOT
 from pipelines.acknowledge import render
 from pipelines.rejects import messages
 from pipelines.validate import unique_keys
-from schemas.language import FOLDER, LANGUAGES, say
+from schemas.language import FOLDER, LANGUAGES, translate
 
 OTHERS = pytest.mark.parametrize("language", LANGUAGES[1:])
 # Where the template stands among the arguments of each function that tells a sender something.
-TELLING = {"say": 0, "fault": 1, "DataError": 0}
+TELLING = {"translate": 0, "fault": 1, "DataError": 0}
 
 
 def texts(node: ast.AST) -> Iterator[str]:
@@ -75,8 +75,8 @@ def test_a_language_is_its_catalogue_and_nothing_else() -> None:
     found = {path.stem for path in FOLDER.iterdir()}
     assert found == set(LANGUAGES) - {"en"} >= {"de", "es"}
     assert all(Locale.parse(language) for language in LANGUAGES)
-    assert say("the file is empty", "de") == "die Datei ist leer"
-    assert say("{count:,} rows", "de", count=12345) == "12.345 Zeilen"
+    assert translate("the file is empty", "de") == "die Datei ist leer"
+    assert translate("{count:,} rows", "de", count=12345) == "12.345 Zeilen"
 
 
 @OTHERS
@@ -106,10 +106,10 @@ def test_the_catalogue_has_no_sentence_that_another_lacks(language: str) -> None
 def test_the_names_of_a_receipts_numbers_fit(language: str) -> None:
     counted = ("Rows read", "Rows loaded", "Rows rejected", "Rows left out", "Lines never read")
     for text in (*counted, *render.PASSED.values()):
-        assert len(say(text, language)) <= 17, text
+        assert len(translate(text, language)) <= 17, text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_template_takes_its_fields_as_they_are(language: str) -> None:
-    told = say("{column} is empty and must not be", language, column="{x}")
+    told = translate("{column} is empty and must not be", language, column="{x}")
     assert told.startswith("{x} ")

@@ -35,10 +35,10 @@ def test_bounds_and_sets_name_their_rows(kind: pa.DataType, low: Any, high: Any)
         _rule("expect_column_values_to_be_between", min_value=high),
         _rule("expect_column_values_to_be_in_set", value_set=[low]),
     ]
-    blamed = {
+    violated = {
         id(each.expectation): each.positions for each in _check(kind, [low, None, high], rules)
     }
-    assert [blamed[id(rule)] for rule in rules] == [(2,), (0,), (2,)]
+    assert [violated[id(rule)] for rule in rules] == [(2,), (0,), (2,)]
     assert _check(kind, [None, None], rules) == []
 
 
