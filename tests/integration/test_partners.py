@@ -242,6 +242,25 @@ def test_a_reply_says_what_to_mend_and_then_what_has_changed(post: Post) -> None
     assert "corregido" in third.get_body(("plain",)).get_content()
 
 
+def test_a_sender_is_answered_in_the_senders_language_whatever_the_feeds_is(post: Post) -> None:
+    domain = post.partner.rpartition("@")[2]
+    post.use(language="es", languages={f"@{domain}": "es", post.partner: "de"})
+    post.send(BAD)
+    post.send(b"", "stock 2.csv")
+    kept, empty = post.run()
+    first, second = (each.get_body(("plain",)).get_content() for each in post.replies())
+    assert "Abgelehnt" not in first + second
+    assert "Zeilen abgelehnt" in first
+    assert "So beheben Sie es:" in first
+    assert "Warum nichts geladen wurde: die Datei ist leer" in second
+    # What is kept is English, whoever it is told to.
+    assert (empty.reason or "").startswith("the file is empty")
+    (answer,) = post.replies()[0].iter_attachments()
+    told = answer.get_content()
+    assert " ist " in (told if isinstance(told, str) else told.decode())
+    assert kept.rejects_key is not None
+
+
 def test_a_reply_whose_answer_was_lost_is_the_same_message(post: Post) -> None:
     class Deaf:
         """The server takes the mail, and its answer gets lost."""
