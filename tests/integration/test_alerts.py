@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from chat_server import Chat, chat
@@ -170,5 +170,5 @@ def until(true: Callable[[], bool]) -> None:
     raise AssertionError("it did not come true within two minutes")
 
 
-def invoke(service: SmallService, *arguments: str):  # type: ignore[no-untyped-def]
+def invoke(service: SmallService, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["--config", str(service.config), *arguments])

@@ -22,7 +22,7 @@ from strict_bigquery.quotas import Quotas
 from strict_bigquery.refusal import Refusal
 from strict_bigquery.tables import check_dataset, check_table
 
-LOG = {
+LOG: dict[str, Any] = {
     "schema": {
         "fields": [
             {"name": "batch_id", "type": "STRING"},
@@ -33,7 +33,9 @@ LOG = {
     "timePartitioning": {"type": "DAY", "field": "at"},
     "requirePartitionFilter": True,
 }
-STAGED = {"schema": {"fields": [{"name": "t", "type": "STRING"}, {"name": "_now", "type": "DATE"}]}}
+STAGED: dict[str, Any] = {
+    "schema": {"fields": [{"name": "t", "type": "STRING"}, {"name": "_now", "type": "DATE"}]}
+}
 TABLES = {"log": LOG, "staged": STAGED}
 
 
