@@ -124,7 +124,7 @@ def connect(url: str) -> bigquery.Client:
     """A client of the emulator at that address."""
     return bigquery.Client(
         project=PROJECT,
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        credentials=AnonymousCredentials(),
         client_options={"api_endpoint": url},
     )
 

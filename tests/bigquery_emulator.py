@@ -13,7 +13,7 @@ def client_of(url: str) -> bigquery.Client:
     """A client of the emulator at that address."""
     return bigquery.Client(
         project="demo",
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        credentials=AnonymousCredentials(),
         client_options={"api_endpoint": url},
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import EmailMessage
 
 from imapclient import IMAPClient
 from pydantic import SecretStr
@@ -37,6 +38,13 @@ def answer(item: Item, *, last: bool = True) -> Answer:
         counts=Counts(), sent_at=now, loaded_at=now,
     )  # fmt: skip
     return Answer(receipt=receipt, text="fine", last_of_group=last)
+
+
+def body_of(mail: EmailMessage, *kinds: str) -> str:
+    """The text of a mail's body: its first one of these kinds, or the one that is shown first."""
+    body = mail.get_body(kinds) if kinds else mail.get_body()
+    assert body is not None
+    return str(body.get_content())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pipelines.quota import decide
 from schemas.limits import Limits, Quotas
 from schemas.quota import Bucket, Spent
 from strict_bigquery import quotas as service
+from strict_bigquery.clock import Clock
 from strict_bigquery.refusal import Refusal
 
 _BEGIN = datetime(2026, 11, 3, tzinfo=UTC)
@@ -37,10 +38,11 @@ class Day:
     waits: list[float] = field(default_factory=list)
 
 
-class _Clock:
+class _Clock(Clock):
     """The virtual clock, as the strict front asks it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.time = _BEGIN
 
     def now(self) -> float:
@@ -79,7 +81,7 @@ class Simulation:
         self._tables = [_Table() for _ in range(tables)]
         self._loads = _Tokens(self._quotas.load_bucket)
         self._commits = _Tokens(self._quotas.commit_bucket)
-        self._server = service.Quotas(self._clock)  # type: ignore[arg-type]
+        self._server = service.Quotas(self._clock)
         self._free, self._queue = workers, deque[int]()
         self._events: list[tuple[datetime, int, str]] = []
         self._busy = (_BEGIN, 1)

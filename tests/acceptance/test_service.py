@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -115,7 +116,7 @@ def check_rows(url: str, files: list[File]) -> None:
     """The warehouse holds what was loaded less what was replaced, to the row."""
     client = client_of(url)
 
-    def rows(sql: str) -> list[tuple[object, ...]]:
+    def rows(sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row.values()) for row in client.query_and_wait(sql)]
 
     for feed, table in (

@@ -278,7 +278,8 @@ class World:
             found = client.get_object(Bucket=BUCKET, Key=f"{key}.receipt.json")
         except client.exceptions.NoSuchKey:
             return None
-        return found["Body"].read()
+        body: bytes = found["Body"].read()
+        return body
 
     def _s3(self) -> Any:
         endpoint: S3Endpoint = self.twins["s3"].endpoint

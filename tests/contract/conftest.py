@@ -21,7 +21,8 @@ from mailbox_server import MailboxServer
 def server(request: pytest.FixtureRequest) -> MailboxServer:
     """Every IMAP server that is there."""
     if request.param == "dovecot":
-        return request.getfixturevalue("dovecot_mailboxes")
+        mailboxes: MailboxServer = request.getfixturevalue("dovecot_mailboxes")
+        return mailboxes
     mail: MailEndpoint = request.getfixturevalue("mail_endpoint")
     return MailboxServer(mail.host, mail.imap_port, mail.password)
 

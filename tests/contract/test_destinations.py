@@ -33,6 +33,7 @@ from connectors.registry import CONNECTORS
 from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from entrypoints.demo.process import HOST, free_ports
 from entrypoints.demo.servers import MailEndpoint
+from mailbox_server import body_of
 from pipelines.monitor.alerts import news_of
 from schemas.alert import Alert, AlertKind, News, Trouble
 from schemas.errors import AccessDeniedError, ConfigError, RetryableError, ThrottledError
@@ -104,7 +105,7 @@ def mails(server: MailEndpoint, address: str) -> list[str]:
         client.select_folder("INBOX")
         raws = [data[b"RFC822"] for data in client.fetch(client.search(), ["RFC822"]).values()]
     found = [message_from_bytes(raw, policy=policy.default) for raw in raws]
-    return [each["Subject"] + each.get_body().get_content() for each in found]
+    return [each["Subject"] + body_of(each) for each in found]
 
 
 def test_the_news_arrive_whole(place: Place) -> None:

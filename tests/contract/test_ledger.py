@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -68,10 +69,10 @@ def ledger(url: str, clock: Clock) -> Iterator[SqlLedger]:
     made.database.engine.dispose()
 
 
-def item(key: str, **facts: object) -> Item:
+def item(key: str, **facts: Any) -> Item:
     """An item whose version is 1 unless told otherwise."""
-    values: dict[str, object] = {"version": "1", "name": key, "sent_at": START, **facts}
-    return Item(key=key, **values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {"version": "1", "name": key, "sent_at": START, **facts}
+    return Item(key=key, **values)
 
 
 def event(file: File, step: str = "prepare", outcome: str = "accepted") -> Event:
@@ -88,12 +89,12 @@ def claimed(ledger: Ledger, file_id: str, status: Status = Status.DISCOVERED) ->
     return file
 
 
-def prepared(ledger: Ledger, file_id: str, **facts: object) -> File:
+def prepared(ledger: Ledger, file_id: str, **facts: Any) -> File:
     """Take a discovered file to PREPARED with those facts."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "outcome": Outcome.ACCEPTED, "contract_version": "1.0.0", "size": 100, **facts,
     }  # fmt: skip
-    file = replace(claimed(ledger, file_id), status=Status.PREPARED, **values)  # type: ignore[arg-type]
+    file = replace(claimed(ledger, file_id), status=Status.PREPARED, **values)
     return ledger.leases.advance(file, event(file))
 
 
@@ -103,14 +104,14 @@ def opened(ledger: Ledger, feed: str = "orders") -> Batch:
     return batch
 
 
-def loaded(ledger: Ledger, file_id: str, **facts: object) -> File:
+def loaded(ledger: Ledger, file_id: str, **facts: Any) -> File:
     prepared(ledger, file_id, **facts)
     batch = opened(ledger)
     ledger.batches.commit(batch, Committed(rows=1), [event(file) for file in batch.files])
     return ledger.files.get(file_id)
 
 
-def done(ledger: Ledger, file_id: str, **facts: object) -> File:
+def done(ledger: Ledger, file_id: str, **facts: Any) -> File:
     loaded(ledger, file_id, **facts)
     file = claimed(ledger, file_id, Status.LOADED)
     return ledger.leases.advance(
@@ -143,7 +144,7 @@ def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> No
 
 def test_missing_or_newer_schema_says_what_to_do(url: str) -> None:
     ledger = SqlLedger(LedgerConfig(url=SecretStr(url)))
-    checks: list[Callable[[], object]] = [ledger.check, ledger.files]
+    checks: list[Callable[[], object]] = [ledger.check, ledger.files.latest]
     for ask in checks:
         with pytest.raises(FatalError) as missing:
             ask()
@@ -459,8 +460,8 @@ def test_batches_keep_the_order_and_never_pass_a_file_over(ledger: SqlLedger) ->
 
 
 def test_a_mailed_version_waits_for_the_older_ones(ledger: SqlLedger) -> None:
-    def mailed(key: str, seconds: int, **facts: object) -> Item:
-        values: dict[str, object] = {"name": "report.csv", "sender": "ana@x", "group": key, **facts}
+    def mailed(key: str, seconds: int, **facts: Any) -> Item:
+        values: dict[str, Any] = {"name": "report.csv", "sender": "ana@x", "group": key, **facts}
         return item(key, sent_at=START + timedelta(seconds=seconds), **values)
 
     old, new, last, other, own = add(
@@ -603,8 +604,8 @@ def test_files_are_found_by_feed_status_outcome_and_time(ledger: SqlLedger, cloc
     clock.pass_seconds(10)
     [third] = add(ledger, item("c.csv"), feed="other")
 
-    def ids(**query: object) -> list[str]:
-        return [file.file_id for file in ledger.files.latest(**query)]  # type: ignore[arg-type]
+    def ids(**query: Any) -> list[str]:
+        return [file.file_id for file in ledger.files.latest(**query)]
 
     assert ids() == [third, second, first]
     assert ids(limit=1) == [third]
@@ -729,7 +730,7 @@ def test_who_stopped_with_the_write_lock_is_named(tmp_path: Path) -> None:
             assert ledger.feeds.state("orders").stopped_at is None
             for ask in (ledger.check, lambda: ledger.feeds.request_load("orders")):
                 with pytest.raises(BusyError, match="write lock") as caught:
-                    ask()  # type: ignore[operator]
+                    ask()
                 if Path("/proc/locks").exists():
                     assert f"process {process.pid} (" in caught.value.message
                     assert "stopped" in caught.value.message
@@ -751,8 +752,8 @@ def test_a_file_that_cannot_be_opened_or_is_no_database(tmp_path: Path) -> None:
 def test_a_server_that_is_away_or_refuses_us(postgres_url: str) -> None:
     server = make_url(postgres_url)
 
-    def check(**changes: object) -> Callable[[], str]:
-        changed = server.set(**changes).render_as_string(hide_password=False)  # type: ignore[arg-type]
+    def check(**changes: Any) -> Callable[[], str]:
+        changed = server.set(**changes).render_as_string(hide_password=False)
         return SqlLedger(LedgerConfig(url=SecretStr(changed))).check
 
     with pytest.raises(RetryableError):
@@ -779,7 +780,7 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
     only what is still owed, but nothing that grows with the files that are done."""
     ledger = SqlLedger(LedgerConfig(url=SecretStr(f"sqlite:///{tmp_path}/ledger.db")), clock)
     ledger.migrate()
-    run: list[tuple[str, object]] = []
+    run: list[tuple[str, Any]] = []
     engine_event.listen(
         ledger.database.engine,
         "before_cursor_execute",
@@ -825,7 +826,7 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
     with ledger.database.engine.connect() as connection:
         for statement, values in run:
             if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
                 steps |= {f"{row[3]} | {statement}" for row in plan}
     # Not of `contents`: there SQLite plans a scan for a broken foreign key that cannot happen.
     searched = ("files", "events", "batches")
@@ -837,13 +838,13 @@ def test_no_statement_reads_through_the_history(tmp_path: Path, clock: Clock) ->
         assert any(f"INDEX files_{index} " in step for step in steps), index
 
 
-def finding(kind: DriftKind = DriftKind.NEW, column: str = "tier", **facts: object) -> Finding:
-    values: dict[str, object] = {
+def finding(kind: DriftKind = DriftKind.NEW, column: str = "tier", **facts: Any) -> Finding:
+    values: dict[str, Any] = {
         "template": "{cell} is new", "values": {"cell": "Tier 1\x00"}, "cell": "Tier 1\x00",
         "change": ContractChange(column=column, type=Type.INT64, headers=("Tier 1\x00",)),
         "held": True, **facts,
     }  # fmt: skip
-    return Finding(kind=kind, column=column, **values)  # type: ignore[arg-type]
+    return Finding(kind=kind, column=column, **values)
 
 
 def test_a_drift_is_one_however_many_files_show_it(ledger: SqlLedger, clock: Clock) -> None:

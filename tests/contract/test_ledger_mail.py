@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -99,7 +100,7 @@ def test_a_quota_counts_each_file_once_and_holds_under_a_rush(ledger: SqlLedger)
     assert ledger.holds.count_against_sender_quota(others[1], "c@b.example", "2026-11-03", 1, 100)
 
 
-def reply(ledger: SqlLedger, file_id: str, name: str, **facts: object) -> Reply:
+def reply(ledger: SqlLedger, file_id: str, name: str, **facts: Any) -> Reply:
     item = ledger.files.get(file_id).item
     receipt = Receipt(
         file_id=file_id, feed="t", table="p.d.t", name=name, key=item.key,
@@ -109,11 +110,11 @@ def reply(ledger: SqlLedger, file_id: str, name: str, **facts: object) -> Reply:
                 Example(line=2, column="n", value="x\udc80", message="no"),)),
         ),
     )  # fmt: skip
-    values: dict[str, object] = {"is_digest": False, "state": ReplyState.PLANNED, **facts}
+    values: dict[str, Any] = {"is_digest": False, "state": ReplyState.PLANNED, **facts}
     return Reply(
         reply_id=f"{file_id}r", message_id=f"<receipt.{file_id}r@waybill>", file_id=file_id,
         feed="t", to="a@b.example", name=name, receipt=receipt, planned_at=NOON,
-        **values,  # type: ignore[arg-type]
+        **values,
     )  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def test_the_earlier_reply_is_found_by_thread_and_by_name(ledger: SqlLedger) -> 
 
     def earlier(name: str, *message_ids: str, to: str = "a@b.example") -> str | None:
         found = ledger.replies.earlier("t", to, name, message_ids, ids[3])
-        return found and found.file_id
+        return found.file_id if found else None
 
     assert earlier("APRIL.csv") == ids[2]
     assert earlier("april.csv.rejected.csv") == ids[2]

@@ -42,9 +42,12 @@ class Box:
 
     def __init__(self, url: str) -> None:
         self.name = f"mail-{uuid.uuid4().hex[:12]}"
-        self._access = {"endpoint_url": url, "region_name": "us-east-1"}
         self.client: Any = boto3.client(
-            "s3", **self._access, aws_access_key_id="key", aws_secret_access_key="secret"
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="key",
+            aws_secret_access_key="secret",
         )
         self.client.create_bucket(Bucket=self.name)
         self._url = url

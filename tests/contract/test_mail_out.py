@@ -11,6 +11,7 @@ from imapclient import IMAPClient
 
 from connectors.smtp.notifier import FileNotifier, FileNotifierConfig, SmtpConfig, SmtpNotifier
 from entrypoints.demo.servers import MailEndpoint
+from mailbox_server import body_of
 from schemas.receipt import Document, Message
 
 
@@ -66,4 +67,4 @@ def test_a_reply_arrives_marked_as_automatic(
     assert got["Auto-Submitted"] == "auto-replied"
     assert got["Bcc"] is None
     assert [part.get_filename() for part in got.iter_attachments()] == ["rejected.csv"]
-    assert "Too large to attach: large.csv" in got.get_body().get_content()
+    assert "Too large to attach: large.csv" in body_of(got)

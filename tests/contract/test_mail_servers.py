@@ -35,7 +35,8 @@ def read(source: MailboxSource, item: Item) -> bytes:
 
 
 def names(source: MailboxSource, cursor: str | None = None) -> tuple[list[str], list[Left], str]:
-    found, left = [], []
+    found: list[str] = []
+    left: list[Left] = []
     for page in source.list("*.csv", cursor):
         found += [item.name for item in page.items]
         left += page.left

@@ -6,6 +6,7 @@ import base64
 import io
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from connectors.mailbox.headers import file_name, read_headers
 from connectors.mailbox.source import MailboxSource
 from mailbox_server import MailboxServer, matching
 from schemas.errors import DataError, EncryptedError
-from schemas.item import Item
+from schemas.item import Item, Left
 
 CORPUS = Path(__file__).parents[1] / "data" / "mail"
 ROWS = b"k,n\r\n" + b"".join(b"key-%d,%d\r\n" % (n, n) for n in range(20))
@@ -229,9 +230,9 @@ def _starred(letters: str, charset: str, said: str) -> str:
     ],
 )
 def test_names_in_charsets_that_python_does_not_know(
-    write: object, name: str, charset: str, said: str
+    write: Callable[[str, str, str], str], name: str, charset: str, said: str
 ) -> None:
-    assert file_name(read_headers(write(name, charset, said).encode())) == name  # type: ignore[operator]
+    assert file_name(read_headers(write(name, charset, said).encode())) == name
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,8 @@ def test_a_name_that_is_there_whole_and_in_pieces_breaks_nothing(
     dovecot_mailboxes.append(
         address, raw.replace(b'boundary="b"', boundary).replace(b"<1@", b"<2@")
     )
-    items, left = [], []
+    items: list[Item] = []
+    left: list[Left] = []
     for page in dovecot_mailboxes.source(address).list("**", None):
         items += page.items
         left += page.left

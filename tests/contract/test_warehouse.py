@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -56,8 +57,12 @@ class Folder:
         shutil.copyfile(path, target)
         return True
 
-    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
-        return (self.root / key).open("rb")
+    def open(
+        self, key: str, span: tuple[int, int] | None = None
+    ) -> AbstractContextManager[BinaryIO]:
+        if span is None:
+            return (self.root / key).open("rb")
+        return io.BytesIO((self.root / key).read_bytes()[slice(*span)])
 
     def exists(self, key: str) -> bool:
         return (self.root / key).exists()
@@ -126,7 +131,8 @@ class World:
             problems: list[object] = [json.dumps([problem])] * len(rejects)
             told = {"template": "{value} is not JSON", "values": {"value": '"x"'}}
             params: list[object] = [json.dumps([told])] * len(rejects)
-            columns = [[None] * len(rejects), lines, raws, problems, params]
+            members: list[object] = [None] * len(rejects)
+            columns = [members, lines, raws, problems, params]
             if is_earlier:
                 columns, schema = columns[:-1], schema.remove(4)
             self._write(rejects_key, columns, schema)
@@ -628,7 +634,9 @@ def test_a_large_batch_is_sent_in_pieces_and_only_once(world: World) -> None:
     target = f"demo.{world.config.staging_dataset}.again"
     settings = bigquery.LoadJobConfig(source_format=bigquery.SourceFormat.PARQUET)
     sent = (world.client, world.config, world.folder / file.staged_keys[0], "one", target, settings)
-    assert upload(*sent).result().output_rows == 40
+    job = upload(*sent)
+    job.result()
+    assert job.output_rows == 40
     with pytest.raises(Conflict):
         upload(*sent)
 

@@ -55,7 +55,8 @@ def dovecot(
     uid, gid = os.getuid(), os.getgid()
     if uid == 0:
         uid = gid = _NOBODY
-    found = Dovecot(*free_ports(2), secrets.token_hex(8), made(folder))
+    imap_port, imaps_port = free_ports(2)
+    found = Dovecot(imap_port, imaps_port, secrets.token_hex(8), made(folder))
     words = {
         "host": HOST,
         "folder": str(found.folder),

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from entrypoints.worker.keep_lease import WorkerHeartbeat
+from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from chat_server import Chat, chat
@@ -23,6 +22,7 @@ from entrypoints.config.settings import read_settings
 from entrypoints.worker.app import make_app
 from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.forks import ParentsLedger
+from entrypoints.worker.heartbeat import WorkerHeartbeat
 from pipelines.failure import stop_feed
 from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.monitor.freshness import publish
@@ -170,5 +170,5 @@ def until(true: Callable[[], bool]) -> None:
     raise AssertionError("it did not come true within two minutes")
 
 
-def invoke(service: SmallService, *arguments: str):  # type: ignore[no-untyped-def]
+def invoke(service: SmallService, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["--config", str(service.config), *arguments])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from connectors.ledger import SqlLedger
 from entrypoints.demo.process import package
 from small_service import SmallService, csv, small_service
 
@@ -69,7 +70,9 @@ def test_a_ledger_restored_by_the_page_agrees_again(bigquery_url: str, tmp_path:
     service.drop("c.csv", csv("c", "d"))
     service.run()
     expected = service.sql("SELECT id, `_etl_file` FROM DATA.sales WHERE day > '2000-01-01'")
-    service.runtime.ledger.database.engine.dispose()  # type: ignore[attr-defined]
+    ledger = service.runtime.ledger
+    assert isinstance(ledger, SqlLedger)
+    ledger.database.engine.dispose()
     run(block("restore"), service)
     assert not restores(service)
     service.drop("e.csv", csv("e"))

@@ -45,9 +45,13 @@ class Bucket:
 
     def __init__(self, url: str) -> None:
         self.name = f"b-{uuid.uuid4().hex[:12]}"
-        access = {"endpoint_url": url, "region_name": "us-east-1"}
-        keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
-        self.client: Any = boto3.client("s3", **access, **keys)
+        self.client: Any = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="key",
+            aws_secret_access_key="secret",
+        )
         self.client.create_bucket(Bucket=self.name)
         self._url = url
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import dkim
 import pytest
@@ -24,10 +25,12 @@ from pydantic import SecretStr
 from connectors.mailbox.authentication import Authentication, signed, txt_from
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
+from connectors.protocols import Notifier
 from connectors.smtp.notifier import SmtpConfig, SmtpNotifier
 from dns_server import dns_server
 from entrypoints.demo.process import free_ports
 from entrypoints.demo.servers import MailEndpoint
+from mailbox_server import body_of
 from one_feed import World
 from pipelines import Trust, every
 from pipelines.operations.run import run
@@ -61,11 +64,11 @@ class Post:
         self.notifier = SmtpNotifier(smtp)
         self.use(self.notifier)
 
-    def use(self, notifier: object = None, **feed: object) -> None:
+    def use(self, notifier: Notifier | None = None, **feed: Any) -> None:
         """Change the feed, or how mail goes out."""
-        feeds = {"stock": replace(self.world.runtime.feeds["stock"], **feed)}  # type: ignore[arg-type]
+        feeds = {"stock": replace(self.world.runtime.feeds["stock"], **feed)}
         runtime = replace(self.world.runtime, feeds=feeds)
-        self.world.runtime = replace(runtime, notifier=notifier) if notifier else runtime  # type: ignore[arg-type]
+        self.world.runtime = replace(runtime, notifier=notifier) if notifier else runtime
 
     def send(self, body: bytes, name: str = "stock.csv", **headers: str) -> str:
         """Put a mail into the mailbox, as our mail server would; its Message-ID."""
@@ -98,7 +101,7 @@ class Post:
         return [
             email.message_from_bytes(data[b"RFC822"], policy=email.policy.default)
             for _, data in sorted(found.items())
-        ]  # type: ignore[misc]
+        ]
 
 
 @pytest.fixture
@@ -213,7 +216,7 @@ def test_a_reply_says_what_to_mend_and_then_what_has_changed(post: Post) -> None
     assert reply["In-Reply-To"] == asked
     assert reply["References"].split() == ["<first@acorn.example>", asked]
     assert (reply["Auto-Submitted"], reply["Subject"]) == ("auto-replied", "Re: Existencias")
-    text, html = (reply.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    text, html = (body_of(reply, kind) for kind in ("plain", "html"))
     assert "Filas rechazadas" in text
     assert "Filas rechazadas" in html
     assert "&lt;b&gt;x&lt;/b&gt;" in html
@@ -231,7 +234,7 @@ def test_a_reply_says_what_to_mend_and_then_what_has_changed(post: Post) -> None
     )  # fmt: skip
     post.run()
     _, second = post.replies()
-    text = second.get_body(("plain",)).get_content()
+    text = body_of(second, "plain")
     assert "En comparación con stock.csv" in text
     assert "2 antes, 1 ahora" in text
     post.send(
@@ -239,7 +242,13 @@ def test_a_reply_says_what_to_mend_and_then_what_has_changed(post: Post) -> None
     )  # fmt: skip
     post.run()
     *_, third = post.replies()
-    assert "corregido" in third.get_body(("plain",)).get_content()
+    assert "corregido" in body_of(third, "plain")
+
+
+def _plain_text(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
 
 
 def test_a_sender_is_answered_in_the_senders_language_whatever_the_feeds_is(post: Post) -> None:
@@ -248,7 +257,7 @@ def test_a_sender_is_answered_in_the_senders_language_whatever_the_feeds_is(post
     post.send(BAD)
     post.send(b"", "stock 2.csv")
     kept, empty = post.run()
-    first, second = (each.get_body(("plain",)).get_content() for each in post.replies())
+    first, second = (_plain_text(each) for each in post.replies())
     assert "Abgelehnt" not in first + second
     assert "Zeilen abgelehnt" in first
     assert "So beheben Sie es:" in first
@@ -323,7 +332,7 @@ def test_a_digest_tells_of_many_files_at_once(post: Post) -> None:
     files = post.run()
     (mail,) = post.replies()
     assert "4 files" in mail["Subject"]
-    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    text, html = (body_of(mail, kind) for kind in ("plain", "html"))
     assert all(file.item.name in text and file.item.name in html for file in files)
     assert "3 accepted" in text
     assert "<hr>" in html
@@ -344,5 +353,5 @@ def test_templates_of_the_user_come_first(post: Post, tmp_path: Path) -> None:
     post.send(GOOD, "stock<i>.csv")
     post.run()
     (reply,) = post.replies()
-    assert "Acme: stock&lt;i&gt;.csv" in reply.get_body(("html",)).get_content()
-    assert "Rows loaded" in reply.get_body(("plain",)).get_content()
+    assert "Acme: stock&lt;i&gt;.csv" in body_of(reply, "html")
+    assert "Rows loaded" in body_of(reply, "plain")

@@ -204,7 +204,7 @@ def test_a_file_that_comes_while_cleaning_deletes_puts_its_bytes_back(
             prepare(preparer, work.target)
         outcomes.append(preparer.ledger.files.find("2.csv")[0].status)
 
-    storage: Storage = Hooked(service.runtime.storage, "delete", meanwhile)  # type: ignore[assignment]
+    storage: Storage = Hooked(service.runtime.storage, "delete", meanwhile)
     service.with_runtime(storage=storage)
     assert cleaned(service)["landing"] == 1
     assert outcomes == [Status.DISCOVERED]

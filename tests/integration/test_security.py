@@ -19,6 +19,7 @@ from pathlib import Path
 import boto3
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 from ruamel.yaml import YAML
 
 from connectors.bigquery import names
@@ -150,7 +151,7 @@ def test_keys_of_a_bucket_never_become_paths(
     service = small_service(tmp_path, bigquery_url)
     source = S3Source(
         S3Config(bucket="tricks", endpoint=moto_url, region="us-east-1", access_key="key",
-                 secret_key="secret")  # type: ignore[arg-type]
+                 secret_key=SecretStr("secret"))
     )  # fmt: skip
     service.with_runtime(sources={"drop": source})
     files = service.run()
@@ -215,7 +216,7 @@ def test_hostile_mail_headers_stay_in_their_line(mail_endpoint: MailEndpoint) ->
             port=mail_endpoint.imap_port,
             tls="none",
             user=box,
-            password=mail_endpoint.password,  # type: ignore[arg-type]
+            password=SecretStr(mail_endpoint.password),
         )
     )
     items = [item for page in source.list("**", None) for item in page.items]

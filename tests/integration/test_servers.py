@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import boto3
 import psycopg
@@ -62,6 +63,10 @@ def test_postgres_answers_and_leaves_nothing() -> None:
         assert list(processes_in(folder)) == []
 
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
 def _try_redis(url: str) -> None:
     with redis.Redis.from_url(url) as client:
         assert client.config_get("appendonly") == {"appendonly": "yes"}
@@ -70,7 +75,7 @@ def _try_redis(url: str) -> None:
 
 
 def _try_s3(endpoint: S3Endpoint) -> None:
-    def client(secret: str):
+    def client(secret: str) -> S3Client:
         return boto3.client(
             "s3",
             endpoint_url=endpoint.url,

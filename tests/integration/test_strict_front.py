@@ -63,12 +63,12 @@ def test_a_job_that_comes_late_knows_what_it_asked_early(
     assert late.state == "RUNNING"
     run_job(client, script.format(name), f"soon{name}").result()
     assert strict_front.let_go() == 1
-    late = client.get_job(late.job_id)
+    found = client.get_job(late.job_id)
     if rows == 1:
         with pytest.raises(BadRequest, match="concurrent update against table"):
-            late.result()
+            found.result()
     else:
-        late.result()
+        found.result()
     assert [tuple(row.values()) for row in client.query(f"SELECT COUNT(*) AS n FROM {name}.log")] \
         == [(rows,)]  # fmt: skip
 

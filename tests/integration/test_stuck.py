@@ -108,5 +108,5 @@ def test_what_hangs_is_quarantined_and_the_others_are_loaded(
     assert silent
     assert "has hung for over" in log.read_text()
     assert client.llen(KEY) == 3 * len(GARBAGE)
-    letters = [json.loads(each) for each in client.lrange(KEY, 0, -1)]  # type: ignore[union-attr]
+    letters = [json.loads(each) for each in client.lrange(KEY, 0, -1)]
     assert {each["queue"] for each in letters} == {"prepare", "discover", "recover"}

@@ -118,4 +118,5 @@ def _ask(control: str, path: str, wanted: dict[str, Any]) -> dict[str, Any]:
         control + path, json.dumps(wanted).encode(), {"Content-Type": "application/json"}
     )
     with _DIRECT.open(request, timeout=_SECONDS) as reply:
-        return json.load(reply)
+        told: dict[str, Any] = json.load(reply)
+    return told

@@ -72,25 +72,29 @@ def _fits(found: pa.DataType, field: Mapping[str, Any]) -> bool:
     types = pa.types
     match name:
         case "STRING":
-            return types.is_string(found) or types.is_large_string(found)
+            return bool(types.is_string(found) or types.is_large_string(found))
         case "BYTES":
-            return types.is_binary(found) or types.is_large_binary(found)
+            return bool(types.is_binary(found) or types.is_large_binary(found))
         case "INT64":
-            return types.is_integer(found)
+            return bool(types.is_integer(found))
         case "FLOAT64":
-            return types.is_floating(found)
+            return bool(types.is_floating(found))
         case "BOOL":
             return bool(types.is_boolean(found))
         case "DATE":
             return bool(types.is_date32(found))
         case "TIME":
-            return types.is_time(found) and found.unit in ("us", "ms")
+            return bool(types.is_time(found) and found.unit in ("us", "ms"))
         case "TIMESTAMP":
-            return types.is_timestamp(found) and found.tz is not None and found.unit in ("us", "ms")
+            return bool(
+                types.is_timestamp(found) and found.tz is not None and found.unit in ("us", "ms")
+            )
         case "DATETIME":
-            return types.is_timestamp(found) and found.tz is None and found.unit in ("us", "ms")
+            return bool(
+                types.is_timestamp(found) and found.tz is None and found.unit in ("us", "ms")
+            )
         case "NUMERIC":
-            return types.is_decimal128(found) and found.scale <= 9 and found.precision <= 38
+            return bool(types.is_decimal128(found) and found.scale <= 9 and found.precision <= 38)
         case "BIGNUMERIC":
             return bool(types.is_decimal(found))
     # JSON, GEOGRAPHY and RECORD do not come from a Parquet file of ours.

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -62,7 +63,9 @@ class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, answer: Any, port: int = 0) -> None:
+    def __init__(
+        self, answer: Callable[[str, str, Any, bytes, str], Answer], port: int = 0
+    ) -> None:
         super().__init__((HOST, port), _Handler)
         self._given = answer
         self.url = f"http://{HOST}:{self.server_port}"

@@ -5,6 +5,7 @@ import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from pipelines.parse import Accounts, cut, parsed, read_part
 from pipelines.rejects.correction import correction_dialect
 from pipelines.rejects.csv_file import write_rejected
 from pipelines.rejects.table import RejectsWriter, rejected_table
+from schemas.accounted import Accounted
 from schemas.contract import Contract
 from schemas.dialect import Dialect, Extra, Field, Format, Ragged
 from schemas.errors import ContractError, DataError
@@ -54,11 +56,19 @@ schema:
 """
 
 
-def read(data: bytes, folder: Path, dialect: Dialect = DIALECT, block: int = 1 << 20):
+type Row = tuple[int, list[Any], str]
+"""Its line, its cells, its text."""
+
+
+def read(
+    data: bytes, folder: Path, dialect: Dialect = DIALECT, block: int = 1 << 20
+) -> tuple[list[Row], list[tuple[int, str, str]], Accounted]:
     """The rows with their lines, what is rejected (line, rule, sentence), and the accounts."""
     path = folder / "file"
     path.write_bytes(data)
-    rows, rejected, accounts = [], [], Accounts()
+    rows: list[Row] = []
+    rejected: list[tuple[int, str, str]] = []
+    accounts = Accounts()
     with parsed(path, dialect, Limits(block_bytes=block), folder) as found:
         for chunk in accounts.over(found.chunks):
             cells = [list(row.values()) for row in chunk.cells.to_pylist()]
@@ -81,7 +91,7 @@ def contract(folder: Path, text: str = CONTRACT) -> Contract:
 
 # A cell has no padding at its ends, and nothing that ends a line.
 CELLS = st.text(
-    st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\x00\ufeff"), max_size=5
+    st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\x00\ufeff"), max_size=5
 ).map(lambda text: text.strip(" "))
 CELLS |= st.sampled_from(["é", "e\u0301", "\u4e2d\u6587", "\U0001f600"])
 
@@ -96,7 +106,13 @@ CELLS |= st.sampled_from(["é", "e\u0301", "\u4e2d\u6587", "\U0001f600"])
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
 )
 def test_what_is_written_is_read(
-    tmp_path_factory: pytest.TempPathFactory, cells, right, end, last, block, encoding
+    tmp_path_factory: pytest.TempPathFactory,
+    cells: list[tuple[str, str, str]],
+    right: bool,
+    end: str,
+    last: bool,
+    block: int,
+    encoding: str,
 ) -> None:
     fields = (Field("a", 2, 6), Field("b", 8, 5), Field("c", 15, 5))
     lines = [
@@ -286,7 +302,8 @@ def test_parts_hold_the_rows_of_the_whole(tmp_path: Path) -> None:
     parts = list(cut(io.BytesIO(data), dialect, 2000))
     assert len(parts) > 3
     (tmp_path / "top").write_bytes(data[: parts[0].end])
-    rows, bad = [], []
+    rows: list[tuple[int, list[Any]]] = []
+    bad: list[int] = []
     with parsed(tmp_path / "top", dialect, Limits(), tmp_path) as top:
         found = [top.chunks] + [
             read_part(

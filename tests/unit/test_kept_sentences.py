@@ -79,7 +79,10 @@ def test_rejected_rows_are_kept_in_english_and_said_in_every_language(tmp_path: 
         params = json.loads(row.params or "")
         for each, fields in zip(row.problems, params, strict=True):
             # What is kept says the very sentence that stands beside it.
-            assert translate(kept("", fields).template, **kept("", fields).values) == each.message
+            sentence = kept("", fields)
+            assert isinstance(sentence, Sentence)
+            assert sentence.template is not None
+            assert translate(sentence.template, **sentence.values) == each.message
         for language in set(LANGUAGES) - {"en"}:
             told = zip(row.render(language), row.problems, strict=True)
             # A contract's own description is in the words of who wrote it.

@@ -7,7 +7,7 @@ import importlib
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -144,6 +144,7 @@ def seconds(way: Any, text: Any) -> float:
     return time.process_time() - begun
 
 
+COMMON: tuple[str, ...]
 COMMON = (" ", "\t", "\n", "\r", "0", "a", "A", "-", ".", ",", '"', "'", "\\", "(", "[", "<", "{")
 COMMON += ("=", "?", ":", "/", "@", "_", "%", "é", "\u00a0", "\\\\", '"a', "a,", "1.", " a", "<a ")
 ENDS = ("", "!")
@@ -206,7 +207,8 @@ def _sample(op: Any, value: Any, pick: int) -> str:
         return _of_set(value, pick)
     if op in (parser.MAX_REPEAT, parser.MIN_REPEAT, parser.POSSESSIVE_REPEAT):
         low, _, body = value
-        return sample(body, pick) * min(max(low, 1), 20)
+        times: int = min(max(low, 1), 20)
+        return sample(body, pick) * times
     if op is parser.SUBPATTERN:
         return sample(value[-1], pick)
     if op is parser.BRANCH:
@@ -225,7 +227,7 @@ def _of_set(items: Any, pick: int) -> str:
     return fitting[pick % len(fitting)] if fitting else "a"
 
 
-_CATEGORIES = {
+_CATEGORIES: Mapping[object, Callable[[str], bool]] = {
     parser.CATEGORY_DIGIT: str.isdigit,
     parser.CATEGORY_NOT_DIGIT: lambda char: not char.isdigit(),
     parser.CATEGORY_SPACE: str.isspace,

@@ -8,6 +8,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,12 +39,12 @@ SCHEMA = json.loads((ROOT / "docs" / "receipt.schema.json").read_text("utf-8"))
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
-def file_of(outcome: Outcome, **facts: object) -> File:
+def file_of(outcome: Outcome, **facts: Any) -> File:
     item = Item(key="a/b\x1b[31m.csv", version="1", name="b\x1b[31m.csv", sent_at=NOON)
-    values: dict[str, object] = {"counts": Counts(read=9, loaded=8, rejected=1), **facts}
+    values: dict[str, Any] = {"counts": Counts(read=9, loaded=8, rejected=1), **facts}
     return File(
         file_id="0123456789abcdef", feed="t", source="s", item=item, status=Status.ACKNOWLEDGING,
-        outcome=outcome, **values,  # type: ignore[arg-type]
+        outcome=outcome, **values,
     )  # fmt: skip
 
 

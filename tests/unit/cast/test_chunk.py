@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,11 @@ from pipelines.parse.delimited import read_delimited
 from schemas.contract import Column, Contract, RangePartition, Type
 
 
-def contract(*columns: Column, **more: object) -> Contract:
+def contract(*columns: Column, **more: Any) -> Contract:
     return Contract(name="t", version="1", table="t", columns=columns, **more)
 
 
-def cast_cells(column: Column, *cells: str, **more: object):
+def cast_cells(column: Column, *cells: str, **more: Any) -> tuple[list[Any], list[tuple[int, str]]]:
     text = "\n".join([column.name, *(f'"{cell}"' for cell in cells), ""]).encode()
     made = contract(column, **more)
     (chunk,) = read_delimited(io.BytesIO(text), made.dialect, 1 << 20, (), "en").chunks

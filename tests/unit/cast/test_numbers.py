@@ -23,7 +23,7 @@ SPANISH = Numbers(
 )  # fmt: skip
 
 
-def read(cell: str, column: Column, numbers: Numbers = SPANISH, native: bool = False):
+def read(cell: str, column: Column, numbers: Numbers = SPANISH, native: bool = False) -> object:
     """The value of one cell, or the rule that it breaks."""
     values, faults = cast_numbers(pa.array([cell]), column, numbers, native=native)
     assert values.type == cast_numbers(pa.array(["1"]), column, Numbers(), native=False)[0].type
@@ -159,7 +159,9 @@ def written(draw: st.DrawFn) -> tuple[str, Numbers, Decimal]:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(written(), min_size=1, max_size=1))
-def test_any_number_in_any_style_comes_back_exactly(one: list[tuple]) -> None:
+def test_any_number_in_any_style_comes_back_exactly(
+    one: list[tuple[str, Numbers, Decimal]],
+) -> None:
     text, numbers, value = one[0]
     assert read(text, BIG, numbers) == value
     fits = value.is_finite() and value == value.to_integral_value()

@@ -332,6 +332,7 @@ def test_a_proposal_of_counts_reads_the_file_it_is_from(tmp_path: Path) -> None:
     assert [each.confidence for each in found.columns[1:]] == [0.85, 0.6, 0.6]
     (tmp_path / "f.odcs.yaml").write_text(propose(found, "f", "f.csv", TODAY))
     contract = read_contract(tmp_path / "f.odcs.yaml")
+    assert isinstance(contract, Contract)
     with parsed(path, contract.dialect, Limits(), tmp_path) as read:
         (chunk,) = read.chunks
     typed = cast_chunk(chunk, {name: name for name in read.names}, contract)

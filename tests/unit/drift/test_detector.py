@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import ndiff
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,11 @@ COLUMNS = (
 
 
 def contract(
-    policy: str = "strict", columns: tuple[Column, ...] = COLUMNS, **more: object
+    policy: str = "strict", columns: tuple[Column, ...] = COLUMNS, **more: Any
 ) -> Contract:
     return Contract(
         name="t", version="v", table="t", columns=columns, primary_key=("id",),
-        drift=DriftPolicy(policy), reject_threshold=1.0, **more,  # type: ignore[arg-type]
+        drift=DriftPolicy(policy), reject_threshold=1.0, **more,
     )  # fmt: skip
 
 

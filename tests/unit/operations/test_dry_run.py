@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from connectors.bigquery.capabilities import BIGQUERY
 from entrypoints.cli import cli
 from pipelines.feed import Feed
-from pipelines.operations.dry_run import check
+from pipelines.operations.dry_run import Checked, check
 from schemas.contract import Column, Contract, TimePartition, Type
 from schemas.drift import DriftKind
 from schemas.file import Outcome
@@ -30,7 +30,7 @@ CONTRACT = Contract(
 FEED = Feed(name="sales", source="drop", match="*", contract="sales")
 
 
-def checked(folder: Path, text: str):
+def checked(folder: Path, text: str) -> Checked:
     path = folder / "sales.csv"
     path.write_text(text)
     work = folder / "work"

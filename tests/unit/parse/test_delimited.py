@@ -132,7 +132,7 @@ def test_every_cell_and_line_of_a_table_comes_back(case: Case, block: int) -> No
         path = folder / "file.dat"
         path.write_bytes(packed(case, data))
         limits = Limits(block_bytes=max(block, len(data) // 3))
-        found = []
+        found: list[tuple[int, tuple[str, ...]]] = []
         with parsed(path, dialect, limits, folder) as read:
             width = max(dialect.header, 1)
             assert read.names == tuple(" ".join([each] * width) for each in "abc")

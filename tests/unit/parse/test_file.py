@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,15 +11,21 @@ from hypothesis import strategies as st
 from pipelines.parse.delimited import read_delimited
 from schemas.dialect import Dialect, Extra
 from schemas.errors import DataError
+from schemas.reject import RejectedRow
 
 CELL = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\r\x00"),
+    st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\r\x00"),
     max_size=8,
 )
 
 
-def parsed(text: bytes, dialect: Dialect = Dialect(), block: int = 64):  # noqa: B008
-    rows, ragged = [], []
+def parsed(
+    text: bytes,
+    dialect: Dialect = Dialect(),  # noqa: B008
+    block: int = 64,
+) -> tuple[list[tuple[int, Any, str]], list[RejectedRow]]:
+    rows: list[tuple[int, Any, str]] = []
+    ragged: list[RejectedRow] = []
     chunks = read_delimited(io.BytesIO(text), dialect, block, (), "en").chunks
     for chunk in chunks:
         cells = zip(*(column.to_pylist() for column in chunk.cells.columns), strict=True)

@@ -71,7 +71,7 @@ def cells(count: int, row: int) -> str:
     return f'<row r="{row}">' + '<c t="s"><v>0</v></c>' * count + "</row>"
 
 
-HOSTILE = {
+HOSTILE: dict[str, tuple[list[str], str] | tuple[list[str], str, str]] = {
     "one text of a megabyte in every row": (
         ["x" * MEGABYTE],
         "".join(cells(1, row) for row in range(1, 3_000)),

@@ -94,10 +94,10 @@ def test_aes_is_opened_by_the_password_that_fits_and_its_damage_is_told(tmp_path
     data = bytearray(path.read_bytes())
     data[data.find(b"PK\x01\x02") - 1] ^= 1
     path.write_bytes(data)
-    [member] = itertools.islice(found := members(path, "*.csv", limits), 1)
+    [member] = itertools.islice(opened := members(path, "*.csv", limits), 1)
     with pytest.raises(DataError, match="damaged"):
         member.stream.read()
-    found.close()
+    opened.close()
 
 
 def test_the_older_encryption_of_zips_is_opened_too(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Staging a raw file: expectations, transform, threshold and counts that add up."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -44,7 +46,7 @@ AT_LEAST_ONE = Expectation(
 )
 
 
-def contract(*rules: Expectation, **more: object) -> Contract:
+def contract(*rules: Expectation, **more: Any) -> Contract:
     return Contract(
         name="t",
         version="1",
@@ -61,7 +63,12 @@ def total(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def stage(
-    folder: Path, text: str, made: Contract, transform=total, block: int = 1 << 16, **more
+    folder: Path,
+    text: str,
+    made: Contract,
+    transform: Callable[[pd.DataFrame], pd.DataFrame] | None = total,
+    block: int = 1 << 16,
+    **more: Any,
 ) -> Staged:
     raw = folder / "raw.csv"
     raw.write_text(text)
@@ -192,7 +199,7 @@ def reasons_of(staged: Staged) -> dict[int, list[str]]:
 KEYED = tuple(replace(column, unique=False) for column in COLUMNS)
 
 
-def keyed(**more: object) -> Contract:
+def keyed(**more: Any) -> Contract:
     return replace(contract(reject_threshold=0.5), columns=KEYED, primary_key=("id", "day"), **more)
 
 
@@ -366,7 +373,9 @@ BOUNDS = [
 
 
 @pytest.mark.parametrize(("name", "kind", "values", "bound"), BOUNDS)
-def test_bounds_of_every_type(name: str, kind: pa.DataType, values: list, bound: object) -> None:
+def test_bounds_of_every_type(
+    name: str, kind: pa.DataType, values: list[object], bound: object
+) -> None:
     frame = pa.table({name: pa.array(values, kind)}).to_pandas(types_mapper=pd.ArrowDtype)
 
     def blamed(**kwargs: object) -> tuple[int, ...]:

@@ -1,17 +1,20 @@
 """Transforms: what a feed's pandas function gets, and what becomes of its faults."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pandas import DataFrame
 
 from connectors.bigquery.capabilities import BIGQUERY
 from pipelines.feed import Feed
 from pipelines.operations.dry_run import check
 from pipelines.prepare.decimals import with_decimals
-from pipelines.prepare.stage_file import Terms, stage_file
+from pipelines.prepare.stage_file import Staged, Terms, stage_file
 from schemas.arrow import to_pandas
 from schemas.contract import Column, Contract, Type
 from schemas.errors import ConfigError, DataError
@@ -30,11 +33,13 @@ CONTRACT = Contract(
 )  # fmt: skip
 
 
-def feed_of(transform, **more) -> Feed:
+def feed_of(transform: Callable[[DataFrame], DataFrame], **more: Any) -> Feed:
     return Feed(name="t", source="s", match="*", contract="t", transform=transform, **more)
 
 
-def staged(folder: Path, count: int, feed: Feed, made: Contract = CONTRACT, **limits):
+def staged(
+    folder: Path, count: int, feed: Feed, made: Contract = CONTRACT, **limits: Any
+) -> tuple[Staged, list[dict[str, Any]]]:
     path = folder / "f.csv"
     path.write_text("id,amount,n\n" + "".join(f"r{n},{n}.50,{n}\n" for n in range(1, count + 1)))
     terms = Terms.of("x", feed, made, Limits(block_bytes=256, **limits))
@@ -42,7 +47,7 @@ def staged(folder: Path, count: int, feed: Feed, made: Contract = CONTRACT, **li
     return found, [row for part in found.rows for row in pq.read_table(part).to_pylist()]
 
 
-def shared(rows):
+def shared(rows: DataFrame) -> DataFrame:
     return rows.assign(share=rows.amount / rows.amount.sum())
 
 
@@ -80,7 +85,7 @@ def test_a_file_too_large_for_a_frame_says_the_ways_out(tmp_path: Path) -> None:
 
 
 def test_rows_may_be_summed_up_and_are_counted(tmp_path: Path) -> None:
-    def summed(rows):
+    def summed(rows: DataFrame) -> DataFrame:
         groups = rows.assign(id=["high" if n > 5 else "low" for n in rows.n])
         return groups.groupby("id", as_index=False)[["amount", "n"]].sum().assign(share=None)
 
@@ -94,7 +99,7 @@ def test_rows_may_be_summed_up_and_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_fault_fails_the_file_and_names_code_row_and_value(tmp_path: Path) -> None:
-    def faulty(rows):
+    def faulty(rows: DataFrame) -> DataFrame:
         return rows.assign(share=[10 / (amount - Decimal("7.50")) for amount in rows.amount])
 
     with pytest.raises(DataError, match=r"transform.py line \d+ on the row of line 8 \(id: r7"):
@@ -107,7 +112,7 @@ def test_decimals_calculate_like_decimals(digits: tuple[int, int]) -> None:
     column = pa.array(values, pa.decimal128(*digits))
     frame = with_decimals(to_pandas(pa.table({"a": column, "n": pa.array([2, 3, 4, 5])})))
 
-    def told(series) -> list[Decimal | None]:
+    def told(series: Any) -> list[Decimal | None]:
         return [
             None if value is None or value != value else value
             for value in series.array.__arrow_array__().to_pylist()
@@ -124,7 +129,7 @@ def test_decimals_calculate_like_decimals(digits: tuple[int, int]) -> None:
 
 
 def test_decimals_round_half_away_from_zero(tmp_path: Path) -> None:
-    def halved(rows):
+    def halved(rows: DataFrame) -> DataFrame:
         return rows.assign(share=rows.amount / 1000)
 
     _, rows = staged(tmp_path, 2, feed_of(halved))

@@ -6,6 +6,7 @@ from email import message_from_string, policy
 from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -139,9 +140,9 @@ def test_a_bounce_is_none_of_our_files() -> None:
         ({"files_a_day": 0}, "less than 1"),
     ],
 )
-def test_what_trust_cannot_mean_is_refused(facts: dict[str, object], why: str) -> None:
+def test_what_trust_cannot_mean_is_refused(facts: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Trust(**facts)  # type: ignore[arg-type]
+        Trust(**facts)
     assert why in f"{caught.value.message} {caught.value.hint}"
 
 
@@ -151,12 +152,12 @@ def test_a_result_that_the_source_never_knows_is_refused(tmp_path: Path) -> None
         "feed = Feed(name='t', source='s', match='*', contract='t',\n"
         "    trust=Trust(senders=('acorn.example',), require=('dkim', 'spf')))\n"
     )
-    contracts = {"t": SimpleNamespace(name="t")}
+    contracts: Any = {"t": SimpleNamespace(name="t")}
 
-    def read(**config: object) -> dict[str, Feed]:
-        known = SimpleNamespace(authentication=Authentication(**config))  # type: ignore[arg-type]
-        sources = {"s": SimpleNamespace(config=known)}
-        return read_feeds(tmp_path, contracts, sources)  # type: ignore[arg-type]
+    def read(**config: Any) -> dict[str, Feed]:
+        known = SimpleNamespace(authentication=Authentication(**config))
+        sources: Any = {"s": SimpleNamespace(config=known)}
+        return read_feeds(tmp_path, contracts, sources)
 
     assert read(authserv_id=OURS)["t"].trust
     with pytest.raises(ConfigError, match="dkim, spf"):

@@ -3,6 +3,7 @@
 import ast
 import string
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import pytest
 from babel import Locale
@@ -29,7 +30,7 @@ def texts(node: ast.AST) -> Iterator[str]:
             yield from texts(other)
 
 
-def is_about_a_value(text: object) -> bool:
+def is_about_a_value(text: object) -> TypeGuard[str]:
     """Whether it is a sentence about a cell: these are kept in variables and tables too."""
     return isinstance(text, str) and "{value}" in text and "`{value}`" not in text
 

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -29,7 +30,7 @@ def signals() -> Iterator[None]:
 
 @pytest.mark.usefixtures("signals")
 def test_term_in_the_middle_of_a_round_lets_it_finish_with_its_schedule_open(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = Celery("quiet", broker="memory://")
     service = Service(app, max_interval=1, schedule_filename=str(tmp_path / "schedule"))
@@ -43,28 +44,30 @@ def test_term_in_the_middle_of_a_round_lets_it_finish_with_its_schedule_open(
         os.kill(os.getpid(), signal.SIGTERM)
         return float(tick())
 
-    service.scheduler.tick = told_to_stop
+    monkeypatch.setattr(service.scheduler, "tick", told_to_stop)
     service.start()
     assert rounds == 1
 
 
-def test_a_digest_keeps_to_its_schedule_also_after_a_restart() -> None:
+def test_a_digest_keeps_to_its_schedule_also_after_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     app = Celery("quiet", broker="memory://")
     feed = Feed(
         name="t", source="s", match="*", contract="t", schedule=every(minutes=1),
         digest=cron("0 18 * * *", "Europe/Madrid"),
     )  # fmt: skip
-    runtime = SimpleNamespace(
+    runtime: Any = SimpleNamespace(
         feeds={"t": feed}, limits=Limits(), retention=Retention(), alert_rules=AlertRules()
     )
-    app.conf.beat_schedule = beat_schedule(runtime, app)  # type: ignore[arg-type]
+    app.conf.beat_schedule = beat_schedule(runtime, app)
     entry = app.conf.beat_schedule["digest t"]
     assert (entry["task"], entry["args"], entry["options"]["queue"]) == (
         "waybill.digest", ("t",), "digest",
     )  # fmt: skip
     assert str(entry["schedule"].tz) == "Europe/Madrid"
     sent: list[str] = []
-    app.send_task = lambda name, **_: sent.append(name)
+    monkeypatch.setattr(app, "send_task", lambda name, **_: sent.append(name))
     look_at_once(app)
     assert "waybill.discover" in sent
     assert "waybill.digest" not in sent

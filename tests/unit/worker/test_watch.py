@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 from entrypoints.worker.watch import watchers
 
@@ -26,8 +27,8 @@ class Late:
 def test_what_appears_later_is_followed_until_the_end() -> None:
     source, stop, looks = Late(), threading.Event(), queue.Queue[str]()
     feeds = {name: SimpleNamespace(source=name) for name in ("mail", "drop")}
-    runtime = SimpleNamespace(feeds=feeds, sources={"mail": source, "drop": object()})
-    [thread] = watchers(runtime, looks.put, stop)  # type: ignore[arg-type]
+    runtime: Any = SimpleNamespace(feeds=feeds, sources={"mail": source, "drop": object()})
+    [thread] = watchers(runtime, looks.put, stop)
     assert looks.get(timeout=10) == "mail"
     source.heard.set()
     assert looks.get(timeout=10) == "mail"
