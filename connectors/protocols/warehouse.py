@@ -77,7 +77,7 @@ class Warehouse(Protocol):
         self, contract: Contract, where: str, limit: int, since: datetime | None = None
     ) -> Sequence[FoundRow]:
         """Rows of the contract's table for which an SQL condition holds; raises DataError for what
-        is not one condition, or is refused. Only rows that were loaded since then."""
+        is not one condition. Only rows that were loaded since then."""
 
     def find_bytes(self, contract: Contract, where: str, since: datetime | None = None) -> int:
         """How many bytes `find_rows` would read; raises DataError as it does."""

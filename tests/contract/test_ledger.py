@@ -977,7 +977,7 @@ def test_a_batch_stays_below_the_partitions_of_one_job(ledger: SqlLedger) -> Non
         days = tuple(f"{year:04d}-01-01" for year in range(number * 1500, (number + 1) * 1500))
         [file_id] = add(ledger, item(f"{number}.csv"))
         prepared(ledger, file_id, partitions=days)
-    batch = ledger.batches.open("orders", TABLE, 1000, BIG)
+    batch = ledger.batches.open("orders", TABLE, 1000, BIG, 4000)
     assert batch is not None
     assert [file.item.key for file in batch.files] == ["0.csv", "1.csv"]
 
