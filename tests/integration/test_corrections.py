@@ -95,18 +95,26 @@ FORMS: dict[str, Callable[[list[dict[str, str]]], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", list(FORMS))
-def test_a_correction_is_taken_in_whatever_form(world: World, name: str) -> None:
-    first = drop(world, "a.csv", 1, f"x,{DAY},1", f"y,{DAY},bad", f"z,{DAY},3")
-    [row] = rejected(world, "a.csv")
-    assert (row["_line"], row["_file"]) == ("3", first.file_id)
-    file = correct(world, name, FORMS[name]([row | {"n": "2"}]))
-    assert (file.outcome, file.reason) == (Outcome.ACCEPTED, None)
-    assert file.corrects == first.file_id
-    assert values(world) == [("x", 1), ("y", 2), ("z", 3)]
-    assert ("y", DAY, 2, file.file_id, 3) in world.table()
-    known = world.ledger.files.get(first.file_id)
-    assert (known.counts, known.rows_corrected) == (first.counts, 1)
+def test_a_correction_is_taken_in_whatever_form(world: World) -> None:
+    for form in FORMS:
+        lines = (f"{form},{DAY},1", f"y {form},{DAY},bad", f"z {form},{DAY},3")
+        (world.drop / f"of {form}.csv").write_text("\n".join(["k,day,n", *lines]) + "\n")
+    world.run()
+    firsts = {form: world.newest(f"of {form}.csv") for form in FORMS}
+    for form, made in FORMS.items():
+        [row] = rejected(world, f"of {form}.csv")
+        assert (row["_line"], row["_file"]) == ("3", firsts[form].file_id)
+        (world.drop / form).write_bytes(made([row | {"n": "2"}]))
+    world.run()
+    table = world.table()
+    for form, first in firsts.items():
+        file = world.newest(form)
+        assert (form, file.outcome, file.reason) == (form, Outcome.ACCEPTED, None)
+        assert file.corrects == first.file_id
+        assert (f"y {form}", DAY, 2, file.file_id, 3) in table
+        known = world.ledger.files.get(first.file_id)
+        assert (known.counts, known.rows_corrected) == (first.counts, 1)
+    assert len(table) == 3 * len(FORMS)
     world.books_balance()
 
 

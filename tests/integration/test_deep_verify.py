@@ -81,21 +81,25 @@ def _put_back_unseen(world: World) -> None:
     world.runtime = replace(world.runtime, now=lambda: later)
 
 
-@pytest.mark.parametrize("world", [WriteMode.APPEND, WriteMode.MERGE], indirect=True)
-@pytest.mark.parametrize(
-    ("harm", "figure"),
-    [
-        (_rows_doubled, "rows in the table, by its raw file and the files after it: 1 2"),
-        (_other_values, "sum of n, by its raw file: 5 50"),
-        (_rows_beneath_lost, "rows in the table, by its raw file and the files after it:"),
-        (_put_back_unseen, "listed by the source, and not the newest known to the ledger: 1 0"),
-    ],
+HARMS: tuple[tuple[Callable[[World], None], str], ...] = (
+    (_rows_doubled, "rows in the table, by its raw file and the files after it: 1 2"),
+    (_other_values, "sum of n, by its raw file: 5 50"),
+    (_rows_beneath_lost, "rows in the table, by its raw file and the files after it:"),
+    (_put_back_unseen, "listed by the source, and not the newest known to the ledger: 1 0"),
 )
-def test_what_records_do_not_show_is_found(
-    world: World, harm: Callable[[World], None], figure: str
-) -> None:
-    harm(world)
-    assert any(each.startswith(figure) for each in figures(world))
+
+
+@pytest.mark.parametrize("world", [WriteMode.APPEND, WriteMode.MERGE], indirect=True)
+def test_what_records_do_not_show_is_found(world: World) -> None:
+    """Each harm is done to the whole table, and undone before the next."""
+    world.snapshot()
+    for harm, figure in HARMS:
+        harm(world)
+        found = figures(world)
+        assert any(each.startswith(figure) for each in found), (harm.__name__, found)
+        others = [said for _, said in HARMS if not said.startswith(figure) and said != figure]
+        assert not [each for each in found if each in others], (harm.__name__, found)
+        world.restore_snapshot()
 
 
 @pytest.mark.parametrize("world", [WriteMode.APPEND], indirect=True)

@@ -17,7 +17,7 @@ from strict_bigquery.clock import Clock
 from strict_bigquery.jobs import Job, Jobs
 from strict_bigquery.late import begun
 from strict_bigquery.loads import check_parquet, check_schema
-from strict_bigquery.query import LEAST_BYTES, MAX_CHARACTERS, QueryRules, Verdict
+from strict_bigquery.query import LEAST_BYTES, MOST_CHARACTERS, QueryRules, Verdict
 from strict_bigquery.quotas import Quotas
 from strict_bigquery.refusal import Refusal
 from strict_bigquery.tables import check_dataset, check_table
@@ -100,7 +100,7 @@ def test_a_statement_the_service_takes_is_taken(sql: str) -> None:
 
 
 def test_sizes() -> None:
-    assert refused(lambda: look(f"SELECT '{'x' * MAX_CHARACTERS}'"))[0] == "invalid"
+    assert refused(lambda: look(f"SELECT '{'x' * MOST_CHARACTERS}'"))[0] == "invalid"
     assert "payload size" in refused(lambda: look("SELECT 1", size=10_000_001))[1]
     many = [f"p{number}" for number in range(10_001)]
     assert "Too many query parameters" in refused(lambda: look("SELECT 1", *many))[1]
