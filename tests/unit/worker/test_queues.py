@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 from celery import Celery
 
 from entrypoints.worker.queues import Queues
 from pipelines.runtime import Runtime, Work
+from schemas.limits import Limits
 
 
 def _runtime(unprepared: bool) -> Runtime:
-    ledger: Any = SimpleNamespace(unprepared=lambda feed: unprepared)
-    limits: Any = SimpleNamespace(batch_seconds=60, step_seconds=900)
+    ledger = SimpleNamespace(files=SimpleNamespace(unprepared=lambda feed: unprepared))
+    limits = Limits(batch_seconds=60, step_seconds=900)
     return cast(Runtime, SimpleNamespace(ledger=ledger, limits=limits))
 
 
