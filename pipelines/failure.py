@@ -28,7 +28,7 @@ from schemas.language import translate
 log = logging.getLogger(__name__)
 
 _STOPPED = "feed {feed} has stopped and its files wait: {reason}"
-_RESUME = "mend it, then: waybill resume {feed}"
+_RESUME = "fix it, then: waybill resume {feed}"
 _RESUME_AFTER = "{hint}; then: waybill resume {feed}"
 _THROTTLED_SECONDS = 120.0
 _LONGEST_WAIT = 86_400.0

@@ -34,14 +34,14 @@ class RuleSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriftNote:
-    """What differed between the file's columns and the contract's. `held` kept rows from loading
+    """What differed between the file's columns and the contract's. `waiting` kept rows from loading
     until ops decide; the others are for information."""
 
     drift_id: str
     kind: str
     column: str
     message: str
-    held: bool
+    waiting: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +92,7 @@ class Receipt:
     rules: tuple[RuleSummary, ...] = ()
     warnings: tuple[str, ...] = ()
     drift: tuple[DriftNote, ...] = ()
-    held: bool = False
+    waiting: bool = False
     language: str = "en"
     correction: Correction | None = None
     accounted: Accounted | None = None

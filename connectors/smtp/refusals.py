@@ -45,7 +45,7 @@ def refused_recipient(host: str, code: int, text: str) -> WaybillError:
 
 
 def refused(host: str, code: int, text: str) -> WaybillError:
-    """What any other refusal means: it waits until somebody has mended it."""
+    """What any other refusal means: it waits until somebody has fixed it."""
     return AwayError(
         f"mail server {host}: {code} {text}",
         hint="look whether it lets us send as mail.sender, and to others" if code >= 500 else None,

@@ -106,7 +106,7 @@ def answer_of(
     bodies = receipt_bodies(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
     (folder / "receipt.json").write_text(
-        json.dumps(asdict(receipt), default=_plain, ensure_ascii=False, indent=2) + "\n",
+        json.dumps(to_json(receipt), default=_plain, ensure_ascii=False, indent=2) + "\n",
         encoding="utf-8",
         errors="replace",
     )
@@ -131,6 +131,14 @@ def answer_of(
     )
 
 
+def to_json(receipt: Receipt) -> dict[str, Any]:
+    """The receipt as JSON has it. `held` is the earlier name of `waiting`, and stays beside it."""
+    plain = asdict(receipt)
+    for each in (plain, *plain["drift"]):
+        each["held"] = each["waiting"]
+    return plain
+
+
 def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
     """The receipt of a file whose outcome is known."""
     file = case.file
@@ -143,7 +151,7 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
             kind=str(each.finding.kind),
             column=each.finding.column,
             message=each.finding.render(case.language),
-            held=each.finding.held,
+            waiting=each.finding.held,
         )
         for each in case.sightings
         if each.finding.held or each.status is not DriftStatus.DISMISSED
@@ -164,7 +172,7 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
         rules=rules,
         warnings=tuple(reason.splitlines()) if loaded else (),
         drift=notes,
-        held=file.outcome is Outcome.QUARANTINED and any(note.held for note in notes),
+        waiting=file.outcome is Outcome.QUARANTINED and any(note.waiting for note in notes),
         language=case.language,
         correction=_correction(case, rules),
         accounted=file.accounted,

@@ -20,7 +20,7 @@ HEADLINES: dict[str, str] = {
     "accepted": "accepted, all rows are loaded",
     "partly": "partly loaded, some rows were rejected",
     "quarantined": "rejected, nothing was loaded",
-    "held": "held back, nothing is loaded yet",
+    "waiting": "waiting, nothing is loaded yet",
     "repeated": "received before, nothing to do",
     "superseded": "superseded by a newer version, nothing was loaded",
 }
@@ -91,7 +91,7 @@ def digest_bodies(
 
 
 def _headline(receipt: Receipt) -> str:
-    key = "held" if receipt.held else str(receipt.outcome)
+    key = "waiting" if receipt.waiting else str(receipt.outcome)
     return translate(HEADLINES.get(key, key), receipt.language)
 
 
@@ -101,7 +101,7 @@ def _bodies(name: str, language: str, templates: Path | None, facts: dict[str, A
     def rendered(form: str) -> str:
         names = [f"{name}.{language}.{form}.j2", f"{name}.{form}.j2"]
         template = environment.select_template(names)
-        return template.render(translate=partial(_say, language), language=language, **facts)
+        return template.render(say=partial(_say, language), language=language, **facts)
 
     return Bodies(text=rendered("txt"), html=rendered("html"))
 

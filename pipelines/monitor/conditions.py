@@ -31,8 +31,8 @@ _FILES: Mapping[AlertKind, str] = {
 """The kinds whose subjects are files, and the word that `Ledger.files` finds them by."""
 _JUDGED = frozenset({Status.LOADED, Status.ACKNOWLEDGING, Status.DONE})
 _TODO: Mapping[AlertKind, str] = {
-    AlertKind.QUARANTINED: "waybill show {id} says why; once mended: waybill retry {id}",
-    AlertKind.FAILED: "waybill show {id} says why; once mended: waybill retry {id}",
+    AlertKind.QUARANTINED: "waybill show {id} says why; once fixed: waybill retry {id}",
+    AlertKind.FAILED: "waybill show {id} says why; once fixed: waybill retry {id}",
     AlertKind.HELD: "waybill held; if the sender is to be trusted: waybill release {id}",
 }
 _LATE = (

@@ -29,7 +29,7 @@ def backfill(
     if state.stopped_at is not None:
         raise ConfigError(
             f"feed {feed_name} is stopped: {state.reason}",
-            hint=f"mend it, then: waybill resume {feed_name}",
+            hint=f"fix it, then: waybill resume {feed_name}",
         )
     seen, new = 0, list[str]()
     for page in runtime.sources[feed.source].list(feed.match, None):

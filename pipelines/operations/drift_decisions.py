@@ -12,7 +12,7 @@ from pipelines.operations.feeds import feed_named
 from pipelines.runtime import Runtime
 from schemas.contract import Contract
 from schemas.drift import Drift, DriftKind, DriftStatus
-from schemas.errors import ConflictError, ContractError, DataError, NotFoundError
+from schemas.errors import ConflictError, ContractError, NotFoundError
 
 _UNCHANGED = (DriftKind.MISSING, DriftKind.ORDER, DriftKind.SCALE)
 """The kinds that can be accepted although there is nothing to write into the contract."""
@@ -59,7 +59,7 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
 
     Nothing is written when the contract would not be one any more (ContractError), when the table
     cannot follow without a person (ContractError, whose hint says how), or when there is no
-    sensible change (DataError).
+    sensible change (ConflictError).
     """
     name = feed_named(runtime, drift.feed).contract
     change, kind = drift.finding.change, drift.finding.kind
@@ -75,7 +75,7 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
         table = runtime.as_table(wanted)
         made = [each for each in runtime.warehouse.apply([table], []) if each.safe]
     elif kind not in _UNCHANGED or drift.finding.column in contract.primary_key:
-        raise DataError(
+        raise ConflictError(
             f"drift {drift.drift_id} has no change that could be accepted:"
             f" {drift.finding.render()}",
             hint="ask the sender for the agreed columns, or change the contract by hand",

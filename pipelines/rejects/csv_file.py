@@ -1,4 +1,4 @@
-"""The rejected rows as a file for their sender: to be mended there, and dropped again."""
+"""The rejected rows as a file for their sender: to be corrected there, and dropped again."""
 
 from __future__ import annotations
 

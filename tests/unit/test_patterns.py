@@ -25,9 +25,9 @@ SECONDS = 1.0
 few thousandths."""
 
 OURS_ONLY = {
-    "entrypoints/config/settings.py": "our own config.yaml",
-    "entrypoints/cli/undo.py": "what our own user types",
-    "entrypoints/cli/files.py": "what our own user types",
+    "entrypoints/config/config_file.py": "our own config.yaml",
+    "pipelines/operations/unload.py": "what our own user types",
+    "entrypoints/cli/options.py": "what our own user types",
     "entrypoints/cli/infer.py": "what our own user types",
     "connectors/bigquery/rehearsal.py": "our own statements",
     "connectors/globs.py": "our own feeds' globs, which RE2 runs over keys",

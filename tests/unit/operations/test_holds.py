@@ -79,4 +79,4 @@ def test_held_files_are_listed_and_let_in(ledger: SqlLedger, tmp_path: Path) -> 
     assert "let in" in everything
     assert "by ana" in everything
     refused = waybill(tmp_path, "retry", other)
-    assert (refused.exit_code, f"waybill release {other}" in refused.output) == (1, True)
+    assert (refused.exit_code, f"waybill release {other}" in str(refused.exception)) == (1, True)
