@@ -25,7 +25,7 @@ SECONDS = 1.0
 few thousandths."""
 
 OURS_ONLY = {
-    "entrypoints/config/settings.py": "our own config.yaml",
+    "entrypoints/config/config_file.py": "our own config.yaml",
     "entrypoints/cli/undo.py": "what our own user types",
     "entrypoints/cli/files.py": "what our own user types",
     "entrypoints/cli/infer.py": "what our own user types",
