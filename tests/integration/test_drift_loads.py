@@ -148,7 +148,7 @@ def test_a_held_file_loads_once_its_drift_is_accepted(world: Callable[..., World
     held = it.drop("new.csv", "SKU;Quantity;note;Shelf No.\r\na;1;x;12\r\nb;2;y;7\r\n")
     assert (held["outcome"], held["held"], held["counts"]["loaded"]) == ("quarantined", True, 0)
     assert 'does not know the column "Shelf No."' in it.answer("new.csv")
-    assert "held back" in it.answer("new.csv")
+    assert "waiting, nothing is loaded" in it.answer("new.csv")
     it.drop("again.csv", "sku;quantity;note;Shelf No.\na;3;x;1\n")
     (drift,) = it.drifts()
     assert (drift["files"], len(drift["held"]), it.rows()) == (2, 2, [])
