@@ -9,36 +9,28 @@ attempt's own prefix, so that a later attempt knows nothing of it.
 
 from __future__ import annotations
 
-import io
-import json
-import shutil
 import tempfile
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
 
-from pipelines.drift.detector import NOTHING_KNOWN, DriftWatch
-from pipelines.parse import Accounts, CannotBeCutError, Parsed, Part, ahead, cut, parsed, read_part
+from pipelines.drift.detector import DriftWatch
+from pipelines.parse import CannotBeCutError, Part, cut
 from pipelines.parse.kind import Kind, kind_of
 from pipelines.prepare.chunk_pipeline import ChunkPipeline
-from pipelines.prepare.file_span import FileSpan
 from pipelines.prepare.land import Landing
+from pipelines.prepare.part_worker import PartWorker, below, from_top
 from pipelines.prepare.parts_exchange import Found, Plan, Top, read_plan, size_of
-from pipelines.prepare.stage_file import Staged, Terms, Walk, judged, walked
+from pipelines.prepare.stage_file import Staged, Terms, Walk, judged
 from pipelines.rejects.correction import dialect_of
 from pipelines.rejects.table import join_rejects
 from pipelines.runtime import Runtime, Work
-from pipelines.stored_files import COPY_BYTES
 from pipelines.validate.file_rules import WholeFile
 from pipelines.validate.rules import table_expectations
 from schemas import storage_keys
 from schemas.accounted import Accounted
-from schemas.errors import DataError
 from schemas.file import Counts, File, Status
 
 _MAX_PARTS = 64
@@ -61,7 +53,7 @@ def stage_parts(
     top, watch = _read_top(landing, terms, folder)
     if not watch.follows_contract:
         return None
-    worker = _PartWorker(runtime, file, terms, folder)
+    worker = PartWorker(runtime, file, terms, folder)
     try:
         found = _staged_parts(runtime.ask, file, landing, top, worker)
     except CannotBeCutError:
@@ -74,7 +66,7 @@ def _staged_parts(
     file: File,
     landing: Landing,
     top: Top,
-    worker: _PartWorker,
+    worker: PartWorker,
 ) -> list[Found]:
     """What was found in all parts. Those that are cut before the file has landed are ours."""
     terms, parts = worker.terms, list[Part]()
@@ -118,11 +110,11 @@ def part(runtime: Runtime, target: str) -> list[Work]:
             return []
         now = datetime.fromisoformat(plan.now)
         terms = Terms.of(file_id, feed, contract, runtime.limits, now)
-        worker = _PartWorker(runtime, file, terms, Path(folder))
+        worker = PartWorker(runtime, file, terms, Path(folder))
         wanted = plan.parts[int(number)]
         if worker.take(wanted):
             with runtime.storage.open(plan.landing_key, (wanted.start, wanted.end)) as stream:
-                worker.do(plan.top, wanted, _below(plan.top, wanted, stream, terms))
+                worker.do(plan.top, wanted, below(plan.top, wanted, stream, terms))
     return []
 
 
@@ -136,120 +128,12 @@ def _is_to_be_cut(file: File, raw: Path, terms: Terms) -> bool:
 
 def _read_top(landing: Landing, terms: Terms, folder: Path) -> tuple[Top, DriftWatch]:
     """The top of the file, and the watch over its columns."""
-    with _from_top(landing.raw.path, terms, folder, landing.raw.open) as found:
+    with from_top(landing.raw.path, terms, folder, landing.raw.open) as found:
         watch = DriftWatch(found.names, None, terms.contract, terms.memory)
         return Top(found.names, found.line_end, found.heads), watch
 
 
-class _PartWorker:
-    """Where one worker does parts of a file: one after the other, in a folder of its own."""
-
-    def __init__(self, runtime: Runtime, file: File, terms: Terms, folder: Path) -> None:
-        self.storage, self.terms, self.folder = runtime.storage, terms, folder
-        self._prefix = file.staged_prefix
-        self.slowest = 0.0
-
-    def take(self, part: Part) -> bool:
-        """Whether the part is ours to do: nobody has taken it before."""
-        return self.write(storage_keys.taken(self._prefix, part.number), {})
-
-    def found(self, part: Part) -> Found | None:
-        """What was found in the part, once its taker has written it down."""
-        try:
-            with self.storage.open(storage_keys.found(self._prefix, part.number)) as stream:
-                said = json.load(stream)
-        except FileNotFoundError:
-            return None
-        partitions = tuple(said.pop("partitions"))
-        return Found(counts=Counts(**said.pop("counts")), partitions=partitions, **said)
-
-    def do_own(self, top: Top, part: Part, raw: Path) -> None:
-        """Stage a part of the file that lies here; its bytes have come."""
-        begun = time.monotonic()
-        with io.BufferedReader(FileSpan(raw, part.start, part.end), COPY_BYTES) as span:
-            reading: AbstractContextManager[Parsed] = (
-                _below(top, part, span, self.terms)
-                if part.number
-                else _from_top(raw, self.terms, self.folder, lambda: span)
-            )
-            self.do(top, part, reading)
-        self.slowest = max(self.slowest, time.monotonic() - begun)
-
-    def do(self, top: Top, part: Part, reading: AbstractContextManager[Parsed]) -> None:
-        """Stage the rows of a part that are being read, and write down what was found in it."""
-        terms, token = self.terms, uuid.uuid4().hex[:8]
-        watch = DriftWatch(top.names, None, terms.contract, NOTHING_KNOWN)
-        whole = WholeFile(terms.contract, terms.feed)
-        try:
-            accounts = Accounts()
-            with reading as found:
-                counted = replace(found, chunks=accounts.over(found.chunks))
-                walk = walked(counted, watch, terms, self.folder, whole, accounts)
-        except DataError:
-            self._tell(part, Found(refused=True))
-            return
-        keys: dict[str, str] = {}
-        size = (self.folder / "rows.parquet").stat().st_size if walk.counts.loaded else 0
-        for name, count in (("rows", walk.counts.loaded), ("rejects", walk.counts.rejected)):
-            if count:
-                keys[name] = storage_keys.of_part(self._prefix, name, part.number, token)
-                path = self.folder / f"{name}.parquet"
-                self.storage.put(keys[name], path, is_final=True)
-                # The next part's rows go into a file of their own.
-                path.unlink()
-        self._tell(
-            part,
-            Found(
-                rows=keys.get("rows"),
-                rejects=keys.get("rejects"),
-                size=size,
-                counts=walk.counts,
-                partitions=walk.partitions,
-                warned=walk.checker.to_json(),
-                watch=watch.to_json(),
-                accounted=walk.accounted.to_json(),
-            ),
-        )
-
-    def write(self, key: str, value: Any) -> bool:
-        """Write a small object; False if it is there already."""
-        path = self.folder / "note.json"
-        path.write_text(json.dumps(value), encoding="utf-8")
-        return self.storage.put(key, path)
-
-    def fetch(self, keys: Sequence[str], name: str) -> list[Path]:
-        """Staged files brought here from storage."""
-        paths = []
-        for number, key in enumerate(keys):
-            paths.append(self.folder / f"{name}-{number}.parquet")
-            with self.storage.open(key) as stream, paths[-1].open("wb") as copy:
-                shutil.copyfileobj(stream, copy, COPY_BYTES)
-        return paths
-
-    def _tell(self, part: Part, found: Found) -> None:
-        self.write(storage_keys.found(self._prefix, part.number), asdict(found))
-
-
-def _from_top(
-    raw: Path, terms: Terms, folder: Path, opened: Callable[[], BinaryIO]
-) -> AbstractContextManager[Parsed]:
-    """The rows below the header, of as much of the file as is opened."""
-    dialect, limits = terms.contract.dialect, terms.limits
-    columns = [column.name for column in terms.contract.file_columns]
-    return parsed(raw, dialect, limits, folder, columns, opened=opened)
-
-
-@contextmanager
-def _below(top: Top, part: Part, stream: BinaryIO, terms: Terms) -> Iterator[Parsed]:
-    """The rows of a part that has no header."""
-    dialect, limits = terms.contract.dialect, terms.limits
-    above = Parsed(top.names, iter(()), top.line_end, top.heads)
-    found = read_part(stream, dialect, limits.block_bytes, above, part.line, "en")
-    with ahead(found.chunks) as chunks:
-        yield replace(found, chunks=chunks)
-
-
-def _gathered(worker: _PartWorker, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
+def _gathered(worker: PartWorker, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
     """What was found in all parts: in those that nobody else has taken by ourselves."""
     for each in parts:
         worker.terms.check()
@@ -268,7 +152,7 @@ def _gathered(worker: _PartWorker, top: Top, parts: Sequence[Part], raw: Path) -
     return found
 
 
-def _together(worker: _PartWorker, found: Sequence[Found], watch: DriftWatch) -> Staged | None:
+def _together(worker: PartWorker, found: Sequence[Found], watch: DriftWatch) -> Staged | None:
     """The file that the parts make; None if rows of it are to be rejected because of others."""
     terms, contract = worker.terms, watch.contract
     whole = WholeFile(contract, terms.feed)
