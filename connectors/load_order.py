@@ -1,4 +1,4 @@
-"""Places: the order in which files have their say about a table, and where their rows are."""
+"""Load order: the order in which files count for a table, and the place of their rows."""
 
 from __future__ import annotations
 

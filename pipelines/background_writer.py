@@ -1,4 +1,4 @@
-"""Behind: a table is written to a Parquet file while the next one is made."""
+"""Background writer: writes a table to a Parquet file while the next one is made."""
 
 from __future__ import annotations
 

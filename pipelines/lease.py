@@ -1,4 +1,4 @@
-"""A heartbeat keeps a lease while a long step runs."""
+"""Lease: renewed by a thread while a long step runs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Governor: how often and how much may be loaded, so that no quota of the warehouse is reached.
+"""Quota: how often and how much may be loaded, so that no quota of the warehouse is reached.
 
-`decide` is pure: what was spent and the clock in, the room for the next batch out. The project's
+`decide` is pure: what was spent and the clock in, the allowance of the next batch out. The project's
 load jobs refill evenly, so they are a token bucket: as it empties, batches grow and come at the
-pace at which it refills. A table's own budget that is used up lets its files wait until the next
+pace at which it refills. A table's own quota that is used up lets its files wait until the next
 quota day, as `Capabilities` tells it. Transactions of all tables write one
 log, so they are paced as well. The other limits are kept where they
 arise: the partitions of a job by the ledger's choice of a batch's files and by `limits.partitions`;

@@ -1,4 +1,4 @@
-"""Stored: objects of storage brought here, where a reader needs a file."""
+"""Stored files: objects of storage copied here, where a reader needs a file."""
 
 from __future__ import annotations
 

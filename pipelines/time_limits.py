@@ -1,4 +1,4 @@
-"""Too long: steps that took more time than files of their size may, and were killed for it.
+"""Time limits: how long a step may take for a file of its size, and what happens after it was killed.
 
 Whoever runs steps in processes of their own kills them from outside: what hangs cannot end itself.
 """

@@ -1,4 +1,4 @@
-"""History: files that are through, page by page, and what may be forgotten of them."""
+"""Cleaning: finished files, page by page, and deleting what is no longer needed of them."""
 
 from __future__ import annotations
 

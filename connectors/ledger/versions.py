@@ -1,4 +1,4 @@
-"""Standing: which files are in force once a batch has ended, and what that means for others."""
+"""Versions: which files are active once a batch has ended, and what that means for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Letters: who wrote a message, when, about what, and what its files are called, by its headers.
+"""Headers: who wrote a message, when, about what, and what its files are called, by its headers.
 
 Nothing here trusts a message: whatever its headers are, reading them raises nothing. The email
 package's older policy (`compat32`) is used, for the newer one raises on some malformed headers.

@@ -1,4 +1,4 @@
-"""The envelope of a message: what its header says of who sent it, and whether it may be answered.
+"""Sender headers: who sent a message, and whether it may be answered, by its header.
 
 Where nobody asked for an answer, or a program would read it, none is sent: RFC 3834, section 2.
 """

@@ -1,4 +1,4 @@
-"""Signs of a worker's children: each says that its main thread goes on, by a timer of its own.
+"""Child heartbeat: each child of a worker says that its main thread goes on, by a timer of its own.
 
 Python answers a signal between two steps of a program. A child that hangs in a library gives no
 sign, whatever its other threads do. What loops in Python gives signs; its time limit ends it.

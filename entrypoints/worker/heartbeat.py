@@ -1,4 +1,4 @@
-"""Signs of life: a worker says in the ledger that it is alive, until it ends in good order."""
+"""Worker heartbeat: a worker says in the ledger that it is alive, until it ends in good order."""
 
 from __future__ import annotations
 

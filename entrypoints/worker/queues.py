@@ -33,7 +33,7 @@ class Queues:
                 self._send(work, seconds, runtime.limits.batch_seconds)
 
     def ask(self, runtime: Runtime, works: Iterable[Work]) -> None:
-        """Ask whoever has time for help; a broker that is away has none to give."""
+        """Offer work to idle workers; ignored while the broker is down."""
         try:
             for work, seconds in seconds_for(runtime, [*works]).items():
                 self._send(work, seconds, None)

@@ -1,4 +1,4 @@
-"""Wording: what a sender reads, as text and as HTML, from templates that the user can change."""
+"""Render: what a sender reads, as text and as HTML, from templates that the user can change."""
 
 from __future__ import annotations
 

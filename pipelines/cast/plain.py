@@ -1,4 +1,4 @@
-"""Plain: the cells of a column that one look finds usual, when not all of them are.
+"""Plain: cast usual cells in bulk, the rest one by one.
 
 The usual ones are cast at once all the same; only the others are gone through one by one.
 """

@@ -1,4 +1,4 @@
-"""Stray: corrections that lie where no feed looks, whatever their names.
+"""Stray corrections: corrections that lie where no feed looks, whatever their names.
 
 What no feed takes is looked into once, while it is small and young. What is given to a feed is a
 file of the ledger from then on, and what is none is listed as unmatched: neither is read again.

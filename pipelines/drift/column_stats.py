@@ -1,4 +1,4 @@
-"""Tally: what the values of a file's columns are like, counted as its rows go by."""
+"""Column statistics: what the values of a file's columns are like, counted as its rows go by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Likeness: what a column's cells look like, which types they fit, how near two columns are."""
+"""Similarity: which types a column's cells fit, and how alike two columns are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrivals: the times at which a calendar expects files, and which of them nothing has answered.
+"""Calendar: the times at which files are expected, and for which of them none has arrived.
 
 A file answers the expected time that is nearest to when it was sent, so that an early file counts
 for the time to come and a late one for the time that is over.

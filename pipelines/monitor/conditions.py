@@ -1,6 +1,6 @@
-"""Troubles: everything that is the matter now, found anew each time from what the ledger knows.
+"""Conditions: everything that is wrong now, evaluated anew each time from what the ledger knows.
 
-Each kind is a function from facts to troubles; nothing here remembers or tells.
+Each kind is a function from facts to conditions; nothing here remembers or sends anything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Check: the dry run of one file under a feed. Runs the real prepare stage and loads nothing."""
+"""Dry run: one file under a feed. Runs the real prepare stage and loads nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw lines: the records of a raw file counted by another reader than the one that loads it.
+"""Raw records: the records of a raw file counted by another reader than the one that loads it.
 
 Python's own csv module counts, over Python's own decompression, so that a fault of our parser does
 not hide itself. What it cannot count as surely (a workbook, an odd dialect) is not counted.

@@ -1,4 +1,4 @@
-"""Retention: what is done with goes once it is old enough, and never what is still needed.
+"""Retention: deletes objects and ledger rows past their retention, unless still referenced.
 
 Files are cleaned in the order in which they were done; the ledger remembers how far each kind has
 come. Only files that are done are looked at, so that whatever waits, is being worked on, has failed
@@ -8,8 +8,8 @@ an object is removed before the mark moves past its file.
 Raw bytes are shared by content, so their removal could race with a file that brings them again.
 It does not: cleaning locks the key in the ledger, forgets every old reference to it in the same
 transaction that finds no young one, and only then removes the object; a file that finds its bytes
-landed already goes through `prepare.landing_lock` before the ledger learns of
-them. Whichever comes first, the other sees it.
+landed already goes through `prepare.landing_lock` before the ledger
+learns of them. Whichever comes first, the other sees it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checking chunk after chunk of a file: cast, validate, transform, and why rows are bad."""
+"""Chunk pipeline: every chunk of a file is cast, validate, transform, and why rows are bad."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arriving: a local file that can be read while it is still being written."""
+"""Growing file: a local file that can be read while it is still being written."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ _BUFFER_BYTES = 1024 * 1024
 
 
 class GrowingFile:
-    """A file that one thread fills, once, and others may read from its first byte on. Who reads
-    faster than it comes waits."""
+    """Written once by one thread; readers block until the bytes they need exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -27,7 +27,7 @@ from schemas.file import Counts, File
 
 
 class PartWorker:
-    """Where one worker does parts of a file: one after the other, in a folder of its own."""
+    """Stages parts of one file for one worker, in its own scratch folder."""
 
     def __init__(self, runtime: Runtime, file: File, terms: Terms, folder: Path) -> None:
         self.storage, self.terms, self.folder = runtime.storage, terms, folder

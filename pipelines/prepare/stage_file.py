@@ -1,4 +1,4 @@
-"""Staging: a file's rows parsed, cast, validated, transformed and written as Parquet.
+"""Stage a file: parse, cast, validate and transform its rows, and write them as Parquet.
 
 A file is walked from its top, or in parts (`pipelines.prepare.parts`), each of which tells what it
 found; the verdict on the file is the same either way.
@@ -87,7 +87,7 @@ class Terms:
         """The terms of a moment, by default of this one."""
         now = now or datetime.now(UTC)
         return cls(
-            file_id=file_id, feed=feed, contract=rules.at(contract, now),
+            file_id=file_id, feed=feed, contract=rules.resolve_relative_bounds(contract, now),
             limits=limits, now=now, **more,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Stage: good rows and rejected rows as Parquet, row group by row group."""
+"""Writers: good rows as Parquet, row group by row group."""
 
 from __future__ import annotations
 

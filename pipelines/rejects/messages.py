@@ -1,4 +1,4 @@
-"""Sentences: rules in words that whoever sent a file understands.
+"""Messages: rules in words that whoever sent a file understands.
 
 Each expectation has a template, whose `{value}` is the cell that breaks it, or the column's name
 where the rule itself is told. The rest of its fields come from the expectation's arguments.

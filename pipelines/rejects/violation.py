@@ -1,6 +1,6 @@
-"""Blame: the rows of a chunk that break one rule, and what is said of each of them.
+"""Violation: the rows of a chunk that break one rule, and the sentence for each of them.
 
-Of a value that many rows have, the same is said: the sentence is made once for each different one.
+The sentence is made once per different value, however many rows have it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Vouch: rows that certainly keep a rule, seen by Arrow over a whole column at once.
+"""Arrow rules: the fast path, which proves rows valid over a whole column at once.
 
-Great Expectations judges; this spares it the rows about which there is no doubt. Arrow never says
+Great Expectations decides; this spares it the rows about which there is no doubt. Arrow never says
 that a row breaks a rule, and is silent where its own reading of the rule might be another one.
 """
 

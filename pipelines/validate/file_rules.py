@@ -1,4 +1,4 @@
-"""The whole file: rules that only all its rows together can break, though single rows are to blame.
+"""File rules: rules that only all its rows together can break, though single rows are to blame.
 
 They are judged on what was staged. If rows are to be rejected, the file is staged once more without
 them, so that its transform never sees them and their reasons stand beside all others.

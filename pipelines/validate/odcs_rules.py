@@ -1,4 +1,4 @@
-"""Measures: rules of ODCS that Great Expectations has no expectation for, and a few of its own that
+"""ODCS rules: rules of ODCS that Great Expectations has no expectation for, and a few of its own that
 it breaks down over or looks at one value at a time."""
 
 from __future__ import annotations

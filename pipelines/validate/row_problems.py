@@ -1,4 +1,4 @@
-"""Reasons: why the bad rows of a chunk are bad, gathered from every check."""
+"""Row problems: why the bad rows of a chunk are bad, gathered from every check."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Judge: the rules of single rows over a file, chunk after chunk.
+"""Row rules: evaluates the rules of single rows, chunk after chunk of a file.
 
-Great Expectations judges. It costs milliseconds a call, so it gets only the values that Arrow
-cannot vouch for, and each of them once: what it said of a value holds wherever that comes again.
+Great Expectations decides. A call costs milliseconds, so only values that Arrow can't prove valid
+reach it, each once per file: its answer for a value holds wherever the value occurs again.
 """
 
 from __future__ import annotations

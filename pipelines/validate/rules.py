@@ -86,7 +86,7 @@ def table_expectations(contract: Contract) -> tuple[Expectation, ...]:
     return tuple(each for each in contract.expectations if not is_row_level(each))
 
 
-def at(contract: Contract, now: datetime) -> Contract:
+def resolve_relative_bounds(contract: Contract, now: datetime) -> Contract:
     """The contract with the bounds that move with time set for a moment (in UTC)."""
     return replace(
         contract, expectations=tuple(_at(each, contract, now) for each in contract.expectations)

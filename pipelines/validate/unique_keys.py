@@ -1,4 +1,4 @@
-"""Keys: rows of one file that share what only one row may have.
+"""Unique keys: rows of one file that share a key which only one row may have.
 
 Keys are told apart by a 64-bit hash: in ten million rows the chance that any two clash is below one
 in three hundred thousand. A row costs sixteen bytes while a key is looked at.
