@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.globs import OurAnswers, matches
 from connectors.paths import LocalPath
-from connectors.private import share_like, shared_folder
+from connectors.private_files import share_like, shared_folder
 from schemas.errors import (
     AccessDeniedError,
     AwayError,

@@ -1,4 +1,4 @@
-"""Quota: how often and how much may be loaded, so that no quota of the warehouse is reached.
+"""Quota: how often and how much may be loaded, so that the warehouse refuses nothing.
 
 `decide` is pure: what was spent and the clock in, the allowance of the next batch out. The project's
 load jobs refill evenly, so they are a token bucket: as it empties, batches grow and come at the

@@ -1,4 +1,4 @@
-"""Time limits: how long a step may take for a file of its size, and what happens after it was killed.
+"""Time limits: how long a step may take for a file of its size, and what follows if it is killed.
 
 Whoever runs steps in processes of their own kills them from outside: what hangs cannot end itself.
 """

@@ -16,7 +16,7 @@ from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery
 
 from connectors.bigquery import names
-from connectors.bigquery.books import about, outcome_sql, places_sql
+from connectors.bigquery.commit_log import about, outcome_sql, places_sql
 from connectors.bigquery.errors import meaning
 from connectors.bigquery.partitions import NULL, Partitioning
 from connectors.bigquery.records import Partitions, parameters, since, tables_of

@@ -19,7 +19,7 @@ from google.cloud import bigquery
 
 from connectors.bigquery import names
 from connectors.bigquery.audit import file_audits_sql, find_sql, sums_sql
-from connectors.bigquery.books import (
+from connectors.bigquery.commit_log import (
     about,
     outcome_sql,
     places_sql,

@@ -21,10 +21,10 @@ from connectors.bigquery.audit import (
     find_sql,
     sums_sql,
 )
-from connectors.bigquery.books import Books
 from connectors.bigquery.capabilities import BIGQUERY
 from connectors.bigquery.client import connect
 from connectors.bigquery.commit import Committer
+from connectors.bigquery.commit_log import Books
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing

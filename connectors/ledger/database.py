@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.errors import translated
-from connectors.private import private_file, private_folder
+from connectors.private_files import private_file, private_folder
 from schemas.errors import AccessDeniedError
 
 

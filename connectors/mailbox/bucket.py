@@ -16,10 +16,10 @@ from pydantic import Field
 
 from connectors.globs import matches
 from connectors.mailbox.authentication import Authentication, vouched_for
+from connectors.mailbox.body_text import what_it_says
 from connectors.mailbox.containers import MessageFile, file_names, texts, unfolded_files
 from connectors.mailbox.headers import letter_of, read_headers, tell_passed_over
 from connectors.mailbox.items import item_of, left_of, part_of
-from connectors.mailbox.saying import what_it_says
 from connectors.s3.client import S3Config
 from connectors.s3.source import S3Source
 from schemas.errors import DataError, ItemChangedError

@@ -17,6 +17,7 @@ from typing import Any
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
+from connectors.mailbox.body_text import what_it_says
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import (
     MessageFile,
@@ -33,7 +34,6 @@ from connectors.mailbox.headers import (
 from connectors.mailbox.items import item_of, left_of, part_of
 from connectors.mailbox.parts import PartReader
 from connectors.mailbox.places import MAX_PENDING, Place, read_places, written
-from connectors.mailbox.saying import what_it_says
 from connectors.mailbox.structure import BrokenStructureError, Leaf, all_leaves
 from schemas.errors import ConfigError, DataError, ItemDeniedError
 from schemas.item import Item, Left, Page

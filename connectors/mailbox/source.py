@@ -19,7 +19,7 @@ from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import files_within
 from connectors.mailbox.decode import cut_short, decoded
 from connectors.mailbox.fetch import blocks, ends_with, too_large
-from connectors.mailbox.finding import FoundMessage, find
+from connectors.mailbox.find_message import FoundMessage, find
 from connectors.mailbox.folders import chosen, move, select
 from connectors.mailbox.listing import Listing, search
 from connectors.mailbox.login import logged_in

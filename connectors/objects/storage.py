@@ -17,7 +17,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 
 from connectors.objects.store import StorageConfig, new_store, refuse_fork, translating
-from connectors.private import private_folder
+from connectors.private_files import private_folder
 from schemas.errors import RetryableError
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from connectors.paths import LocalFile, located
-from connectors.private import private_folder
+from connectors.private_files import private_folder
 from schemas.errors import (
     AccessDeniedError,
     ConfigError,

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from connectors.mailbox.oauth import OAuth, access_token
 from connectors.paths import LocalFile, LocalPath
-from connectors.private import private_folder
+from connectors.private_files import private_folder
 from connectors.smtp.refusals import (
     is_too_large,
     recipients_reply,

@@ -75,7 +75,7 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
 
 def _empty(folder: Path) -> Path:
     """The demo's folder, emptied; refuses a folder that is not a demo's."""
-    from connectors.private import keep_private, private_folder
+    from connectors.private_files import keep_private, private_folder
 
     folder = folder.resolve()
     marker = folder / ".waybill-demo"

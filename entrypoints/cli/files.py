@@ -21,7 +21,8 @@ from schemas.language import printable
 
 if TYPE_CHECKING:
     from pipelines.operations.feeds import FeedPause
-    from pipelines.operations.files import FileFilter, Retried
+    from pipelines.operations.files import FileFilter
+    from pipelines.operations.retry import Retried
     from pipelines.runtime import Runtime
 
 
@@ -132,7 +133,7 @@ def retry(
     failed`. Files that cannot go again are named, with exit status 1.
     """
     from pipelines.operations.files import MAX_AT_ONCE, FileFilter, file_named
-    from pipelines.operations.files import retry as send_again
+    from pipelines.operations.retry import retry as send_again
 
     runtime = open_runtime(config)
     if file is None:
@@ -155,7 +156,8 @@ def retry(
 def _retry_all(
     runtime: Runtime, wanted: FileFilter, may_lose: bool, yes: bool, as_json: bool
 ) -> None:
-    from pipelines.operations.files import list_files, retry_all
+    from pipelines.operations.files import list_files
+    from pipelines.operations.retry import retry_all
 
     count = len(list_files(runtime, wanted))
     if count:

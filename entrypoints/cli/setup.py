@@ -152,7 +152,7 @@ def _check_modes(settings: Settings) -> str:
     ConfigError."""
     from connectors.ledger.config import LedgerConfig
     from connectors.objects.store import StorageConfig
-    from connectors.private import open_to_others
+    from connectors.private_files import open_to_others
     from schemas.errors import ConfigError
 
     ours = [Path(settings.folders.work)]

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from connectors.private import keep_private, private_folder
+from connectors.private_files import keep_private, private_folder
 from connectors.protocols import Destination, Notifier, Source
 from connectors.registry import connector_class, warehouse_capabilities
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
-from entrypoints.config.fitting import refuse_misfits
 from entrypoints.config.settings import Part, Settings
+from entrypoints.config.warehouse_fit import refuse_misfits
 from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime
 

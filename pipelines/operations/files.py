@@ -1,4 +1,4 @@
-"""Files: listing them, looking at one, and sending some on their way again."""
+"""Files: listing them, finding one, and looking at it."""
 
 from __future__ import annotations
 
@@ -38,14 +38,6 @@ class FileView:
     events: Sequence[Event]
     rejected: Sequence[RejectedRow]
     waits: FeedPause | None
-
-
-@dataclass(frozen=True, slots=True)
-class Retried:
-    """The files that are on their way again, and what was left as it is, with the reason."""
-
-    again: tuple[File, ...]
-    left: tuple[tuple[File, str], ...]
 
 
 def list_files(runtime: Runtime, wanted: FileFilter) -> list[File]:
@@ -88,25 +80,3 @@ def rejected_rows(runtime: Runtime, file: File, limit: int) -> list[RejectedRow]
         return []
     with stored_rejects(runtime, file.rejects_key) as rejects:
         return list(islice(rejects.rows, limit))
-
-
-def retry(runtime: Runtime, file: File, *, may_lose: bool = False) -> File:
-    """Send a file on its way again, from its landed bytes; `may_lose` lets it replace rows over
-    others that cannot come back. Raises ConflictError for one that is still on its way."""
-    try:
-        return runtime.ledger.files.retry(file.file_id, may_lose=may_lose)
-    except ValueError as error:
-        raise ConflictError(str(error)) from error
-
-
-def retry_all(runtime: Runtime, wanted: FileFilter, *, may_lose: bool = False) -> Retried:
-    """Send all files that are meant on their way again, the oldest first; those that cannot go
-    are left as they are, and named. Safe to repeat."""
-    again: list[File] = []
-    left: list[tuple[File, str]] = []
-    for file in reversed(list_files(runtime, wanted)):
-        try:
-            again.append(retry(runtime, file, may_lose=may_lose))
-        except ConflictError as error:
-            left.append((file, error.message))
-    return Retried(tuple(again), tuple(left))

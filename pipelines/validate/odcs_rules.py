@@ -1,5 +1,5 @@
-"""ODCS rules: rules of ODCS that Great Expectations has no expectation for, and a few of its own that
-it breaks down over or looks at one value at a time."""
+"""ODCS rules: those that Great Expectations has no expectation for, and a few of its own that it
+breaks down over or looks at one value at a time."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from unittest.mock import patch
 from pydantic import SecretStr
 
 from connectors.mailbox import containers
+from connectors.mailbox.body_text import what_it_says
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.headers import letter_of, read_headers
 from connectors.mailbox.items import item_of, left_of, part_of
-from connectors.mailbox.saying import what_it_says
 from connectors.mailbox.source import MailboxSource
 from schemas.errors import DataError, WaybillError
 

@@ -10,7 +10,7 @@ import pytest
 from connectors.bigquery import BigQueryWarehouse
 from connectors.bigquery.capabilities import BIGQUERY
 from connectors.registry import warehouse_capabilities
-from entrypoints.config.fitting import refuse_misfits
+from entrypoints.config.warehouse_fit import refuse_misfits
 from schemas.contract import Column, Contract, Type
 from schemas.errors import ConfigError, ContractError
 from schemas.limits import Limits

@@ -1,0 +1,40 @@
+"""Retry: one file, or all that a filter names, sent on its way again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.operations.files import FileFilter, list_files
+from pipelines.runtime import Runtime
+from schemas.errors import ConflictError
+from schemas.file import File
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """The files that are on their way again, and what was left as it is, with the reason."""
+
+    again: tuple[File, ...]
+    left: tuple[tuple[File, str], ...]
+
+
+def retry(runtime: Runtime, file: File, *, may_lose: bool = False) -> File:
+    """Send a file on its way again, from its landed bytes; `may_lose` lets it replace rows over
+    others that cannot come back. Raises ConflictError for one that is still on its way."""
+    try:
+        return runtime.ledger.files.retry(file.file_id, may_lose=may_lose)
+    except ValueError as error:
+        raise ConflictError(str(error)) from error
+
+
+def retry_all(runtime: Runtime, wanted: FileFilter, *, may_lose: bool = False) -> Retried:
+    """Send all files that are meant on their way again, the oldest first; those that cannot go
+    are left as they are, and named. Safe to repeat."""
+    again: list[File] = []
+    left: list[tuple[File, str]] = []
+    for file in reversed(list_files(runtime, wanted)):
+        try:
+            again.append(retry(runtime, file, may_lose=may_lose))
+        except ConflictError as error:
+            left.append((file, error.message))
+    return Retried(tuple(again), tuple(left))
