@@ -1,6 +1,6 @@
 """Quota: how often and how much may be loaded, so that the warehouse refuses nothing.
 
-`decide` is pure: what was spent and the clock in, the allowance of the next batch out. The project's
+`decide` is pure: what was spent and the clock in, the next batch's allowance out. The project's
 load jobs refill evenly, so they are a token bucket: as it empties, batches grow and come at the
 pace at which it refills. A table's own quota that is used up lets its files wait until the next
 quota day, as `Capabilities` tells it. Transactions of all tables write one

@@ -1,4 +1,4 @@
-"""Chunk pipeline: every chunk of a file is cast, validated and transformed, and bad rows get reasons."""
+"""Chunk pipeline: every chunk of a file is cast, validated, transformed; bad rows get reasons."""
 
 from __future__ import annotations
 
