@@ -1,4 +1,4 @@
-"""`waybill held` and `waybill release`, over a ledger with held files."""
+"""`waybill held`, `release` and `retry`, over a ledger with held and failed files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from connectors.ledger import LedgerConfig, SqlLedger
 from entrypoints.cli import cli
 from folders import ROOT
+from schemas.errors import NotFoundError
 from schemas.file import Event, Status
 from schemas.item import Item, Page
 from schemas.trust import Cause
@@ -80,3 +81,46 @@ def test_held_files_are_listed_and_let_in(ledger: SqlLedger, tmp_path: Path) -> 
     assert "by ana" in everything
     refused = waybill(tmp_path, "retry", other)
     assert (refused.exit_code, f"waybill release {other}" in str(refused.exception)) == (1, True)
+
+
+def test_all_that_a_feed_holds_is_let_in_once_somebody_agrees(
+    ledger: SqlLedger, tmp_path: Path
+) -> None:
+    held = {hold(ledger, "a.csv"), hold(ledger, "b.csv")}
+    asked = waybill(tmp_path, "release", "--feed", "payouts", "--by", "ana")
+    assert (asked.exit_code, "repeat it with --yes" in asked.output) == (2, True)
+    assert len(ledger.holds.latest()) == 2
+    assert waybill(tmp_path, "release", "--by", "ana").exit_code == 2
+    done = waybill(tmp_path, "release", "--feed", "payouts", "--by", "ana", "--yes", "--json")
+    assert {each["file_id"] for each in json.loads(done.stdout)} == held
+    assert ledger.holds.latest() == []
+    unknown = waybill(tmp_path, "release", "--feed", "nosuch", "--by", "ana", "--yes")
+    assert isinstance(unknown.exception, NotFoundError)
+
+
+def failed(ledger: SqlLedger, name: str) -> str:
+    item = Item(key=name, version="1", name=name, sent_at=NOON)
+    (file_id,) = ledger.files.register("payouts", "partners", Page(items=(item,)))
+    file = ledger.leases.claim(file_id, Status.DISCOVERED, "w", 60)
+    assert file is not None
+    event = Event(file_id=file_id, at=NOON, step="prepare", outcome="failed")
+    ledger.leases.advance(replace(file, status=Status.FAILED, reason="no room"), event)
+    return file_id
+
+
+def test_files_are_sent_again_by_feed_and_status(ledger: SqlLedger, tmp_path: Path) -> None:
+    again = {failed(ledger, "a.csv"), failed(ledger, "b.csv")}
+    other = hold(ledger, "c.csv")
+    by_status = ("retry", "--feed", "payouts", "--status", "failed")
+    assert waybill(tmp_path, "retry").exit_code == 2
+    assert waybill(tmp_path, *by_status).exit_code == 2, "nobody was there to agree"
+    assert waybill(tmp_path, "retry", "a.csv", "--status", "failed").exit_code == 2
+    done = waybill(tmp_path, *by_status, "--yes", "--json")
+    told = json.loads(done.stdout)
+    assert (set(told["again"]), told["left"]) == (again, [])
+    assert {ledger.files.get(each).status for each in again} == {Status.DISCOVERED}
+    # What cannot go again is named, and the exit status says so.
+    held = waybill(tmp_path, "retry", "--status", "held", "--yes", "--json")
+    [left] = json.loads(held.stdout)["left"]
+    assert (held.exit_code, left["file_id"]) == (1, other)
+    assert f"waybill release {other}" in left["reason"]
