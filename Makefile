@@ -42,7 +42,7 @@ demo: setup  ## watch sample files travel from a bucket and a mailbox into BigQu
 	@$(BIN)/waybill demo $(ARGS)
 
 test: lint types imports audit  ## everything that CI checks: lint, types, import rules, tests with coverage
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
 
 test-fast: setup  ## only the tests that start no server
 	$(BIN)/pytest -q tests/unit $(ARGS)

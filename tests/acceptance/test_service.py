@@ -108,7 +108,7 @@ def test_a_pass_in_the_foreground_needs_no_broker(config: Path, tmp_path: Path) 
     again = waybill(other, "run", "inventory", "--json")
     assert json.loads(again.stdout) == []
     unknown = waybill(other, "run", "nope")
-    assert unknown.returncode == 3
+    assert unknown.returncode == 1
     assert "the feeds are" in unknown.stderr
 
 

@@ -28,6 +28,8 @@ from warehouse_world import AMOUNT, EVERY_TYPE, ID, ORDERS, World, day, order
 
 WORLDS = {"bigquery": ("bigquery_url", bigquery_world)}
 """For each warehouse: the fixture that says where it is, and what makes a new one there."""
+# By name, so that what each test makes there is removed after it (conftest.py).
+pytestmark = pytest.mark.usefixtures(*(place for place, _ in WORLDS.values()))
 
 
 @pytest.fixture(params=WORLDS)
