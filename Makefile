@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The first of these that really is Python 3.13 is taken: a version manager's shim may not be.
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
-.PHONY: help setup demo bench bench-quick bench-setup chaos test test-fast lint types imports
+.PHONY: help setup demo bench bench-quick bench-setup chaos test test-fast test-long lint types imports
 .PHONY: audit fuzz-mail pollock quota-day format clean
 
 help:  ## what each target does
@@ -43,6 +43,9 @@ demo: setup  ## watch sample files travel from a bucket and a mailbox into BigQu
 
 test: lint types imports audit  ## everything that CI checks: lint, types, import rules, tests with coverage
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
+
+test-long: setup  ## the tests that CI leaves out: further modes of what it tests
+	$(BIN)/pytest -n 2 --dist loadfile -m long $(ARGS)
 
 test-fast: setup  ## only the tests that start no server
 	$(BIN)/pytest -q tests/unit $(ARGS)

@@ -161,7 +161,14 @@ def test_replay_and_backfill(shop: Shop) -> None:
     assert shop.table() == {"a": 10, "b": 2, "z": 0}
 
 
-@pytest.mark.parametrize("point", ["load.opened", "load.committing", "load.committed"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("load.opened", marks=pytest.mark.long),
+        pytest.param("load.committing", marks=pytest.mark.long),
+        "load.committed",
+    ],
+)
 def test_an_unload_that_is_killed_is_finished(shop: Shop, point: str) -> None:
     shop.drop("one.csv", 1, {"a": 1, "b": 1})
     shop.run()

@@ -132,7 +132,10 @@ HOSTILE = ("t", "s", "r", "f", "at", "rows", "table", "files", "batch", "_now", 
 
 
 # What appending asks of BigQuery, merging asks too.
-@pytest.mark.parametrize("mode", [WriteMode.MERGE, WriteMode.REPLACE_PARTITION])
+@pytest.mark.parametrize(
+    "mode",
+    [WriteMode.MERGE, pytest.param(WriteMode.REPLACE_PARTITION, marks=pytest.mark.long)],
+)
 def test_columns_may_have_any_name(tmp_path: Path, bigquery_url: str, mode: WriteMode) -> None:
     service = small_service(tmp_path, bigquery_url)
     names = [each for each in HOSTILE if each != "t"]

@@ -171,7 +171,14 @@ HISTORY = (
 EXAMPLES = int(os.environ.get("WAYBILL_EXAMPLES", "0"))
 
 
-@pytest.mark.parametrize("mode", list(WriteMode))
+@pytest.mark.parametrize(
+    "mode",
+    [
+        pytest.param(WriteMode.APPEND, marks=pytest.mark.long),
+        WriteMode.MERGE,
+        WriteMode.REPLACE_PARTITION,
+    ],
+)
 def test_the_table_is_what_the_files_in_force_make(bigquery_url: str, mode: WriteMode) -> None:
     @seed(20261124)
     @settings(
