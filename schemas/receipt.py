@@ -43,6 +43,11 @@ class DriftNote:
     message: str
     waiting: bool
 
+    @property
+    def held(self) -> bool:
+        """The earlier name of `waiting`, which users' own templates may have."""
+        return self.waiting
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleChange:
@@ -97,6 +102,11 @@ class Receipt:
     correction: Correction | None = None
     accounted: Accounted | None = None
     corrects: str | None = None
+
+    @property
+    def held(self) -> bool:
+        """The earlier name of `waiting`, which users' own templates may have."""
+        return self.waiting
 
 
 DOCUMENTS = (".receipt.json", ".receipt.txt", ".rejected.csv")

@@ -103,7 +103,7 @@ def reply_of(row: RowMapping) -> Reply:
         feed=row["feed"],
         to=row["recipient"],
         name=row["name"],
-        receipt=_receipts().validate_python(row["receipt"]),
+        receipt=_receipts().validate_python(_in_todays_words(row["receipt"])),
         state=ReplyState(row["state"]),
         is_digest=row["is_digest"],
         planned_at=row["planned_at"],
@@ -111,6 +111,14 @@ def reply_of(row: RowMapping) -> Reply:
         note=row["note"],
         thread=row["thread"],
     )
+
+
+def _in_todays_words(receipt: dict[str, Any]) -> dict[str, Any]:
+    """A receipt as it was kept; those of an earlier release say `held` of what is waiting."""
+    for each in (receipt, *receipt["drift"]):
+        if "held" in each:
+            each["waiting"] = each.pop("held")
+    return receipt
 
 
 @cache

@@ -25,7 +25,7 @@ _BOOLEANS = (
 _DEFAULT_TRUE, _DEFAULT_FALSE = Booleans().true, Booleans().false
 _DAY_NAME = re.compile(r"(?i)date|day|time|fecha|datum|giorno|jour|tag|month|created|updated|_at$")
 # Below this share of the filled cells a column is text with some numbers in it.
-_MAX = 0.95
+_MOSTLY = 0.95
 _LARGEST_INT = 2**63 - 1
 _FUTURE = 10
 """So many years ahead are planned for; later days are a century too late."""
@@ -91,7 +91,7 @@ def as_boolean(column: FoundColumn, cells: Cells) -> FoundColumn | None:
 def as_date(column: FoundColumn, cells: Cells, day_first: bool | None) -> FoundColumn | None:
     """The column as dates or times, if most of its cells are."""
     style, read = find_dates(cells.filled, day_first=day_first)
-    if style is None or _share(read, cells) < _MAX:
+    if style is None or _share(read, cells) < _MOSTLY:
         return None
     few = style.formats == ("%Y%m%d",) and len(set(cells.filled)) < 3
     if few and not _DAY_NAME.search(column.header):
@@ -149,7 +149,7 @@ def _pivot(
 def as_counts(column: FoundColumn, cells: Cells) -> FoundColumn | None:
     """The column as moments that are counted, if its name and its numbers say so."""
     counts, read = find_counts(column.header, cells.filled)
-    if counts is None or _share(read, cells) < _MAX:
+    if counts is None or _share(read, cells) < _MOSTLY:
         return None
     bad = _first_bad(read, cells, lambda some: find_counts(column.header, some))
     said = _words(read, cells, "numbers", bad)
@@ -170,7 +170,7 @@ def as_number(column: FoundColumn, cells: Cells, decimal: str) -> FoundColumn | 
     zeros = [cell for cell in cells.filled if re.fullmatch(r"[+-]?0[0-9]+", cell)]
     long = [cell for cell in cells.filled if cell.isdecimal() and int(cell[:30]) > _LARGEST_INT]
     style, read = find_numbers(cells.filled, prefer=decimal)
-    if style is None or _share(read, cells) < _MAX:
+    if style is None or _share(read, cells) < _MOSTLY:
         return None
     if why := why_text(cells.filled):
         said = _words(read, cells, "digits", None) + f", but {why}"

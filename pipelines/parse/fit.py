@@ -7,7 +7,7 @@ from enum import Enum
 
 ENOUGH = 200
 """How many rows show what rows are like."""
-_MAX = 0.9
+_MOSTLY = 0.9
 
 
 class Fit(Enum):
@@ -79,10 +79,10 @@ class Shape:
         return all(is_figure(cells[at] or "") for at in filled if self._is_typed(at))
 
     def _is_typed(self, at: int) -> bool:
-        return self._filled[at] > 0 and self._figures[at] >= _MAX * self._filled[at]
+        return self._filled[at] > 0 and self._figures[at] >= _MOSTLY * self._filled[at]
 
     def _is_full(self, at: int) -> bool:
-        return self._filled[at] >= _MAX * self._rows
+        return self._filled[at] >= _MOSTLY * self._rows
 
 
 def is_figure(cell: str) -> bool:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select, update
 
 from connectors.ledger import LedgerConfig, SqlLedger
+from connectors.ledger.tables import replies
 from schemas.errors import LeaseLostError
 from schemas.file import Counts, Event, File, Outcome, Status
 from schemas.item import Item, Page
@@ -116,6 +118,21 @@ def reply(ledger: SqlLedger, file_id: str, name: str, **facts: Any) -> Reply:
         feed="t", to="a@b.example", name=name, receipt=receipt, planned_at=NOON,
         **values,
     )  # fmt: skip
+
+
+def test_a_receipt_of_an_earlier_release_is_read_in_todays_words(ledger: SqlLedger) -> None:
+    """It said `held` of what is waiting: of the file, and of each drift that it names."""
+    (one,) = added(ledger, "a.csv")
+    ledger.replies.plan(reply(ledger, one, "a.csv"))
+    with ledger.database.write() as connection:
+        receipt = connection.scalars(select(replies.c.receipt)).one()
+        note = {"drift_id": "12345678", "kind": "new column", "column": "n", "message": "?"}
+        del receipt["waiting"]
+        old = {**receipt, "held": True, "drift": [{**note, "held": True}]}
+        connection.execute(update(replies).values(receipt=old))
+    (found,) = ledger.replies.of(one)
+    assert found.receipt.waiting
+    assert [each.waiting for each in found.receipt.drift] == [True]
 
 
 def test_a_reply_is_planned_once_and_closed(ledger: SqlLedger) -> None:

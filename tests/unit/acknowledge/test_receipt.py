@@ -33,6 +33,7 @@ from schemas.file import Counts, File, Outcome, Status
 from schemas.item import Item
 from schemas.language import FOLDER, LANGUAGES, translate
 from schemas.limits import Limits
+from schemas.receipt import DriftNote, Receipt
 from schemas.reject import Problem, RejectedRow
 
 SCHEMA = json.loads((ROOT / "docs" / "receipt.schema.json").read_text("utf-8"))
@@ -81,6 +82,20 @@ def test_every_receipt_is_as_documented_and_has_no_control_characters(
     assert translate("Rows read", language) in answer.text or outcome == "repeated"
     assert "in·.csv" in answer.text
     assert told["held"] is (outcome == "quarantined")
+
+
+def test_templates_made_for_an_earlier_release_are_rendered(tmp_path: Path) -> None:
+    """The user's own may still say `held` of a receipt, and of a drift, that is waiting."""
+    (tmp_path / "receipt.txt.j2").write_text(
+        "{{ receipt.held }} {% for note in receipt.drift %}{{ note.held }}{% endfor %}"
+    )
+    note = DriftNote(drift_id="1", kind="new column", column="n", message="?", waiting=True)
+    made = Receipt(
+        file_id="1", feed="t", table="p.d.t", name="a", key="a", outcome=Outcome.QUARANTINED,
+        counts=Counts(), sent_at=NOON, loaded_at=NOON, waiting=True, drift=(note,),
+    )  # fmt: skip
+    feed = Feed(name="t", source="s", match="*", contract="t")
+    assert render.receipt_bodies(made, feed, tmp_path).text == "True True"
 
 
 def test_every_rule_that_a_cell_can_break_says_how_to_mend_it() -> None:
