@@ -26,10 +26,17 @@ class TimedStep:
         return time.monotonic() - self.started
 
     def event(
-        self, file_id: str, outcome: str, *, rows: int | None = None, message: str | None = None
+        self,
+        file_id: str,
+        outcome: str,
+        *,
+        rows: int | None = None,
+        message: str | None = None,
+        seconds: float | None = None,
     ) -> Event:
-        """The event that says how the step ended for a file, with its seconds; it is logged."""
-        seconds = self.seconds
+        """The event that says how the step ended for a file, and it is logged. The step has taken
+        until now, or so many `seconds` where it ended for several files at once."""
+        seconds = self.seconds if seconds is None else seconds
         counted = "" if rows is None else f", {rows:,} rows"
         log.info("%s of %s: %s in %.2f s%s", self.step, file_id, outcome, seconds, counted)
         return Event(

@@ -160,6 +160,22 @@ class World:
             attempt=attempt,
         )
 
+    def partly_rejected(self) -> tuple[Batch, File, File]:
+        """A batch for a new table of orders, with a file that is loaded but for a row, and one that
+        is quarantined."""
+        self.warehouse.apply([ORDERS], [])
+        good = self.file(
+            ORDERS,
+            [order("a", 3, "1.50"), order("b", 4, "2.50")],
+            partitions=["2026-11-03", "2026-11-04"],
+            rejects=[(4, "c,x,y'\"")],
+            outcome=Outcome.PARTLY,
+        )
+        bad = self.file(
+            ORDERS, rejects=[(2, "q")], outcome=Outcome.QUARANTINED, reason="it's all wrong"
+        )
+        return self.batch(ORDERS, good, bad), good, bad
+
     def load(self, contract: Contract, mode: WriteMode, *files: File) -> Committed:
         return self.warehouse.load(self.batch(contract, *files), contract, mode)
 

@@ -150,7 +150,7 @@ def detect_json(sample: Sample) -> Detected:
             key=wrapped,
         )
     dialect = Dialect(format=Format.JSONL)
-    names, chunks = read_jsonl(io.BytesIO(text), dialect, (), "en", is_cut=not sample.complete)
+    names, chunks = read_jsonl(io.BytesIO(text), dialect, (), is_cut=not sample.complete)
     found = Finding(what="format", value="JSON", confidence=0.95, evidence="objects of JSON")
     rows = _cells(chunks)
     detected = described(dialect, [found], names, rows, complete=sample.complete)

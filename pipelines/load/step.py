@@ -179,12 +179,14 @@ def _versions(runtime: Runtime, batch: Batch) -> list[Event]:
 
 def _members(timed: TimedStep, batch: Batch, message: str) -> list[Event]:
     unload = batch.kind is BatchKind.UNLOAD
+    seconds = timed.seconds
     return [
         timed.event(
             file.file_id,
             "committed",
             rows=None if unload else file.counts.loaded,
             message=message,
+            seconds=seconds,
         )
         for file in batch.files
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,24 +33,27 @@ def audit(
     progress: Progress = lambda feed, files: None,
 ) -> Audited:
     """Verify every file of those feeds (all, if none is named), loaded since then (UTC); `is_deep`
-    prepares the raw files anew as well. `progress` hears the feed and the files so far.
+    prepares the raw files anew as well. `progress` hears the feed and how many were looked into.
 
     Raises NotFoundError for an unknown feed before anything is read.
     """
     names = [feed_named(runtime, name).name for name in feeds] or list(runtime.feeds)
-    differences: list[Difference] = []
-    skipped: list[NotLookedInto] = []
-    files = 0
+    found: list[Difference | NotLookedInto] = []
+    heard: Counter[str] = Counter()
+
+    def hear(kind: str, feed: str) -> Callable[[object], None]:
+        def of(_: object) -> None:
+            heard[kind] += 1
+            progress(feed, heard.total())
+
+        return of
+
     for name in names:
-
-        def counted(_: object, name: str = name) -> None:
-            nonlocal files
-            files += 1
-            progress(name, files)
-
-        progress(name, files)
-        differences += verify(runtime, name, counted, since)
-        found = deep(runtime, name, lambda _, name=name: progress(name, files)) if is_deep else ()  # type: ignore[misc]
-        for each in found:
-            (differences if isinstance(each, Difference) else skipped).append(each)  # type: ignore[arg-type]
-    return Audited(files, tuple(differences), tuple(skipped))
+        found += verify(runtime, name, hear("verified", name), since)
+        if is_deep:
+            found += deep(runtime, name, hear("prepared anew", name))
+    return Audited(
+        heard["verified"],
+        tuple(each for each in found if isinstance(each, Difference)),
+        tuple(each for each in found if isinstance(each, NotLookedInto)),
+    )

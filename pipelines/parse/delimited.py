@@ -44,7 +44,7 @@ _LF, _CR = 10, 13
 
 
 def read_delimited(
-    stream: BinaryIO, dialect: Dialect, block_bytes: int, columns: Sequence[str], language: str
+    stream: BinaryIO, dialect: Dialect, block_bytes: int, columns: Sequence[str]
 ) -> Parsed:
     """The header's names and the rows of a delimited text, in bounded memory.
 
@@ -54,7 +54,7 @@ def read_delimited(
     substitution = DelimiterSubstitution.of(dialect)
     texts = Blocks(stream, dialect, substitution, block_bytes)
     layout = read_layout(texts, dialect, substitution, columns)
-    reader = _Reader(layout, dialect, substitution, language)
+    reader = _Reader(layout, dialect, substitution)
     heads = layout.heads
     if not heads and layout.above and len(layout.above[-1][2]) == len(layout.names):
         # Columns that are read by their order may have a header all the same, which is passed over.
@@ -68,13 +68,12 @@ def read_part(
     block_bytes: int,
     top: Parsed,
     line: int,
-    language: str,
 ) -> Parsed:
     """The rows of a part of a delimited text (`pipelines.parse.byte_ranges`) which begins on
     that line, below the header that was parsed before."""
     substitution = DelimiterSubstitution.of(dialect)
     texts = Blocks(stream, dialect, substitution, block_bytes)
-    chunks = _Reader(Layout(top.names, b"", line), dialect, substitution, language).chunks(texts)
+    chunks = _Reader(Layout(top.names, b"", line), dialect, substitution).chunks(texts)
     return replace(top, chunks=chunks)
 
 
@@ -82,10 +81,10 @@ class _Reader:
     """Turns blocks into chunks, counting lines."""
 
     def __init__(
-        self, layout: Layout, dialect: Dialect, substitution: DelimiterSubstitution, language: str
+        self, layout: Layout, dialect: Dialect, substitution: DelimiterSubstitution
     ) -> None:
         self._layout, self._dialect, self._disguise = layout, dialect, substitution
-        self._fitting = Fitting(layout, dialect, substitution, language)
+        self._fitting = Fitting(layout, dialect, substitution)
         self._shape = Shape(len(layout.names))
         self._escapes = has_meanings(dialect)
         self._delimiter = substitution.readable(dialect)

@@ -16,11 +16,10 @@ from schemas.reject import Problem, RejectedRow
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What is needed to speak of a file's rows: its columns' names, its dialect, the language."""
+    """What is needed to speak of a file's rows: its columns' names and its dialect."""
 
     names: Sequence[str]
     dialect: Dialect
-    language: str
 
     def rejecting(self, chunk: Chunk, told: Sequence[tuple[int, str]], rule: str) -> Chunk:
         """The chunk with the rows at some positions rejected, each with its sentence."""
@@ -46,7 +45,7 @@ class Names:
             column=self.names[where] if len(cells) == len(self.names) else None,
             value=value,
             rule=rule,
-            message=translate(template, self.language, value=value),
+            message=translate(template, value=value),
         )
         return RejectedRow(line=line, raw=raw, problems=(problem,), member=member)
 

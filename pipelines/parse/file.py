@@ -30,18 +30,16 @@ def parsed(
     limits: Limits,
     folder: Path,
     columns: Sequence[str] = (),
-    language: str = "en",
     opened: Callable[[], BinaryIO] | None = None,
 ) -> Iterator[Parsed]:
     """Read a file in bounded memory; the members of an archive follow each other.
 
-    `columns` are the names for a file without a header, `folder` holds temporary copies,
-    `language` is the one in which bad rows are explained, and `opened` opens a text that is still
-    coming. Raises DataError, also while the chunks
-    are read, for a file that cannot be read as its dialect says.
+    `columns` are the names for a file without a header, `folder` holds temporary copies, and
+    `opened` opens a text that is still coming. Raises DataError, also while the chunks are read,
+    for a file that cannot be read as its dialect says.
     """
     with closing(members(path, dialect.members, limits, opened)) as found:
-        read = _Read(path, dialect, limits, folder, columns, language)
+        read = _Read(path, dialect, limits, folder, columns)
         first = next(found)
         begun = read.member(first)
 
@@ -65,13 +63,13 @@ def parsed(
 
 
 def read_part(
-    stream: BinaryIO, dialect: Dialect, block_bytes: int, top: Parsed, line: int, language: str
+    stream: BinaryIO, dialect: Dialect, block_bytes: int, top: Parsed, line: int
 ) -> Parsed:
     """The rows of a part of a text (`pipelines.parse.byte_ranges`) which begins on that line, below
     the header that was parsed before."""
     reader = reader_of(dialect.format)
-    found = reader.read_part(stream, dialect, block_bytes, top, line, language)
-    return replace(found, chunks=tidied(found.chunks, top.names, dialect, top.heads, language))
+    found = reader.read_part(stream, dialect, block_bytes, top, line)
+    return replace(found, chunks=tidied(found.chunks, top.names, dialect, top.heads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,6 @@ class _Read:
     limits: Limits
     folder: Path
     columns: Sequence[str]
-    language: str
 
     def member(self, member: Member) -> Parsed:
         """One member by the reader of its format."""
@@ -96,10 +93,9 @@ class _Read:
                 self.dialect,
                 self.limits,
                 self.columns,
-                self.language,
             )
         )
-        chunks = tidied(found.chunks, found.names, self.dialect, found.heads, self.language)
+        chunks = tidied(found.chunks, found.names, self.dialect, found.heads)
         return replace(found, chunks=chunks)
 
     def _local(self, member: Member, *, as_it_is: bool) -> Path:

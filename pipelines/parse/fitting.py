@@ -24,10 +24,9 @@ class Fitting:
     """Fits records into a file's columns, and says what is wrong with those that do not fit."""
 
     def __init__(
-        self, layout: Layout, dialect: Dialect, substitution: DelimiterSubstitution, language: str
+        self, layout: Layout, dialect: Dialect, substitution: DelimiterSubstitution
     ) -> None:
         self._layout, self._dialect, self._disguise = layout, dialect, substitution
-        self._language = language
         self._rows_like = regex(dialect.rows_like) if dialect.rows_like else None
 
     def records(self, lines: Sequence[str]) -> Iterator[Record]:
@@ -40,15 +39,14 @@ class Fitting:
         width, cells = len(self._layout.names), record.cells
         if record.fault is not None:
             return [], ("unreadable", translate(
-                "the line cannot be read as delimited text: {fault}",
-                self._language, fault=translate(record.fault, self._language),
+                "the line cannot be read as delimited text: {fault}", fault=translate(record.fault),
             ))  # fmt: skip
         if _NO_TEXT.search(record.raw):
             return [], ("encoding", translate(
-                "the line has bytes that are not text in the file's encoding", self._language
+                "the line has bytes that are not text in the file's encoding"
             ))  # fmt: skip
         if "\x00" in record.raw and self._dialect.escape != "\x00":
-            return [], ("nul", translate("the line has a NUL character", self._language))
+            return [], ("nul", translate("the line has a NUL character"))
         if self._dialect.trailing_delimiter and len(cells) == width + 1 and not cells[-1]:
             cells = cells[:-1]
         if len(cells) < width and self._dialect.ragged == "pad":
@@ -58,7 +56,7 @@ class Fitting:
         if len(cells) != width:
             return [], ("columns", translate(
                 "the line has {cells} cells where the header has {width}",
-                self._language, cells=len(cells), width=width,
+                cells=len(cells), width=width,
             ))  # fmt: skip
         return [*cells], None
 
@@ -75,7 +73,7 @@ class Fitting:
         if record.fault is not None or shape.fit(record.cells) is Fit.NOTE:
             return None
         value = self._disguise.reveal(record.cells[0] if record.cells else "")
-        message = translate(LIKE_A_COMMENT, self._language, value=value)
+        message = translate(LIKE_A_COMMENT, value=value)
         return self.rejected(record, line, "comment", message)
 
     def is_row(self, cells: Sequence[str]) -> bool:
@@ -86,7 +84,7 @@ class Fitting:
     def above(self, shape: Shape) -> tuple[RejectedRow, ...]:
         """The lines above the header that are certainly rows: none of them is passed over."""
         return tuple(
-            self._row(line, raw, "preamble", translate(LIKE_A_ROW, self._language, value=cells[0]))
+            self._row(line, raw, "preamble", translate(LIKE_A_ROW, value=cells[0]))
             for line, raw, cells in self._layout.above
             if len(cells) == len(self._layout.names)
             and (shape.is_certain(cells) or self.is_row(cells) or self._may_be(shape, cells))

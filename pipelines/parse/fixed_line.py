@@ -25,10 +25,8 @@ _SHOWN, _MAX = 40, 200
 class FixedLines:
     """The lines of one file, by the fields that its contract declares."""
 
-    def __init__(
-        self, dialect: Dialect, substitution: DelimiterSubstitution, language: str
-    ) -> None:
-        self.dialect, self.language, self.fields = dialect, language, dialect.fields
+    def __init__(self, dialect: Dialect, substitution: DelimiterSubstitution) -> None:
+        self.dialect, self.fields = dialect, dialect.fields
         self.names = tuple(field.column for field in dialect.fields)
         self.width = max((field.end for field in dialect.fields), default=0)
         self.gaps = tuple(_gaps(dialect.fields))
@@ -54,15 +52,15 @@ class FixedLines:
         """The line's cells, or the rule it breaks and what to say."""
         if _NO_TEXT.search(raw):
             return [], ("encoding", translate(
-                "the line has bytes that are not text in the file's encoding", self.language
+                "the line has bytes that are not text in the file's encoding"
             ))  # fmt: skip
         if "\x00" in raw:
-            return [], ("nul", translate("the line has a NUL character", self.language))
+            return [], ("nul", translate("the line has a NUL character"))
         if "\r" in raw:
             return [], ("unreadable", translate(
-                "the line cannot be read as text of fixed width: {fault}", self.language,
+                "the line cannot be read as text of fixed width: {fault}",
                 fault=translate(
-                    "a carriage return (CR) stands in the middle of the line", self.language
+                    "a carriage return (CR) stands in the middle of the line"
                 ),
             ))  # fmt: skip
         misfit = self._misfit(raw)
@@ -70,7 +68,7 @@ class FixedLines:
             return [], ("columns", misfit)
         total = self.cut_total(raw)
         if total:
-            return [], ("total", translate(UNDECLARED, self.language, value=total))
+            return [], ("total", translate(UNDECLARED, value=total))
         return [raw[field.begin : field.end].strip(PADDING) for field in self.fields], None
 
     def cut_total(self, raw: str) -> str:
@@ -97,7 +95,7 @@ class FixedLines:
             # The end of a number may be missing as well as blanks.
             return translate(
                 "the line ends within {column}, after {found:,} of {wanted:,} characters",
-                self.language, column=cut.column, found=found, wanted=self.width,
+                column=cut.column, found=found, wanted=self.width,
             )  # fmt: skip
         if raw[self.width :].strip(PADDING) and self.dialect.extra is not Extra.KEEP:
             return self._wide(len(raw.rstrip(PADDING)))
@@ -107,14 +105,14 @@ class FixedLines:
                 at = begin + len(between) - len(between.lstrip(PADDING)) + 1
                 return translate(
                     "{value} stands at character {at:,} of the line, where no column is agreed",
-                    self.language, value=between.strip(PADDING)[:_SHOWN], at=at,
+                    value=between.strip(PADDING)[:_SHOWN], at=at,
                 )  # fmt: skip
         return None
 
     def _wide(self, found: int) -> str:
         return translate(
             "the line has {found:,} characters where its columns take {wanted:,}",
-            self.language, found=found, wanted=self.width,
+            found=found, wanted=self.width,
         )  # fmt: skip
 
     def commented(self, raw: str, line: int) -> RejectedRow | None:
@@ -125,9 +123,7 @@ class FixedLines:
         if self.shape.fit(cells) is Fit.NOTE:
             return None
         value = next((cell for cell in cells if cell), "")
-        return self.rejected(
-            raw, line, "comment", translate(LIKE_A_COMMENT, self.language, value=value)
-        )
+        return self.rejected(raw, line, "comment", translate(LIKE_A_COMMENT, value=value))
 
     def rejected(self, raw: str, line: int, rule: str, message: str) -> RejectedRow:
         """The line as a rejected row."""

@@ -41,7 +41,6 @@ def read_jsonl(
     stream: BinaryIO,
     dialect: Dialect,
     columns: Sequence[str],
-    language: str,
     *,
     is_cut: bool = False,
 ) -> tuple[tuple[str, ...], Iterator[Chunk]]:
@@ -65,7 +64,7 @@ def read_jsonl(
     if len(names) > MAX_COLUMNS:
         raise too_wide(len(names))
     known = frozenset(names)
-    rows = (_row(line, text, names, known, language) for line, text in chain(first, lines))
+    rows = (_row(line, text, names, known) for line, text in chain(first, lines))
     return names, gathered(rows, names, dialect)
 
 
@@ -86,7 +85,7 @@ def _first(lines: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     return found
 
 
-def _row(line: int, text: bytes, names: Sequence[str], known: frozenset[str], language: str) -> Row:
+def _row(line: int, text: bytes, names: Sequence[str], known: frozenset[str]) -> Row:
     if not text.strip():
         return None
     found, fault = _parsed(text)
@@ -94,12 +93,10 @@ def _row(line: int, text: bytes, names: Sequence[str], known: frozenset[str], la
         strange = [key for key in found if key not in known]
         if not strange:
             return line, [found.get(name) for name in names]
-        fault = translate(
-            "the line has a key that no line had before: {key}", language, key=strange[0]
-        )
+        fault = translate("the line has a key that no line had before: {key}", key=strange[0])
     else:
-        fault = translate(fault, language)
-    message = translate("the line is not a JSON object: {fault}", language, fault=fault)
+        fault = translate(fault)
+    message = translate("the line is not a JSON object: {fault}", fault=fault)
     problem = Problem(line=line, column=None, value=None, rule="unreadable", message=message)
     raw = text.decode("utf-8", "replace").rstrip("\r\n")
     return RejectedRow(line=line, raw=raw, problems=(problem,))

@@ -65,7 +65,6 @@ class Given:
     dialect: Dialect
     limits: Limits
     columns: Sequence[str] = ()
-    language: str = "en"
 
 
 class Reader(Protocol):
@@ -84,7 +83,6 @@ class Reader(Protocol):
 
     def read_part(
         self, stream: BinaryIO, dialect: Dialect, block_bytes: int, top: Parsed, line: int,
-        language: str,
     ) -> Parsed:  # fmt: skip
         """The rows of a part of a text which begins on that line, below the header that was parsed
         before."""

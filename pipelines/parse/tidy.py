@@ -39,11 +39,10 @@ def tidied(
     names: Sequence[str],
     dialect: Dialect,
     heads: Sequence[Sequence[str]] = (),
-    language: str = "en",
 ) -> Iterator[Chunk]:
     """The chunks without blank rows, repetitions of the header's lines (`heads`), totals and the
     footer, all of which they count; what looks like one of these and may be a row is rejected."""
-    words = Names(names, dialect, language)
+    words = Names(names, dialect)
     kept = map(_Tidy(words, heads).kept, chunks)
     yield from without_footer(kept, words) if dialect.footer else kept
 

@@ -28,9 +28,7 @@ its own file has: a text that the file holds once may stand in every cell."""
 _FIRST_BYTES = 16 * 1024 * 1024
 
 
-def read_workbook(
-    path: Path, dialect: Dialect, most_bytes: int, columns: Sequence[str], language: str
-) -> Parsed:
+def read_workbook(path: Path, dialect: Dialect, most_bytes: int, columns: Sequence[str]) -> Parsed:
     """The header's names and the rows of one sheet; a row's line is the sheet's own row number.
 
     Typed cells come as text: whole numbers without a point, other numbers with the dialect's
@@ -56,7 +54,7 @@ def read_workbook(
             heads = (tuple(above[-1][1]),)
     first = list(_first(rows))
     shape = Shape(len(names), [_padded(cells, len(names)) for _, cells in first if any(cells)])
-    words = Names(names, dialect, language)
+    words = Names(names, dialect)
     like = [
         words.doubted(line, line_of(cells, dialect), cells, LIKE_A_ROW, "preamble")
         for line, cells in above
@@ -70,7 +68,7 @@ def read_workbook(
         others=tuple(others),
     )
     fitted = (
-        _fitted(line, cells, len(names), dialect, language) if any(cells) else None
+        _fitted(line, cells, len(names), dialect) if any(cells) else None
         for line, cells in _ended(chain(first, rows))
     )
     return Parsed(
@@ -205,12 +203,12 @@ def _names(rows: Sequence[Sequence[str]], dialect: Dialect) -> tuple[str, ...]:
     return names_of([row[: max(width, len(dialect.header_cells))] for row in rows], dialect, True)
 
 
-def _fitted(line: int, values: Sequence[str], width: int, dialect: Dialect, language: str) -> Row:
+def _fitted(line: int, values: Sequence[str], width: int, dialect: Dialect) -> Row:
     """A row with as many cells as the header; cells beyond it must be empty."""
     beyond = next((cell for cell in values[width:] if cell.strip()), None)
     if beyond is not None and dialect.extra == "reject":
         message = translate(
-            "the row has a cell beyond the header's last column: {value}", language, value=beyond
+            "the row has a cell beyond the header's last column: {value}", value=beyond
         )
         problem = Problem(line=line, column=None, value=None, rule="columns", message=message)
         return RejectedRow(line=line, raw=line_of(values, dialect), problems=(problem,))

@@ -129,6 +129,6 @@ def below(top: Top, part: Part, stream: BinaryIO, terms: Terms) -> Iterator[Pars
     """The rows of a part that has no header."""
     dialect, limits = terms.contract.dialect, terms.limits
     above = Parsed(top.names, iter(()), top.line_end, top.heads)
-    found = read_part(stream, dialect, limits.block_bytes, above, part.line, "en")
+    found = read_part(stream, dialect, limits.block_bytes, above, part.line)
     with ahead(found.chunks) as chunks:
         yield replace(found, chunks=chunks)

@@ -138,18 +138,7 @@ def test_safe_changes_are_named_and_made(world: BigQueryWorld) -> None:
 
 
 def test_the_views_tell_of_a_batch(world: BigQueryWorld) -> None:
-    world.warehouse.apply([ORDERS], [])
-    good = world.file(
-        ORDERS,
-        [order("a", 3, "1.50"), order("b", 4, "2.50")],
-        partitions=["2026-11-03", "2026-11-04"],
-        rejects=[(4, "c,x,y'\"")],
-        outcome=Outcome.PARTLY,
-    )
-    bad = world.file(
-        ORDERS, rejects=[(2, "q")], outcome=Outcome.QUARANTINED, reason="it's all wrong"
-    )
-    batch = world.batch(ORDERS, good, bad)
+    batch, good, bad = world.partly_rejected()
     assert not world.warehouse.committed(batch.batch_id)
     first = world.warehouse.load(batch, ORDERS, WriteMode.APPEND)
     assert first == Committed(rows=2)

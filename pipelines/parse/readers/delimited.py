@@ -28,7 +28,7 @@ class DelimitedReader(Reader):
     def read(self, given: Given) -> Parsed:
         """As `read_delimited`."""
         block = given.limits.block_bytes
-        return read_delimited(given.stream, given.dialect, block, given.columns, given.language)
+        return read_delimited(given.stream, given.dialect, block, given.columns)
 
     def cut_by(self, dialect: Dialect) -> Dialect | None:
         """Only plain UTF-8, in which nothing is told by what stands far away."""
@@ -38,7 +38,6 @@ class DelimitedReader(Reader):
 
     def read_part(
         self, stream: BinaryIO, dialect: Dialect, block_bytes: int, top: Parsed, line: int,
-        language: str,
     ) -> Parsed:  # fmt: skip
         """As `delimited.read_part`."""
-        return read_part(stream, dialect, block_bytes, top, line, language)
+        return read_part(stream, dialect, block_bytes, top, line)

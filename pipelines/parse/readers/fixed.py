@@ -48,7 +48,7 @@ class FixedReader(Reader):
         dialect = _lines_only(given.dialect)
         substitution = DelimiterSubstitution.of(dialect)
         texts = Blocks(given.stream, dialect, substitution, given.limits.block_bytes)
-        lines = FixedLines(dialect, substitution, given.language)
+        lines = FixedLines(dialect, substitution)
         names = tuple(field.column for field in dialect.fields)
         above, rest, top = _above(texts, dialect)
         heads = [raw for raw, is_head in above if is_head and raw.strip()]
@@ -68,12 +68,11 @@ class FixedReader(Reader):
 
     def read_part(
         self, stream: BinaryIO, dialect: Dialect, block_bytes: int, top: Parsed, line: int,
-        language: str,
     ) -> Parsed:  # fmt: skip
         """The rows of a part of a text which begins on that line."""
         dialect = _lines_only(dialect)
         substitution = DelimiterSubstitution.of(dialect)
-        lines = FixedLines(dialect, substitution, language)
+        lines = FixedLines(dialect, substitution)
         lines.repeat(["".join(head) for head in top.heads])
         texts = Blocks(stream, dialect, substitution, block_bytes)
         return replace(top, chunks=_chunks(texts, lines, line))
@@ -157,7 +156,7 @@ def _with_top(
             continue
         value = next((cell for cell in cells if cell), "")
         rows.append(lines.rejected(raw, number, "preamble",
-                                   translate(LIKE_A_ROW, lines.language, value=value)))  # fmt: skip
+                                   translate(LIKE_A_ROW, value=value)))  # fmt: skip
         top = replace(top, header=top.header - is_head, preamble=top.preamble - (not is_head))
     yield replace(
         first,

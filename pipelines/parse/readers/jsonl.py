@@ -26,7 +26,7 @@ class JsonReader(Reader):
 
     def read(self, given: Given) -> Parsed:
         """As `read_jsonl`."""
-        return Parsed(*read_jsonl(given.stream, given.dialect, given.columns, given.language))
+        return Parsed(*read_jsonl(given.stream, given.dialect, given.columns))
 
     def given_back(self, raw: str, names: Sequence[str], dialect: Dialect) -> list[str] | None:
         """The object's values; the whole line where it is no object."""

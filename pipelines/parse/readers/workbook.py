@@ -24,4 +24,4 @@ class WorkbookReader(Reader):
     def read(self, given: Given) -> Parsed:
         """As `read_workbook`."""
         most = given.limits.workbook_bytes
-        return read_workbook(given.local(), given.dialect, most, given.columns, given.language)
+        return read_workbook(given.local(), given.dialect, most, given.columns)

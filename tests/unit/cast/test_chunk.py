@@ -19,7 +19,7 @@ def contract(*columns: Column, **more: Any) -> Contract:
 def cast_cells(column: Column, *cells: str, **more: Any) -> tuple[list[Any], list[tuple[int, str]]]:
     text = "\n".join([column.name, *(f'"{cell}"' for cell in cells), ""]).encode()
     made = contract(column, **more)
-    (chunk,) = read_delimited(io.BytesIO(text), made.dialect, 1 << 20, (), "en").chunks
+    (chunk,) = read_delimited(io.BytesIO(text), made.dialect, 1 << 20, ()).chunks
     typed = cast_chunk(chunk, {column.name: column.name}, made)
     return typed.rows.column(0).to_pylist(), [(p.line, p.rule) for p in typed.problems]
 

@@ -56,7 +56,7 @@ def test_parts_hold_what_the_whole_text_holds(
                 with parsed(folder / "first", Dialect(), LIMITS, folder) as top:
                     read += rows_of(top.chunks)
                 continue
-            made = read_part(io.BytesIO(piece), Dialect(), 64, top, part.line, "en")
+            made = read_part(io.BytesIO(piece), Dialect(), 64, top, part.line)
             read += rows_of(made.chunks)
         assert read == expected
 

@@ -26,7 +26,7 @@ def parsed(
 ) -> tuple[list[tuple[int, Any, str]], list[RejectedRow]]:
     rows: list[tuple[int, Any, str]] = []
     ragged: list[RejectedRow] = []
-    chunks = read_delimited(io.BytesIO(text), dialect, block, (), "en").chunks
+    chunks = read_delimited(io.BytesIO(text), dialect, block, ()).chunks
     for chunk in chunks:
         cells = zip(*(column.to_pylist() for column in chunk.cells.columns), strict=True)
         numbered = enumerate(zip(chunk.lines.tolist(), cells, strict=True))

@@ -306,9 +306,7 @@ def test_parts_hold_the_rows_of_the_whole(tmp_path: Path) -> None:
     bad: list[int] = []
     with parsed(tmp_path / "top", dialect, Limits(), tmp_path) as top:
         found = [top.chunks] + [
-            read_part(
-                io.BytesIO(data[each.start : each.end]), dialect, 64, top, each.line, "en"
-            ).chunks
+            read_part(io.BytesIO(data[each.start : each.end]), dialect, 64, top, each.line).chunks
             for each in parts[1:]
         ]
         for chunks in found:

@@ -31,7 +31,7 @@ class Slow(delimited._Reader):
 
 def read(text: bytes, dialect: Dialect, block: int = 1 << 20) -> list[tuple[int, str, object]]:
     rows: list[tuple[int, str, object]] = []
-    chunks = read_delimited(io.BytesIO(text), dialect, block, (), "en").chunks
+    chunks = read_delimited(io.BytesIO(text), dialect, block, ()).chunks
     for chunk in chunks:
         cells = zip(*(column.to_pylist() for column in chunk.cells.columns), strict=True)
         raws = chunk.raws(range(len(chunk.lines)))
