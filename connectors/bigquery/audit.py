@@ -35,10 +35,10 @@ def file_audits(
 ) -> Iterator[FileAudit]:
     """The tallies of the table's files, by file id: one query, so all as of one moment."""
     sql, given = file_audits_sql(session.config, contract, table, since)
-    return (_stats(row) for row in session.each_row(sql, given))
+    return (_file_audit(row) for row in session.each_row(sql, given))
 
 
-def _stats(row: tuple[Any, ...]) -> FileAudit:
+def _file_audit(row: tuple[Any, ...]) -> FileAudit:
     (file_id, feed, count, loaded, removed, rejected, touched, outcome, *figures) = row
     last = None
     if figures[0] is not None:

@@ -1,5 +1,5 @@
-"""Books: what Waybill's own log says of batches and files. Every question is bounded by a time, so
-that it reads the days since then and not the whole history."""
+"""Commit log: what Waybill's own log says of batches and files. Every question is bounded by a time,
+so that it reads the days since then and not the whole history."""
 
 # Names are checked and quoted by `names`; values are parameters.
 # ruff: noqa: S608
@@ -16,7 +16,7 @@ from connectors.bigquery.records import since
 from connectors.bigquery.session import Parameter, Session
 
 
-class Books:
+class CommitLog:
     """Looks up `etl_meta.commits`. Vendor exceptions pass through."""
 
     def __init__(self, session: Session) -> None:
@@ -44,7 +44,7 @@ class Books:
 
 
 def replaced_by_sql(commits: str) -> str:
-    """The query behind `Books.files_replaced_by`."""
+    """The query behind `CommitLog.files_replaced_by`."""
     recent = "committed_at >= @since AND `table` = @target"
     return (
         "WITH recent AS (SELECT batch_id, files, removals"
@@ -60,7 +60,7 @@ def replaced_by_sql(commits: str) -> str:
 
 
 def row_counts_sql(commits: str) -> str:
-    """The query behind `Books.row_counts`."""
+    """The query behind `CommitLog.row_counts`."""
     recent = f"FROM {commits} AS c CROSS JOIN UNNEST"
     where = "WHERE c.committed_at >= @since AND c.`table` = @target"
     return (

@@ -24,7 +24,7 @@ from connectors.bigquery.audit import (
 from connectors.bigquery.capabilities import BIGQUERY
 from connectors.bigquery.client import connect
 from connectors.bigquery.commit import Committer
-from connectors.bigquery.commit_log import Books
+from connectors.bigquery.commit_log import CommitLog
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing
@@ -147,13 +147,13 @@ class BigQueryWarehouse:
         self, table: str, files: Collection[str], known_since: datetime | None = None
     ) -> Sequence[str]:
         with translated("look up removed rows"), labelled("lookup", table=table):
-            return Books(self._session).files_replaced_by(table, files, known_since)
+            return CommitLog(self._session).files_replaced_by(table, files, known_since)
 
     def row_counts(
         self, table: str, files: Collection[str], known_since: datetime | None = None
     ) -> Mapping[str, int]:
         with translated("look up the rows of files"), labelled("lookup", table=table):
-            return Books(self._session).row_counts(table, files, known_since)
+            return CommitLog(self._session).row_counts(table, files, known_since)
 
     def file_audits(self, contract: Contract, since: datetime | None = None) -> Iterator[FileAudit]:
         table = self.table_id(contract)
