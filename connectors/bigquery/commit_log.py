@@ -1,4 +1,4 @@
-"""Commit log: what Waybill's own log says of batches and files. Every question is bounded by a time,
+"""Commit log: what our own log says of batches and files. Every question is bounded by a time,
 so that it reads the days since then and not the whole history."""
 
 # Names are checked and quoted by `names`; values are parameters.

@@ -50,10 +50,10 @@ def verify(
     from entrypoints.cli.screen import console, plain_table, print_json, progress
     from pipelines.operations.audit import audit
     from pipelines.operations.cost import verify_estimate
-    from pipelines.operations.feeds import feed_named
+    from pipelines.operations.feeds import feeds_named
 
     runtime = open_runtime(config)
-    names = [feed_named(runtime, name).name for name in feeds] or list(runtime.feeds)
+    names = feeds_named(runtime, feeds)
     ask_if_large(verify_estimate(runtime, names, since, deep=deep), yes)
     with progress() as bar:
         task = bar.add_task("counting", total=None)

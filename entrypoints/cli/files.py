@@ -157,13 +157,16 @@ def _retry_all(
     runtime: Runtime, wanted: FileFilter, may_lose: bool, yes: bool, as_json: bool
 ) -> None:
     from pipelines.operations.files import list_files
-    from pipelines.operations.retry import retry_all
+    from pipelines.operations.retry import retry_files
 
-    count = len(list_files(runtime, wanted))
-    if count:
-        ask([f"Send {count:,} files that are {wanted.status} on their way again."], yes)
-    done = retry_all(runtime, wanted, may_lose=may_lose)
+    files = list_files(runtime, wanted)
+    if files:
+        ask([f"Send {len(files):,} files that are {wanted.status} on their way again."], yes)
+    # The oldest first: they count before newer ones of the same name.
+    done = retry_files(runtime, files[::-1], may_lose=may_lose)
     _print_retried(done, as_json)
+    if len(files) == wanted.limit:
+        click.echo(f"these are the newest {wanted.limit:,}; say it again for the others", err=True)
     if done.left:
         raise click.exceptions.Exit(1)
 

@@ -10,7 +10,7 @@ import click
 from entrypoints.cli.options import json_option, open_runtime
 
 if TYPE_CHECKING:
-    from pipelines.operations.feeds import feed_named
+    from pipelines.operations.feeds import feeds_named
     from pipelines.operations.reconcile import Reconciled
 
 
@@ -31,7 +31,7 @@ def reconcile(config: Path, feeds: tuple[str, ...], dry_run: bool, as_json: bool
     from pipelines.operations.reconcile import reconcile as made_to_agree
 
     runtime = open_runtime(config)
-    names = [feed_named(runtime, name).name for name in feeds] or list(runtime.feeds)
+    names = feeds_named(runtime, feeds)
     found = [made_to_agree(runtime, name, dry_run=dry_run) for name in names]
     if as_json:
         print_json(found)

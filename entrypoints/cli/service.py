@@ -42,13 +42,13 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     Needs no broker. Exit status 1 when a file failed.
     """
     from entrypoints.cli.screen import file_table, progress, show
-    from pipelines.operations.feeds import feed_named
+    from pipelines.operations.feeds import feeds_named
     from pipelines.operations.run import run as run_pass
     from schemas.file import Status
 
     _log("warning")
     runtime = open_runtime(config)
-    names = [feed_named(runtime, name).name for name in feeds] or list(runtime.feeds)
+    names = feeds_named(runtime, feeds)
     touched: dict[str, None] = {}
     with progress() as bar:
         task = bar.add_task("looking", total=None)

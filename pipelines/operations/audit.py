@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.operations.deep_verify import NotLookedInto, deep
-from pipelines.operations.feeds import feed_named
+from pipelines.operations.feeds import feeds_named
 from pipelines.operations.verify import Difference, verify
 from pipelines.runtime import Runtime
 
@@ -37,7 +37,7 @@ def audit(
 
     Raises NotFoundError for an unknown feed before anything is read.
     """
-    names = [feed_named(runtime, name).name for name in feeds] or list(runtime.feeds)
+    names = feeds_named(runtime, feeds)
     found: list[Difference | NotLookedInto] = []
     heard: Counter[str] = Counter()
 

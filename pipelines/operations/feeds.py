@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +29,11 @@ def feed_named(runtime: Runtime, name: str) -> Feed:
             f"there is no feed {name}", hint=f"the feeds are {', '.join(runtime.feeds)}"
         )
     return runtime.feeds[name]
+
+
+def feeds_named(runtime: Runtime, names: Sequence[str]) -> list[str]:
+    """Those feeds, or all if none is named. Raises NotFoundError."""
+    return [feed_named(runtime, name).name for name in names] or list(runtime.feeds)
 
 
 def stopped_feeds(runtime: Runtime) -> list[FeedPause]:

@@ -1,10 +1,10 @@
-"""Retry: one file, or all that a filter names, sent on its way again."""
+"""Retry: one file, or several, sent on their way again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.operations.files import FileFilter, list_files
 from pipelines.runtime import Runtime
 from schemas.errors import ConflictError
 from schemas.file import File
@@ -27,12 +27,12 @@ def retry(runtime: Runtime, file: File, *, may_lose: bool = False) -> File:
         raise ConflictError(str(error)) from error
 
 
-def retry_all(runtime: Runtime, wanted: FileFilter, *, may_lose: bool = False) -> Retried:
-    """Send all files that are meant on their way again, the oldest first; those that cannot go
-    are left as they are, and named. Safe to repeat."""
+def retry_files(runtime: Runtime, files: Sequence[File], *, may_lose: bool = False) -> Retried:
+    """Send files on their way again; those that cannot go are left as they are, and named. Safe to
+    repeat."""
     again: list[File] = []
     left: list[tuple[File, str]] = []
-    for file in reversed(list_files(runtime, wanted)):
+    for file in files:
         try:
             again.append(retry(runtime, file, may_lose=may_lose))
         except ConflictError as error:
