@@ -26,7 +26,7 @@ from schemas.limits import Limits
 import resource
 try:
     parsed = read_workbook(
-        Path(sys.argv[1]), Dialect(format=Format.EXCEL), Limits().workbook_bytes, ["a"], "en"
+        Path(sys.argv[1]), Dialect(format=Format.EXCEL), Limits().workbook_bytes, ["a"]
     )
     rows = sum(len(chunk.lines) for chunk in parsed.chunks)
     said = f"{rows} rows"
