@@ -8,15 +8,22 @@ from schemas.address import Address, address_of, canonical_domain
 from schemas.errors import ConfigError
 from schemas.language import LANGUAGES
 
+_HINT = 'write {"ana@acorn.example": "de", "@acorn.example": "es", "*.acorn.example": "es"}'
+
 
 def check_languages(languages: Mapping[str, str]) -> None:
-    """Raise ConfigError for a key that is no sender, or a language that there is not."""
+    """Raise ConfigError for a key that is no sender, a sender that is said twice, or a language
+    that there is not."""
+    if not isinstance(languages, Mapping) or not all(isinstance(each, str) for each in languages):
+        raise ConfigError("languages must say of senders which they read", hint=_HINT)
+    known: set[str] = set()
     for sender, language in languages.items():
-        if _written(sender) is None:
-            raise ConfigError(
-                f'languages: "{sender}" is not a sender',
-                hint="write ana@acorn.example, @acorn.example or *.acorn.example",
-            )
+        written = _written(sender)
+        if written is None or not {".", "@"}.intersection(sender):
+            raise ConfigError(f'languages: "{sender}" is not a sender', hint=_HINT)
+        if written in known:
+            raise ConfigError(f'languages: "{sender}" is there twice')
+        known.add(written)
         if language not in LANGUAGES:
             raise ConfigError(
                 f'languages: "{language}" of {sender} is not one of {", ".join(LANGUAGES)}'

@@ -192,6 +192,8 @@ def _print(row: Explained) -> None:
         out.print(f"  file     {row.file_id}, which the ledger no longer knows")
     else:
         out.print(f"  file     {said(file.item.name)} ({file.file_id}), feed {file.feed}")
+        if file.corrects:
+            out.print(f"  corrects {said(file.corrects)}, whose line is told")
         out.print(f"  key      {said(file.item.key)} at source {file.source}")
         out.print(f"  sender   {said(file.item.sender or 'not known to the source')}")
         out.print(f"  sent     {when(file.item.sent_at)} UTC")

@@ -10,7 +10,6 @@ import click
 from entrypoints.cli.options import json_option, open_runtime
 
 if TYPE_CHECKING:
-    from pipelines.operations.feeds import feeds_named
     from pipelines.operations.reconcile import Reconciled
 
 
@@ -28,6 +27,7 @@ def reconcile(config: Path, feeds: tuple[str, ...], dry_run: bool, as_json: bool
     are lost for good or a person must decide.
     """
     from entrypoints.cli.screen import print_json
+    from pipelines.operations.feeds import feeds_named
     from pipelines.operations.reconcile import reconcile as made_to_agree
 
     runtime = open_runtime(config)

@@ -104,7 +104,8 @@ def replay(
     if target in runtime.feeds:
         files = replayable(runtime, target, since, until)
     elif since or until:
-        raise click.UsageError("--since and --until go with a feed")
+        feeds = ", ".join(runtime.feeds)
+        raise click.UsageError(f"--since and --until go with a feed; the feeds are {feeds}")
     else:
         files = [file_named(runtime, target)]
     if not files:

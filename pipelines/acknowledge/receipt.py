@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from pipelines.acknowledge.addressee import addressee
 from pipelines.acknowledge.render import receipt_bodies
 from pipelines.feed import Feed
+from pipelines.parse.registry import reader_of
 from pipelines.rejects.csv_file import write_rejected
 from schemas.dialect import Dialect
 from schemas.drift import DriftStatus, Sighting
@@ -57,6 +58,7 @@ _FIXES: dict[str, str] = {
     "partition": "look for a typo in {column}",
     "values_to_be_unique": "keep one row for each value of {column}",
 }
+_FIX_PLACES = "give each line the agreed characters, with each column in its place and nothing else"
 _FIX = "correct {column} so that the rule holds"
 _FIX_ROW = "correct the rows so that the rule holds"
 
@@ -97,7 +99,7 @@ def answer_of(
     documents = []
     # Beside the drop stands the receipt of the newest version; an older one's has its own name.
     own = f".{case.file.file_id[:8]}" if case.file.superseded_by else ""
-    summary = _Summary(case.examples, case.language)
+    summary = _Summary(case.examples, case.language, _fixes_of(dialect))
     if rejects is not None:
         path = folder / "rejected.csv"
         write_rejected(rejects, path, dialect, summary.add, case.file.file_id, case.language)
@@ -208,11 +210,17 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
     )
 
 
+def _fixes_of(dialect: Dialect) -> Mapping[str, str]:
+    """What to do about each rule. In text of fixed width there are no cells to quote."""
+    padded = reader_of(dialect.format).traits.padding
+    return {**_FIXES, "columns": _FIX_PLACES} if padded else _FIXES
+
+
 class _Summary:
     """Counts broken rules and keeps the first examples of each."""
 
-    def __init__(self, examples: int, language: str) -> None:
-        self._most, self._language = examples, language
+    def __init__(self, examples: int, language: str, fixes: Mapping[str, str]) -> None:
+        self._most, self._language, self._fixes = examples, language, fixes
         self._counts: Counter[tuple[str, str | None]] = Counter()
         self._examples: dict[tuple[str, str | None], list[Example]] = defaultdict(list)
 
@@ -240,7 +248,7 @@ class _Summary:
                 count=count,
                 examples=tuple(self._examples[rule, column]),
                 fix=translate(
-                    _FIXES.get(rule, _FIX if column else _FIX_ROW),
+                    self._fixes.get(rule, _FIX if column else _FIX_ROW),
                     self._language,
                     column=column or "–",
                 ),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from connectors.protocols import FoundRow
-from pipelines.parse import parsed
+from pipelines.parse import Chunk, Parsed, parsed
+from pipelines.prepare.corrected import correction_terms
+from pipelines.prepare.stage_file import Terms
 from pipelines.runtime import Runtime
+from pipelines.stored_files import fetched
 from pipelines.validate.rules import expectations_for, table_expectations
 from pipelines.validate.unique_keys import keys_of
 from schemas.batch import Removal, WriteMode
@@ -18,8 +22,6 @@ from schemas.contract import Contract
 from schemas.errors import ConfigError, DataError
 from schemas.file import Event, File
 from schemas.row_position import Place
-
-_COPY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,17 +160,16 @@ def _lines(
     with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="explain-") as name:
         folder = Path(name)
         try:
-            with runtime.storage.open(file.landing_key) as stream:
-                with (folder / "raw").open("wb") as copy:
-                    while block := stream.read(_COPY_BYTES):
-                        copy.write(block)
+            raw = fetched(runtime, file.landing_key, folder / "raw")
+            correcting = _correcting(runtime, file, raw)
         except FileNotFoundError:
             return "the raw file is not in storage any more", texts
+        dialect = contract.dialect if correcting is None else correcting.contract.dialect
         columns = [column.name for column in contract.file_columns]
         try:
-            with parsed(folder / "raw", contract.dialect, runtime.limits, folder, columns) as found:
-                for chunk in found.chunks:
-                    at = {int(line): index for index, line in enumerate(chunk.lines)}
+            with parsed(raw, dialect, runtime.limits, folder, columns) as found:
+                for chunk, lines in _placed(found, correcting):
+                    at = {line: index for index, line in enumerate(lines)}
                     for row in wanted & at.keys():
                         texts[row] = (chunk.raw(at[row]), None, chunk.member)
                     if len(texts) == len(wanted):
@@ -176,3 +177,25 @@ def _lines(
         except DataError as error:
             return f"the raw file is not read as it was then: {error.message}", texts
     return "the raw file has no row there, as it is read today", texts
+
+
+def _correcting(runtime: Runtime, file: File, raw: Path) -> Terms | None:
+    """What a file of corrections was staged by; None for any other. Raises FileNotFoundError where
+    the rejected rows that it corrects are not kept any more."""
+    if file.corrects is None:
+        return None
+    target = _known(runtime, file.corrects)
+    if target is None or target.rejects_key is None:
+        raise FileNotFoundError(file.corrects)
+    return correction_terms(runtime, file, target, raw, lambda: None)
+
+
+def _placed(found: Parsed, terms: Terms | None) -> Iterator[tuple[Chunk, list[int]]]:
+    """The chunks with the places that their rows have in the table: a corrected row has that of the
+    row which it corrects."""
+    correcting = None if terms is None else terms.correcting
+    if correcting is None:
+        yield from ((chunk, chunk.lines.tolist()) for chunk in found.chunks)
+        return
+    for chunk in correcting.over(found).chunks:
+        yield chunk, [correcting.places[line] for line in chunk.lines.tolist()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from pipelines.operations.feeds import FeedPause, why_waiting
+from pipelines.operations.feeds import FeedPause, feed_named, why_waiting
 from pipelines.runtime import Runtime
 from pipelines.stored_files import stored_rejects
 from schemas.errors import ConflictError, NotFoundError
@@ -41,15 +41,19 @@ class FileView:
 
 
 def list_files(runtime: Runtime, wanted: FileFilter) -> list[File]:
-    """The files that are meant, the newest first. Raises ConflictError for an unknown status."""
+    """The files that are meant, the newest first. Raises ConflictError for an unknown status, and
+    NotFoundError for a feed that there is not, nor any file of it."""
     try:
-        return list(
+        found = list(
             runtime.ledger.files.latest(
                 feed=wanted.feed, status=wanted.status, since=wanted.since, limit=wanted.limit
             )
         )
     except ValueError as error:
         raise ConflictError(str(error)) from error
+    if wanted.feed is not None and not found:
+        feed_named(runtime, wanted.feed)
+    return found
 
 
 def file_named(runtime: Runtime, text: str) -> File:

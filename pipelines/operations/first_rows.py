@@ -13,6 +13,7 @@ from pipelines.parse import parsed
 from schemas.contract import Contract
 from schemas.errors import DataError
 from schemas.limits import Limits
+from schemas.row_position import MEMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class FirstCell:
 
 @dataclass(frozen=True, slots=True)
 class FirstRow:
-    """One of a file's first rows."""
+    """One of a file's first rows, on its line of the file or of the archive's member."""
 
     line: int
     cells: tuple[FirstCell, ...]
@@ -62,7 +63,7 @@ def first_rows(
             value = typed.rows.column(name)[at].as_py()
             loaded = None if value is None else _shown(value)
             cells.append(FirstCell(name, raw or "", loaded, (line, name) in bad))
-        rows.append(FirstRow(line, tuple(cells)))
+        rows.append(FirstRow(line % MEMBER, tuple(cells)))
     return tuple(rows)
 
 

@@ -39,7 +39,7 @@ class Traits:
     people too, who put totals below their rows. `is_ordered`: its columns stand in an order of its
     own. `is_sparse`: a row may leave a column out. `goes_back`: its rejected rows are given back in
     its own dialect, and not as plain CSV. `has_delimiter`: its cells are told by a delimiter, which
-    a file can have got wrong.
+    a file can have got wrong. `padding` fills its cells up to their width.
     """
 
     said: str
@@ -52,6 +52,7 @@ class Traits:
     is_sparse: bool = False
     goes_back: bool = False
     has_delimiter: bool = False
+    padding: str = ""
     counted: Counted = Counted.NOT
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.parse import parsed
+from pipelines.parse.registry import reader_of
 from pipelines.prepare.stage_file import Terms
 from pipelines.rejects.correction import Correcting, correction_dialect, file_named, rejected_lines
 from pipelines.runtime import Runtime
@@ -125,6 +126,7 @@ def correction_terms(
     """What the correction is staged by: its feed's contract, in the form it came in."""
     feed = runtime.feeds[target.feed]
     contract = runtime.contract_of(feed)
+    padding = reader_of(contract.dialect.format).traits.padding
     dialect = correction_dialect(raw, contract.dialect, runtime.limits)
     assert dialect is not None
     contract = replace(contract, dialect=dialect, reject_threshold=1.0)
@@ -136,6 +138,7 @@ def correction_terms(
         name=target.item.name,
         rejected=rejected,
         delimiter=dialect.delimiter,
+        padding=padding,
     )
     return Terms.of(
         file.file_id, feed, contract, runtime.limits, runtime.now(),

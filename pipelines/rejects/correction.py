@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.parse import Chunk, Parsed
@@ -165,12 +166,14 @@ def file_named(found: Parsed) -> str | None:
 @dataclass(slots=True)
 class Correcting:
     """A file of corrections on its way: which file's rows it corrects, and which lines of that
-    (archive's member and line) may be. It learns the lines that its own rows stand for."""
+    (archive's member and line) may be. It learns the lines that its own rows stand for. What the
+    file's cells were padded with there is taken off theirs."""
 
     file_id: str
     name: str
     rejected: Mapping[tuple[str | None, int], int]
     delimiter: str = ""
+    padding: str = ""
     places: dict[int, int] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
 
@@ -183,6 +186,9 @@ class Correcting:
     def _checked(self, chunk: Chunk) -> Chunk:
         if not chunk.cells.num_rows:
             return chunk
+        if self.padding:
+            bare = [pc.utf8_trim(column, self.padding) for column in chunk.cells.columns]
+            chunk = replace(chunk, cells=pa.table(bare, names=chunk.cells.column_names))
         lines = chunk.cells.column(LINE_COLUMN).to_pylist()
         files = chunk.cells.column(FILE_COLUMN).to_pylist()
         good = np.ones(len(lines), np.bool_)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,8 @@ _MEANINGLESS = (
     "delimiter", "quote", "escape", "trailing_delimiter", "stray_quotes", "excel_text", "columns",
     "sheet", "range",
 )  # fmt: skip
+_MAX_END = 1_000_000
+"""A line may be so long: more is a slip of the pen."""
 _SHAPE = "{start: 1, width: 6}, where a line's first character is 1"
 
 
@@ -38,7 +40,8 @@ def read_fixed(
         if key in given:
             faults.add((*where, key), f"{key} means nothing for format: fixed")
     fields = _fields(given.get("fields"), where, faults)
-    _check_columns(fields, columns, where, faults)
+    placed = given["fields"] if isinstance(given.get("fields"), Mapping) else {}
+    _check_columns(fields, set(map(str, placed)), columns, where, faults)
     texts = {column.name for column in columns if column.type is Type.STRING}
     return replace(
         dialect,
@@ -62,6 +65,8 @@ def _fields(given: Any, where: Where, faults: Faults) -> list[Field]:
             faults.add(at, f"a field has a start and a width, as {_SHAPE}")
         elif not all(_is_positive(place[key]) for key in keys):
             faults.add(at, f"start and width are whole numbers from 1, as {_SHAPE}")
+        elif place["start"] + place["width"] > _MAX_END:
+            faults.add(at, f"a line has at most {_MAX_END:,} characters")
         else:
             found.append(Field(str(name), place["start"], place["width"]))
     found.sort(key=lambda each: each.start)
@@ -76,14 +81,17 @@ def _fields(given: Any, where: Where, faults: Faults) -> list[Field]:
 
 
 def _check_columns(
-    fields: Sequence[Field], columns: Sequence[Column], where: Where, faults: Faults
+    fields: Sequence[Field],
+    placed: Collection[str],
+    columns: Sequence[Column],
+    where: Where,
+    faults: Faults,
 ) -> None:
-    """Each column of a file has a field, and each field is a column's."""
+    """Each column of a file is among those placed, rightly or not, and each field is a column's."""
     known = [column.name for column in columns if not column.derived]
     for field in fields:
         if field.column not in known:
             faults.unknown((*where, "fields", field.column), field.column, known)
-    placed = {field.column for field in fields}
     missing = [name for name in known if name not in placed]
     if fields and missing:
         faults.add(

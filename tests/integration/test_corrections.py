@@ -18,6 +18,7 @@ from openpyxl import Workbook
 from connectors.folder import FolderConfig, FolderSource
 from one_feed import STOCK, World, a_world
 from pipelines.discover.unmatched import survey
+from pipelines.operations.explain import explain
 from pipelines.operations.replay import replay
 from schemas.batch import WriteMode
 from schemas.dialect import Dialect, Field, Format
@@ -142,6 +143,29 @@ def test_rows_of_fixed_width_are_corrected_as_csv(world: World) -> None:
     assert values(world) == [("v", 4), ("x", 1), ("y", 2), ("z", 3)]
     assert ("z", DAY, 3, file.file_id, 3) in world.table()
     world.books_balance()
+
+
+def test_what_stood_between_columns_leaves_no_padding(world: World) -> None:
+    fields = (Field("k", 1, 4, is_text=True), Field("day", 6, 10), Field("n", 16, 3))
+    dialect = Dialect(format=Format.FIXED, header=0, fields=fields)
+    contract = replace(STOCK, reject_threshold=0.9, dialect=dialect)
+    world.runtime = replace(world.runtime, contracts={"stock": contract})
+    (world.drop / "a.txt").write_text(f"x    {DAY}  1\ny   X{DAY}  2\n")
+    world.run()
+    [row] = rejected(world, "a.txt")
+    assert row["k"] == "y   X"
+    correct(world, "mended.csv", as_csv([row | {"k": "y   "}]))
+    assert values(world) == [("x", 1), ("y", 2)]
+
+
+def test_a_corrected_row_is_explained_by_what_was_sent(world: World) -> None:
+    drop(world, "a.csv", 1, f"x,{DAY},1", f"y,{DAY},bad", f"z,{DAY},3")
+    [row] = rejected(world, "a.csv")
+    file = correct(world, "mended.csv", as_csv([row | {"n": "2"}]))
+    contract = world.runtime.contracts["stock"]
+    [found] = explain(world.runtime, contract, "k = 'y'", 5)
+    assert (found.file_id, found.line) == (file.file_id, 3)
+    assert (found.raw or "").startswith(f"y,{DAY},2,3,")
 
 
 @pytest.mark.parametrize("world", MODES, indirect=True)

@@ -37,6 +37,7 @@ class FixedReader(Reader):
         is_text=True,
         has_totals=True,
         is_ordered=False,
+        padding=PADDING,
         counted=Counted.LINES,
     )
 

@@ -108,6 +108,16 @@ def failed(ledger: SqlLedger, name: str) -> str:
     return file_id
 
 
+def test_a_feed_that_there_is_not_is_said(ledger: SqlLedger, tmp_path: Path) -> None:
+    for arguments in (
+        ("files", "--feed", "nosuch"), ("retry", "--feed", "nosuch", "--status", "failed", "--yes"),
+        ("held", "--feed", "nosuch"), ("drift", "--feed", "nosuch"), ("resume", "nosuch"),
+        ("reconcile", "nosuch"), ("verify", "nosuch"), ("backfill", "nosuch", "--yes"),
+    ):  # fmt: skip
+        assert isinstance(waybill(tmp_path, *arguments).exception, NotFoundError), arguments
+    assert waybill(tmp_path, "files", "--feed", "payouts").exit_code == 0
+
+
 def test_files_are_sent_again_by_feed_and_status(ledger: SqlLedger, tmp_path: Path) -> None:
     again = {failed(ledger, "a.csv"), failed(ledger, "b.csv")}
     other = hold(ledger, "c.csv")

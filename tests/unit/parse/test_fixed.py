@@ -397,6 +397,8 @@ PLACES = "            name: {start: 5, width: 6}\n"
         ("start: 5", "start: 0", ":17: .* whole numbers from 1"),
         ("width: 6}\n            price", "width: -1}\n            price", ":17: .* whole numbers"),
         ("width: 6}\n            price", "width: x}\n            price", ":17: .* whole numbers"),
+        ("width: 6}\n            price", "width: 1000000000000000000000}\n            price",
+         ":17: .* at most 1,000,000 characters$"),
         (", width: 4}", "}", ":16: .*fields.id: a field has a start and a width"),
         ("   name:", "   nome:", ':17: .*"nome" is not known; did you mean "name"'),
         (PLACES, "", ":15: .*no field says where name stands; add name: {start: 1, width: 6}"),

@@ -37,10 +37,15 @@ def test_whom_nothing_is_said_of_is_answered_in_the_feeds_language() -> None:
 
 @pytest.mark.parametrize(
     ("languages", "said"),
-    [({"@acorn.example": "xx"}, '"xx" of @acorn.example'), ({"a b": "es"}, '"a b" is not')],
+    [
+        ({"@acorn.example": "xx"}, '"xx" of @acorn.example'),
+        ({"a b": "es"}, '"a b" is not'),
+        ({"acorn": "es"}, '"acorn" is not'),
+        ({3: "es"}, "must say of senders"),
+        (["de"], "must say of senders"),
+        ({"@ACORN.example": "de", "@acorn.example": "es"}, "there twice"),
+    ],
 )
-def test_a_feed_refuses_what_is_no_sender_or_no_language(
-    languages: dict[str, str], said: str
-) -> None:
+def test_a_feed_refuses_what_is_no_sender_or_no_language(languages: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         feed(languages=languages)
