@@ -19,6 +19,11 @@ POINTS: dict[str, str] = {
     "prepare.owned": "the bytes belong to the file, nothing is parsed",
     "prepare.staged": "staged Parquet is in storage, the ledger does not know",
     "prepare.advanced": "the file is prepared, its load is not in a queue yet",
+    "bundle.claimed": "small files are leased together, nothing is read",
+    "bundle.landed": "their raw bytes are in storage, the ledger does not know",
+    "bundle.owned": "the bytes belong to the files, nothing is parsed",
+    "bundle.staged": "their staged Parquet is in storage, the ledger does not know",
+    "bundle.advanced": "the files are prepared, their load is not in a queue yet",
     "load.opened": "the batch is in the ledger, the warehouse knows nothing of it",
     "load.submitted": "the load job runs, nobody waits for it",
     "load.staged": "the staging table is full, the transaction has not begun",
@@ -30,6 +35,9 @@ POINTS: dict[str, str] = {
     "acknowledge.mailed": "the reply is sent, the ledger does not know, the original is not marked",
     "acknowledge.told": "the sender is told and the original marked, the ledger does not know",
     "acknowledge.done": "the file is done, its task is not taken off the queue",
+    "bundle.replied": "replies about many files are sent, nothing is left at their source",
+    "bundle.told": "their senders are told, the ledger does not know",
+    "bundle.done": "the files are done, their task is not taken off the queue",
 }
 """Every crash point, in the order of a file's way, and what is true there."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from pipelines.lease import keep_lease
 from pipelines.runtime import Runtime
@@ -52,12 +53,58 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
     try:
         with keep_lease(lambda: runtime.ledger.leases.renew(file, seconds), seconds / 3) as check:
             yield check
-    except LeaseLostError:
+    except Exception as error:
+        after(runtime, file, step, error)
+
+
+class HeldFiles:
+    """Claimed files that a step works on together; those that are not settled when it ends are
+    given back."""
+
+    def __init__(
+        self, runtime: Runtime, files: Sequence[File], step: str, check: Callable[[], None]
+    ) -> None:
+        self._runtime, self._step, self.check = runtime, step, check
+        self._left = {file.file_id: file for file in files}
+
+    def settle(self, file_ids: Iterable[str]) -> None:
+        """Nothing more is to be done for these."""
+        for file_id in file_ids:
+            self._left.pop(file_id, None)
+
+    def give_back(self, file: File, error: Exception) -> None:
+        """What an error about one of the files does to it alone, as `held` has it."""
+        self.settle([file.file_id])
+        after(self._runtime, file, self._step, error)
+
+    def give_back_all(self, error: Exception) -> None:
+        """The same for all that are left."""
+        for file in [*self._left.values()]:
+            self.give_back(file, error)
+
+
+@contextmanager
+def held_many(runtime: Runtime, files: Sequence[File], step: str) -> Iterator[HeldFiles]:
+    """Hold claimed files while a step runs over them; an error that leaves the block is about all
+    that are not settled by then, as `held` has it."""
+    seconds = runtime.limits.lease_seconds
+    renew = partial(runtime.ledger.leases.renew_many, files, seconds)
+    with keep_lease(renew, seconds / 3) as check:
+        hold = HeldFiles(runtime, files, step, check)
+        try:
+            yield hold
+        except Exception as error:
+            hold.give_back_all(error)
+
+
+def after(runtime: Runtime, file: File, step: str, error: Exception) -> None:
+    """What an error in a step does to its file, by the error's type."""
+    if isinstance(error, LeaseLostError):
         log.warning("%s of %s: another worker has taken it over", step, file.file_id)
-    except FatalError as error:
+    elif isinstance(error, FatalError):
         _fail(runtime, file, step, error)
         stop_feed(runtime, file.feed, error)
-    except Exception as error:
+    else:
         _again(runtime, file, step, error)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelines.acknowledge.digest import digest
+from pipelines.acknowledge.many import acknowledge_many
 from pipelines.acknowledge.step import acknowledge
 from pipelines.discover.step import discover
 from pipelines.discover.unmatched import survey
 from pipelines.load.step import load
+from pipelines.prepare.bundle import prepare_many
 from pipelines.prepare.parts import part
 from pipelines.prepare.step import prepare
 from pipelines.runtime import Runtime, Work
@@ -17,15 +19,17 @@ STEPS: dict[str, Callable[[Runtime, str], list[Work]]] = {
     "discover": discover,
     "survey": survey,
     "prepare": prepare,
+    "prepare_many": prepare_many,
     "part": part,
     "load": load,
     "acknowledge": acknowledge,
+    "acknowledge_many": acknowledge_many,
     "digest": digest,
 }
 """The steps a task can be, by the name of its queue."""
 
 
-OF_FEEDS = ("discover", "load", "digest")
+OF_FEEDS = ("discover", "prepare_many", "load", "acknowledge_many", "digest")
 """The steps whose target is a feed; the others' is a file, or for `survey` a source."""
 
 

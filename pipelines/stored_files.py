@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from pipelines.rejects.table import Rejects, read_rejects
 from pipelines.runtime import Runtime
+from schemas.file import File
 
 COPY_BYTES = 1024 * 1024
 
@@ -23,11 +24,12 @@ def fetched(runtime: Runtime, key: str, path: Path) -> Path:
 
 
 @contextmanager
-def stored_rejects(runtime: Runtime, key: str) -> Iterator[Rejects]:
-    """The rejected rows that lie under a key, for as long as the block lasts: Parquet is read from
-    its end. Raises FileNotFoundError."""
+def stored_rejects(runtime: Runtime, file: File) -> Iterator[Rejects]:
+    """The rejected rows of a file that has some, for as long as the block lasts: Parquet is read
+    from its end. Raises FileNotFoundError."""
+    key = file.rejects_key or ""
     with tempfile.TemporaryFile(dir=runtime.work_folder) as copy:
         with runtime.storage.open(key) as stream:
             shutil.copyfileobj(stream, copy, COPY_BYTES)
         copy.seek(0)
-        yield read_rejects(cast(BinaryIO, copy))
+        yield read_rejects(cast(BinaryIO, copy), file.file_id)

@@ -96,6 +96,10 @@ class Sighting:
     status: DriftStatus
 
 
+KEPT_PROFILES = 30
+"""Of so many latest files of a feed it is kept what their columns look like."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
     """What one column of one file looked like.

@@ -119,7 +119,8 @@ class File:
     `covered`: rows of it may lie beneath those of later files, so that its bytes are still needed.
     `may_lose`: a person has said that it may take the place of rows under which others are lost.
     `corrects` is the file whose rejected rows it brings corrected, `rows_corrected` how many of its
-    own were so.
+    own were so. `bundle` is that of small files whose staged rows, and rejects, lie in one object
+    each, among those of the others.
     """
 
     file_id: str
@@ -156,6 +157,7 @@ class File:
     may_lose: bool = False
     corrects: str | None = None
     rows_corrected: int = 0
+    bundle: str | None = None
 
     @property
     def staged_prefix(self) -> str:

@@ -26,6 +26,15 @@ class Limits(BaseModel):
     """How much text is parsed at once; memory grows with this, never with the file."""
     part_bytes: Count = 64 * 1024 * 1024
     """A plain text file of two such parts or more is prepared in parts, by all workers at once."""
+    small_bytes: Count = 1024 * 1024
+    """Files up to that are prepared many at a time, unless rules of their feed are about whole
+    files."""
+    bundle_files: Count = 200
+    """The most small files that a task prepares, or files that it acknowledges, at a time."""
+    bundle_bytes: Count = 16 * 1024**2
+    """The most bytes of small files that a task prepares at a time."""
+    bundle_seconds: Seconds = 15
+    """A task begins no further file of its bundle after that; the rest goes with another."""
     frame_bytes: Count = 512 * 1024**2
     """The most that the good rows of a file may take as one frame of a feed's transform; a feed
     with `chunked=True` gets them in pieces, whatever there are."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-LANDING, STAGED, AGAIN = "landing", "staged", "again"
+LANDING, STAGED, AGAIN, BUNDLES = "landing", "staged", "again", "bundles"
 
 
 def landing(sha256: str) -> str:
@@ -32,6 +32,26 @@ def attempt_of(key: str) -> int | None:
     """The attempt that staged an object; None if no attempt did."""
     number = key.split("/")[3].partition("-")[0] if key.count("/") > 3 else ""
     return int(number) if number.isdecimal() else None
+
+
+def bundle(feed: str, name: str) -> str:
+    """The folder of what several small files have staged together."""
+    return f"{BUNDLES}/{feed}/{name}"
+
+
+def bundle_name(day: str, lease: str) -> str:
+    """A bundle's name: the day it was staged on (`YYYYMMDD`), and the token of the lease."""
+    return f"{day}-{hashlib.sha256(lease.encode()).hexdigest()[:16]}"
+
+
+def bundle_of(key: str) -> str:
+    """The bundle of an object below `BUNDLES`, which begins with its day."""
+    return key.split("/")[2]
+
+
+def is_shared(key: str) -> bool:
+    """Whether rows of several files lie in an object."""
+    return key.startswith(f"{BUNDLES}/")
 
 
 def rows(attempt: str) -> str:

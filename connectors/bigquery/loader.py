@@ -20,7 +20,7 @@ from connectors.bigquery.staging import Staged, StagingTables, named_by, staging
 from connectors.bigquery.tables import staging_fields
 from connectors.bigquery.upload import upload
 from connectors.failpoints import crash_point
-from connectors.parquet.merge import Part, concatenate
+from connectors.parquet.merge import Part, concatenate, parts_of
 from connectors.protocols import Storage
 from schemas.batch import Batch, BatchKind
 from schemas.contract import Contract
@@ -85,9 +85,11 @@ class Loader:
         files = batch.contenders
         if not files:
             return None
-        parts = [Part(key, file.file_id) for file in files for key in file.staged_keys]
+        parts = parts_of((key, file.file_id) for file in files for key in file.staged_keys)
         uris = [self._storage.uri(part.key) for part in parts]
-        direct = len(uris) <= _URIS and all(uri.startswith("gs://") for uri in uris)
+        # What several files share is not read as it is, for only some of them may be in the batch.
+        alone = len(uris) <= _URIS and not any(part.files for part in parts)
+        direct = alone and all(uri.startswith("gs://") for uri in uris)
         return _Task(
             job_id=_job_id(batch),
             table=self._staging.table(batch, contract, ""),
@@ -99,7 +101,9 @@ class Loader:
         )
 
     def _rejects(self, batch: Batch, contract: Contract) -> _Task | None:
-        parts = [Part(file.rejects_key, file.file_id) for file in batch.files if file.rejects_key]
+        parts = parts_of(
+            (file.rejects_key, file.file_id) for file in batch.files if file.rejects_key
+        )
         if not parts or batch.kind is BatchKind.UNLOAD:
             return None
         return _Task(

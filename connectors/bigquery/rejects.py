@@ -4,13 +4,15 @@ staging table of their own, which costs a load job."""
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from google.cloud import bigquery
 
-from connectors.parquet.merge import Part, readable
+from connectors.parquet.merge import Part, parts_of, readable, wanted
 from connectors.protocols import Storage
+from schemas.arrow import FILE
 from schemas.batch import Batch, BatchKind
 
 REJECTS = [
@@ -54,13 +56,12 @@ def inline(storage: Storage, batch: Batch) -> str | None:
         return None
     found: list[str] = []
     size = 0
-    for file in files:
-        assert file.rejects_key is not None
-        rows = _rows(storage, file.rejects_key, file.file_id)
+    for part in parts_of((file.rejects_key or "", file.file_id) for file in files):
+        rows = _rows(storage, part)
         if rows is None:
             return None
         for row in rows:
-            text = json.dumps({"file": file.file_id, **row}, separators=(",", ":"))
+            text = json.dumps({"file": row.pop(FILE, part.file_id), **row}, separators=(",", ":"))
             size += len(text) + 1
             if size > _MAX_BYTES:
                 return None
@@ -68,15 +69,15 @@ def inline(storage: Storage, batch: Batch) -> str | None:
     return f"[{','.join(found)}]" if found else ""
 
 
-def _rows(storage: Storage, key: str, file_id: str) -> list[dict[str, object]] | None:
-    """The rows of one file; None if they are too much to be read at once."""
-    with readable(Part(key, file_id)):
-        with storage.open(key) as stream:
+def _rows(storage: Storage, part: Part) -> list[dict[str, Any]] | None:
+    """The rows of a part; None if they are too much to be read at once."""
+    with readable(part):
+        with storage.open(part.key) as stream:
             stored = stream.read(_MAX_STORED + 1)
         if len(stored) > _MAX_STORED:
             return None
-        table = pq.read_table(pa.BufferReader(stored))
-    # What was staged by an earlier release has no params.
-    columns = [name for name in _COLUMNS if name in table.column_names]
-    rows: list[dict[str, object]] = table.select(columns).to_pylist()
+        table = wanted(pq.read_table(pa.BufferReader(stored)), part)
+    # What was staged by an earlier release has no params, and what is older no file.
+    columns = [name for name in (*_COLUMNS, FILE) if name in table.column_names]
+    rows: list[dict[str, Any]] = table.select(columns).to_pylist()
     return rows

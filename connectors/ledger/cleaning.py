@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, delete, exists, or_, select, update
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, delete, exists, or_, select, update
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import (
+    BUNDLED,
     COVERED,
     DONE,
     admissions,
@@ -98,11 +99,26 @@ class History:
             return _needed(connection, key, before)
 
     def landing_shared(self, key: str, file_id: str) -> bool:
-        same = files.c.landing_key == key
-        other = select(files.c.file_id).where(same, files.c.file_id != file_id)
-        locked = select(table_locks.c.table_name).where(table_locks.c.table_name == key)
+        return bool(self.landings_shared({key: file_id}))
+
+    def landings_shared(self, owners: Mapping[str, str]) -> set[str]:
+        shared: set[str] = set()
         with self._database.read() as connection:
-            return any(connection.execute(query.limit(1)).first() for query in (other, locked))
+            for key, file_id in owners.items():
+                same = files.c.landing_key == key
+                other = select(files.c.file_id).where(same, files.c.file_id != file_id)
+                locked = select(table_locks.c.table_name).where(table_locks.c.table_name == key)
+                if any(connection.execute(query.limit(1)).first() for query in (other, locked)):
+                    shared.add(key)
+        return shared
+
+    def bundle_needed(self, bundle: str, before: datetime) -> bool:
+        young = or_(files.c.status != Status.DONE, files.c.done_at >= before)
+        query = select(files.c.file_id).where(
+            files.c.bundle == bundle, BUNDLED, or_(young, files.c.rejects_key.is_not(None))
+        )
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
 
     def forget_landing(self, key: str, before: datetime) -> bool:
         with self._database.write() as connection:

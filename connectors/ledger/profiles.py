@@ -11,12 +11,11 @@ from sqlalchemy import and_, delete, select, update
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.tables import profiles
 from schemas.drift import (
+    KEPT_PROFILES,
     Profile,
     Profiles,
 )
 from schemas.file import File
-
-_KEPT_PROFILES = 30
 
 
 class FileProfiles:
@@ -26,28 +25,36 @@ class FileProfiles:
         self._database = database
 
     def save(self, file: File, columns: Mapping[str, Profile]) -> None:
-        if not columns:
+        self.save_many(file.feed, {file.file_id: columns})
+
+    def save_many(self, feed: str, files: Mapping[str, Mapping[str, Profile]]) -> None:
+        now = self._database.now()
+        rows = [
+            {
+                "feed": feed,
+                "file_id": file_id,
+                "at": now,
+                "columns": {name: asdict(each) for name, each in columns.items()},
+            }
+            for file_id, columns in files.items()
+            if columns
+        ]
+        if not rows:
             return
-        facts = {
-            "at": self._database.now(),
-            "columns": {name: asdict(each) for name, each in columns.items()},
-        }
         newest = (
             select(profiles.c.file_id)
-            .where(profiles.c.feed == file.feed)
+            .where(profiles.c.feed == feed)
             .order_by(profiles.c.at.desc(), profiles.c.file_id)
-            .limit(_KEPT_PROFILES)
+            .limit(KEPT_PROFILES)
         )
         with self._database.write() as connection:
+            insert = insert_into(connection, profiles)
+            facts = {"at": insert.excluded.at, "columns": insert.excluded.columns}
             connection.execute(
-                insert_into(connection, profiles)
-                .values(feed=file.feed, file_id=file.file_id, **facts)
-                .on_conflict_do_update(index_elements=["feed", "file_id"], set_=facts)
+                insert.on_conflict_do_update(index_elements=["feed", "file_id"], set_=facts), rows
             )
             connection.execute(
-                delete(profiles).where(
-                    profiles.c.feed == file.feed, profiles.c.file_id.not_in(newest)
-                )
+                delete(profiles).where(profiles.c.feed == feed, profiles.c.file_id.not_in(newest))
             )
 
     def of(self, feed: str, but: str) -> Profiles:

@@ -67,6 +67,7 @@ def file_of(row: RowMapping) -> File:
         may_lose=row["may_lose"],
         corrects=row["corrects"],
         rows_corrected=row["rows_corrected"],
+        bundle=row["bundle"],
     )
 
 
@@ -99,7 +100,22 @@ def facts_of(file: File) -> dict[str, Any]:
         "reason_params": params_of(file.reason),
         "superseded_by": file.superseded_by,
         "corrects": file.corrects,
+        "bundle": file.bundle,
     }
+
+
+FACTS = tuple(
+    facts_of(
+        File(
+            file_id="",
+            feed="",
+            source="",
+            item=Item(key="", version="", name="", sent_at=datetime.min),
+            status=Status.DISCOVERED,
+        )
+    )
+)
+"""The columns of what a stage finds out."""
 
 
 def row_of(

@@ -29,6 +29,16 @@ class Timelines:
         with self._database.read() as connection:
             return [event_of(row) for row in connection.execute(query).mappings()]
 
+    def since(self, at: datetime) -> Sequence[str]:
+        query = (
+            select(events_table.c.file_id, func.min(events_table.c.event_id))
+            .where(events_table.c.at >= at)
+            .group_by(events_table.c.file_id)
+            .order_by(func.min(events_table.c.event_id))
+        )
+        with self._database.read() as connection:
+            return [file_id for file_id, _ in connection.execute(query)]
+
     def prune(self, before: datetime, most: int = 10_000, *, dry_run: bool = False) -> int:
         done = select(files_table.c.file_id).where(
             files_table.c.file_id == events_table.c.file_id,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.parquet.row_groups import Joiner, MisfitError
 from connectors.protocols import Storage
-from schemas.arrow import PARQUET
+from schemas.arrow import FILE, PARQUET
 from schemas.errors import DataError, FatalError
+from schemas.storage_keys import is_shared
 
 _READ_ROWS = 64 * 1024
 _ROWS = 1024 * 1024
@@ -23,10 +25,30 @@ _BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stored Parquet file, and the file id that goes into a column it may lack."""
+    """A stored Parquet file, and the file id that goes into a column it may lack. Of one in which
+    several files lie, only the rows of these `files` are meant."""
 
     key: str
     file_id: str
+    files: frozenset[str] = frozenset()
+
+
+def parts_of(staged: Iterable[tuple[str, str]]) -> list[Part]:
+    """The parts of some staged keys and their files; a key that files share is one part."""
+    parts: dict[str, Part] = {}
+    for key, file_id in staged:
+        part = parts.get(key, Part(key, file_id))
+        shared = part.files | {file_id} if is_shared(key) else part.files
+        parts[key] = Part(key, part.file_id, shared)
+    return list(parts.values())
+
+
+def wanted(table: pa.Table, part: Part) -> pa.Table:
+    """The rows of a part's table that are meant."""
+    if not part.files:
+        return table
+    ids = pa.array(sorted(part.files), pa.string())
+    return table.filter(pc.is_in(table.column(FILE), value_set=ids))
 
 
 def concatenate(storage: Storage, parts: Sequence[Part], schema: pa.Schema, target: Path) -> int:
@@ -37,6 +59,8 @@ def concatenate(storage: Storage, parts: Sequence[Part], schema: pa.Schema, targ
     part that is alone. Raises DataError when a part is gone or damaged, and FatalError when it does
     not fit the contract.
     """
+    if any(part.files for part in parts):
+        return _rewritten(storage, parts, schema, target)
     if len(parts) == 1:
         with _fetched(storage, parts[0], target) as file:
             if file.schema_arrow.equals(schema):
@@ -89,7 +113,7 @@ def _tables(
         try:
             with _fetched(storage, part, scratch) as file:
                 for batch in file.iter_batches(batch_size=_READ_ROWS):
-                    yield _fitted(pa.Table.from_batches([batch]), part, schema)
+                    yield _fitted(wanted(pa.Table.from_batches([batch]), part), part, schema)
         finally:
             scratch.unlink(missing_ok=True)
 

@@ -44,7 +44,14 @@ from connectors.protocols.records import (
     LoadCounts,
     PartitionCount,
 )
-from connectors.protocols.source import Answering, Source, Surveyed, Vouching, Watched
+from connectors.protocols.source import (
+    Answering,
+    FetchesMany,
+    Source,
+    Surveyed,
+    Vouching,
+    Watched,
+)
 from connectors.protocols.storage import Storage
 from connectors.protocols.warehouse import Warehouse
 from schemas.capabilities import Capabilities
@@ -56,6 +63,7 @@ __all__ = [
     "Checked",
     "Destination",
     "FeedState",
+    "FetchesMany",
     "FileAudit",
     "FoundRow",
     "Ledger",

@@ -82,6 +82,9 @@ class LedgerProfiles(Protocol):
     def save(self, file: File, columns: Mapping[str, Profile]) -> None:
         """Keep what a file's columns looked like; only the feed's latest files are kept."""
 
+    def save_many(self, feed: str, files: Mapping[str, Mapping[str, Profile]]) -> None:
+        """Keep what the columns of several files looked like, by file id."""
+
     def of(self, feed: str, but: str) -> Profiles:
         """The profiles of the feed's latest files other than that one, by column."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -90,6 +90,9 @@ class LedgerTimelines(Protocol):
     def of(self, file_id: str) -> Sequence[Event]:
         """The file's timeline, oldest first."""
 
+    def since(self, at: datetime) -> Sequence[str]:
+        """The files to which something has happened since then, in the order in which it began."""
+
     def prune(self, before: datetime, most: int = 10_000, *, dry_run: bool = False) -> int:
         """Forget timelines of files done before that time, at most so many events; how many went.
         With `dry_run`, how many would go in all."""
@@ -106,6 +109,10 @@ class LedgerContents(Protocol):
         quarantined, superseded, unloaded, or failed before it was loaded) pass to this file. Raises
         ValueError for a file without a SHA-256.
         """
+
+    def claim_many(self, files: Sequence[File]) -> Mapping[str, str]:
+        """The owner of each file's bytes, by file id, as `claim` tells it; of two files with the
+        same bytes one is the owner."""
 
     def take(self, file: File) -> None:
         """Make this file the owner of its bytes, whoever owns them. Safe to repeat."""
@@ -134,6 +141,25 @@ class LedgerLeases(Protocol):
         Raises ValueError for a status under which nothing can be claimed.
         """
 
+    def claim_many(
+        self,
+        feed: str,
+        status: Status,
+        owner: str,
+        seconds: float,
+        *,
+        max_files: int,
+        max_bytes: int | None = None,
+        file_bytes: int | None = None,
+    ) -> Sequence[File]:
+        """Take the feed's oldest files that are due under `status` for the first time, as `claim`
+        does: at most so many, of so many bytes together, none of which is larger than `file_bytes`
+        at its source. Files that were tried before are left for `claim`, which takes one alone."""
+
+    def renew_many(self, held: Sequence[File], seconds: float) -> None:
+        """Extend those of the leases that are still held, as `renew` does; raises LeaseLostError
+        when none is."""
+
     def renew(self, file: File, seconds: float) -> None:
         """Extend a held lease; raises LeaseLostError.
 
@@ -146,6 +172,10 @@ class LedgerLeases(Protocol):
         Refuses a transition that `TRANSITIONS` does not have (ValueError); raises LeaseLostError,
         also when it is repeated.
         """
+
+    def advance_many(self, steps: Sequence[tuple[File, Event]]) -> Sequence[str]:
+        """Advance several held files at once, as `advance` does each; the ids of those whose lease
+        was lost, of which nothing is written."""
 
     def release(
         self, file: File, retry_at: datetime | None, event: Event, *, is_try: bool = True
@@ -201,6 +231,13 @@ class LedgerHistory(Protocol):
 
     def landing_shared(self, key: str, file_id: str) -> bool:
         """Whether another file refers to those landed bytes, or somebody has locked them."""
+
+    def landings_shared(self, owners: Mapping[str, str]) -> set[str]:
+        """Those of the landed bytes, each with the file that has landed them, to which another
+        file refers, or which somebody has locked."""
+
+    def bundle_needed(self, bundle: str, before: datetime) -> bool:
+        """Whether a file of the bundle is not done, was done later, or has rejects in it."""
 
     def forget_landing(self, key: str, before: datetime) -> bool:
         """Forget every reference to those landed bytes; False, and nothing done, while they are

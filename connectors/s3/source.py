@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 from connectors.globs import OurAnswers, matches, shortened, static_prefix
 from connectors.s3.client import S3Config, new_client
 from connectors.s3.refusals import GONE, translating
-from connectors.s3.spans import spans
+from connectors.s3.spans import SPAN_BYTES, spans
 from schemas.errors import AwayError, ConfigError, DataError
 from schemas.item import Item, Page
-from schemas.receipt import DOCUMENTS, Answer
+from schemas.receipt import DOCUMENTS, Answer, Document
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -134,15 +134,18 @@ class S3Source:
         bucket = where.bucket or self._config.bucket
         with translating(bucket, item.key):
             for document in documents:
-                with document.path.open("rb") as content:
-                    self._client.upload_fileobj(
-                        content,
-                        bucket,
-                        self._answer_key(item, document.suffix),
-                        ExtraArgs={"ContentType": document.content_type},
-                    )
+                self._put(document, bucket, self._answer_key(item, document.suffix))
         if answer.last_of_group:
             self.finish(item)
+
+    def _put(self, document: Document, bucket: str, key: str) -> None:
+        """Put a document there; a large one in parts, by threads that a small one would pay for."""
+        kind = document.content_type
+        with document.path.open("rb") as content:
+            if document.path.stat().st_size <= SPAN_BYTES:
+                self._client.put_object(Bucket=bucket, Key=key, Body=content, ContentType=kind)
+            else:
+                self._client.upload_fileobj(content, bucket, key, ExtraArgs={"ContentType": kind})
 
     @property
     def moves(self) -> bool:

@@ -31,6 +31,11 @@ def spans(client: S3Client, wanted: Mapping[str, Any], size: int) -> Iterator[Bi
     A reader that is slower than the network keeps no connection waiting, which servers may cut;
     and a cut connection costs a span, not the object: that span is asked for again.
     """
+    if size <= SPAN_BYTES:
+        with translating(wanted["Bucket"], wanted["Key"]):
+            content = _asked(client, wanted, size)
+        yield io.BytesIO(content)
+        return
     with ThreadPoolExecutor(_AHEAD, "span") as pool:
         try:
             yield io.BufferedReader(_Spans(client, wanted, size, pool))
@@ -72,22 +77,25 @@ class _Spans(io.RawIOBase):
             return memoryview(self._coming.popleft().result())
 
     def _span(self, start: int) -> bytearray:
-        """The bytes of a span; a small object is asked for as a whole."""
+        """The bytes of a span."""
         end = min(start + SPAN_BYTES, self._size)
-        part: dict[str, Any] = {}
-        if self._size > SPAN_BYTES:
-            part = {"Range": f"bytes={start}-{end - 1}"}
-        for tries_left in reversed(range(_TRIES)):
-            body = self._client.get_object(**self._wanted, **part)["Body"]
-            try:
-                return _read(body, end - start)
-            except (BotoCoreError, OSError):
-                # botocore asks again until a reply begins, but not when one breaks off.
-                if not tries_left:
-                    raise
-            finally:
-                body.close()
-        raise AssertionError("unreachable")
+        part = {"Range": f"bytes={start}-{end - 1}"}
+        return _asked(self._client, {**self._wanted, **part}, end - start)
+
+
+def _asked(client: S3Client, wanted: Mapping[str, Any], size: int) -> bytearray:
+    """The answer of `size` bytes to GetObject with these arguments."""
+    for tries_left in reversed(range(_TRIES)):
+        body = client.get_object(**wanted)["Body"]
+        try:
+            return _read(body, size)
+        except (BotoCoreError, OSError):
+            # botocore asks again until a reply begins, but not when one breaks off.
+            if not tries_left:
+                raise
+        finally:
+            body.close()
+    raise AssertionError("unreachable")
 
 
 def _read(body: StreamingBody, size: int) -> bytearray:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entrypoints.cli.options import json_option, open_runtime
+from entrypoints.cli.work_bar import work_bar
 
 if TYPE_CHECKING:
-    from pipelines.runtime import Work
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -41,33 +42,19 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
 
     Needs no broker. Exit status 1 when a file failed.
     """
-    from entrypoints.cli.screen import file_table, progress, show
+    from entrypoints.cli.screen import file_table, show
     from pipelines.operations.feeds import feeds_named
+    from pipelines.operations.files import files_touched
     from pipelines.operations.run import run as run_pass
     from schemas.file import Status
 
     _log("warning")
     runtime = open_runtime(config)
     names = feeds_named(runtime, feeds)
-    touched: dict[str, None] = {}
-    with progress() as bar:
-        task = bar.add_task("looking", total=None)
-        count = 0
-
-        def told(work: Work, left: int) -> None:
-            nonlocal count
-            count += 1
-            if work.step == "acknowledge":
-                touched[work.target] = None
-            what = work.step
-            if work.step in ("prepare", "acknowledge"):
-                touched[work.target] = None
-                what += " " + runtime.ledger.files.get(work.target).item.name
-            bar.update(task, description=what[:40], completed=count - 1, total=count + left)
-
+    started = runtime.now()
+    with work_bar(runtime) as told:
         run_pass(runtime, names, told)
-        bar.update(task, description="done", completed=count, total=count)
-    files = [runtime.ledger.files.get(file_id) for file_id in touched]
+    files = files_touched(runtime, names, started)
     show(file_table(files, runtime), files, as_json)
     if any(file.status is Status.FAILED for file in files):
         raise click.exceptions.Exit(1)

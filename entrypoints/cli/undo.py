@@ -13,10 +13,11 @@ import click
 
 from entrypoints.cli.asking import ask, priced, yes_option
 from entrypoints.cli.options import json_option, open_runtime, since_option, until_option
+from entrypoints.cli.work_bar import work_bar
 from schemas.language import printable
 
 if TYPE_CHECKING:
-    from pipelines.runtime import Runtime, Work
+    from pipelines.runtime import Runtime
     from schemas.file import File
 
 _SHOWN = 10
@@ -121,7 +122,7 @@ def replay(
     )
     if snapshot:
         _keep(runtime, files[0].feed)
-    with _bar(runtime) as told:
+    with work_bar(runtime) as told:
         run_again(runtime, files, told, quiet=not tell)
     _show(runtime, [file.file_id for file in files], as_json)
 
@@ -155,7 +156,7 @@ def backfill(
     runtime = open_runtime(config)
     source = feed_named(runtime, feed).source
     ask([f"List all of {source} and load what feed {feed} has not taken in yet."], yes)
-    with _bar(runtime) as told:
+    with work_bar(runtime) as told:
         seen, new = take_in(runtime, feed, since, until, told)
     if not as_json:
         click.echo(f"{seen:,} files in the source, {len(new):,} of them new")
@@ -187,25 +188,6 @@ def _spinner() -> Iterator[Callable[[str], None]]:
     with progress() as bar:
         task = bar.add_task("looking", total=None)
         yield lambda doing: bar.update(task, description=doing[:40])
-
-
-@contextmanager
-def _bar(runtime: Runtime) -> Iterator[Callable[[Work, int], None]]:
-    """A progress bar that counts pieces of work."""
-    from entrypoints.cli.screen import progress
-
-    with progress() as bar:
-        task, count = bar.add_task("looking", total=None), 0
-
-        def told(work: Work, left: int) -> None:
-            nonlocal count
-            count += 1
-            what = work.step
-            if work.step in ("prepare", "acknowledge"):
-                what += " " + runtime.ledger.files.get(work.target).item.name
-            bar.update(task, description=what[:40], completed=count - 1, total=count + left)
-
-        yield told
 
 
 def _show(runtime: Runtime, ids: Sequence[str], as_json: bool) -> None:

@@ -13,14 +13,25 @@ from schemas.file import File
 from schemas.receipt import Answer
 
 
-def answer_about(runtime: Runtime, file: File, folder: Path, stack: ExitStack) -> Answer:
+def answer_about(
+    runtime: Runtime,
+    file: File,
+    folder: Path,
+    stack: ExitStack,
+    shared: Path | None = None,
+) -> Answer:
     """The answer about a file that is loaded, its documents inside `folder`; what `stack` holds
-    must stay open for as long as the answer is used."""
+    must stay open for as long as the answer is used. What lies in storage for many files is fetched
+    only once into a folder that they have `shared`."""
     feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
     rejects = None
     if file.rejects_key is not None:
-        local = fetched(runtime, file.rejects_key, folder / "rejects.parquet")
+        local = folder / "rejects.parquet"
+        if shared is not None and file.bundle is not None:
+            local = shared / f"{file.bundle}.parquet"
+        if not local.exists():
+            fetched(runtime, file.rejects_key, local)
         rejects = stack.enter_context(local.open("rb"))
     case = ReceiptInput(
         file=file,

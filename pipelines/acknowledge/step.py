@@ -9,14 +9,14 @@ from pathlib import Path
 
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
 from pipelines.acknowledge.move import move_original
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.failure import held
 from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import timed_step
-from schemas.errors import AwayError, FatalError, ItemChangedError, RetryableError
-from schemas.file import File, Outcome, Status
-from schemas.receipt import Answer
+from schemas.errors import WaybillError
+from schemas.file import Status
 
 
 def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
@@ -39,17 +39,18 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
                 tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="acknowledge-")
             )
         )
-        answer = answer_about(runtime, file, folder, stack)
-        if file.outcome is Outcome.UNCHANGED:
-            # Nothing was sent: a copy over itself, another key of encryption, a touch.
-            answer = replace(answer, documents=())
+        answer = answer_to_leave(file, answer_about(runtime, file, folder, stack))
         reply = planned_reply(runtime, file, answer)
         crash_point("acknowledge.replying")
         told = send_reply(runtime, reply, file, answer)
         crash_point("acknowledge.mailed")
         told.close(runtime)
-        # Whether the original may go is asked once this file is done.
-        _leave(runtime, file, replace(answer, last_of_group=False))
+        try:
+            leave(runtime, file, answer)
+        except WaybillError as error:
+            note_receipts(runtime, file.source, error)
+            raise
+        note_receipts(runtime, file.source)
         crash_point("acknowledge.told")
         check()
         now = runtime.now()
@@ -61,20 +62,3 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
     if moves and runtime.ledger.files.get(file_id).status is Status.DONE:
         move_original(runtime, file)
     return []
-
-
-def _leave(runtime: Runtime, file: File, answer: Answer) -> None:
-    """Leave the answer at its source. Where there is no room for it the file waits for days, and
-    its feed goes on."""
-    service = f"receipts of {file.source}"
-    try:
-        runtime.sources[file.source].acknowledge(file.item, answer)
-    except ItemChangedError:
-        raise
-    except RetryableError as error:
-        runtime.ledger.services.note(service, error.message)
-        raise
-    except FatalError as error:
-        runtime.ledger.services.note(service, error.message)
-        raise AwayError(error.message, hint=error.hint) from error
-    runtime.ledger.services.note(service)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from pipelines.discover.taking import taken
 from pipelines.discover.unmatched import note_left, tell_senders
 from pipelines.failure import stop_feed
 from pipelines.feed import Feed
+from pipelines.prepare.bundle import bundles_of
 from pipelines.runtime import Runtime, Work
 from schemas.batch import WriteMode
 from schemas.errors import AwayError, FatalError, RetryableError
@@ -43,7 +45,7 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
         log.warning("source %s has asked to be left alone until %s", feed.source, until)
         return []
     room = runtime.limits.queued_files - runtime.ledger.files.waiting(feed_name)
-    work: list[Work] = []
+    work, found = list[Work](), 0
     try:
         if room > 0:
             begins = _begins(runtime, feed, state)
@@ -51,9 +53,10 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
             for page in runtime.sources[feed.source].list(feed.match, state.cursor, begins):
                 new = register(runtime, feed_name, page)
                 crash_point("discover.registered")
-                work.extend(Work("prepare", file_id) for file_id in new)
-                if len(work) >= room:
-                    log.info("feed %s: %d files wait, listing goes on later", feed_name, len(work))
+                found += len(new)
+                work += bundles_of(runtime, feed_name, _sizes(feed_name, page, new))
+                if found >= room:
+                    log.info("feed %s: %d files wait, listing goes on later", feed_name, found)
                     break
             runtime.ledger.services.note(service)
             tell_senders(runtime, feed.source)
@@ -66,6 +69,12 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
         runtime.ledger.services.note(service, error.message, retry_at)
         raise
     return work
+
+
+def _sizes(feed: str, page: Page, file_ids: Sequence[str]) -> list[tuple[str, int | None]]:
+    """Files of a page with their sizes at the source."""
+    sizes = {file_id_of(feed, item.key, item.version): item.size for item in page.items}
+    return [(file_id, sizes.get(file_id)) for file_id in file_ids]
 
 
 def _say_what_fits_now(runtime: Runtime, feed: Feed) -> None:

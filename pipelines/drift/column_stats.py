@@ -56,11 +56,14 @@ class ColumnStats:
             findings.append(_type_finding(column, other, bad, count))
         return findings
 
-    def scales(self, now: Mapping[str, Profile], before: Profiles) -> list[Finding]:
+    def scales(self, before: Profiles) -> list[Finding]:
         """The columns whose numbers have moved against those of earlier files."""
         findings = []
-        for name, current in now.items():
-            factor = profile.changed_scale(current, before.get(name, ()))
+        for name, watch in self._watched.items():
+            if not profile.can_be_compared(before.get(name, ())):
+                continue
+            current = watch.profile_of_numbers()
+            factor = profile.changed_scale(current, before[name])
             if factor is None:
                 continue
             findings.append(

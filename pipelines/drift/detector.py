@@ -135,7 +135,7 @@ class DriftWatch:
 
     def findings(self) -> tuple[Finding, ...]:
         """Everything that differs, once all rows have been seen."""
-        scales = self._stats.scales(self.profiles, self._memory.profiles)
+        scales = self._stats.scales(self._memory.profiles)
         later = [*self._stats.types(), *scales]
         return (*self._found, *self._new(), *later)
 

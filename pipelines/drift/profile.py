@@ -38,12 +38,14 @@ class Watch:
     def add(self, values: pa.ChunkedArray, cells: pa.ChunkedArray) -> None:
         """Some values of the column and the cells they were cast from."""
         self._count += len(values) - values.null_count
-        some = pa.array(np.arange(0, len(values), max(1, len(values) // _A_CHUNK)))
+        if len(values) >= 2 * _A_CHUNK:
+            some = pa.array(np.arange(0, len(values), len(values) // _A_CHUNK))
+            values, cells = values.take(some), cells.take(some)
         if self._is_number and len(self._values) < _MAX_VALUES:
-            taken = values.take(some).drop_null()
-            self._values += pc.cast(taken, pa.float64(), safe=False).to_pylist()
+            numbers = pc.cast(values.drop_null(), pa.float64(), safe=False)
+            self._values += numbers.to_pylist()
         if len(self._texts) < _MAX_TEXTS:
-            self._texts += [text for text in cells.take(some).to_pylist() if text]
+            self._texts += [text for text in cells.to_pylist() if text]
 
     def to_json(self) -> dict[str, Any]:
         """What was sampled, as JSON can say it."""
@@ -60,6 +62,10 @@ class Watch:
     def profile(self) -> Profile:
         """What was seen."""
         return profile_of(self._texts, self._values, self._count)
+
+    def profile_of_numbers(self) -> Profile:
+        """What was seen, but the shapes of the texts."""
+        return profile_of((), self._values, self._count)
 
 
 def profile_of(texts: Sequence[str], values: Sequence[float] = (), count: int = 0) -> Profile:
@@ -82,6 +88,12 @@ def shape(cell: str) -> str:
     return re.sub(r"\d+", "9", letters)[:24]
 
 
+def can_be_compared(before: Sequence[Profile]) -> bool:
+    """Whether a column's numbers can be compared with those of so many earlier files."""
+    known = [each for each in before if each.median is not None and each.count >= ENOUGH_ROWS]
+    return len(known) >= _ENOUGH_FILES
+
+
 def changed_scale(now: Profile, before: Sequence[Profile]) -> float | None:
     """By what factor a column's numbers have moved against earlier files; None if they have not.
 
@@ -89,7 +101,7 @@ def changed_scale(now: Profile, before: Sequence[Profile]) -> float | None:
     outside of the usual spread.
     """
     known = [each for each in before if each.median is not None and each.count >= ENOUGH_ROWS]
-    if len(known) < _ENOUGH_FILES or now.count < ENOUGH_ROWS or now.median is None:
+    if not can_be_compared(before) or now.count < ENOUGH_ROWS or now.median is None:
         return None
     medians = [each.median or 0.0 for each in known]
     least, most, middle = min(medians), max(medians), median(medians)

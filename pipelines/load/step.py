@@ -6,6 +6,7 @@ import logging
 
 from connectors.failpoints import crash_point
 from pipelines import quota
+from pipelines.bundling import acknowledgements_of
 from pipelines.failure import stop_feed
 from pipelines.lease import keep_lease
 from pipelines.load.versions import settled
@@ -138,7 +139,7 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     crash_point("load.closed")
     if batch.kind is BatchKind.UNLOAD:
         return []
-    return [Work("acknowledge", file.file_id) for file in batch.files]
+    return acknowledgements_of(runtime, batch.files)
 
 
 def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -56,6 +56,13 @@ def list_files(runtime: Runtime, wanted: FileFilter) -> list[File]:
     return found
 
 
+def files_touched(runtime: Runtime, feeds: Collection[str], since: datetime) -> list[File]:
+    """The files of these feeds to which something has happened since then, in that order."""
+    order = runtime.ledger.timelines.since(since)
+    found = {file.file_id: file for file in runtime.ledger.files.many(order)}
+    return [found[each] for each in order if each in found and found[each].feed in feeds]
+
+
 def file_named(runtime: Runtime, text: str) -> File:
     """The one file with that id, start of an id, name or key. Raises NotFoundError for none, and
     ConflictError, which lists them, for several."""
@@ -82,5 +89,5 @@ def rejected_rows(runtime: Runtime, file: File, limit: int) -> list[RejectedRow]
     """The first rejected rows of a file, read from storage."""
     if file.rejects_key is None or limit == 0:
         return []
-    with stored_rejects(runtime, file.rejects_key) as rejects:
+    with stored_rejects(runtime, file) as rejects:
         return list(islice(rejects.rows, limit))

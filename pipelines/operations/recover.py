@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+
+from pipelines.bundling import acknowledgements_of
+from pipelines.prepare.bundle import bundles_of
 from pipelines.runtime import Runtime, Work
-from schemas.file import Status
+from schemas.file import File, Status
 
 _AT_ONCE = 1000
 
@@ -18,9 +23,9 @@ def recover(runtime: Runtime) -> list[Work]:
     known = runtime.feeds
     digests = ledger.digests.feeds() if runtime.notifier is not None else {}
     return [
-        *(Work("prepare", file_id) for file_id in ledger.leases.due(Status.DISCOVERED, _AT_ONCE)),
+        *_due(runtime, Status.DISCOVERED),
         *(Work("load", feed) for feed in ledger.feeds.to_load() if feed in known),
-        *(Work("acknowledge", file_id) for file_id in ledger.leases.due(Status.LOADED, _AT_ONCE)),
+        *_due(runtime, Status.LOADED),
         # A digest that was broken off, and what waits for one that its feed does not send any more.
         *(
             Work("digest", feed)
@@ -28,3 +33,19 @@ def recover(runtime: Runtime) -> list[Work]:
             if feed in known and (is_begun or known[feed].digest is None)
         ),
     ]
+
+
+def _due(runtime: Runtime, status: Status) -> Iterator[Work]:
+    """The work for files that wait in that status: those that were never tried many at a time."""
+    ids = runtime.ledger.leases.due(status, _AT_ONCE)
+    fresh: dict[str, list[File]] = defaultdict(list)
+    for file in runtime.ledger.files.many(ids):
+        if file.status is status and not file.tries and file.feed in runtime.feeds:
+            fresh[file.feed].append(file)
+        else:
+            yield Work("prepare" if status is Status.DISCOVERED else "acknowledge", file.file_id)
+    for feed, files in fresh.items():
+        if status is Status.DISCOVERED:
+            yield from bundles_of(runtime, feed, ((f.file_id, f.item.size) for f in files))
+        else:
+            yield from acknowledgements_of(runtime, files)

@@ -31,12 +31,15 @@ def parsed(
     folder: Path,
     columns: Sequence[str] = (),
     opened: Callable[[], BinaryIO] | None = None,
+    *,
+    beside: bool = True,
 ) -> Iterator[Parsed]:
     """Read a file in bounded memory; the members of an archive follow each other.
 
     `columns` are the names for a file without a header, `folder` holds temporary copies, and
-    `opened` opens a text that is still coming. Raises DataError, also while the chunks are read,
-    for a file that cannot be read as its dialect says.
+    `opened` opens a text that is still coming. The next chunk is read `beside` the one in hand, in
+    a thread, which is not worth it for a small file. Raises DataError, also while the chunks are
+    read, for a file that cannot be read as its dialect says.
     """
     with closing(members(path, dialect.members, limits, opened)) as found:
         read = _Read(path, dialect, limits, folder, columns)
@@ -58,6 +61,9 @@ def parsed(
                     )
                 yield from _placed(more.chunks, member)
 
+        if not beside:
+            yield replace(begun, chunks=everything())
+            return
         with ahead(everything()) as chunks:
             yield replace(begun, chunks=chunks)
 

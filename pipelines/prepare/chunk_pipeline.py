@@ -25,16 +25,22 @@ class ChunkPipeline:
     """Checks the chunks of one file under its contract, and remembers what it only warns of.
 
     `today` is the day that windows are counted from; `whole` knows the rows that other rows of the
-    file speak against.
+    file speak against; `judge` is one of the same rules that has seen other files.
     """
 
     def __init__(
-        self, feed: Feed, contract: Contract, watch: DriftWatch, today: date, whole: WholeFile
+        self,
+        feed: Feed,
+        contract: Contract,
+        watch: DriftWatch,
+        today: date,
+        whole: WholeFile,
+        judge: Judge | None = None,
     ) -> None:
         self._feed, self._contract, self._watch = feed, contract, watch
         self._names = watch.header.columns
         self._today, self._whole = today, whole
-        self._before = Judge(rules.expectations_for(contract, derived=False))
+        self._before = judge or Judge(rules.expectations_for(contract, derived=False))
         self._after = Judge(
             [
                 *rules.expectations_for(contract, derived=True),

@@ -131,7 +131,7 @@ def correction_terms(
     assert dialect is not None
     contract = replace(contract, dialect=dialect, reject_threshold=1.0)
     assert target.rejects_key is not None
-    with stored_rejects(runtime, target.rejects_key) as rejects:
+    with stored_rejects(runtime, target) as rejects:
         rejected = rejected_lines(rejects)
     correcting = Correcting(
         file_id=target.file_id,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from pipelines.drift.detector import HeldBackError
 from pipelines.feed import Feed
@@ -39,15 +40,64 @@ def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> F
     return replace(file, outcome=Outcome.QUARANTINED, reason=reason)
 
 
+def quarantined(file: File, error: DataError) -> File:
+    """The file that cannot be loaded as a whole, for that reason."""
+    return replace(
+        file,
+        outcome=Outcome.QUARANTINED,
+        reason=error.render(),
+        accounted=error.accounted or file.accounted,
+    )
+
+
+class Stored(Protocol):
+    """Puts what was staged of a file where its load and its receipt find it."""
+
+    def rows(self, file: File, staged: Staged) -> tuple[str, ...]:
+        """The keys of its good rows, of which there are some."""
+
+    def rejects(self, file: File, staged: Staged) -> str:
+        """The key of its bad rows, of which there are some."""
+
+    def profiles(self, file: File, staged: Staged) -> None:
+        """Keep what its columns look like."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlone:
+    """Puts the rows of one file into objects of its own."""
+
+    runtime: Runtime
+
+    def rows(self, file: File, staged: Staged) -> tuple[str, ...]:
+        """Parts of a large file lie in storage already."""
+        if staged.keys:
+            return staged.keys
+        key = storage_keys.rows(file.staged_prefix)
+        self.runtime.storage.put(key, staged.rows[0], is_final=True)
+        return (key,)
+
+    def rejects(self, file: File, staged: Staged) -> str:
+        """One object, also of a large file."""
+        key = storage_keys.rejects(file.staged_prefix)
+        self.runtime.storage.put(key, staged.rejects, is_final=True)
+        return key
+
+    def profiles(self, file: File, staged: Staged) -> None:
+        """In the ledger, at once."""
+        self.runtime.ledger.profiles.save(file, staged.profiles)
+
+
 def settled(
     runtime: Runtime,
     file: File,
-    feed: Feed,
     contract: Contract,
     raw: Path,
     staged: Staged | DataError,
+    stored: Stored,
 ) -> tuple[File, tuple[Finding, ...]]:
-    """The file with its verdict, and its rows in storage; also what differs from the contract."""
+    """The file with its verdict, and its rows in storage; also what differs from the contract.
+    Raises DataError for one that touches too many partitions."""
     if isinstance(staged, DataError):
         reason: str = staged.render()
         seen = _evidence(raw, contract)
@@ -66,13 +116,9 @@ def settled(
             most=runtime.limits.partitions,
             column=_partition_name(contract),
         )
-    rejects_key = None
-    if staged.counts.rejected:
-        rejects_key = storage_keys.rejects(file.staged_prefix)
-        runtime.storage.put(rejects_key, staged.rejects, is_final=True)
     file = replace(
         file,
-        rejects_key=rejects_key,
+        rejects_key=stored.rejects(file, staged) if staged.counts.rejected else None,
         contract_version=staged.contract.version,
         accounted=staged.accounted,
     )
@@ -83,11 +129,8 @@ def settled(
         file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
         return file, staged.drift
     if file.corrects is None:
-        runtime.ledger.profiles.save(file, staged.profiles)
-    keys = staged.keys
-    if staged.counts.loaded and not keys:
-        keys = (storage_keys.rows(file.staged_prefix),)
-        runtime.storage.put(keys[0], staged.rows[0], is_final=True)
+        stored.profiles(file, staged)
+    keys = stored.rows(file, staged) if staged.counts.loaded else ()
     file = replace(
         file,
         outcome=Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED,

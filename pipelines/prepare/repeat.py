@@ -18,14 +18,13 @@ class Repeat:
     outcome: Outcome
 
 
-def repeated_by(runtime: Runtime, file: File) -> Repeat | None:
+def repeated_by(runtime: Runtime, file: File, owner_id: str) -> Repeat | None:
     """The file whose rows are, or will be, in the table and which had these bytes; None if they
-    are this file's to load. Then it owns them.
+    are this file's to load. Then it owns them; `owner_id` is who did after its claim to them.
 
     Bytes that come back to a key over others are loaded again while those of the version between
     may be, and are answered in any case.
     """
-    owner_id = runtime.ledger.contents.claim(file)
     if owner_id == file.file_id:
         return None
     owners = runtime.ledger.files.many([owner_id])

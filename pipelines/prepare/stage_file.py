@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from pipelines.background_writer import BackgroundParquetWriter, Gathered, Opens
 from pipelines.drift.detector import NOTHING_KNOWN, DriftWatch, FeedHistory
 from pipelines.feed import Feed
 from pipelines.parse import Accounts, Chunk, Parsed, parsed
@@ -26,6 +27,7 @@ from pipelines.rejects.table import RejectsWriter
 from pipelines.validate import rules
 from pipelines.validate.file_rules import WholeFile
 from pipelines.validate.file_verdict import verdict
+from pipelines.validate.row_rules import Judge
 from schemas.accounted import NOTHING, Accounted
 from schemas.contract import Contract
 from schemas.drift import Finding, Profile
@@ -33,6 +35,9 @@ from schemas.errors import DataError
 from schemas.file import Counts
 from schemas.language import translate
 from schemas.limits import Limits
+
+ROWS, REJECTS = "rows.parquet", "rejects.parquet"
+"""The names of a file's good and bad rows in its folder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +68,8 @@ class Staged:
 class Terms:
     """What a file is staged by. `now` is the moment that windows and moving bounds are counted
     from; `contract` has its bounds set for it; `memory` is what is known of the feed's files;
-    `correcting` says that the file is a correction, and of what."""
+    `correcting` says that the file is a correction, and of what; `judge` has judged rows of other
+    files by this contract."""
 
     file_id: str
     feed: Feed
@@ -73,6 +79,7 @@ class Terms:
     memory: FeedHistory = NOTHING_KNOWN
     check: Callable[[], None] = lambda: None
     correcting: Correcting | None = None
+    judge: Judge | None = None
 
     @classmethod
     def of(
@@ -125,6 +132,14 @@ def stage_file(
     return judged(walk, whole)
 
 
+def stage_small(path: Path, terms: Terms, folder: Path) -> tuple[Staged, Gathered]:
+    """Stage a small file in memory, without a thread; no rule of its feed may be about whole files.
+    Its rows and rejects are the tables of these names. Raises as `stage_file`."""
+    whole, gathered = WholeFile(terms.contract, terms.feed), Gathered()
+    walk = _walked_file(path, terms, folder, whole, None, gathered.open)
+    return judged(replace(walk, rows=()), whole), gathered
+
+
 def _judged_correction(walk: Walk, whole: WholeFile, correcting: Correcting) -> Staged:
     """A correction is no file by itself: what counts bad rows or looks at all of them does not ask
     about it."""
@@ -143,20 +158,23 @@ def _walked_file(
     folder: Path,
     whole: WholeFile,
     opened: Callable[[], BinaryIO] | None,
+    opens: Opens = BackgroundParquetWriter,
 ) -> Walk:
     contract, limits = terms.contract, terms.limits
     columns = [column.name for column in contract.file_columns]
     dialect = dialect_of(path, contract.dialect, limits)
     accounts = Accounts()
     try:
-        with parsed(path, dialect, limits, folder, columns, opened=opened) as found:
+        beside = opens is BackgroundParquetWriter
+        with parsed(path, dialect, limits, folder, columns, opened, beside=beside) as found:
             if terms.correcting is not None:
                 found = terms.correcting.over(found)
             counted = accounts.over(found.chunks)
             above, first = _first_rows(counted)
             watch = DriftWatch(found.names, first, contract, terms.memory)
             chunks = watch.checked(chain(above, counted))
-            return walked(replace(found, chunks=chunks), watch, terms, folder, whole, accounts)
+            found = replace(found, chunks=chunks)
+            return walked(found, watch, terms, folder, whole, accounts, opens)
     except DataError as error:
         error.accounted = accounts.given_up(path, dialect, limits, opened)
         raise
@@ -179,24 +197,26 @@ def walked(
     folder: Path,
     whole_file: WholeFile,
     accounts: Accounts,
+    opens: Opens = BackgroundParquetWriter,
 ) -> Walk:
     """Check and write the rows of a file, or of a part of it, but those that the whole file speaks
-    against. `accounts` has counted its chunks as they came."""
+    against. `accounts` has counted its chunks as they came; `opens` says where they are written."""
     read = 0
     whole: list[tuple[pa.Table, Chunk]] = []
     feed, contract = terms.feed, watch.contract
     with ExitStack() as out:
-        rows = out.enter_context(RowsWriter(folder / "rows.parquet", contract, terms.file_id))
+        rows = out.enter_context(RowsWriter(folder / ROWS, contract, terms.file_id, opens))
         rejects = out.enter_context(
             RejectsWriter(
-                folder / "rejects.parquet",
+                folder / REJECTS,
                 found.names,
                 found.line_end,
                 terms.file_id,
                 terms.correcting.delimiter if terms.correcting else "",
+                opens,
             )
         )
-        checker = ChunkPipeline(feed, contract, watch, terms.now.date(), whole_file)
+        checker = ChunkPipeline(feed, contract, watch, terms.now.date(), whole_file, terms.judge)
         for chunk in found.chunks:
             terms.check()
             if not chunk.rows:

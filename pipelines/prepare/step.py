@@ -21,7 +21,7 @@ from pipelines.prepare.corrected import (
 )
 from pipelines.prepare.land import Landing, landing
 from pipelines.prepare.landing_lock import protect_landing
-from pipelines.prepare.outcome import gone, settled
+from pipelines.prepare.outcome import StoredAlone, gone, quarantined, settled
 from pipelines.prepare.parts import stage_parts
 from pipelines.prepare.repeat import repeated_by
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
@@ -52,10 +52,13 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     file = runtime.ledger.leases.claim(
         file_id, Status.DISCOVERED, lease, runtime.limits.lease_seconds
     )
-    if file is None:
-        return []
+    return [] if file is None else prepare_claimed(runtime, file)
+
+
+def prepare_claimed(runtime: Runtime, file: File) -> list[Work]:
+    """Prepare one file that is held, and return the work that follows."""
     crash_point("prepare.claimed")
-    prepared, more = False, list[Work]()
+    prepared = False
     with held(runtime, file, "prepare") as check:
         with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="prepare-") as folder:
             timed = timed_step(runtime, "prepare")
@@ -67,22 +70,28 @@ def prepare(runtime: Runtime, file_id: str) -> list[Work]:
                 return []
             crash_point("prepare.staged")
             event = timed.event(
-                file_id, str(done.outcome), rows=done.counts.read, message=done.reason
+                file.file_id, str(done.outcome), rows=done.counts.read, message=done.reason
             )
             check()
             with protect_landing(runtime, done, Path(folder) / "raw"):
                 runtime.ledger.leases.advance(done, event)
             prepared = True
             crash_point("prepare.advanced")
-    if prepared and done.outcome is Outcome.UNCHANGED and done.repeats is not None:
+    if not prepared:
+        return []
+    more = []
+    if done.outcome is Outcome.UNCHANGED and done.repeats is not None:
         handed = runtime.ledger.files.many([done.repeats])
         more = [Work("prepare", each.file_id) for each in handed if each.feed != file.feed]
-    if prepared and (
-        runtime.ledger.feeds.request_load(file.feed)
-        or not runtime.ledger.files.unprepared(file.feed)
-    ):
-        more.append(Work("load", file.feed))
-    return more
+    return [*more, *load_of(runtime, file.feed)]
+
+
+def load_of(runtime: Runtime, feed: str) -> list[Work]:
+    """The load of a feed of which files are prepared, unless it is asked for already and more of
+    them are coming."""
+    if runtime.ledger.feeds.request_load(feed) or not runtime.ledger.files.unprepared(feed):
+        return [Work("load", feed)]
+    return []
 
 
 def _prepared(
@@ -123,7 +132,7 @@ def _prepared(
                 target = corrected_file(runtime, file, raw, dialect, folder)
             if target is not None and target.feed != file.feed:
                 return handed_over(runtime, file, target), None
-            repeats = repeated_by(runtime, file)
+            repeats = repeated_by(runtime, file, runtime.ledger.contents.claim(file))
             crash_point("prepare.owned")
             if repeats is not None:
                 file = replace(file, outcome=repeats.outcome, repeats=repeats.file_id)
@@ -132,19 +141,15 @@ def _prepared(
                 file = replace(file, corrects=target.file_id)
                 terms = correction_terms(runtime, file, target, raw, check)
                 rows = stage_file(raw, terms, folder)
-                file, _ = settled(runtime, file, feed, contract, raw, rows)
+                file, _ = settled(runtime, file, contract, raw, rows, StoredAlone(runtime))
             else:
                 staged = staged or _stage(runtime, file, coming, contract, folder, check)
-                file, shown = settled(runtime, file, feed, contract, raw, staged)
+                stored = StoredAlone(runtime)
+                file, shown = settled(runtime, file, contract, raw, staged, stored)
     except ItemChangedError as error:
         file = gone(runtime, file, feed, error)
     except DataError as error:
-        file = replace(
-            file,
-            outcome=Outcome.QUARANTINED,
-            reason=error.render(),
-            accounted=error.accounted or file.accounted,
-        )
+        file = quarantined(file, error)
     runtime.ledger.drifts.note(file, shown)
     return file, None
 
@@ -174,7 +179,7 @@ def _stage(
             contract,
             runtime.limits,
             runtime.now(),
-            memory=_memory(runtime, file),
+            memory=history_of(runtime, file.feed, but=file.file_id),
             check=check,
         )
         return stage_parts(runtime, file, coming, terms, folder) or stage_file(
@@ -184,14 +189,14 @@ def _stage(
         return error
 
 
-def _memory(runtime: Runtime, file: File) -> FeedHistory:
-    """What the ledger knows of the feed's earlier files."""
+def history_of(runtime: Runtime, feed: str, but: str = "") -> FeedHistory:
+    """What the ledger knows of the feed's earlier files, `but` one of them."""
     decided = {
-        status: tuple(each.finding for each in runtime.ledger.drifts.latest(file.feed, status))
+        status: tuple(each.finding for each in runtime.ledger.drifts.latest(feed, status))
         for status in (DriftStatus.ACCEPTED, DriftStatus.DISMISSED)
     }
     return FeedHistory(
-        profiles=runtime.ledger.profiles.of(file.feed, file.file_id),
+        profiles=runtime.ledger.profiles.of(feed, but),
         accepted=decided[DriftStatus.ACCEPTED],
         dismissed=decided[DriftStatus.DISMISSED],
     )

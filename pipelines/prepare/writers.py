@@ -8,7 +8,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from pipelines.background_writer import BackgroundParquetWriter
+from pipelines.background_writer import BackgroundParquetWriter, Opens
 from pipelines.prepare.partitions import partitions_of
 from schemas.arrow import FILE, LINE, arrow_schema
 from schemas.contract import Contract
@@ -20,13 +20,19 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
     A chunk is written while the next one is checked; the file is whole when the block is left.
     """
 
-    def __init__(self, path: Path, contract: Contract, file_id: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        contract: Contract,
+        file_id: str,
+        opens: Opens = BackgroundParquetWriter,
+    ) -> None:
         self.path, self.rows = path, 0
         self._contract, self._file_id = contract, file_id
         self._partitions: set[str] = set()
         schema = arrow_schema(contract.columns)
         self._schema = schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))
-        self._out = BackgroundParquetWriter(path, self._schema)
+        self._out = opens(path, self._schema)
 
     @property
     def partitions(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def write_rejected(
     spreadsheet would run are disarmed. What came as a workbook, JSON Lines or Parquet goes back
     as CSV in UTF-8.
     """
-    kept = read_rejects(rejects)
+    kept = read_rejects(rejects, file_id)
     own = [name for name in kept.header if name not in OUR_COLUMNS]
     write = _Writer(rejects_dialect(dialect), kept.line_end)
     is_correction = len(own) < len(kept.header)

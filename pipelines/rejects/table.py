@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quoted
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.background_writer import BackgroundParquetWriter
+from pipelines.background_writer import BackgroundParquetWriter, Opens
 from pipelines.parse import Chunk
 from pipelines.rejects.violation import Ints, Violation
 from schemas.arrow import FILE, PARQUET
@@ -43,6 +43,10 @@ _HEADER, _LINE_END = b"waybill_header", b"waybill_line_end"
 _DELIMITER = b"waybill_delimiter"
 
 
+_OF_FILE = (_HEADER, _LINE_END, _DELIMITER)
+_FILES = b"waybill_files"
+
+
 _START = '{"line": '
 """How the JSON of a problem begins; what follows its line is the same for many rows."""
 
@@ -58,6 +62,7 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         line_end: str = "",
         file_id: str = "",
         delimiter: str = "",
+        opens: Opens = BackgroundParquetWriter,
     ) -> None:
         self.path, self.rows = path, 0
         self._file_id = pa.scalar(file_id, pa.string())
@@ -67,7 +72,7 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
             _DELIMITER: delimiter.encode(),
         }
         schema = _REJECTS.append(pa.field(FILE, pa.string()))
-        self._out = BackgroundParquetWriter(path, schema.with_metadata(kept))
+        self._out = opens(path, schema.with_metadata(kept))
 
     def write(self, rejected: pa.Table) -> None:
         """Add some rejected rows, as `rejected_table` or `rejected_of` makes them."""
@@ -83,6 +88,20 @@ class RejectsWriter(AbstractContextManager["RejectsWriter"]):
         trace: TracebackType | None,
     ) -> None:
         self._out.__exit__(kind, error, trace)
+
+
+def write_bundle_rejects(tables: Mapping[str, pa.Table], target: Path) -> None:
+    """Write the rejected rows of several small files, by file id, into one file: each a row group,
+    so that one is read without the others."""
+    schema = next(iter(tables.values())).schema
+    kept = {
+        file_id: [number, *((table.schema.metadata or {})[each].decode() for each in _OF_FILE)]
+        for number, (file_id, table) in enumerate(tables.items())
+    }
+    schema = schema.with_metadata({_FILES: json.dumps(kept).encode()})
+    with pq.ParquetWriter(target, schema, **PARQUET) as writer:
+        for table in tables.values():
+            writer.write_table(table.replace_schema_metadata(schema.metadata), len(table))
 
 
 def join_rejects(parts: Sequence[Path], target: Path) -> None:
@@ -183,10 +202,15 @@ class Rejects:
     delimiter: str = ""
 
 
-def read_rejects(path: Path | BinaryIO) -> Rejects:
-    """The rejects that a RejectsWriter wrote; rows are read a batch at a time."""
+def read_rejects(path: Path | BinaryIO, file_id: str = "") -> Rejects:
+    """The rejects that a RejectsWriter wrote; rows are read a batch at a time. Of the rejects of a
+    bundle only those of that file."""
     file = pq.ParquetFile(path)
     metadata = file.schema_arrow.metadata or {}
+    if _FILES in metadata:
+        number, header, line_end, delimiter = json.loads(metadata[_FILES])[file_id]
+        rows = _rejected_rows(file, [number])
+        return Rejects(tuple(json.loads(header)), rows, line_end, delimiter)
     return Rejects(
         header=tuple(json.loads(metadata[_HEADER])),
         rows=_rejected_rows(file),
@@ -195,8 +219,10 @@ def read_rejects(path: Path | BinaryIO) -> Rejects:
     )
 
 
-def _rejected_rows(file: pq.ParquetFile) -> Iterator[RejectedRow]:
-    for batch in file.iter_batches(batch_size=10_000):
+def _rejected_rows(
+    file: pq.ParquetFile, row_groups: Sequence[int] | None = None
+) -> Iterator[RejectedRow]:
+    for batch in file.iter_batches(batch_size=10_000, row_groups=row_groups):
         for row in batch.to_pylist():
             problems = tuple(Problem(**each) for each in json.loads(row["problems"]))
             yield RejectedRow(

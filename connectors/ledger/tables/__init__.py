@@ -9,6 +9,7 @@ not match.
 from connectors.ledger.tables.alerts import alerts, deliveries, services, workers
 from connectors.ledger.tables.conditions import (
     BATCHED,
+    BUNDLED,
     CORRECTING,
     COVERED,
     DIGESTED,
@@ -37,6 +38,7 @@ from connectors.ledger.tables.senders import admissions, holds, replies, sent_fi
 
 __all__ = [
     "BATCHED",
+    "BUNDLED",
     "CORRECTING",
     "COVERED",
     "DIGESTED",

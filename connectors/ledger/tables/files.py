@@ -20,6 +20,7 @@ from sqlalchemy import (
 from connectors.ledger.columns import AnyText, JsonText, UtcTime
 from connectors.ledger.tables.conditions import (
     BATCHED,
+    BUNDLED,
     CORRECTING,
     COVERED,
     DONE,
@@ -110,6 +111,7 @@ files = Table(
     Column("corrects", AnyText),
     Column("rows_corrected", BigInteger, nullable=False, server_default="0"),
     Column("staged_bytes", BigInteger),
+    Column("bundle", AnyText),
     UniqueConstraint("key", "version", "feed", name="files_item"),
     CheckConstraint(
         "(owner IS NOT NULL) = (status IN ('preparing', 'acknowledging'))", name="files_held"
@@ -134,6 +136,7 @@ files = Table(
     Index("files_corrects", "corrects", sqlite_where=CORRECTING, postgresql_where=CORRECTING),
     Index("files_covered", "done_at", "file_id", sqlite_where=COVERED, postgresql_where=COVERED),
     Index("files_done", "done_at", "file_id", sqlite_where=DONE, postgresql_where=DONE),
+    Index("files_bundle", "bundle", sqlite_where=BUNDLED, postgresql_where=BUNDLED),
     Index("files_landing", "landing_key", sqlite_where=LANDED, postgresql_where=LANDED),
     Index("files_in_force", "feed", "sent_at", sqlite_where=IN_FORCE, postgresql_where=IN_FORCE),
 )
