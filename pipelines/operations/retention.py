@@ -52,6 +52,8 @@ def clean(runtime: Runtime, *, dry_run: bool = False) -> list[Cleaned]:
         )
         if days is not None
     ]
+    if keep.staged_days is not None:
+        done.append(_bundles(runtime, keep.staged_days, dry_run))
     if keep.landing_days is not None:
         done.append(_uncovered(runtime, keep.landing_days, dry_run))
     done += _rows(runtime, dry_run)
@@ -99,7 +101,9 @@ def _rejects(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> i
         return 0
     if not dry_run and not runtime.ledger.history.forget_rejects(file):
         return 0
-    return _delete(runtime, [file.rejects_key], dry_run)
+    # Rejects of other files may lie beside them: those go with their bundle.
+    own = [key for key in [file.rejects_key] if not storage_keys.is_shared(key)]
+    return _delete(runtime, own, dry_run)
 
 
 def _attempts(runtime: Runtime, file: File) -> Iterator[str]:
@@ -126,6 +130,22 @@ def _landing(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> i
         return 1
     finally:
         runtime.ledger.locks.give_back(key, runtime.owner)
+
+
+def _bundles(runtime: Runtime, days: int, dry_run: bool) -> Cleaned:
+    """What small files have staged together, once none of them needs it; the day that a bundle's
+    name begins with tells whether it can be old enough."""
+    before, count = runtime.now() - timedelta(days=days), 0
+    needed: dict[str, bool] = {}
+    for key in [*runtime.storage.list(storage_keys.BUNDLES)]:
+        name = storage_keys.bundle_of(key)
+        if name >= f"{before:%Y%m%d}":
+            continue
+        if name not in needed:
+            needed[name] = runtime.ledger.history.bundle_needed(name, before)
+        if not needed[name]:
+            count += _delete(runtime, [key], dry_run)
+    return Cleaned(kind="bundles", count=count)
 
 
 def _uncovered(runtime: Runtime, days: int, dry_run: bool) -> Cleaned:
