@@ -112,11 +112,11 @@ class History:
                     shared.add(key)
         return shared
 
-    def bundle_needed(self, bundle: str, before: datetime) -> bool:
-        young = or_(files.c.status != Status.DONE, files.c.done_at >= before)
-        query = select(files.c.file_id).where(
-            files.c.bundle == bundle, BUNDLED, or_(young, files.c.rejects_key.is_not(None))
-        )
+    def bundle_needed(self, bundle: str, before: datetime, *, rejects: bool = False) -> bool:
+        needed = or_(files.c.status != Status.DONE, files.c.done_at >= before)
+        if rejects:
+            needed = or_(needed, files.c.rejects_key.is_not(None))
+        query = select(files.c.file_id).where(files.c.bundle == bundle, BUNDLED, needed)
         with self._database.read() as connection:
             return connection.execute(query.limit(1)).first() is not None
 

@@ -236,8 +236,9 @@ class LedgerHistory(Protocol):
         """Those of the landed bytes, each with the file that has landed them, to which another
         file refers, or which somebody has locked."""
 
-    def bundle_needed(self, bundle: str, before: datetime) -> bool:
-        """Whether a file of the bundle is not done, was done later, or has rejects in it."""
+    def bundle_needed(self, bundle: str, before: datetime, *, rejects: bool = False) -> bool:
+        """Whether a file of the bundle is not done, or was done later; or, if it is about
+        `rejects`, still has some there."""
 
     def forget_landing(self, key: str, before: datetime) -> bool:
         """Forget every reference to those landed bytes; False, and nothing done, while they are

@@ -101,9 +101,12 @@ def _rejects(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> i
         return 0
     if not dry_run and not runtime.ledger.history.forget_rejects(file):
         return 0
-    # Rejects of other files may lie beside them: those go with their bundle.
-    own = [key for key in [file.rejects_key] if not storage_keys.is_shared(key)]
-    return _delete(runtime, own, dry_run)
+    if dry_run or not storage_keys.is_shared(file.rejects_key) or file.bundle is None:
+        return _delete(runtime, [file.rejects_key], dry_run)
+    # Rejects of other files lie beside them: the last one's go with the object.
+    if not runtime.ledger.history.bundle_needed(file.bundle, before, rejects=True):
+        _delete(runtime, [file.rejects_key], dry_run)
+    return 1
 
 
 def _attempts(runtime: Runtime, file: File) -> Iterator[str]:
@@ -136,14 +139,12 @@ def _bundles(runtime: Runtime, days: int, dry_run: bool) -> Cleaned:
     """What small files have staged together, once none of them needs it; the day that a bundle's
     name begins with tells whether it can be old enough."""
     before, count = runtime.now() - timedelta(days=days), 0
-    needed: dict[str, bool] = {}
     for key in [*runtime.storage.list(storage_keys.BUNDLES)]:
         name = storage_keys.bundle_of(key)
         if name >= f"{before:%Y%m%d}":
             continue
-        if name not in needed:
-            needed[name] = runtime.ledger.history.bundle_needed(name, before)
-        if not needed[name]:
+        is_rejects = key == storage_keys.rejects(key.rpartition("/")[0])
+        if not runtime.ledger.history.bundle_needed(name, before, rejects=is_rejects):
             count += _delete(runtime, [key], dry_run)
     return Cleaned(kind="bundles", count=count)
 

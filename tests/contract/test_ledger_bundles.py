@@ -186,9 +186,10 @@ def test_a_bundle_is_needed_until_its_last_file_is_done(ledger: SqlLedger, clock
     told = ledger.leases.claim_many("t", Status.LOADED, "w", 60, max_files=9)
     ledger.leases.advance_many(steps(told, status=Status.DONE))
     [rejecting] = [each for each in map(ledger.files.get, map(_id, told)) if each.rejects_key]
-    assert ledger.history.bundle_needed("b", later)  # its rejects may be asked for
-    assert ledger.history.forget_rejects(rejecting)
     assert not ledger.history.bundle_needed("b", later)
+    assert ledger.history.bundle_needed("b", later, rejects=True)
+    assert ledger.history.forget_rejects(rejecting)
+    assert not ledger.history.bundle_needed("b", later, rejects=True)
     assert ledger.history.bundle_needed("b", NOON)  # done since
 
 

@@ -20,6 +20,7 @@ from pipelines.operations.run import drain
 from pipelines.prepare.step import prepare
 from schemas.batch import WriteMode
 from schemas.file import Outcome, Status
+from taking_in import found
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = date(2026, 11, 3)
@@ -135,8 +136,7 @@ def test_a_feed_may_keep_all_versions(world: World) -> None:
 def test_a_file_overwritten_or_removed_before_it_was_read(world: World) -> None:
     first = world.put("a.csv", at(1), rows(1))
     gone = world.put("gone.csv", at(1), rows(7))
-    for work in discover(world.runtime, "stock"):
-        assert work.step == "prepare"
+    discover(world.runtime, "stock")
     second = world.put("a.csv", at(2), rows(2))
     (world.drop / "gone.csv").unlink()
     # The newer version is not known yet: the older one waits.
@@ -177,7 +177,7 @@ def test_an_object_overwritten_before_it_was_read(
     )
     with a_world(bigquery_url, WriteMode.MERGE, source=source) as world:
         client.put_object(Bucket=bucket, Key="a.csv", Body=b"k,day,n\nx,2026-11-03,1\n")
-        (first,) = [work.target for work in discover(world.runtime, "stock")]
+        (first,) = found(world.runtime, "stock")
         client.put_object(Bucket=bucket, Key="a.csv", Body=b"k,day,n\ny,2026-11-03,2\n")
         prepare(world.runtime, first)
         assert world.ledger.files.get(first).status is Status.DISCOVERED

@@ -27,6 +27,7 @@ from schemas.errors import AccessDeniedError, FatalError, RetryableError, Thrott
 from schemas.file import Status
 from schemas.limits import Limits, Quotas
 from small_service import SmallService, csv, small_service
+from taking_in import found, taken_in
 
 
 @pytest.fixture
@@ -42,10 +43,9 @@ def test_one_damaged_file_is_found_by_halving_and_the_rest_is_loaded(
     for number in range(16):
         service.drop(f"{number:02}.csv", csv(f"k{number}"))
     runtime = service.runtime
-    for each in discover(runtime, "sales"):
-        prepare(runtime, each.target)
+    taken_in(runtime, "sales")
     bad = next(file for file in runtime.ledger.files.latest() if file.item.name == "11.csv")
-    _poison(service.folder / "storage" / bad.staged_keys[0])
+    _poison(service.folder / "storage" / bad.staged_keys[0], bad.file_id)
     files = service.run()
     assert {file.status for file in files} == {Status.DONE}
     assert {str(file.outcome) for file in files if file.file_id != bad.file_id} == {"accepted"}
@@ -61,18 +61,22 @@ def test_one_damaged_file_is_found_by_halving_and_the_rest_is_loaded(
     assert len(service.load_jobs()) == 7
 
 
-def _poison(path: Path) -> None:
-    """Text that is not UTF-8: only the warehouse, which reads each cell, notices."""
+def _poison(path: Path, file_id: str) -> None:
+    """Text that is not UTF-8 in one file's rows: only the warehouse, which reads each cell,
+    notices."""
     table = pq.read_table(path)
-    raw = pa.array([b"\xff\xfe\xff"], pa.binary()).view(pa.string())
+    cells = zip(table.column("id").to_pylist(), table.column("_etl_file").to_pylist(), strict=True)
+    texts = [b"\xff\xfe\xff" if of == file_id else cell.encode() for cell, of in cells]
+    raw = pa.array(texts, pa.binary()).view(pa.string())
+    path.unlink()  # landed files are links to one another
     pq.write_table(table.set_column(0, pa.field("id", pa.string()), raw), path)
 
 
 def test_a_staged_file_that_is_gone_takes_nobody_with_it(service: SmallService) -> None:
     for number in range(3):
         service.drop(f"{number}.csv", csv(f"k{number}"))
-    for each in discover(service.runtime, "sales"):
-        prepare(service.runtime, each.target)
+    for file_id in found(service.runtime, "sales"):
+        prepare(service.runtime, file_id)
     gone, damaged, _ = sorted(
         service.runtime.ledger.files.latest(), key=lambda file: file.item.name
     )
@@ -112,9 +116,7 @@ def test_discover_counts_what_is_prepared_and_not_loaded(service: SmallService) 
     service.with_runtime(limits=Limits(queued_files=3))
     for number in range(3):
         service.drop(f"{number}.csv", csv(f"k{number}"))
-    work = discover(service.runtime, "sales")
-    for each in work:
-        prepare(service.runtime, each.target)
+    taken_in(service.runtime, "sales")
     service.drop("9.csv", csv("k9"))
     assert discover(service.runtime, "sales") == []
     load(service.runtime, "sales")

@@ -16,7 +16,6 @@ from google.cloud import bigquery
 
 from connectors.protocols import Source, Storage
 from entrypoints.cli import cli
-from pipelines.discover.step import discover
 from pipelines.operations import replay
 from pipelines.operations.retention import clean
 from pipelines.prepare.step import prepare
@@ -24,6 +23,7 @@ from schemas.file import File, Outcome, Status
 from schemas.item import Page
 from schemas.limits import Limits, Retention
 from small_service import SmallService, csv, small_service
+from taking_in import found, taken_in
 
 EVERYTHING = Retention(
     landing_days=30,
@@ -71,7 +71,7 @@ def test_each_kind_goes_at_its_age_and_a_dry_run_says_so_before(service: SmallSe
     service.run()
     assert cleaned(service) == {}
     plans: list[tuple[int, dict[str, int]]] = [
-        (2, {"staged": 6}),
+        (2, {"bundles": 1}),
         (11, {"rejects": 1}),
         (16, {"timelines": 24}),
         (21, {"receipts": 13}),
@@ -109,8 +109,7 @@ def test_what_is_not_done_keeps_everything(service: SmallService) -> None:
     service.drop("done.csv", csv("a"))
     service.run()
     service.drop("waits.csv", csv("b") + "c,2026-02-30,1\n")
-    for work in discover(service.runtime, "sales"):
-        prepare(service.runtime, work.target)
+    taken_in(service.runtime, "sales")
     later(service, 1000)
     cleaned(service)
     [waiting] = service.runtime.ledger.files.latest(status="prepared")
@@ -200,8 +199,7 @@ def test_a_file_that_comes_while_cleaning_deletes_puts_its_bytes_back(
     outcomes: list[Status] = []
 
     def meanwhile() -> None:
-        for work in discover(preparer, "sales"):
-            prepare(preparer, work.target)
+        taken_in(preparer, "sales")
         outcomes.append(preparer.ledger.files.find("2.csv")[0].status)
 
     storage: Storage = Hooked(service.runtime.storage, "delete", meanwhile)
@@ -250,7 +248,7 @@ def test_waiting_for_a_cleaner_that_died_is_no_try(service: SmallService) -> Non
     service.drop("a.csv", csv("a"))
     service.drop("again.csv", csv("a"))
     service.with_runtime(limits=Limits(attempts=2, retry_seconds=0.01))
-    [first, again] = [work.target for work in discover(service.runtime, "sales")]
+    [first, again] = found(service.runtime, "sales")
     prepare(service.runtime, first)
     key = service.runtime.ledger.files.get(first).landing_key
     assert key is not None
