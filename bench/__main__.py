@@ -12,13 +12,15 @@ import click
 from rich.console import Console
 
 from bench import servers
-from bench.run import CONTENDERS, Plan, run, save
+from bench.run import CONTENDERS, Plan, kept, run, save
 from bench.shapes import SHAPES, make, scaled, warm_up
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data" / "bench"
 CACHE = DATA / "files"
 PAGE = ROOT / "docs" / "performance.md"
+MANY = {"sqlite": 1_000_000, "postgres": 10_000_000}
+"""How many files the ledger is filled with, by database."""
 
 _results = click.option(
     "--results",
@@ -74,21 +76,30 @@ def run_command(
 
 @main.command()
 @click.option("--few", type=int, default=1000, show_default=True)
-@click.option("--many", type=int, default=1_000_000, show_default=True)
-@click.option("--database", "-d", "databases", multiple=True, default=("sqlite", "postgres"))
+@click.option("--many", type=int, help="1,000,000 on SQLite and 10,000,000 on PostgreSQL.")
+@click.option("--newest", type=int, default=1_000_000, show_default=True, help="With timelines.")
+@click.option("--senders", type=click.IntRange(1), default=50_000, show_default=True)
+@click.option("--database", "-d", "databases", multiple=True, default=tuple(MANY))
 @_results
-def ledger(few: int, many: int, databases: tuple[str, ...], results: Path) -> None:
-    """Ask the ledger everyday questions with little and with much history."""
+def ledger(
+    few: int, many: int | None, newest: int, senders: int, databases: tuple[str, ...], results: Path
+) -> None:
+    """Ask the ledger everyday questions with little and with much history; `--many 100000` takes
+    half a minute."""
+    from bench.ledger_history import History
     from bench.ledger_scale import compare
 
     console = _console()
-    found = {}
+    found = kept(results).get("ledger", {})
     for database in databases:
-        console.print(f"{database}: filling {few:,} and {many:,} files", style="bold")
-        questions = compare(database, few, many)
+        most = many or MANY[database]
+        console.print(f"{database}: filling {few:,} and {most:,} files", style="bold")
+        questions = compare(database, History(few, newest, senders), History(most, newest, senders))
         found[database] = {
             "few": few,
-            "many": many,
+            "many": most,
+            "newest": min(newest, most),
+            "senders": senders,
             "questions": [{**asdict(each), "grows": each.grows} for each in questions],
         }
         for each in questions:
@@ -97,7 +108,7 @@ def ledger(few: int, many: int, databases: tuple[str, ...], results: Path) -> No
                 f"  {each.name:<50} {each.few * 1000:8.2f} {each.many * 1000:8.2f} ms{mark}",
                 markup=False,
             )
-    save({"ledger": found}, results)
+        save({"ledger": found}, results)
 
 
 @main.command()
