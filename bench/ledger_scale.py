@@ -81,20 +81,20 @@ def _answers(url: str, history: History) -> dict[str, tuple[float, tuple[str, ..
     ledger.migrate()
     fill(ledger, history)
     answers = {}
-    for name, ask in _questions(ledger, history).items():
-        with _statements(ledger) as seen:
+    for name, ask in questions(ledger, history).items():
+        with statements(ledger) as seen:
             ask()
         seconds = []
         for _ in range(_REPEATS):
             started = time.perf_counter()
             ask()
             seconds.append(time.perf_counter() - started)
-        answers[name] = (median(seconds), _plans(ledger, seen))
+        answers[name] = (median(seconds), plans(ledger, seen))
     ledger.close()
     return answers
 
 
-def _questions(ledger: SqlLedger, history: History) -> dict[str, Callable[[], object]]:
+def questions(ledger: SqlLedger, history: History) -> dict[str, Callable[[], object]]:
     """What tasks and people ask, each as one call; the writing ones work on files of their own."""
     return {
         **_asked_of_files(ledger, history),
@@ -107,6 +107,7 @@ def _asked_of_files(ledger: SqlLedger, history: History) -> dict[str, Callable[[
     numbers = range(max(0, history.files - _PAGE), history.files)
     page = Page(items=tuple(item(number, history.senders) for number in numbers))
     done = file(history.files // 2, history.senders)
+    mailed = replace(done, item=replace(done.item, group="0" * 24))
     fresh = iter(range(10**8, 10**9))
 
     def register_new() -> Sequence[str]:
@@ -145,6 +146,7 @@ def _asked_of_files(ledger: SqlLedger, history: History) -> dict[str, Callable[[
             done.file_id, Status.DISCOVERED, "bench", 60
         ),
         "open a batch, none prepared": lambda: ledger.batches.open(FEED, TABLE, 1000, 2**31),
+        "who needs a mail's original": lambda: ledger.moves.needing(mailed),
         "prune timelines, none old": lambda: ledger.timelines.prune(START - timedelta(days=1)),
     }
 
@@ -181,14 +183,14 @@ def _asked_of_senders(ledger: SqlLedger, history: History) -> dict[str, Callable
         ),
         "replies to a sender of a day": lambda: ledger.replies.count_since(who, None, since),
         "an earlier reply about a file's name": lambda: ledger.replies.earlier(
-            FEED, who, newest.item.name, (), newest.file_id
+            FEED, who, newest.item.name, ("<1@elsewhere.example>",), newest.file_id
         ),
         "the thread of a mail": lambda: ledger.replies.thread_of(["<1@elsewhere.example>"]),
     }
 
 
 @contextmanager
-def _statements(ledger: SqlLedger) -> Iterator[list[tuple[str, Any]]]:
+def statements(ledger: SqlLedger) -> Iterator[list[tuple[str, Any]]]:
     """The statements sent while the block runs, with their parameters."""
     seen: list[tuple[str, Any]] = []
 
@@ -203,7 +205,7 @@ def _statements(ledger: SqlLedger) -> Iterator[list[tuple[str, Any]]]:
         event.remove(ledger.database.engine, "before_cursor_execute", note)
 
 
-def _plans(ledger: SqlLedger, statements: list[tuple[str, Any]]) -> tuple[str, ...]:
+def plans(ledger: SqlLedger, statements: list[tuple[str, Any]]) -> tuple[str, ...]:
     """Each different statement's plan, as lines of text."""
     lite = ledger.database.engine.dialect.name == "sqlite"
     explain = "EXPLAIN QUERY PLAN " if lite else "EXPLAIN "

@@ -44,7 +44,15 @@ from connectors.protocols.records import (
     LoadCounts,
     PartitionCount,
 )
-from connectors.protocols.source import Answering, Source, Surveyed, Vouching, Watched
+from connectors.protocols.source import (
+    Answering,
+    FetchesMany,
+    FinishesMany,
+    Source,
+    Surveyed,
+    Vouching,
+    Watched,
+)
 from connectors.protocols.storage import Storage
 from connectors.protocols.warehouse import Warehouse
 from schemas.capabilities import Capabilities
@@ -56,7 +64,9 @@ __all__ = [
     "Checked",
     "Destination",
     "FeedState",
+    "FetchesMany",
     "FileAudit",
+    "FinishesMany",
     "FoundRow",
     "Ledger",
     "LedgerAlerts",

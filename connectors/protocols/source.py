@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from schemas.errors import WaybillError
 from schemas.item import Item, Page
 from schemas.receipt import Answer
 from schemas.trust import Vouched
@@ -85,3 +87,28 @@ class Vouching(Protocol):
     def vouched(self, item: Item) -> Sequence[Vouched]:
         """The results of authentication that passed; raises RetryableError while they cannot be
         had."""
+
+
+@runtime_checkable
+class FetchesMany(Protocol):
+    """A source that brings many small files with few round trips."""
+
+    def fetch_many(
+        self, items: Sequence[Item], folder: Path
+    ) -> Iterator[tuple[Item, Path | WaybillError]]:
+        """Each of the items once, as they come in: with a new file below `folder` that has exactly
+        the bytes that `open` would stream, or with the error that `open` would raise for it alone.
+        What is wrong with the whole place is so told of every item that it concerns.
+
+        Little is fetched ahead of what is asked for, so that whoever removes each file before the
+        next bounds the disk, too. Meant for small files; a large one comes all the same, alone.
+        """
+
+
+@runtime_checkable
+class FinishesMany(Protocol):
+    """A source that marks or moves many originals with few round trips."""
+
+    def finish_many(self, items: Sequence[Item]) -> Iterator[tuple[Item, WaybillError | None]]:
+        """Do for each of the items what `finish` does: each once, as they are done, with the error
+        that `finish` would raise for it alone, or None. Safe to repeat."""
