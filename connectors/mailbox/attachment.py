@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from imapclient import IMAPClient
 
+from connectors.copies import new_path
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.containers import files_within
 from connectors.mailbox.decode import cut_short, decoded
@@ -66,7 +66,7 @@ def kept(
 ) -> Path | WaybillError:
     """A new file below the folder with the item's bytes: from its part as it was `sent`, or by
     itself without that. What is wrong with the item alone is returned."""
-    path = folder / secrets.token_hex(8)
+    path = new_path(folder)
     try:
         with path.open("xb") as out:
             if sent is None:

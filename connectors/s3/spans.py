@@ -77,17 +77,23 @@ class _Spans(io.RawIOBase):
         part: dict[str, Any] = {}
         if self._size > SPAN_BYTES:
             part = {"Range": f"bytes={start}-{end - 1}"}
-        for tries_left in reversed(range(_TRIES)):
-            body = self._client.get_object(**self._wanted, **part)["Body"]
-            try:
-                return _read(body, end - start)
-            except (BotoCoreError, OSError):
-                # botocore asks again until a reply begins, but not when one breaks off.
-                if not tries_left:
-                    raise
-            finally:
-                body.close()
-        raise AssertionError("unreachable")
+        return whole(self._client, {**self._wanted, **part}, end - start)
+
+
+def whole(client: S3Client, wanted: Mapping[str, Any], size: int) -> bytearray:
+    """What is asked for by one request, and again if it breaks off; raises boto3's own errors, and
+    OSError for another number of bytes than `size`."""
+    for tries_left in reversed(range(_TRIES)):
+        body = client.get_object(**wanted)["Body"]
+        try:
+            return _read(body, size)
+        except (BotoCoreError, OSError):
+            # botocore asks again until a reply begins, but not when one breaks off.
+            if not tries_left:
+                raise
+        finally:
+            body.close()
+    raise AssertionError("unreachable")
 
 
 def _read(body: StreamingBody, size: int) -> bytearray:
