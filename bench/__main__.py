@@ -7,13 +7,14 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 from rich.console import Console
 
 from bench import servers
 from bench.run import CONTENDERS, Plan, kept, run, save
-from bench.shapes import SHAPES, make, scaled, warm_up
+from bench.shapes import SHAPES, Shape, make, scaled, warm_up
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data" / "bench"
@@ -153,6 +154,46 @@ def memory(gigabytes: float, results: Path) -> None:
         f" at most {found.peak_rss / 1e6:,.0f} MB"
     )
     save({"streamed": asdict(found)}, results)
+
+
+@main.command()
+@click.option("--messages", "-n", type=click.IntRange(20), default=1000, show_default=True)
+@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, help="Each.")
+@click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--alone", is_flag=True, help="Only the mailbox, without a worker.")
+@_results
+def mail(messages: int, rows: int, concurrency: int, alone: bool, results: Path) -> None:
+    """Take messages with an attachment each from Dovecot: from the mailbox alone, and through the
+    whole service."""
+    from bench import mail as bench_mail
+
+    console = _console()
+    shape = Shape(name="mailed", title="mails", rows=messages * rows, files=messages)
+    files, warm = make(shape, CACHE / str(rows)), make(warm_up(), CACHE)
+    with TemporaryDirectory(prefix="waybill-bench-") as temporary, bench_mail.server() as server:
+        if server is None:
+            console.print("mail is left out: Dovecot is not installed (apt-get: dovecot-imapd)")
+            return
+        ways = bench_mail.mailbox_alone(server, files.paths)
+        for name, way in ways.items():
+            console.print(
+                f"  {name:<22} {way.messages:5,} in {way.seconds:6.2f} s,"
+                f" {way.a_second:6,.0f} a second, {way.commands:5,} commands"
+            )
+        found: dict[str, Any] = {"ways": {name: asdict(way) for name, way in ways.items()}}
+        if not alone:
+            folder = Path(temporary)
+            with servers.shared(folder / "servers") as shared:
+                taken = bench_mail.whole_way(
+                    server, files, warm, shared, folder / "run", concurrency
+                )
+            console.print(
+                f"  whole service: committed {taken.committed:.1f} s, marked {taken.marked:.1f} s,"
+                f" {taken.messages / taken.marked:.1f} a second,"
+                f" {taken.cpu / taken.messages * 1000:.0f} ms of CPU each"
+            )
+            found["service"] = asdict(taken)
+    save({"mail": {**kept(results).get("mail", {}), **found}}, results)
 
 
 @main.command()

@@ -7,7 +7,9 @@ that each of them takes. Then the whole service, from `discover` to the last mes
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +17,19 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psutil
 from imapclient import IMAPClient
 from pydantic import SecretStr
+from sqlalchemy import func, select
 
+from bench.processes import watched
+from bench.servers import Shared
+from bench.service import service
+from bench.shapes import Made
+from bench.waybill_run import RunError, until
+from connectors.ledger.tables import batches
 from connectors.mailbox.config import MailboxConfig
 from connectors.mailbox.source import MailboxSource
 from schemas.item import Item
@@ -28,26 +38,35 @@ if TYPE_CHECKING:
     from dovecot import Dovecot
 
 USER, DONE = "reports@waybill.example", "Processed"
+_ALONE = 100
+"""So many are done one by one: that takes a tenth of a second each."""
 _TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MailFigures:
-    """What was measured of a mailbox, in seconds and commands of all messages; `single` are what
-    `open` takes of them one by one, by as many as were tried."""
+class Way:
+    """A way to do something with messages: seconds for so many of them, and the commands that the
+    server got for it."""
 
     messages: int
-    listing: float
-    fetching: float
-    marking: float
-    single_fetch: float
-    single_mark: float
-    commands: dict[str, int]
+    seconds: float
+    commands: int
 
     @property
     def a_second(self) -> float:
-        """Messages a second, listed and fetched."""
-        return self.messages / (self.listing + self.fetching)
+        """Messages a second."""
+        return self.messages / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """What the whole service took for so many messages: seconds to committed rows and to the last
+    message marked, and its CPU seconds."""
+
+    messages: int
+    committed: float
+    marked: float
+    cpu: float
 
 
 @contextmanager
@@ -105,3 +124,116 @@ def mailbox(mail: Dovecot, port: int | None = None, user: str = USER) -> Mailbox
 def listed(source: MailboxSource) -> list[Item]:
     """All items of the mailbox."""
     return [item for page in source.list("*.csv", None) for item in page.items]
+
+
+def mailbox_alone(mail: Dovecot, files: Sequence[Path]) -> dict[str, Way]:
+    """Every way to do something with messages of which each has one of the files."""
+    sys.path.append(str(_TESTS))
+    from imap_quirks import quirky
+
+    asked: Counter[str] = Counter()
+
+    def count(tag: bytes, command: bytes) -> None:
+        asked.update(["commands"])
+
+    ways: dict[str, Way] = {}
+
+    def way(
+        name: str,
+        timed: Sequence[Item],
+        counted: Sequence[Item],
+        do: Callable[[MailboxSource, Sequence[Item]], object],
+    ) -> None:
+        """Some for the time, and as many through a front that counts."""
+        started = time.perf_counter()
+        do(mailbox(mail), timed)
+        seconds = time.perf_counter() - started
+        asked.clear()
+        with quirky(mail.imap_port, count) as port:
+            do(mailbox(mail, port), counted)
+        ways[name] = Way(messages=len(timed), seconds=seconds, commands=asked["commands"])
+
+    post(mail, files)
+    items = listed(mailbox(mail))
+    alone = min(_ALONE, len(items) // 4)
+    first, second, rest = items[:alone], items[alone : 2 * alone], items[2 * alone :]
+    half = len(rest) // 2
+    way("list", items, items, lambda source, _: listed(source))
+    way("fetch, one by one", first, second, _read)
+    way("fetch, many at once", items, items, _fetch_many)
+    way("mark, one by one", first, second, _finish)
+    way("mark, many at once", rest[:half], rest[half : 2 * half], _finish_many)
+    return ways
+
+
+def _read(source: MailboxSource, items: Sequence[Item]) -> None:
+    for item in items:
+        with source.open(item) as stream:
+            stream.read()
+
+
+def _finish(source: MailboxSource, items: Sequence[Item]) -> None:
+    for item in items:
+        source.finish(item)
+
+
+def _finish_many(source: MailboxSource, items: Sequence[Item]) -> None:
+    for _, error in source.finish_many(items):
+        if error is not None:
+            raise error
+
+
+def _fetch_many(source: MailboxSource, items: Sequence[Item]) -> None:
+    with TemporaryDirectory(prefix="waybill-mails-") as folder:
+        for item, result in source.fetch_many(items, Path(folder)):
+            if not isinstance(result, Path):
+                raise result
+            if not result.stat().st_size:
+                raise ValueError(f"{item.name} came empty")
+            result.unlink()
+
+
+def whole_way(
+    mail: Dovecot, made: Made, warm: Made, servers: Shared, folder: Path, concurrency: int
+) -> Taken:
+    """The messages through a worker, from `discover` to the last of them marked and moved."""
+    boxes = {made.shape.name: "drop@waybill.example", warm.shape.name: "warm@waybill.example"}
+    for each in (made, warm):
+        post(mail, each.paths, boxes[each.shape.name])
+
+    def change(config: dict[str, Any], where: Path) -> None:
+        secret = where / "mail-secret"
+        secret.touch(mode=0o600)
+        secret.write_text(mail.password)
+        config["sources"] = {
+            name: {
+                "type": "mailbox", "host": "127.0.0.1", "port": mail.imap_port, "tls": "none",
+                "user": user, "password_file": str(secret), "move_to": DONE,
+            }
+            for name, user in boxes.items()
+        }  # fmt: skip
+        for name in boxes:
+            feed = where / "feeds" / f"{name}.py"
+            said = feed.read_text("utf-8").replace('source="drop"', f'source="{name}"')
+            feed.write_text(said.replace(f'match="{name}/*.csv"', 'match="*.csv"'), "utf-8")
+
+    count = made.shape.files
+    with service(folder, made.shape, warm.shape, servers, change, concurrency) as running:
+        running.take(warm.shape.name, warm.shape.files)
+        with watched(psutil.Process(running.process.pid)) as usage:
+            started = running.take(made.shape.name, count)
+            user = boxes[made.shape.name]
+            until(lambda: _moved(mail, user) >= count, running.process, 600, every=0.2)
+            marked = time.time() - started
+        last = select(func.max(batches.c.finished_at)).where(batches.c.feed == made.shape.name)
+        with running.ledger.database.read() as connection:
+            committed = connection.scalars(last).one().timestamp() - started
+        if running.warehouse.count(made.shape.name) != made.shape.rows:
+            raise RunError("not all rows are in the table")
+    return Taken(messages=count, committed=committed, marked=marked, cpu=usage.cpu)
+
+
+def _moved(mail: Dovecot, user: str) -> int:
+    with IMAPClient("127.0.0.1", mail.imap_port, ssl=False) as client:
+        client.login(user, mail.password)
+        return int(client.folder_status(DONE, ["MESSAGES"])[b"MESSAGES"])
