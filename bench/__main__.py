@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data" / "bench"
 CACHE = DATA / "files"
 PAGE = ROOT / "docs" / "performance.md"
+SCALE_PAGE = ROOT / "docs" / "scale.md"
 MANY = {"sqlite": 1_000_000, "postgres": 10_000_000}
 """How many files the ledger is filled with, by database."""
 
@@ -194,6 +195,37 @@ def mail(messages: int, rows: int, concurrency: int, alone: bool, results: Path)
             )
             found["service"] = asdict(taken)
     save({"mail": {**kept(results).get("mail", {}), **found}}, results)
+
+
+@main.command()
+@click.option("--files", "-n", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, help="Each.")
+@click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--again", is_flag=True, help="Only write the page, from the counts that are kept.")
+@_results
+@click.option("--page", type=click.Path(path_type=Path, dir_okay=False), default=SCALE_PAGE)
+def scale(files: int, rows: int, concurrency: int, again: bool, results: Path, page: Path) -> None:
+    """Count what a file asks of ledger, broker and warehouse, and reckon from it what many need."""
+    from bench import scale as reckoning
+    from bench.load_counts import Counts, count
+
+    if not again:
+        shape = Shape(name="counted", title="counted", rows=files * rows, files=files)
+        made, warm = make(shape, CACHE / str(rows)), make(warm_up(), CACHE)
+        with TemporaryDirectory(prefix="waybill-bench-") as temporary:
+            folder = Path(temporary)
+            folder.chmod(0o711)
+            with servers.shared(folder / "servers") as shared:
+                for each in (made, warm):
+                    servers.upload(shared.s3, each)
+                save({"scale": asdict(count(made, warm, shared, folder / "run", concurrency))},
+                     results)  # fmt: skip
+    counts = Counts(**kept(results)["scale"])
+    reckoning.write(counts, page)
+    console = _console()
+    for line in reckoning.page(counts):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"see {page}")
 
 
 @main.command()
