@@ -7,18 +7,22 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 from rich.console import Console
 
 from bench import servers
-from bench.run import CONTENDERS, Plan, run, save
-from bench.shapes import SHAPES, make, scaled, warm_up
+from bench.run import CONTENDERS, Plan, kept, run, save
+from bench.shapes import SHAPES, Shape, make, scaled, warm_up
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data" / "bench"
 CACHE = DATA / "files"
 PAGE = ROOT / "docs" / "performance.md"
+SCALE_PAGE = ROOT / "docs" / "scale.md"
+MANY = {"sqlite": 1_000_000, "postgres": 10_000_000}
+"""How many files the ledger is filled with, by database."""
 
 _results = click.option(
     "--results",
@@ -74,21 +78,30 @@ def run_command(
 
 @main.command()
 @click.option("--few", type=int, default=1000, show_default=True)
-@click.option("--many", type=int, default=1_000_000, show_default=True)
-@click.option("--database", "-d", "databases", multiple=True, default=("sqlite", "postgres"))
+@click.option("--many", type=int, help="1,000,000 on SQLite and 10,000,000 on PostgreSQL.")
+@click.option("--newest", type=int, default=1_000_000, show_default=True, help="With timelines.")
+@click.option("--senders", type=click.IntRange(1), default=50_000, show_default=True)
+@click.option("--database", "-d", "databases", multiple=True, default=tuple(MANY))
 @_results
-def ledger(few: int, many: int, databases: tuple[str, ...], results: Path) -> None:
-    """Ask the ledger everyday questions with little and with much history."""
+def ledger(
+    few: int, many: int | None, newest: int, senders: int, databases: tuple[str, ...], results: Path
+) -> None:
+    """Ask the ledger everyday questions with little and with much history; `--many 100000` takes
+    half a minute."""
+    from bench.ledger_history import History
     from bench.ledger_scale import compare
 
     console = _console()
-    found = {}
+    found = kept(results).get("ledger", {})
     for database in databases:
-        console.print(f"{database}: filling {few:,} and {many:,} files", style="bold")
-        questions = compare(database, few, many)
+        most = many or MANY[database]
+        console.print(f"{database}: filling {few:,} and {most:,} files", style="bold")
+        questions = compare(database, History(few, newest, senders), History(most, newest, senders))
         found[database] = {
             "few": few,
-            "many": many,
+            "many": most,
+            "newest": min(newest, most),
+            "senders": senders,
             "questions": [{**asdict(each), "grows": each.grows} for each in questions],
         }
         for each in questions:
@@ -97,7 +110,7 @@ def ledger(few: int, many: int, databases: tuple[str, ...], results: Path) -> No
                 f"  {each.name:<50} {each.few * 1000:8.2f} {each.many * 1000:8.2f} ms{mark}",
                 markup=False,
             )
-    save({"ledger": found}, results)
+        save({"ledger": found}, results)
 
 
 @main.command()
@@ -142,6 +155,77 @@ def memory(gigabytes: float, results: Path) -> None:
         f" at most {found.peak_rss / 1e6:,.0f} MB"
     )
     save({"streamed": asdict(found)}, results)
+
+
+@main.command()
+@click.option("--messages", "-n", type=click.IntRange(20), default=1000, show_default=True)
+@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, help="Each.")
+@click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--alone", is_flag=True, help="Only the mailbox, without a worker.")
+@_results
+def mail(messages: int, rows: int, concurrency: int, alone: bool, results: Path) -> None:
+    """Take messages with an attachment each from Dovecot: from the mailbox alone, and through the
+    whole service."""
+    from bench import mail as bench_mail
+
+    console = _console()
+    shape = Shape(name="mailed", title="mails", rows=messages * rows, files=messages)
+    files, warm = make(shape, CACHE / str(rows)), make(warm_up(), CACHE)
+    with TemporaryDirectory(prefix="waybill-bench-") as temporary, bench_mail.server() as server:
+        if server is None:
+            console.print("mail is left out: Dovecot is not installed (apt-get: dovecot-imapd)")
+            return
+        ways = bench_mail.mailbox_alone(server, files.paths)
+        for name, way in ways.items():
+            console.print(
+                f"  {name:<22} {way.messages:5,} in {way.seconds:6.2f} s,"
+                f" {way.a_second:6,.0f} a second, {way.commands:5,} commands"
+            )
+        found: dict[str, Any] = {"ways": {name: asdict(way) for name, way in ways.items()}}
+        if not alone:
+            folder = Path(temporary)
+            with servers.shared(folder / "servers") as shared:
+                taken = bench_mail.whole_way(
+                    server, files, warm, shared, folder / "run", concurrency
+                )
+            console.print(
+                f"  whole service: committed {taken.committed:.1f} s, marked {taken.marked:.1f} s,"
+                f" {taken.messages / taken.marked:.1f} a second,"
+                f" {taken.cpu / taken.messages * 1000:.0f} ms of CPU each"
+            )
+            found["service"] = asdict(taken)
+    save({"mail": {**kept(results).get("mail", {}), **found}}, results)
+
+
+@main.command()
+@click.option("--files", "-n", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, help="Each.")
+@click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--again", is_flag=True, help="Only write the page, from the counts that are kept.")
+@_results
+@click.option("--page", type=click.Path(path_type=Path, dir_okay=False), default=SCALE_PAGE)
+def scale(files: int, rows: int, concurrency: int, again: bool, results: Path, page: Path) -> None:
+    """Count what a file asks of ledger, broker and warehouse, and reckon from it what many need."""
+    from bench import scale as reckoning
+    from bench.load_counts import Counts, count
+
+    if not again:
+        shape = Shape(name="counted", title="counted", rows=files * rows, files=files)
+        made, warm = make(shape, CACHE / str(rows)), make(warm_up(), CACHE)
+        with TemporaryDirectory(prefix="waybill-bench-") as temporary:
+            folder = Path(temporary)
+            folder.chmod(0o711)
+            with servers.shared(folder / "servers") as shared:
+                for each in (made, warm):
+                    servers.upload(shared.s3, each)
+                save({"scale": asdict(count(made, warm, shared, folder / "run", concurrency))},
+                     results)  # fmt: skip
+    counts = Counts(**kept(results)["scale"])
+    reckoning.write(counts, page)
+    console = _console()
+    for line in reckoning.page(counts):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"see {page}")
 
 
 @main.command()

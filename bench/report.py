@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench import report_parts
 from bench.measurement import Measurement, Summary
 from bench.targets import OURS, OURS_ONE, Verdict, verdicts
 
@@ -31,7 +32,8 @@ def judged(results: Mapping[str, Any]) -> list[Verdict]:
     """The targets against the results."""
     asked = [each for part in results.get("ledger", {}).values() for each in part["questions"]]
     growing = sum(each["grows"] for each in asked) if asked else None
-    return verdicts(summaries(results), results.get("start_up", {}), growing)
+    found = verdicts(summaries(results), results.get("start_up", {}), growing)
+    return [*found, report_parts.mail_target(results)]
 
 
 def show(results: Mapping[str, Any], console: Console) -> None:
@@ -119,8 +121,8 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield from _start_up(results)
     yield from _streamed(results)
     yield from _QUOTAS.splitlines()
-    yield ""
-    yield from _ledger(results)
+    yield from report_parts.mail(results)
+    yield from report_parts.ledger(results)
 
 
 def _targets(results: Mapping[str, Any]) -> Iterator[str]:
@@ -230,27 +232,6 @@ against the limits that the strict front of the tests enforces, without rows (`m
 1,200,260 files in 90,941 batches, none refused; a file waits 143 s (median), 285 s (99 %), 305 s at
 most. That is 0.08 load jobs and 0.23 DML statements a file, and in append 31 MB billed a batch,
 2.4 MB a file. [bigquery.md](bigquery.md#quotas) says which limits bite."""
-
-
-def _ledger(results: Mapping[str, Any]) -> Iterator[str]:
-    if not results.get("ledger"):
-        return
-    yield from ("", "## The ledger as history grows", "")
-    yield "Milliseconds a call, with the query plans of the larger ledger."
-    for database, part in results["ledger"].items():
-        yield from ("", f"### {database}", "")
-        yield f"| | {part['few']:,} files | {part['many']:,} files | |"
-        yield "| --- | ---: | ---: | --- |"
-        for each in part["questions"]:
-            grows = "**grows**" if each["grows"] else ""
-            few, many = each["few"] * 1000, each["many"] * 1000
-            yield f"| {each['name']} | {few:.2f} | {many:.2f} | {grows} |"
-        yield from ("", "<details><summary>Query plans</summary>", "", "```")
-        for each in part["questions"]:
-            yield f"{each['name']}:"
-            for plan in each["plans"]:
-                yield from (f"    {line}" for line in plan.splitlines())
-        yield from ("```", "", "</details>")
 
 
 def plot(results: Mapping[str, Any], path: Path) -> None:

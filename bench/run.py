@@ -243,22 +243,28 @@ def _processor() -> str:
     return platform.processor()
 
 
+def kept(path: Path) -> dict[str, Any]:
+    """The results that are kept in a file; none if there is none."""
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
+
+
 def save(results: dict[str, Any], path: Path, *, add: bool = False) -> None:
     """Keep a part of the results, beside the others in the file; `add` also keeps the shapes that
     are there, and their contenders that were not measured anew."""
-    kept = json.loads(path.read_text()) if path.is_file() else {}
+    before = kept(path)
     if add:
-        results = {**results, **_added(kept, results)}
+        results = {**results, **_added(before, results)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**kept, **results}, indent=1))
+    path.write_text(json.dumps({**before, **results}, indent=1))
 
 
-def _added(kept: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
-    shapes = {shape["name"]: shape for shape in kept.get("shapes", [])}
+def _added(before: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    shapes = {shape["name"]: shape for shape in before.get("shapes", [])}
     for shape in results["shapes"]:
         measured = shapes.get(shape["name"], {}).get("measured", {})
         shapes[shape["name"]] = {**shape, "measured": {**measured, **shape["measured"]}}
-    skipped = {(each["shape"], each["contender"]): each for each in kept.get("skipped", [])}
+    skipped = {(each["shape"], each["contender"]): each for each in before.get("skipped", [])}
     skipped |= {(each["shape"], each["contender"]): each for each in results["skipped"]}
     left_out = [each for key, each in skipped.items() if key[1] not in shapes[key[0]]["measured"]]
     return {"shapes": list(shapes.values()), "skipped": left_out}

@@ -39,15 +39,15 @@ def measure(made: Made, warm: Made, servers: Shared, folder: Path, concurrency: 
     folder.mkdir(parents=True)
     with emulator(folder / "bigquery") as warehouse:
         config = write_setting(folder, made.shape, warm.shape, servers, warehouse.url)
-        _apply(config)
+        apply(config)
         ledger = folder / "ledger.db"
         app = Celery("bench", broker=servers.redis_url)
         with worker(config, concurrency) as process:
-            _discover(app, "warm")
+            discover(app, "warm")
             _await_told(ledger, "warm", warm.shape.files, process)
             jobs, server = warehouse.load_jobs(), warehouse.cpu_seconds()
             with watched(psutil.Process(process.pid)) as usage:
-                started = _discover(app, made.shape.name)
+                started = discover(app, made.shape.name)
                 _await_told(ledger, made.shape.name, made.shape.files, process)
             server = warehouse.cpu_seconds() - server
             jobs = warehouse.load_jobs() - jobs
@@ -103,11 +103,12 @@ def _waybill(config: Path) -> list[str]:
     return [sys.executable, "-m", "entrypoints.cli", "--config", str(config)]
 
 
-def _apply(config: Path) -> None:
+def apply(config: Path) -> None:
+    """Make the ledger and the tables as the configuration says."""
     subprocess.run([*_waybill(config), "apply"], check=True, stdout=subprocess.DEVNULL)
 
 
-def _discover(app: Celery, feed: str) -> float:
+def discover(app: Celery, feed: str) -> float:
     """Ask for a feed's files to be discovered; when that was."""
     with app.connection_for_write() as connection:
         connection.ensure_connection()

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import batched
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connectors.copies import copied
 from connectors.globs import OurAnswers, matches
 from connectors.paths import LocalPath
 from connectors.private_files import share_like, shared_folder
@@ -27,6 +28,7 @@ from schemas.errors import (
     ConfigError,
     ItemChangedError,
     RetryableError,
+    WaybillError,
 )
 from schemas.item import Item, Left, Page
 from schemas.receipt import DOCUMENTS, Answer, Document
@@ -156,6 +158,16 @@ class FolderSource:
             _check_version(item, file)
             yield stream
             _check_version(item, file)
+
+    def fetch_many(
+        self, items: Sequence[Item], folder: Path
+    ) -> Iterator[tuple[Item, Path | WaybillError]]:
+        """Each item with a copy or its error (protocol `FetchesMany`)."""
+        for item in items:
+            try:
+                yield item, copied(self.open, item, folder)
+            except WaybillError as error:
+                yield item, error
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """Write the answer's documents beside the drop, or below `receipts_folder`: each appears

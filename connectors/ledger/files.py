@@ -197,6 +197,7 @@ class Files:
                 files_table.c.source == file.source,
                 files_table.c.item_group == file.item.group,
                 files_table.c.file_id != file.file_id,
+                files_table.c.status.not_in((Status.FAILED, Status.UNLOADING)),
                 GROUPED,
             )
         )

@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from connectors.ledger.database import Database, insert_into
+from connectors.ledger.file_rows import Condition
 from connectors.ledger.records import file_of
-from connectors.ledger.tables import files, moves
+from connectors.ledger.tables import GROUPED, files, moves
 from schemas.file import File, Status
 
 _MAX = 200
@@ -44,12 +45,16 @@ class Moves:
             connection.execute(delete(moves).where(moves.c.file_id == file_id))
 
     def needing(self, file: File) -> Sequence[File]:
-        same = [files.c.source == file.source, files.c.file_id != file.file_id]
+        same: list[Condition] = [files.c.source == file.source, files.c.file_id != file.file_id]
         if file.item.group is not None:
-            same.append(files.c.item_group == file.item.group)
+            same += [files.c.item_group == file.item.group, GROUPED]
         else:
-            same += [files.c.key == file.item.key, files.c.version == file.item.version]
-        settled = (Status.DONE, Status.UNLOADED)
-        query = select(files).where(*same, files.c.status.not_in(settled))
+            settled = (Status.DONE, Status.UNLOADED)
+            same += [
+                files.c.key == file.item.key,
+                files.c.version == file.item.version,
+                files.c.status.not_in(settled),
+            ]
+        query = select(files).where(*same)
         with self._database.read() as connection:
             return [file_of(row) for row in connection.execute(query).mappings()]

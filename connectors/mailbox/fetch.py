@@ -25,7 +25,8 @@ HEADER_BYTES = 64 * 1024
 _SECTIONS_AT_ONCE = 100
 """Servers bound the length of a command: Dovecot's default is 64 KB."""
 _BLOCK_BYTES = 1024 * 1024
-_TAIL_BYTES = 4096
+TAIL_BYTES = 4096
+"""What closes a message is looked for in so much of its end."""
 
 
 def fetched(
@@ -151,7 +152,7 @@ def _block(client: IMAPClient, uid: int, section: str, at: int) -> bytes:
 def ends_with(client: IMAPClient, uid: int, size: int, sign: bytes, most: int) -> bool:
     """Whether a message of that size has the sign, which stands near its end; servers add footers
     after it, so that all of it is read where the end does not show it."""
-    at = max(0, size - _TAIL_BYTES)
+    at = max(0, size - TAIL_BYTES)
     asked = f"BODY.PEEK[]<{at}.{_BLOCK_BYTES}>"
     tail = dict(fetched(client, [uid], [asked])).get(uid) or {}
     if sign in (tail.get(f"BODY[]<{at}>".encode()) or b""):

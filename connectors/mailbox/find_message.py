@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -66,14 +66,17 @@ def _candidates(client: IMAPClient, item: Item) -> Iterator[int]:
     yield from sorted(found, reverse=True)[:_MAX]
 
 
-def _same(client: IMAPClient, item: Item, uids: Iterator[int]) -> FoundMessage | None:
-    wanted = list(uids)
-    for uid, told in fetched(client, wanted, _ABOUT) if wanted else ():
+def letters(client: IMAPClient, uids: Sequence[int]) -> Iterator[FoundMessage]:
+    """The messages of those UIDs of the open folder that are there and can be read."""
+    for uid, told in fetched(client, uids, _ABOUT) if uids else ():
         if told is None:
             continue
         headers = read_headers(told.get(b"BODY[HEADER]<0>") or b"")
         letter = letter_of(headers, received=told.get(b"INTERNALDATE"))
-        if letter.digest == item.group:
-            size = told.get(b"RFC822.SIZE")
-            return FoundMessage(uid, size if isinstance(size, int) else 0, letter)
-    return None
+        size = told.get(b"RFC822.SIZE")
+        yield FoundMessage(uid, size if isinstance(size, int) else 0, letter)
+
+
+def _same(client: IMAPClient, item: Item, uids: Iterator[int]) -> FoundMessage | None:
+    found = letters(client, list(uids))
+    return next((each for each in found if each.letter.digest == item.group), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from imapclient import IMAPClient
@@ -80,16 +80,16 @@ def _number(told: object) -> int:
         return 0
 
 
-def move(client: IMAPClient, uid: int, folder: str) -> None:
-    """Move a message of the open folder, also at a server without MOVE (RFC 6851).
+def move(client: IMAPClient, uids: Sequence[int], folder: str) -> None:
+    """Move messages of the open folder, also at a server without MOVE (RFC 6851).
 
-    What others have marked as deleted there is left alone: without UIDPLUS the message stays too,
+    What others have marked as deleted there is left alone: without UIDPLUS the messages stay too,
     marked as deleted.
     """
     if client.has_capability("MOVE"):
-        client.move([uid], folder)
+        client.move(uids, folder)
         return
-    client.copy([uid], folder)
-    client.delete_messages([uid])
+    client.copy(uids, folder)
+    client.delete_messages(uids)
     if client.has_capability("UIDPLUS"):
-        client.uid_expunge([uid])
+        client.uid_expunge(uids)

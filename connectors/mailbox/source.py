@@ -9,24 +9,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO, cast
 
-from imapclient import IMAPClient
-
 from connectors.globs import matches
+from connectors.mailbox.attachment import gone, is_within, kept, within, write
 from connectors.mailbox.authentication import vouched_for
+from connectors.mailbox.bulk import bodies, by_folder
 from connectors.mailbox.config import MailboxConfig
-from connectors.mailbox.containers import files_within
-from connectors.mailbox.decode import cut_short, decoded
-from connectors.mailbox.fetch import blocks, ends_with, too_large
-from connectors.mailbox.find_message import FoundMessage, find
-from connectors.mailbox.folders import chosen, move, select
+from connectors.mailbox.each_once import each_once
+from connectors.mailbox.fetch import blocks
+from connectors.mailbox.find_message import find
+from connectors.mailbox.folders import chosen, select
 from connectors.mailbox.listing import Listing, search
 from connectors.mailbox.login import logged_in
-from connectors.mailbox.parts import PartReader
+from connectors.mailbox.marking import finish, finish_together
 from connectors.mailbox.places import read_places
 from connectors.mailbox.watch import watches
-from schemas.errors import ConfigError, DataError, ItemChangedError
+from schemas.errors import DataError, WaybillError
 from schemas.item import Item, Left, Page
 from schemas.receipt import Answer
 from schemas.trust import Vouched
@@ -81,38 +81,35 @@ class MailboxSource:
     def open(self, item: Item) -> Iterator[BinaryIO]:
         """Stream one attachment. Raises ItemChangedError if the message is gone, and DataError for
         an attachment that is cut short or larger than `attachment_bytes`."""
-        detail = item.detail
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
             with logged_in(self._config) as client:
-                found = find(client, self._config, item, readonly=True)
-                if found is None:
-                    raise ItemChangedError(f"the message with {item.name} is gone")
-                if "whole" in detail:
-                    yield io.BytesIO(self._whole_file(client, found.uid, item))
-                    return
-                most = self._config.attachment_bytes
-                size = int(detail["octets"]) if detail.get("octets") else None
-                sent = blocks(client, found.uid, detail["section"], most, size)
-                for block in decoded(sent, detail["encoding"]):
-                    spool.write(block)
-                    if spool.tell() > most:
-                        raise too_large(most)
-                if detail.get("last"):
-                    self._check_end(client, found)
+                write(client, self._config, item, cast(BinaryIO, spool))
             spool.seek(0)
-            if not detail["inner"]:
+            if not is_within(item):
                 yield cast(BinaryIO, spool)
                 return
-            files = files_within(detail["container"], detail["kind"], spool.read())
-        yield io.BytesIO(files[int(detail["inner"])][1])
+            data = within(item, spool.read())
+        yield io.BytesIO(data)
 
-    def _check_end(self, client: IMAPClient, found: FoundMessage) -> None:
-        """Make sure that a message's last part has its end; raises DataError if it was cut off."""
-        if not found.letter.boundary:
-            return
-        sign = f"--{found.letter.boundary}--".encode("utf-8", "replace")
-        if not ends_with(client, found.uid, found.size, sign, self._config.attachment_bytes):
-            raise cut_short("multipart")
+    def fetch_many(
+        self, items: Sequence[Item], folder: Path
+    ) -> Iterator[tuple[Item, Path | WaybillError]]:
+        """Each item with its file or its error (protocol `FetchesMany`); the parts of many messages
+        by one command, over one connection."""
+
+        def alone(item: Item) -> Path | WaybillError:
+            with logged_in(self._config) as client:
+                return kept(client, self._config, item, None, folder)
+
+        return each_once(items, self._fetched(items, folder), alone, self._enter)
+
+    def _fetched(
+        self, items: Sequence[Item], folder: Path
+    ) -> Iterator[tuple[Item, Path | WaybillError]]:
+        with logged_in(self._config) as client:
+            for where, some in by_folder(items).items():
+                for item, body in bodies(client, self._config, where, some):
+                    yield item, kept(client, self._config, item, body, folder)
 
     def vouched(self, item: Item) -> Sequence[Vouched]:
         """What speaks for the sender of an item's message (protocol `Vouching`). Raises
@@ -124,18 +121,11 @@ class MailboxSource:
         with logged_in(self._config) as client:
             found = find(client, self._config, item, readonly=True)
             if found is None:
-                raise ItemChangedError(f"the message with {item.name} is gone")
+                raise gone(item)
             try:
                 return b"".join(blocks(client, found.uid, "", _SIGNED_BYTES))
             except DataError:
                 return b""
-
-    def _whole_file(self, client: IMAPClient, uid: int, item: Item) -> bytes:
-        at = (item.detail["section"], item.detail["inner"])
-        for found in PartReader(client).whole_files(uid):
-            if (str(found.number), found.inner) == at:
-                return found.whole()
-        raise ItemChangedError(f"the message with {item.name} has changed")
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """With the message's last attachment, mark it as seen and move it if configured. Quiet if
@@ -150,19 +140,26 @@ class MailboxSource:
 
     def finish(self, item: Item) -> None:
         """Mark the item's message as seen and move it if configured; quiet if it has gone."""
-        target = self._config.move_to
         with logged_in(self._config) as client:
-            found = find(client, self._config, item, readonly=False)
-            if found is None:
-                return
-            client.add_flags([found.uid], [b"\\Seen", b"\\Answered"])
-            if target and client.folder_exists(target):
-                move(client, found.uid, target)
-            elif target:
-                raise ConfigError(
-                    f"mailbox {self._config.user} has no folder {target}",
-                    hint="make the folder, or correct move_to of this source",
-                )
+            finish(client, self._config, item)
+
+    def finish_many(self, items: Sequence[Item]) -> Iterator[tuple[Item, WaybillError | None]]:
+        """Each item whose message is marked, or its error (protocol `FinishesMany`); the messages
+        of a folder by one command each for their flags and their move."""
+        return each_once(items, self._finished(items), self.finish, self._enter)
+
+    def _finished(self, items: Sequence[Item]) -> Iterator[tuple[Item, None]]:
+        with logged_in(self._config) as client:
+            for folder, some in by_folder(items).items():
+                done, left = finish_together(client, self._config, folder, some)
+                yield from ((item, None) for item in done)
+                for item in left:
+                    finish(client, self._config, item)
+                    yield item, None
+
+    def _enter(self) -> None:
+        with logged_in(self._config):
+            pass
 
     def forget(self, item: Item) -> int:
         """Nothing: replies are in their readers' mailboxes."""

@@ -47,6 +47,7 @@ from connectors.protocols.records import (
 from connectors.protocols.source import (
     Answering,
     FetchesMany,
+    FinishesMany,
     Source,
     Surveyed,
     Vouching,
@@ -65,6 +66,7 @@ __all__ = [
     "FeedState",
     "FetchesMany",
     "FileAudit",
+    "FinishesMany",
     "FoundRow",
     "Ledger",
     "LedgerAlerts",

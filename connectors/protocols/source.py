@@ -103,3 +103,12 @@ class FetchesMany(Protocol):
         Little is fetched ahead of what is asked for, so that whoever removes each file before the
         next bounds the disk, too. Meant for small files; a large one comes all the same, alone.
         """
+
+
+@runtime_checkable
+class FinishesMany(Protocol):
+    """A source that marks or moves many originals with few round trips."""
+
+    def finish_many(self, items: Sequence[Item]) -> Iterator[tuple[Item, WaybillError | None]]:
+        """Do for each of the items what `finish` does: each once, as they are done, with the error
+        that `finish` would raise for it alone, or None. Safe to repeat."""

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
+from connectors.copies import copied, new_path
 from connectors.globs import OurAnswers, matches, shortened, static_prefix
 from connectors.s3.client import S3Config, new_client
+from connectors.s3.objects import etag_of, is_there, item_of, version_argument
 from connectors.s3.refusals import GONE, translating
-from connectors.s3.spans import SPAN_BYTES, spans
-from schemas.errors import AwayError, ConfigError, DataError
+from connectors.s3.several import several
+from connectors.s3.spans import SPAN_BYTES, spans, whole
+from schemas.errors import AwayError, ConfigError, DataError, WaybillError
 from schemas.item import Item, Page
 from schemas.receipt import DOCUMENTS, Answer, Document
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 __all__ = ["S3Config", "S3Source"]
 
@@ -80,7 +83,7 @@ class S3Source:
         with translating(self._config.bucket):
             for listed in self._pages(prefix):
                 yield Page(
-                    items=tuple(_item(each) for each in listed if self._is_wanted(each, answers))
+                    items=tuple(item_of(each) for each in listed if self._is_wanted(each, answers))
                 )
 
     def _pages(self, prefix: str) -> Iterator[Sequence[Mapping[str, Any]]]:
@@ -109,22 +112,45 @@ class S3Source:
     @contextmanager
     def open(self, item: Item) -> Iterator[BinaryIO]:
         """Stream that very version; raises ItemChangedError once it is gone."""
-        bucket = self._config.bucket
-        pinned = _version_id(item) or {"IfMatch": f'"{_etag(item)}"'}
-        wanted: dict[str, Any] = {"Bucket": bucket, "Key": item.key, **pinned}
-        size = item.size
+        wanted, size = self._wanted(item), item.size
         if size is None:
-            with translating(bucket, item.key):
+            with translating(self._config.bucket, item.key):
                 size = self._client.head_object(**wanted)["ContentLength"]
+        with self._awaiting(item), spans(self._client, wanted, size) as stream:
+            yield stream
+
+    def _wanted(self, item: Item) -> dict[str, Any]:
+        """The arguments that ask S3 for that very version."""
+        pinned = version_argument(item) or {"IfMatch": f'"{etag_of(item)}"'}
+        return {"Bucket": self._config.bucket, "Key": item.key, **pinned}
+
+    @contextmanager
+    def _awaiting(self, item: Item) -> Iterator[None]:
+        """Refuse an archived object, where none is waited for."""
         try:
-            with spans(self._client, wanted, size) as stream:
-                yield stream
+            yield
         except AwayError as error:
             if "archived" not in error.message or self._config.archived == "wait":
                 raise
             raise DataError(
                 f"{item.key} is archived and cannot be read", hint="restore it and drop it again"
             ) from error
+
+    def fetch_many(
+        self, items: Sequence[Item], folder: Path
+    ) -> Iterator[tuple[Item, Path | WaybillError]]:
+        """Each item with its file or its error (protocol `FetchesMany`), several at a time over one
+        client."""
+        return several(items, lambda item: self._kept(item, folder))
+
+    def _kept(self, item: Item, folder: Path) -> Path:
+        if item.size is None or item.size > SPAN_BYTES:
+            return copied(self.open, item, folder)
+        with self._awaiting(item), translating(self._config.bucket, item.key):
+            content = whole(self._client, self._wanted(item), item.size)
+        path = new_path(folder)
+        path.write_bytes(content)
+        return path
 
     def acknowledge(self, item: Item, answer: Answer) -> None:
         """Put the answer's documents where `receipts` says; then, with `move_to`, move the original
@@ -158,6 +184,11 @@ class S3Source:
             with translating(self._config.bucket, item.key):
                 self._move(item, f"{self._config.move_to}{item.key}")
 
+    def finish_many(self, items: Sequence[Item]) -> Iterator[tuple[Item, WaybillError | None]]:
+        """Each item whose original is moved, or its error (protocol `FinishesMany`), several at a
+        time over one client."""
+        return several(items, self.finish)
+
     def is_past(self, cursor: str | None, item: Item) -> bool:
         """True: a listing is always whole, and the ledger knows what a feed has seen of it."""
         return True
@@ -189,10 +220,10 @@ class S3Source:
 
     def _move(self, item: Item, target: str) -> None:
         """Copy and remove that one version; quiet if it is not the latest any more."""
-        client, bucket, version = self._client, self._config.bucket, _version_id(item)
-        etag = {} if version else {"IfMatch": f'"{_etag(item)}"'}
+        client, bucket, version = self._client, self._config.bucket, version_argument(item)
+        etag = {} if version else {"IfMatch": f'"{etag_of(item)}"'}
         try:
-            if not _is_there(item, client.head_object(Bucket=bucket, Key=item.key)):
+            if not is_there(item, client.head_object(Bucket=bucket, Key=item.key)):
                 return
             client.copy(
                 {"Bucket": bucket, "Key": item.key, **version},  # type: ignore[typeddict-item]
@@ -229,45 +260,3 @@ class S3Source:
     @cached_property
     def _client(self) -> S3Client:
         return new_client(self._config)
-
-
-def _item(listed: Mapping[str, Any]) -> Item:
-    # Objects older than the bucket's versioning all have the version "null".
-    version = None if listed.get("VersionId") == "null" else listed.get("VersionId")
-    etag, modified = listed["ETag"].strip('"'), listed["LastModified"].astimezone(UTC)
-    return Item(
-        key=listed["Key"],
-        version=version or f"{etag}@{modified.isoformat()}",
-        name=listed["Key"].rpartition("/")[2],
-        sent_at=modified,
-        size=listed["Size"],
-        detail={"version_id": version}
-        if version
-        else {"etag": etag, "modified": modified.isoformat()},
-        formerly=None if version else etag,
-    )
-
-
-def _version_id(item: Item) -> dict[str, str]:
-    """The argument that names the item's version to S3; empty if only its ETag is known."""
-    return {"VersionId": item.version} if "version_id" in item.detail else {}
-
-
-def _etag(item: Item) -> str:
-    """The item's ETag, which was the whole version of those found by earlier releases."""
-    return item.detail.get("etag", item.version)
-
-
-def _is_there(item: Item, found: HeadObjectOutputTypeDef) -> bool:
-    """Whether what lies under the key is still the item, and not the same bytes put there again,
-    which are a delivery of their own."""
-    if version := _version_id(item):
-        return found.get("VersionId") == version["VersionId"]
-    if found["ETag"].strip('"') != _etag(item):
-        return False
-    modified = item.detail.get("modified")
-    if modified is None:
-        return True
-    # A listing may know parts of the second, which a header never does.
-    listed = datetime.fromisoformat(modified).replace(microsecond=0)
-    return found["LastModified"].astimezone(UTC).replace(microsecond=0) == listed

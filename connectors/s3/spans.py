@@ -33,7 +33,7 @@ def spans(client: S3Client, wanted: Mapping[str, Any], size: int) -> Iterator[Bi
     """
     if size <= SPAN_BYTES:
         with translating(wanted["Bucket"], wanted["Key"]):
-            content = _asked(client, wanted, size)
+            content = whole(client, wanted, size)
         yield io.BytesIO(content)
         return
     with ThreadPoolExecutor(_AHEAD, "span") as pool:
@@ -80,11 +80,12 @@ class _Spans(io.RawIOBase):
         """The bytes of a span."""
         end = min(start + SPAN_BYTES, self._size)
         part = {"Range": f"bytes={start}-{end - 1}"}
-        return _asked(self._client, {**self._wanted, **part}, end - start)
+        return whole(self._client, {**self._wanted, **part}, end - start)
 
 
-def _asked(client: S3Client, wanted: Mapping[str, Any], size: int) -> bytearray:
-    """The answer of `size` bytes to GetObject with these arguments."""
+def whole(client: S3Client, wanted: Mapping[str, Any], size: int) -> bytearray:
+    """What is asked for by one request, and again if it breaks off; raises boto3's own errors, and
+    OSError for another number of bytes than `size`."""
     for tries_left in reversed(range(_TRIES)):
         body = client.get_object(**wanted)["Body"]
         try:

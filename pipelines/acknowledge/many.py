@@ -14,7 +14,7 @@ from pathlib import Path
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
-from pipelines.acknowledge.move import move_original
+from pipelines.acknowledge.move import move_many
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.failure import HeldFiles, held_many
 from pipelines.runtime import Runtime, Work
@@ -71,9 +71,7 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
         lost = {*runtime.ledger.leases.advance_many(steps)}
         hold.settle(file.file_id for file, _ in done)
         crash_point("bundle.done")
-        for file in moving:
-            if file.file_id not in lost:
-                move_original(runtime, file)
+        move_many(runtime, [file for file in moving if file.file_id not in lost])
     is_full = len(files) >= limits.bundle_files
     return [Work("acknowledge_many", feed_name)] if is_full else []
 

@@ -7,8 +7,10 @@ answered and must stay for others is written down, and looked at again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
+from connectors.protocols import FinishesMany
 from pipelines.discover.taking import takes
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble
@@ -52,6 +54,25 @@ def move_original(runtime: Runtime, file: File) -> None:
         log.warning("the original of %s stays for now: %s", file.file_id, error.message)
         return
     runtime.ledger.moves.close(file.file_id)
+
+
+def move_many(runtime: Runtime, files: Sequence[File]) -> None:
+    """Move the originals of files that are done, as `move_original` does each, with few round trips
+    to their source."""
+    free = [file for file in files if needed_by(runtime, file) is None]
+    for name in {file.source for file in free}:
+        source, ours = runtime.sources[name], [file for file in free if file.source == name]
+        if not isinstance(source, FinishesMany):
+            for file in ours:
+                move_original(runtime, file)
+            continue
+        ids = {(file.item.key, file.item.version): file.file_id for file in ours}
+        for item, error in source.finish_many([file.item for file in ours]):
+            file_id = ids[item.key, item.version]
+            if error is None:
+                runtime.ledger.moves.close(file_id)
+            else:
+                log.warning("the original of %s stays for now: %s", file_id, error.message)
 
 
 def move_originals(runtime: Runtime) -> None:

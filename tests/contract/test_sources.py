@@ -18,12 +18,18 @@ import boto3
 import pytest
 
 from connectors.folder import FolderConfig, FolderSource
-from connectors.protocols import Source
+from connectors.protocols import FetchesMany, FinishesMany, Source
 from connectors.s3.client import S3Config
 from connectors.s3.source import S3Source
 from connectors.s3.spans import SPAN_BYTES
 from entrypoints.demo.servers import S3Endpoint
-from schemas.errors import AccessDeniedError, ConfigError, ItemChangedError, RetryableError
+from schemas.errors import (
+    AccessDeniedError,
+    ConfigError,
+    ItemChangedError,
+    RetryableError,
+    WaybillError,
+)
 from schemas.file import Counts, Outcome
 from schemas.item import Item
 from schemas.receipt import Answer, Document, Receipt
@@ -279,7 +285,67 @@ def test_a_check_says_what_answered(drop: Drop) -> None:
     assert drop.source.check().startswith(("bucket ", "versioned bucket ", "folder "))
 
 
+def test_many_come_as_each_would_alone(drop: Drop, tmp_path: Path) -> None:
+    assert isinstance(drop.source, FetchesMany)
+    bodies = {f"in/{number:02}.csv": os.urandom(number * 500) for number in range(40)}
+    bodies["in/large.csv"] = os.urandom(SPAN_BYTES + 9)
+    for key, content in bodies.items():
+        drop.write(key, content)
+    there = listed(drop.source, "in/**")
+    items = [there[key] for key in bodies]
+    drop.write("in/07.csv", b"overwritten")
+    drop.remove("in/09.csv")
+    items[5] = replace(items[5], size=None)
+    folder = tmp_path / "fetched"
+    folder.mkdir()
+    found: dict[str, bytes | WaybillError] = {}
+    for item, result in drop.source.fetch_many(items, folder):
+        assert item.key not in found
+        assert len(list(folder.iterdir())) <= 20
+        found[item.key] = result.read_bytes() if isinstance(result, Path) else result
+        if isinstance(result, Path):
+            assert result.parent == folder
+            result.unlink()
+    assert list(folder.iterdir()) == []
+    assert found.keys() == bodies.keys()
+    for key in () if drop.keeps_versions else ("in/07.csv", "in/09.csv"):
+        del bodies[key]
+        assert isinstance(found.pop(key), ItemChangedError)
+    assert found == bodies
+    assert list(drop.source.fetch_many([], folder)) == []
+
+
 # A bucket in particular
+
+
+def test_what_is_wrong_with_a_bucket_is_told_of_every_item(
+    moto: S3Endpoint, tmp_path: Path
+) -> None:
+    bucket = make_bucket(moto)
+    for number in range(3):
+        bucket.write(f"{number}.csv", b"1")
+    items = list(listed(bucket.source()).values())
+    for source, kind in (
+        (bucket.source(endpoint=nobody()), RetryableError),
+        (bucket.source(bucket="not-there"), ConfigError),
+    ):
+        found = [result for _, result in source.fetch_many(items, tmp_path)]
+        assert [isinstance(each, kind) for each in found] == [True] * 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_originals_move_but_never_a_newer_version(moto: S3Endpoint) -> None:
+    bucket = make_bucket(moto)
+    source = bucket.source(move_to="done")
+    assert isinstance(source, FinishesMany)
+    for number in range(20):
+        bucket.write(f"in/{number:02}.csv", b"1")
+    items = list(listed(source).values())
+    bucket.write("in/03.csv", b"22")
+    for _ in range(2):
+        assert [error for _, error in source.finish_many(items)] == [None] * 20
+    assert set(listed(source)) == {"in/03.csv"}
+    assert len(bucket.keys()) == 20
 
 
 def test_folder_marks_and_empty_markers_are_no_files(moto: S3Endpoint) -> None:

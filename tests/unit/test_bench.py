@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from bench.ledger_scale import Question, scans
+from bench.load_counts import Counts
 from bench.measurement import Measurement, Summary
+from bench.report_parts import mail_target
 from bench.run import save
+from bench.scale import walls, write
 from bench.setting import contract_of, dump
 from bench.shapes import SHAPES, make, scaled, warm_up
 from bench.targets import OURS, OURS_ONE, verdicts
+from bench.wire import Messages
 from schemas.contract import Contract
 from schemas.odcs.reader import read_contract
 
@@ -140,3 +144,49 @@ def test_a_plan_that_reads_the_whole_table_is_seen() -> None:
     assert scans("Limit\n  ->  Seq Scan on files  (cost=0.00..1.0)")
     assert not scans("SEARCH files USING INDEX files_newest (discovered_at>?)")
     assert not scans("SCAN files USING INDEX files_newest")
+
+
+def test_a_clients_messages_are_counted_however_they_come() -> None:
+    def message(kind: bytes, body: bytes) -> bytes:
+        return kind + (len(body) + 4).to_bytes(4) + body
+
+    sent = b"".join(
+        (
+            message(b"", (80877103).to_bytes(4)),
+            message(b"", (196608).to_bytes(4) + b"user\0etl\0\0"),
+            message(b"Q", b"BEGIN\0"),
+            message(b"P", b"\0SELECT 1\0\0\0") + message(b"B", b"\0" * 8),
+            message(b"E", b"\0" * 5) + message(b"E", b"\0" * 5) + message(b"S", b""),
+            message(b"X", b""),
+        )
+    )
+    for size in (1, 7, len(sent)):
+        messages = Messages()
+        found = [messages.read(sent[at : at + size]) for at in range(0, len(sent), size)]
+        assert tuple(map(sum, zip(*found, strict=True))) == (3, 2)
+
+
+def test_what_many_files_need_is_reckoned_from_what_a_few_took(tmp_path: Path) -> None:
+    counts = Counts(
+        files=100, seconds=10, cpu=5, ledger_cpu=1, statements=5000, round_trips=6000,
+        ledger_sent=1_000_000, ledger_received=2_000_000, transactions=2000, wal=3_000_000,
+        wal_writes=1000, disk=500_000, broker_cpu=0.1, commands=800, broker_in=90_000,
+        broker_out=10_000, load_jobs=2, batches=1,
+    )  # fmt: skip
+    found = {each.part: each.a_second for each in walls(counts)}
+    assert found["the ledger's disk"] == pytest.approx(300)
+    assert found["Redis"] == pytest.approx(700)
+    assert list(found.values()) == sorted(found.values())
+    write(counts, tmp_path / "scale.md")
+    page = (tmp_path / "scale.md").read_text("utf-8")
+    assert "| files a second | 13.9 | 11.6 | 27.8 |" in page
+    assert "| ledger: statements a second | 694 | 579 | 1,389 |" in page
+    assert "| ledger: grows a day | 6.0 GB | 5.0 GB | 5.0 GB |" in page
+    assert "The next wall is the ledger's processors, at 280 files a second: 10.1 ×" in page
+
+
+def test_mail_is_judged_by_the_last_message_marked() -> None:
+    taken = {"messages": 1000, "committed": 8.0, "marked": 10.0, "cpu": 9.0}
+    judged = mail_target({"mail": {"service": taken}})
+    assert (judged.met, judged.measured) == (True, "100 a second")
+    assert mail_target({}).met is None

@@ -5,9 +5,7 @@ from sqlalchemy import text
 OWED = text("status <> 'done'")
 PREPARED = text("status = 'prepared'")
 WAITING = text("status IN ('discovered', 'preparing')")
-GROUPED = text(
-    "item_group IS NOT NULL AND status NOT IN ('done', 'failed', 'unloading', 'unloaded')"
-)
+GROUPED = text("item_group IS NOT NULL AND status NOT IN ('done', 'unloaded')")
 NOTED = text("outcome <> 'accepted'")
 OPEN = text("status = 'open'")
 DONE = text("status = 'done'")
