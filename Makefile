@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The first of these that really is Python 3.13 is taken: a version manager's shim may not be.
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
-.PHONY: help setup demo bench bench-quick bench-setup chaos test test-fast test-long lint types imports
+.PHONY: help setup demo bench bench-quick bench-short bench-setup chaos test test-fast test-long lint types imports
 .PHONY: audit fuzz-mail pollock quota-day format clean
 
 help:  ## what each target does
@@ -52,12 +52,17 @@ test-fast: setup  ## only the tests that start no server
 
 bench: bench-setup  ## measure against what people run instead; writes docs/performance.md (an hour or two)
 	@$(BIN)/python -m bench run $(ARGS)
+	@$(BIN)/python -m bench drops
 	@$(BIN)/python -m bench ledger
 	@$(BIN)/python -m bench profile
 	@$(BIN)/python -m bench report
 
 bench-quick: bench-setup  ## the same with a hundredth of the rows, once: does it run at all?
 	@$(BIN)/python -m bench run --quick $(ARGS)
+
+bench-short: bench-setup  ## the shapes that matter most, once, under ten minutes
+	@$(BIN)/python -m bench run --short $(ARGS)
+	@$(BIN)/python -m bench drops
 
 bench-setup: setup
 	@unset VIRTUAL_ENV; \

@@ -21,6 +21,8 @@ DATA = ROOT / "data" / "bench"
 CACHE = DATA / "files"
 PAGE = ROOT / "docs" / "performance.md"
 SCALE_PAGE = ROOT / "docs" / "scale.md"
+SHORT_SHAPES = ("tall", "dirty", "thousand", "many")
+SHORT_CONTENDERS = ("floor", "script", "dlt, arrow", "waybill")
 MANY = {"sqlite": 1_000_000, "postgres": 10_000_000}
 """How many files the ledger is filled with, by database."""
 
@@ -48,6 +50,7 @@ def main() -> None:
 @click.option("--runs", "-n", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--quick", is_flag=True, help="A hundredth of the rows, once: does it run at all?")
+@click.option("--short", is_flag=True, help="What matters most, once: under ten minutes.")
 @click.option("--add", is_flag=True, help="Keep the shapes that were measured before.")
 @_results
 def run_command(
@@ -56,24 +59,43 @@ def run_command(
     runs: int,
     concurrency: int,
     quick: bool,
+    short: bool,
     add: bool,
     results: Path,
 ) -> None:
     """Run contenders on shapes (all by default), in turns."""
     console = _console()
-    chosen = [SHAPES[name] for name in shapes or SHAPES]
+    shapes = shapes or (SHORT_SHAPES if short else tuple(SHAPES))
+    contenders = contenders or (SHORT_CONTENDERS if short else tuple(CONTENDERS))
+    runs = 1 if short else runs
+    chosen = [SHAPES[name] for name in shapes]
     if quick:
         chosen, runs = [scaled(shape, 0.01) for shape in chosen], 1
         results = results.with_stem(f"{results.stem}-quick")
     plan = Plan(
         shapes=chosen,
-        contenders=contenders or tuple(CONTENDERS),
+        contenders=contenders,
         runs=runs,
         concurrency=concurrency,
         cache=CACHE,
     )
     run(plan, console, lambda found: save(found, results, add=add))
     _show(results, console)
+
+
+@main.command()
+@_results
+def drops(results: Path) -> None:
+    """Drop 100 files, one after the other, on an idle service: seconds to the receipt of each."""
+    from bench.drops import figures, measure_drops
+
+    shape = Shape(name="drops", title="100 drops", rows=2_000, files=100)
+    made, warm = make(shape, CACHE), make(warm_up(), CACHE)
+    with TemporaryDirectory(prefix="bench-") as name, servers.shared(Path(name) / "shared") as both:
+        servers.upload(both.s3, warm)
+        found = figures(measure_drops(made, warm, both, Path(name) / "run"))
+    save({"drops": found}, results)
+    _show(results, _console())
 
 
 @main.command()

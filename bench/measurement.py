@@ -10,9 +10,10 @@ from typing import Self
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
-    """Seconds of wall clock until the rows are committed, CPU seconds of the contender and of the
-    BigQuery emulator, peak bytes of the contender's largest process, load jobs, and the batches
-    that these were for (if the contender knows batches).
+    """Seconds of wall clock until the rows are committed, CPU seconds of the contender, of the
+    BigQuery emulator and of the other servers (the bucket's and the broker's), peak bytes of the
+    contender's largest process, load jobs, and the batches that these were for (if the contender
+    knows batches).
 
     `phases` are seconds of parts of the wall clock, for contenders that know them.
     """
@@ -24,6 +25,7 @@ class Measurement:
     peak_pss: int
     load_jobs: int
     batches: int = 0
+    others_cpu: float = 0.0
     phases: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -41,6 +43,7 @@ class Summary:
     peak_pss: int
     load_jobs: int
     batches: int = 0
+    others_cpu: float = 0.0
     phases: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -59,6 +62,7 @@ class Summary:
             peak_pss=int(median(each.peak_pss for each in measured)),
             load_jobs=int(median(each.load_jobs for each in measured)),
             batches=int(median(each.batches for each in measured)),
+            others_cpu=median(each.others_cpu for each in measured),
             phases={
                 name: median(each.phases[name] for each in measured if name in each.phases)
                 for name in names

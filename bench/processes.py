@@ -53,6 +53,16 @@ def watched(root: psutil.Process) -> Iterator[Usage]:
         usage.peak_rss = max(_peak_rss(each.pid) for each in family)
 
 
+def cpu_of_others(*but: int) -> float:
+    """CPU seconds so far of the processes below this one, but for those and all below them."""
+    left = []
+    for each in psutil.Process().children():
+        if each.pid not in but:
+            with suppress(*_GONE):
+                left += [each, *each.children(recursive=True)]
+    return _cpu_seconds(left)
+
+
 def _cpu_seconds(family: list[psutil.Process]) -> float:
     total = 0.0
     for each in family:

@@ -32,7 +32,8 @@ def judged(results: Mapping[str, Any]) -> list[Verdict]:
     """The targets against the results."""
     asked = [each for part in results.get("ledger", {}).values() for each in part["questions"]]
     growing = sum(each["grows"] for each in asked) if asked else None
-    found = verdicts(summaries(results), results.get("start_up", {}), growing)
+    single = {**results.get("start_up", {}), **results.get("drops", {})}
+    found = verdicts(summaries(results), single, growing)
     return [*found, report_parts.mail_target(results)]
 
 
@@ -42,7 +43,7 @@ def show(results: Mapping[str, Any], console: Console) -> None:
     for shape in results.get("shapes", []):
         table = Table(title=f"{shape['title']} · {shape['bytes'] / 1e6:,.0f} MB", width=80)
         table.add_column("")
-        for name in ("wall s", "± %", "CPU s", "rows/s", "MB/s", "peak MB", "jobs"):
+        for name in ("wall s", "± %", "CPU s", "servers", "rows/s", "MB/s", "peak MB", "jobs"):
             table.add_column(name, justify="right")
         for contender, summary in found[shape["name"]].items():
             table.add_row(contender, *_figures(shape, summary))
@@ -61,6 +62,7 @@ def _figures(shape: Mapping[str, Any], summary: Summary) -> list[str]:
         f"{summary.wall:,.2f}",
         f"{summary.noise:.0%}".removesuffix("%"),
         f"{summary.cpu:,.2f}",
+        f"{summary.server_cpu:,.1f}+{summary.others_cpu:,.1f}",
         f"{shape['rows'] / summary.wall:,.0f}",
         f"{shape['bytes'] / 1e6 / summary.wall:,.1f}",
         f"{summary.peak_rss / 1e6:,.0f}",
@@ -105,7 +107,8 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         "Medians of the runs named, in turns, each with an empty BigQuery emulator and"
         " warm processes (imports and first connections are in nobody's time). ± is half the"
         " distance between the slowest and the quickest run. CPU seconds are the contender's own,"
-        " without the emulator's. The peak is the resident memory of its largest process."
+        " beside them the emulator's and, after the plus, the other servers' (the bucket's and the"
+        " broker's). The peak is the resident memory of its largest process."
     )
     yield ""
     yield (
@@ -141,8 +144,8 @@ def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
         times = "once" if runs == 1 else f"{runs} times"
         yield f"{shape['rows']:,} rows, {shape['bytes'] / 1e6:,.0f} MB{files}; run {times}."
         yield ""
-        yield "| | wall s | ± % | CPU s | rows/s | MB/s | peak MB | load jobs |"
-        yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+        yield "| | wall s | ± % | CPU s | servers' CPU s | rows/s | MB/s | peak MB | load jobs |"
+        yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
         for contender, summary in found[shape["name"]].items():
             yield f"| {contender} | " + " | ".join(_figures(shape, summary)) + " |"
         for each in results["skipped"]:

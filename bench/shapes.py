@@ -140,6 +140,7 @@ SHAPES = {
         Shape(name="hundred", title="100 files × 100", rows=10_000, files=100),
         Shape(name="thousand", title="1,000 files × 100", rows=100_000, files=1000),
         Shape(name="many", title="5,000 files × 20", rows=100_000, files=5000),
+        Shape(name="crowd", title="20,000 files × 20", rows=400_000, files=20_000),
         Shape(name="dirty", title="1M × 10, 1% bad cells", rows=1_000_000, bad=0.01),
         Shape(name="gz", title="1M × 10, gz", rows=1_000_000, suffix=".csv.gz"),
         Shape(name="xlsx", title="200k × 10, xlsx", rows=200_000, suffix=".xlsx"),

@@ -22,7 +22,7 @@ import psutil
 from celery import Celery
 
 from bench.measurement import Measurement
-from bench.processes import watched
+from bench.processes import cpu_of_others, watched
 from bench.servers import Emulator, Shared, emulator
 from bench.setting import PROJECT, write_setting
 from bench.shapes import Made
@@ -44,14 +44,16 @@ def measure(made: Made, warm: Made, servers: Shared, folder: Path, concurrency: 
         app = Celery("bench", broker=servers.redis_url)
         with worker(config, concurrency) as process:
             discover(app, "warm")
-            _await_told(ledger, "warm", warm.shape.files, process)
+            await_told(ledger, "warm", warm.shape.files, process)
             jobs, server = warehouse.load_jobs(), warehouse.cpu_seconds()
+            others = cpu_of_others(process.pid, warehouse.process.pid)
             with watched(psutil.Process(process.pid)) as usage:
                 started = discover(app, made.shape.name)
-                _await_told(ledger, made.shape.name, made.shape.files, process)
+                await_told(ledger, made.shape.name, made.shape.files, process)
             server = warehouse.cpu_seconds() - server
+            others = cpu_of_others(process.pid, warehouse.process.pid) - others
             jobs = warehouse.load_jobs() - jobs
-            batches = _ask(ledger, "SELECT COUNT(*) FROM batches WHERE feed = ?", made.shape.name)
+            batches = ask(ledger, "SELECT COUNT(*) FROM batches WHERE feed = ?", made.shape.name)
         _check(made, warehouse)
         phases = _phases(ledger, made.shape.name, started)
     return Measurement(
@@ -62,6 +64,7 @@ def measure(made: Made, warm: Made, servers: Shared, folder: Path, concurrency: 
         peak_pss=usage.peak_pss,
         load_jobs=jobs,
         batches=int(batches[0][0]),
+        others_cpu=others,
         phases=phases,
     )
 
@@ -104,6 +107,7 @@ def _waybill(config: Path) -> list[str]:
 
 
 def apply(config: Path) -> None:
+    """Make the tables and the ledger of a setting."""
     """Make the ledger and the tables as the configuration says."""
     subprocess.run([*_waybill(config), "apply"], check=True, stdout=subprocess.DEVNULL)
 
@@ -117,16 +121,18 @@ def discover(app: Celery, feed: str) -> float:
     return now
 
 
-def _await_told(ledger: Path, feed: str, files: int, process: subprocess.Popen[bytes]) -> None:
+def await_told(ledger: Path, feed: str, files: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until so many files of a feed are done; raises RunError if one fails."""
+
     def told() -> bool:
-        ended = _ask(
+        ended = ask(
             ledger,
             "SELECT status, COUNT(*) FROM files WHERE feed = ? GROUP BY status",
             feed,
         )
         counts = dict(ended)
         if counts.get("failed"):
-            ((reason,),) = _ask(
+            ((reason,),) = ask(
                 ledger,
                 "SELECT reason FROM files WHERE feed = ? AND status = 'failed' LIMIT 1",
                 feed,
@@ -137,7 +143,7 @@ def _await_told(ledger: Path, feed: str, files: int, process: subprocess.Popen[b
     until(told, process, ENDS_SECONDS, every=0.1)
 
 
-def _ask(ledger: Path, sql: str, *values: str) -> list[tuple[Any, ...]]:
+def ask(ledger: Path, sql: str, *values: str) -> list[tuple[Any, ...]]:
     """Rows of the ledger, read without disturbing its writers."""
     connection = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=30)
     try:
@@ -150,7 +156,7 @@ def _phases(ledger: Path, feed: str, started: float) -> dict[str, float]:
     """Where the wall clock went, by the timelines: seconds from the start to `committed` and
     `acknowledged`, the span of all preparing, the wait before the load, all loads, and the span
     of the answers."""
-    events = _ask(
+    events = ask(
         ledger,
         "SELECT e.step, e.outcome, e.at, e.seconds FROM events e JOIN files f USING (file_id)"
         " WHERE f.feed = ?",
