@@ -240,9 +240,9 @@ def dialogues(count: int, seed: int) -> Iterator[str]:
             with odd_server(dice) as port:
                 _list(_mailbox(port))
             # Fewer of these: what breaks off is tried alone as well, until the server is silent.
-            if number % 8 == 0:
+            if number % 20 == 0:
                 with odd_server(dice) as port:
-                    _fetch_and_mark(_mailbox(port), items, number % 16 == 0)
+                    _fetch_and_mark(_mailbox(port), items, number % 40 == 0)
         except Exception as error:
             yield f"dialogue {seed}.{number}: {type(error).__name__}: {error}"
         if time.process_time() - begun > 5:
