@@ -50,10 +50,12 @@ test-long: setup  ## the tests that CI leaves out: further modes of what it test
 test-fast: setup  ## only the tests that start no server
 	$(BIN)/pytest -q tests/unit $(ARGS)
 
-bench: bench-setup  ## measure against what people run instead; writes docs/performance.md (an hour or two)
+bench: bench-setup  ## measure against what people run instead; writes docs/performance.md and docs/scale.md (an hour or two)
 	@$(BIN)/python -m bench run $(ARGS)
 	@$(BIN)/python -m bench drops
 	@$(BIN)/python -m bench ledger
+	@$(BIN)/python -m bench mail
+	@$(BIN)/python -m bench scale
 	@$(BIN)/python -m bench profile
 	@$(BIN)/python -m bench report
 

@@ -191,8 +191,10 @@ def mail(messages: int, rows: int, concurrency: int, alone: bool, results: Path)
     from bench import mail as bench_mail
 
     console = _console()
-    shape = Shape(name="mailed", title="mails", rows=messages * rows, files=messages)
-    files, warm = make(shape, CACHE / str(rows)), make(warm_up(), CACHE)
+    shape = Shape(
+        name=f"mailed_{messages}_{rows}", title="mails", rows=messages * rows, files=messages
+    )
+    files, warm = make(shape, CACHE), make(warm_up(), CACHE)
     with TemporaryDirectory(prefix="waybill-bench-") as temporary, bench_mail.server() as server:
         if server is None:
             console.print("mail is left out: Dovecot is not installed (apt-get: dovecot-imapd)")
@@ -232,8 +234,10 @@ def scale(files: int, rows: int, concurrency: int, again: bool, results: Path, p
     from bench.load_counts import Counts, count
 
     if not again:
-        shape = Shape(name="counted", title="counted", rows=files * rows, files=files)
-        made, warm = make(shape, CACHE / str(rows)), make(warm_up(), CACHE)
+        shape = Shape(
+            name=f"counted_{files}_{rows}", title="counted", rows=files * rows, files=files
+        )
+        made, warm = make(shape, CACHE), make(warm_up(), CACHE)
         with TemporaryDirectory(prefix="waybill-bench-") as temporary:
             folder = Path(temporary)
             folder.chmod(0o711)
@@ -261,6 +265,11 @@ def report(results: Path, page: Path) -> None:
     console = _console()
     _show(results, console)
     console.print(f"see {page}")
+
+
+def _small_files(name: str, files: int, rows: int) -> Shape:
+    """So many files of so many rows each, under a name of their own in the cache."""
+    return Shape(name=f"{name}_{files}_{rows}", title=name, rows=files * rows, files=files)
 
 
 def _show(results: Path, console: Console) -> None:

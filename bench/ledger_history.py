@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import batched
 from typing import Any
 
@@ -154,6 +155,7 @@ def _row(made: File) -> dict[str, Any]:
     }
 
 
+@cache
 def _receipt() -> dict[str, Any]:
     """One receipt for all: what it says is asked for, but not looked for."""
     told = Receipt(

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from connectors.protocols import (
         Answering,
         Destination,
+        FetchesMany,
+        FinishesMany,
         Ledger,
         LedgerAlerts,
         LedgerBatches,
@@ -101,6 +103,21 @@ if TYPE_CHECKING:
         return each
 
     def _mailbox_vouches(each: MailboxSource) -> Vouching:
+        return each
+
+    def _folder_fetches_many(each: FolderSource) -> FetchesMany:
+        return each
+
+    def _s3_fetches_many(each: S3Source) -> FetchesMany:
+        return each
+
+    def _s3_finishes_many(each: S3Source) -> FinishesMany:
+        return each
+
+    def _mailbox_fetches_many(each: MailboxSource) -> FetchesMany:
+        return each
+
+    def _mailbox_finishes_many(each: MailboxSource) -> FinishesMany:
         return each
 
     def _mail_bucket(each: MailBucketSource) -> Source:

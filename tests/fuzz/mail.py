@@ -13,9 +13,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 from unittest.mock import patch
 
 from pydantic import SecretStr
@@ -27,6 +29,7 @@ from connectors.mailbox.headers import letter_of, read_headers
 from connectors.mailbox.items import item_of, left_of, part_of
 from connectors.mailbox.source import MailboxSource
 from schemas.errors import DataError, WaybillError
+from schemas.item import Item
 
 CORPUS = Path(__file__).parents[1] / "data" / "mail"
 _PIECES = (
@@ -204,25 +207,64 @@ def odd_server(dice: random.Random) -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+class _Honest(random.Random):
+    """Dice that change no answer."""
+
+    def random(self) -> float:
+        """Never less than anything asks for."""
+        return 0.99
+
+    def choice(self, seq: Any) -> Any:
+        """The first, which is the honest one."""
+        return seq[0]
+
+
+def _mailbox(port: int) -> MailboxSource:
+    return MailboxSource(
+        MailboxConfig(
+            host="127.0.0.1", port=port, tls="none", user="u", password=SecretStr("p"),
+            timeout=0.25,
+        )
+    )  # fmt: skip
+
+
 def dialogues(count: int, seed: int) -> Iterator[str]:
     """What is wrong with so many dialogues with odd servers."""
+    with odd_server(_Honest()) as port:
+        items = [item for page in _mailbox(port).list("**", None) for item in page.items]
+    assert items
     for number in range(count):
         dice = random.Random(f"{seed}.d.{number}")
         begun = time.process_time()
-        with odd_server(dice) as port:
-            config = MailboxConfig(
-                host="127.0.0.1", port=port, tls="none", user="u", password=SecretStr("p"),
-                timeout=0.25,
-            )  # fmt: skip
-            try:
-                for page in MailboxSource(config).list("**", None):
-                    assert page.cursor
-            except WaybillError:
-                pass
-            except Exception as error:
-                yield f"dialogue {seed}.{number}: {type(error).__name__}: {error}"
+        try:
+            with odd_server(dice) as port:
+                _list(_mailbox(port))
+            # Fewer of these: what breaks off is tried alone as well, until the server is silent.
+            if number % 20 == 0:
+                with odd_server(dice) as port:
+                    _fetch_and_mark(_mailbox(port), items, number % 40 == 0)
+        except Exception as error:
+            yield f"dialogue {seed}.{number}: {type(error).__name__}: {error}"
         if time.process_time() - begun > 5:
             yield f"dialogue {seed}.{number}: it takes too long"
+
+
+def _list(source: MailboxSource) -> None:
+    with suppress(WaybillError):
+        for page in source.list("**", None):
+            assert page.cursor
+
+
+def _fetch_and_mark(source: MailboxSource, items: Sequence[Item], marks: bool) -> None:
+    """Every item must be told of once, whatever is said."""
+    with TemporaryDirectory() as folder:
+        done: Sequence[tuple[Item, object]] = (
+            list(source.finish_many(items)) if marks
+            else list(source.fetch_many(items, Path(folder)))
+        )  # fmt: skip
+        kept = [result for _, result in done if isinstance(result, Path)]
+        assert sorted(kept) == sorted(Path(folder).iterdir())
+    assert sorted(id(item) for item, _ in done) == sorted(map(id, items))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
