@@ -140,7 +140,7 @@ class Files:
         if feed is not None:
             conditions.append(files_table.c.feed == feed)
         if status is not None:
-            conditions += _status_is(status)
+            conditions += status_is(status)
         if since is not None:
             conditions.append(files_table.c.discovered_at >= since)
         return self._newest(conditions, limit)
@@ -229,7 +229,7 @@ def _save_cursor(connection: Connection, feed: str, cursor: str) -> None:
     )
 
 
-def _status_is(word: str) -> list[Condition]:
+def status_is(word: str) -> list[Condition]:
     """The condition that a status or an outcome names, with that of the index that finds it."""
     if word in list(Status):
         same = files_table.c.status == word

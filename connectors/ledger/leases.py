@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
+from connectors.ledger.daily_counts import count_ended
 from connectors.ledger.database import Database
 from connectors.ledger.records import facts_of, file_of, write_events
 from connectors.ledger.tables import OWED, files
@@ -108,7 +109,10 @@ def advanced(connection: Connection, file: File, event: Event, now: datetime) ->
     )
     row = connection.execute(statement).mappings().one()
     write_events(connection, [event])
-    return file_of(row)
+    there = file_of(row)
+    if there.status is Status.DONE:
+        count_ended(connection, there)
+    return there
 
 
 def _due(status: Status, now: datetime) -> ColumnElement[bool]:

@@ -34,6 +34,8 @@ COMMANDS = {
     "verify": ("entrypoints.cli.audit", "verify", "Count every file's rows in the warehouse."),
     "explain": ("entrypoints.cli.audit", "explain", "Where a row in the warehouse comes from."),
     "reconcile": ("entrypoints.cli.recovery", "reconcile", "After a restore: who knows what."),
+    "acts": ("entrypoints.cli.acts", "acts", "Who changed what."),
+    "keys": ("entrypoints.cli.keys", "keys", "Keys by which programs are let in."),
     "cost": ("entrypoints.cli.cost", "cost", "What BigQuery billed, by feed and table."),
     "clean": ("entrypoints.cli.audit", "clean", "Remove what is older than `retention` says."),
     "plan": ("entrypoints.cli.tables", "plan", "What the warehouse lacks."),

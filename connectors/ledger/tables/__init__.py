@@ -6,6 +6,7 @@ uses a partial index only for a query that repeats its condition: `OWED`, `PREPA
 not match.
 """
 
+from connectors.ledger.tables.acts import acts, daily_counts, keys, operations
 from connectors.ledger.tables.alerts import alerts, deliveries, services, workers
 from connectors.ledger.tables.conditions import (
     BATCHED,
@@ -24,6 +25,7 @@ from connectors.ledger.tables.conditions import (
     REPEATS,
     RESOLVED,
     SUPERSEDED,
+    UNFINISHED,
     UNRELEASED,
     UNRESOLVED,
     WAITING,
@@ -52,9 +54,11 @@ __all__ = [
     "REPEATS",
     "RESOLVED",
     "SUPERSEDED",
+    "UNFINISHED",
     "UNRELEASED",
     "UNRESOLVED",
     "WAITING",
+    "acts",
     "admissions",
     "alerts",
     "batches",
@@ -63,6 +67,7 @@ __all__ = [
     "cleaned",
     "contents",
     "costs",
+    "daily_counts",
     "deliveries",
     "drifts",
     "events",
@@ -70,8 +75,10 @@ __all__ = [
     "files",
     "generations",
     "holds",
+    "keys",
     "metadata",
     "moves",
+    "operations",
     "pauses",
     "profiles",
     "replies",
