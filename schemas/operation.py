@@ -32,7 +32,8 @@ class OperationState(StrEnum):
 class Operation:
     """Long work on one feed: what was asked for, by whom, how far it is and what came of it.
 
-    While it runs, `owner` holds it until `lease_until`: should its worker die, another goes on.
+    `tries` counts how often somebody has begun it. While it runs, `owner` holds it until
+    `lease_until`: should its worker die, another goes on.
     """
 
     operation_id: str
@@ -44,8 +45,14 @@ class Operation:
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    tries: int = 0
     owner: str | None = None
     lease_until: datetime | None = None
     result: Mapping[str, Any] | None = None
     error: str | None = None
     hint: str | None = None
+
+    @property
+    def attempted(self) -> bool:
+        """Whether somebody had begun it before who does it now."""
+        return self.tries > 1

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
 
 from connectors.ledger.database import Database
 from connectors.ledger.tables import UNFINISHED
@@ -59,7 +59,8 @@ class Operations:
             .values(
                 state=OperationState.RUNNING,
                 owner=owner,
-                started_at=now,
+                started_at=func.coalesce(table.c.started_at, now),
+                tries=table.c.tries + 1,
                 lease_until=now + timedelta(seconds=seconds),
             )
             .returning(*table.c)

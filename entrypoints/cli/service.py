@@ -1,4 +1,4 @@
-"""Commands that do the work: run, worker, beat, up."""
+"""Commands that do the work: run, worker, beat, watch, web, up."""
 
 from __future__ import annotations
 
@@ -118,6 +118,17 @@ def watch(config: Path, log_level: str, parent: int | None) -> None:
 
     _log(log_level)
     watch_all(config, parent)
+
+
+@click.command()
+@_log_level
+@click.pass_obj
+def web(config: Path, log_level: str) -> None:
+    """The HTTP API, where `web` in config.yaml says. TERM lets requests under way finish."""
+    from entrypoints.web.server import serve
+
+    _log(log_level)
+    serve(config)
 
 
 @contextmanager

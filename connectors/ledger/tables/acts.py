@@ -72,6 +72,7 @@ operations = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
+    Column("tries", Integer, nullable=False, server_default="0"),
     Column("owner", AnyText),
     Column("lease_until", UtcTime),
     Column("result", JsonText),

@@ -42,9 +42,13 @@ def test_what_ends_badly_outside_is_told_and_nothing_inside_is(service: BareServ
     def busy() -> None:
         raise ConflictError("it is busy")
 
-    with pytest.raises(ConflictError), acting_outside(runtime, "unload", "file", "f") as told:
-        told.after["rows"] = 3
-        busy()
+    def told_first() -> None:
+        with acting_outside(runtime, "unload", "file", "f") as told:
+            told.after["rows"] = 3
+            busy()
+
+    with pytest.raises(ConflictError):
+        told_first()
     with pytest.raises(ConflictError), acting(runtime, "retry", "file", "f"):
         busy()
     end, begun = list_acts(runtime)

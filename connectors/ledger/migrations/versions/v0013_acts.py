@@ -146,6 +146,7 @@ def _make_operations() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("started_at", TIME),
         sa.Column("finished_at", TIME),
+        sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
         sa.Column("owner", WORDS),
         sa.Column("lease_until", TIME),
         sa.Column("result", sa.Text()),
