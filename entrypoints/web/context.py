@@ -38,4 +38,6 @@ class WebContext:
 def web_context(config: Path) -> WebContext:
     """The context of a config.yaml; connects to nothing."""
     settings = read_settings(config)
-    return WebContext(settings, build_runtime(settings), RateLimit(settings.broker))
+    return WebContext(
+        settings, build_runtime(settings, lazy_warehouse=True), RateLimit(settings.broker)
+    )

@@ -10,6 +10,8 @@ import time
 from contextvars import ContextVar
 from typing import Any
 
+from starlette.exceptions import HTTPException
+
 type Scope = dict[str, Any]
 
 log = logging.getLogger("waybill.web")
@@ -24,8 +26,11 @@ _HEADERS = (
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
-class TooLargeError(Exception):
+class TooLargeError(HTTPException):
     """The body is larger than any request of ours."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
 
 
 def request_id() -> str | None:

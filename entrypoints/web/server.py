@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from pathlib import Path
 
 from entrypoints.web.app import make_app
@@ -16,6 +17,10 @@ def serve(config: Path) -> None:
 
     for handler in logging.getLogger().handlers:
         handler.addFilter(AddsRequestId())
+    # Each look at the ledger's version would be told of.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # uvicorn ends in good order, and then raises the signal once more: that is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     context = web_context(config)
     web = context.settings.web
     uvicorn.run(

@@ -112,7 +112,8 @@ class Mask:
             said = self.sentence(message, (), False)
             value = None if problem.value is None else HIDDEN
             return replace(problem, value=value, message=said or HIDDEN)
-        return replace(problem, message=self.sentence(message, (problem.value,)) or HIDDEN)
+        own = (problem.value, f'"{problem.value}"')
+        return replace(problem, message=self.sentence(message, own) or HIDDEN)
 
     def problems(self, row: RejectedRow) -> tuple[Problem, ...]:
         """What is wrong with a row."""

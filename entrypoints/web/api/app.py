@@ -36,11 +36,12 @@ def make_api(context: WebContext) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
         redirect_slashes=False,
+        generate_unique_id_function=_name_of,
     )
     app.state.context = context
     add_handlers(app)
     app.add_exception_handler(NotModifiedError, unchanged)
-    api = APIRouter(prefix=PREFIX)
+    api = APIRouter(prefix=PREFIX, generate_unique_id_function=_name_of)
     for each in (files, file_acts, feeds, alerts, drifts, waiting, service):
         api.include_router(each.router)
     app.include_router(api)
@@ -48,12 +49,13 @@ def make_api(context: WebContext) -> FastAPI:
     return app
 
 
+def _name_of(route: APIRoute) -> str:
+    """An operation is named by its function: generated clients have it for a name, too."""
+    return route.name
+
+
 def _document(app: FastAPI) -> None:
-    """Name operations by their functions, and describe problems: the framework's own description
-    of a refused request is none of ours."""
-    for route in app.routes:
-        if isinstance(route, APIRoute):
-            route.operation_id = route.name
+    """Describe problems: the framework's own description of a refused request is none of ours."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -82,7 +82,8 @@ def responses(*statuses: int, media_type: str | None = None) -> dict[int | str, 
     """The problems that an endpoint may answer with, for its document; and the kind of what it
     answers, if that is no JSON."""
     wanted = sorted({401, 403, 429, 503, *statuses})
-    text = {"schema": {"type": "string"}}
+    # A YAML document is what it says: its schema is that of the standard.
+    text = {"schema": {} if media_type == "application/yaml" else {"type": "string"}}
     own: dict[int | str, dict[str, Any]] = {}
     if media_type is not None:
         own[200] = {"description": "The file.", "content": {media_type: text}}

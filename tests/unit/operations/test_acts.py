@@ -84,7 +84,7 @@ def test_a_key_lets_in_until_it_is_revoked(service: BareService) -> None:
     with pytest.raises(NotFoundError):
         revoke_key(runtime, "ffffffffffff")
     facts = [each.after for each in list_acts(runtime)]
-    assert made.token.rpartition("_")[2] not in json.dumps(facts)
+    assert made.token.split("_", 2)[2] not in json.dumps(facts)
 
 
 def test_keys_are_made_listed_and_exported_by_the_command(service: BareService) -> None:
@@ -97,7 +97,7 @@ def test_keys_are_made_listed_and_exported_by_the_command(service: BareService) 
     [key] = json.loads(run("keys", "list", "--json"))
     assert token.startswith(f"wb_{key['key_id']}_")
     assert "'=erp()" in run("keys", "export")
-    assert token.rpartition("_")[2] not in run("keys", "export") + run("keys", "list")
+    assert token.split("_", 2)[2] not in run("keys", "export") + run("keys", "list")
     run("keys", "revoke", key["key_id"])
     [revoked, made] = json.loads(run("acts", "--json"))
     assert (made["action"], revoked["action"]) == ("create_key", "revoke_key")
