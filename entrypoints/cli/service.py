@@ -131,6 +131,28 @@ def web(config: Path, log_level: str) -> None:
     serve(config)
 
 
+@click.command()
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path(),
+    help="The folder whose files may be checked (default: here).",
+)
+@click.pass_obj
+def mcp(config: Path, files: Path) -> None:
+    """Tools for an assistant, over stdin and stdout (Model Context Protocol). They only read.
+
+    The key in WAYBILL_KEY says for which feeds, and whether values that are not public are shown.
+    """
+    from entrypoints.mcp.server import serve
+
+    token = os.environ.get("WAYBILL_KEY")
+    if not token:
+        raise click.UsageError("set WAYBILL_KEY to a key that `waybill keys create` has printed")
+    _log("warning")
+    serve(config, token, files)
+
+
 @contextmanager
 def _watching(config: Path, log_level: str) -> Iterator[None]:
     """`waybill watch` as a process beside this one, whose forks want no threads."""
