@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select
 
 from connectors.ledger.columns import AnyText
 from connectors.ledger.database import Database
-from connectors.ledger.file_rows import Condition
+from connectors.ledger.file_rows import Condition, files_by
 from connectors.ledger.files import status_is
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import files
@@ -18,7 +18,7 @@ from schemas.file import File
 from schemas.file_query import FileQuery, Starts
 
 _START = 64
-_LOOKED_THROUGH = 20_000
+_LOOKED_THROUGH = 5_000
 """So many files are looked through for a text within their names before a page ends."""
 
 
@@ -32,8 +32,10 @@ class FilePages:
         self, query: FileQuery, feed: str | None, after: tuple[datetime, str] | None, limit: int
     ) -> tuple[Sequence[File], tuple[datetime, str] | None]:
         wanted = [*_conditions(query)]
+        of_sender = query.sender is not None
         if feed is not None:
-            wanted.append(files.c.feed == feed)
+            column = _hidden(files.c.feed) if of_sender else files.c.feed
+            wanted.append(column == feed)
         if after is not None:
             # Said twice: the first half is what an index can begin at.
             at, file_id = after
@@ -42,7 +44,8 @@ class FilePages:
         if query.contains is not None:
             return self._containing(wanted, query.contains, limit)
         with self._database.read() as connection:
-            rows = connection.execute(_by_time(select(files).where(*wanted)).limit(limit + 1))
+            chosen = _by_time(select(files).where(*wanted), of_sender=of_sender)
+            rows = connection.execute(chosen.limit(limit + 1))
             found = [file_of(row) for row in rows.mappings()]
         return found[:limit], _mark(found[limit - 1]) if len(found) > limit else None
 
@@ -59,7 +62,7 @@ class FilePages:
         start = _start_of(column)
         wanted = [*_conditions(query), *_begins(start, text[:_START])]
         if feeds is not None:
-            wanted.append(files.c.feed.in_(sorted(feeds)))
+            wanted.append(_hidden(files.c.feed).in_(sorted(feeds)))
         if len(text) > _START:
             wanted.append(_start_of(column, len(text)) == text)
         if by is Starts.SENDER:
@@ -81,24 +84,22 @@ class FilePages:
     def _containing(
         self, wanted: list[Condition], text: str, limit: int
     ) -> tuple[Sequence[File], tuple[datetime, str] | None]:
-        """Look through a bounded number of the newest; the mark says how far it came."""
-        some = _by_time(select(files).where(*wanted)).limit(_LOOKED_THROUGH).subquery()
-        held: ColumnElement[Any] = func.instr(some.c.name, literal(text, AnyText()))
+        """Look through the names of a bounded number of the newest; the mark says how far it
+        came."""
+        facts = select(files.c.file_id, files.c.discovered_at, files.c.name)
+        some = _by_time(facts.where(*wanted)).limit(_LOOKED_THROUGH)
         with self._database.read() as connection:
-            if connection.dialect.name == "postgresql":
-                held = func.strpos(some.c.name, literal(text, AnyText()))
-            query = select(some).where(held > 0)
-            query = query.order_by(some.c.discovered_at.desc(), some.c.file_id.desc())
-            found = [file_of(row) for row in connection.execute(query.limit(limit + 1)).mappings()]
-            if len(found) > limit:
-                return found[:limit], _mark(found[limit - 1])
-            ids = select(some.c.discovered_at, some.c.file_id)
-            last = connection.execute(
-                ids.order_by(some.c.discovered_at, some.c.file_id).limit(1)
-            ).first()
-            count = connection.scalar(select(func.count()).select_from(some))
-        is_all = last is None or (count or 0) < _LOOKED_THROUGH
-        return found, None if is_all or last is None else (last[0], last[1])
+            looked = connection.execute(some).all()
+            ids = [row.file_id for row in looked if text in row.name][: limit + 1]
+            by_id = {
+                file.file_id: file for file in files_by(connection, files.c.file_id, ids[:limit])
+            }
+        found = [by_id[each] for each in ids[:limit] if each in by_id]
+        if len(ids) > limit:
+            return found, _mark(found[-1])
+        if len(looked) < _LOOKED_THROUGH:
+            return found, None
+        return found, (looked[-1].discovered_at, looked[-1].file_id)
 
 
 def _conditions(query: FileQuery) -> list[Condition]:
@@ -116,8 +117,9 @@ def _conditions(query: FileQuery) -> list[Condition]:
 
 
 def _start_of(column: ColumnElement[Any], length: int = _START) -> ColumnElement[Any]:
-    """The beginning of a text; the length stands in the query, or no index would be found."""
-    return func.substr(column, 1, literal_column(str(length)), type_=AnyText())
+    """The beginning of a text; the numbers stand in the query, or no index would be found."""
+    one: ColumnElement[Any] = literal_column("1")
+    return func.substr(column, one, literal_column(str(length)), type_=AnyText())
 
 
 def _begins(start: ColumnElement[Any], text: str) -> list[Condition]:
@@ -125,8 +127,15 @@ def _begins(start: ColumnElement[Any], text: str) -> list[Condition]:
     return [start >= text, start < text + "\U0010ffff"]
 
 
-def _by_time(query: Select[Any]) -> Select[Any]:
-    return query.order_by(files.c.discovered_at.desc(), files.c.file_id.desc())
+def _hidden(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same values, but by an index of something else: the planner takes all of a feed, or all
+    there is in its order, for fewer than it is."""
+    return func.coalesce(column, column)
+
+
+def _by_time(query: Select[Any], *, of_sender: bool = False) -> Select[Any]:
+    at = _hidden(files.c.discovered_at) if of_sender else files.c.discovered_at
+    return query.order_by(at.desc(), files.c.file_id.desc())
 
 
 def _mark(file: File) -> tuple[datetime, str]:

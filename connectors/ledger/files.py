@@ -89,8 +89,9 @@ class Files:
 
     def versions(self, feed: str, keys: Collection[str]) -> Sequence[File]:
         with self._database.read() as connection:
-            found = files_by(connection, files_table.c.key, keys, files_table.c.feed == feed)
-        return sorted(found, key=File.order)
+            # With the feed in the question SQLite would look through all of the feed's files.
+            found = files_by(connection, files_table.c.key, keys)
+        return sorted((file for file in found if file.feed == feed), key=File.order)
 
     def listed(self, source: str, items: Collection[Item]) -> set[tuple[str, str]]:
         columns = (files_table.c.key, files_table.c.version)

@@ -141,8 +141,8 @@ files = Table(
 )
 
 # Names and senders come from strangers and may be too long for an index: beginnings are enough.
-NAME_START = func.substr(files.c.name, 1, literal_column("64"))
-SENDER_START = func.substr(files.c.sender, 1, literal_column("64"))
+NAME_START = func.substr(files.c.name, literal_column("1"), literal_column("64"))
+SENDER_START = func.substr(files.c.sender, literal_column("1"), literal_column("64"))
 # The feed stands last: the questions about all of a feed have indexes of their own.
 Index("files_name_start", NAME_START, files.c.file_id, files.c.feed)
 Index("files_sender_start", SENDER_START, files.c.file_id, files.c.feed)
