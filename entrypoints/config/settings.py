@@ -179,7 +179,8 @@ class Web(BaseModel):
     requests_a_minute: int = Field(default=600, gt=0)
     """Of one key."""
     failures_a_minute: int = Field(default=30, gt=0)
-    """Of one address that shows no valid key; then it is not listened to until the minute ends."""
+    """Of one address that shows no valid key; then only valid ones are let in until the minute
+    ends."""
     proxies: tuple[str, ...] = ()
     """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
 

@@ -127,12 +127,12 @@ class Asked:
         """The feeds: where their files come from, whether they run, how fresh their tables are."""
         caller = self.caller()
         found = (feed_details(caller.runtime, name) for name in sorted(caller.feeds))
-        return FeedsModel(items=tuple(map(FeedModel.of, found)))
+        return FeedsModel(items=tuple(FeedModel.of(each, caller) for each in found))
 
     def get_feed(self, feed: FeedName) -> FeedModel:
         """One feed."""
         caller = self.caller()
-        return FeedModel.of(feed_details(caller.runtime, caller.feed(feed)))
+        return FeedModel.of(feed_details(caller.runtime, caller.feed(feed)), caller)
 
     def get_contract(self, feed: FeedName) -> ContractModel:
         """What a file of a feed must be: its columns and all rules, in words."""

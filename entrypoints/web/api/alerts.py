@@ -41,17 +41,18 @@ class AlertModel(Model):
     def of(cls, alert: Alert, caller: Caller) -> Self:
         """An alert as the caller may see it."""
         trouble = alert.trouble
-        summary = trouble.says
+        summary, advice = trouble.says, trouble.todo
         if trouble.feed is not None:
-            known = (trouble.feed, trouble.subject)
-            summary = caller.mask(trouble.feed).sentence(trouble.says, known) or ""
+            known, mask = (trouble.feed, trouble.subject), caller.mask(trouble.feed)
+            summary = mask.sentence(summary, known) or ""
+            advice = mask.sentence(advice, known) or ""
         return cls(
             alert_id=alert.alert_id,
             kind=trouble.kind,
             feed=trouble.feed,
             subject=trouble.subject,
             summary=summary,
-            advice=trouble.todo,
+            advice=advice,
             opened_at=alert.opened_at,
             resolved_at=alert.resolved_at,
             acknowledged_at=alert.acknowledged_at,

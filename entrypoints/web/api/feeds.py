@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
-from entrypoints.web.api.caller import Steward, Viewer
+from entrypoints.web.api.caller import Caller, Steward, Viewer
 from entrypoints.web.api.etags import IfMatch, check_match, etag_of, say_etag
 from entrypoints.web.api.fields import Body, FeedName, Model, Text
 from entrypoints.web.api.operation_models import Bounds, OperationModel, ReplayBody, accepted
@@ -60,8 +60,8 @@ class FeedModel(Model):
     freshness: FreshnessModel
 
     @classmethod
-    def of(cls, found: FeedDetails) -> Self:
-        """A feed as it is now."""
+    def of(cls, found: FeedDetails, caller: Caller) -> Self:
+        """A feed as it is now. Why it has stopped may quote a row."""
         feed, waits = found.feed, found.waits
         return cls(
             name=feed.name,
@@ -72,7 +72,7 @@ class FeedModel(Model):
             write=str(feed.mode),
             schedule=str(feed.schedule),
             stopped_at=found.stopped_at,
-            stopped_why=found.stopped_why,
+            stopped_why=caller.mask(feed.name).sentence(found.stopped_why),
             waits_until=None if waits is None else waits.until,
             waits_why=None if waits is None else waits.reason,
             freshness=FreshnessModel.model_validate(found.freshness),
@@ -152,7 +152,7 @@ class StopBody(Body):
 def list_feeds(caller: Viewer) -> FeedsModel:
     """All feeds that the key is for."""
     found = (feed_details(caller.runtime, name) for name in sorted(caller.feeds))
-    return FeedsModel(items=tuple(map(FeedModel.of, found)))
+    return FeedsModel(items=tuple(FeedModel.of(each, caller) for each in found))
 
 
 @router.get("/{feed}", responses=responses(404, 422))
@@ -160,7 +160,7 @@ def get_feed(caller: Viewer, request: Request, response: Response, feed: FeedNam
     """One feed."""
     found = feed_details(caller.runtime, caller.feed(feed))
     say_etag(request, response, _etag(found))
-    return FeedModel.of(found)
+    return FeedModel.of(found, caller)
 
 
 @router.get("/{feed}/daily-counts", responses=responses(404, 422))
@@ -199,7 +199,7 @@ def stop_feed(
         name = caller.feed(feed)
         check_match(if_match, _etag(feed_details(caller.runtime, name)))
         stop(caller.runtime, name, body.reason)
-    return FeedModel.of(feed_details(caller.runtime, name))
+    return FeedModel.of(feed_details(caller.runtime, name), caller)
 
 
 @router.post("/{feed}/resume", responses=_CHANGED)
@@ -209,7 +209,7 @@ def resume_feed(caller: Steward, feed: FeedName, if_match: IfMatch = None) -> Fe
         name = caller.feed(feed)
         check_match(if_match, _etag(feed_details(caller.runtime, name)))
         resume(caller.runtime, name)
-    return FeedModel.of(feed_details(caller.runtime, name))
+    return FeedModel.of(feed_details(caller.runtime, name), caller)
 
 
 @router.post("/{feed}/replay", status_code=202, responses=responses(404, 409, 422))

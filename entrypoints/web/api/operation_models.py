@@ -30,8 +30,9 @@ class OperationModel(Model):
     hint: Text | None
 
     @classmethod
-    def of(cls, operation: Operation) -> Self:
-        """An operation as it is."""
+    def of(cls, operation: Operation, caller: Caller) -> Self:
+        """An operation as it is. Why it has failed may quote a row."""
+        mask = caller.mask(operation.feed)
         return cls(
             operation_id=operation.operation_id,
             kind=operation.kind,
@@ -43,8 +44,8 @@ class OperationModel(Model):
             started_at=operation.started_at,
             finished_at=operation.finished_at,
             result=None if operation.result is None else dict(operation.result),
-            error=operation.error,
-            hint=operation.hint,
+            error=mask.sentence(operation.error),
+            hint=mask.sentence(operation.hint),
         )
 
 
@@ -81,4 +82,4 @@ def accepted(
     followed = request.url_for("get_operation", operation_id=operation.operation_id)
     response.headers["Location"] = followed.path
     response.headers["Retry-After"] = "2"
-    return OperationModel.of(operation)
+    return OperationModel.of(operation, caller)

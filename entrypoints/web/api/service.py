@@ -162,7 +162,7 @@ def get_quota(caller: Viewer) -> QuotasModel:
 def get_operations(caller: Viewer, limit: Limit = 50) -> OperationsModel:
     """The latest long work."""
     found = list_operations(caller.runtime, caller.only_feeds, limit)
-    return OperationsModel(items=tuple(map(OperationModel.of, found)))
+    return OperationsModel(items=tuple(OperationModel.of(each, caller) for each in found))
 
 
 @router.get("/operations/{operation_id}", responses=responses(404, 422))
@@ -176,7 +176,7 @@ def get_operation(
         raise NOT_FOUND from None
     if not caller.sees(operation.feed):
         raise NOT_FOUND
-    return OperationModel.of(operation)
+    return OperationModel.of(operation, caller)
 
 
 @router.get("/acts", responses=responses(422))
