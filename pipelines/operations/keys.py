@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.operations.acts import acting
 from pipelines.runtime import Runtime
-from schemas.errors import ConflictError, NotFoundError
+from schemas.errors import BusyError, ConflictError, NotFoundError
 from schemas.key import Key, Role, parts_of, sha256_of, token_of
 
 _SECRET_BYTES = 32
@@ -93,7 +94,9 @@ def key_of(runtime: Runtime, token: str, *, notes_failure: bool = True) -> Key |
         return None
     if not key.is_valid(runtime.now()):
         return None
-    runtime.ledger.keys.note_use(key)
+    # A ledger that is being written to for long must not keep anybody from reading.
+    with suppress(BusyError):
+        runtime.ledger.keys.note_use(key)
     return key
 
 
