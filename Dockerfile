@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One image for worker, beat and every other `waybill` command.
+# One image for worker, beat, web and every other `waybill` command.
 ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS builder
@@ -30,5 +30,7 @@ COPY dags dags
 COPY schemas schemas
 USER 10001
 VOLUME /app/data
+# Of `waybill web`.
+EXPOSE 8080
 ENTRYPOINT ["waybill"]
 CMD ["worker"]

@@ -13,21 +13,26 @@ if TYPE_CHECKING:
     from connectors.bigquery import BigQueryWarehouse
     from connectors.folder import FolderSource
     from connectors.ledger import SqlLedger
+    from connectors.ledger.acts import Acts
     from connectors.ledger.alerts import Alerts
     from connectors.ledger.batches import Batches
     from connectors.ledger.cleaning import History
     from connectors.ledger.contents import Contents
     from connectors.ledger.corrections import Corrections
     from connectors.ledger.costs import Costs
+    from connectors.ledger.daily_counts import DailyCounts
     from connectors.ledger.digests import Digests
     from connectors.ledger.drifts import Drifts
     from connectors.ledger.feeds import Feeds
+    from connectors.ledger.file_pages import FilePages
     from connectors.ledger.files import Files
     from connectors.ledger.generations import Generations
     from connectors.ledger.holds import Holds
+    from connectors.ledger.keys import Keys
     from connectors.ledger.leases import Leases
     from connectors.ledger.locks import Locks
     from connectors.ledger.moves import Moves
+    from connectors.ledger.operations import Operations
     from connectors.ledger.profiles import FileProfiles
     from connectors.ledger.quota import Quota
     from connectors.ledger.recovery import Recovery
@@ -46,21 +51,26 @@ if TYPE_CHECKING:
         FetchesMany,
         FinishesMany,
         Ledger,
+        LedgerActs,
         LedgerAlerts,
         LedgerBatches,
         LedgerContents,
         LedgerCorrections,
         LedgerCosts,
+        LedgerDailyCounts,
         LedgerDigests,
         LedgerDrifts,
         LedgerFeeds,
+        LedgerFilePages,
         LedgerFiles,
         LedgerGenerations,
         LedgerHistory,
         LedgerHolds,
+        LedgerKeys,
         LedgerLeases,
         LedgerLocks,
         LedgerMoves,
+        LedgerOperations,
         LedgerProfiles,
         LedgerQuota,
         LedgerRecovery,
@@ -208,6 +218,21 @@ if TYPE_CHECKING:
         return each
 
     def _sql_services(each: Services) -> LedgerServices:
+        return each
+
+    def _sql_acts(each: Acts) -> LedgerActs:
+        return each
+
+    def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
+        return each
+
+    def _sql_file_pages(each: FilePages) -> LedgerFilePages:
+        return each
+
+    def _sql_keys(each: Keys) -> LedgerKeys:
+        return each
+
+    def _sql_operations(each: Operations) -> LedgerOperations:
         return each
 
     def _smtp(each: SmtpNotifier) -> Notifier:

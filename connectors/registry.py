@@ -38,6 +38,10 @@ CONNECTORS: Mapping[Kind, Mapping[str, tuple[str, str, str]]] = {
 """For each kind, a connector's name in config.yaml: its module, its Config and its class."""
 
 
+_CAPABILITIES = {"bigquery": ("connectors.bigquery.capabilities", "BIGQUERY")}
+"""For each warehouse what it can hold: a module that imports none of its libraries."""
+
+
 def config_class(kind: Kind, name: str) -> type[BaseModel]:
     """The Config model of a connector; raises ConfigError that lists the known names."""
     return _load(kind, name, 1)  # type: ignore[no-any-return]
@@ -66,8 +70,10 @@ def connector_class(kind: Kind, name: str) -> Any:
 
 
 def warehouse_capabilities(name: str) -> Capabilities:
-    """What a warehouse can hold, without one of it; raises ConfigError."""
-    found: Capabilities = _load("warehouse", name, 2).capabilities
+    """What a warehouse can hold, without one of it or its libraries; raises ConfigError."""
+    config_class("warehouse", name)
+    module, attribute = _CAPABILITIES[name]
+    found: Capabilities = getattr(importlib.import_module(module), attribute)
     return found
 
 

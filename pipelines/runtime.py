@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
 from pipelines.feed import Feed
+from schemas.act import SERVICE, Actor
 from schemas.alert import Trouble
 from schemas.batch import WriteMode
 from schemas.contract import Contract, View
@@ -23,7 +24,8 @@ class Runtime:
     temporary files; `now` is the clock (aware UTC); `destinations` are those of alerts, by name;
     `templates` a folder of the user's own receipt templates; `ask` asks other workers for help at
     once, where there may be any; `pause` lets so many seconds pass; `alert` tells the people on
-    duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know)."""
+    duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know); `actor` is
+    in whose name operations act."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
@@ -45,6 +47,7 @@ class Runtime:
     retention: Retention = field(default_factory=Retention)
     ask: Callable[[Iterable[Work]], None] | None = None
     pause: Callable[[float], None] = time.sleep
+    actor: Actor = SERVICE
 
     def tables(self) -> list[Contract]:
         """The contracts as tables of the warehouse."""

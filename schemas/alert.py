@@ -40,12 +40,18 @@ class Trouble:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
-    """A trouble as the ledger keeps it, from when it was found until it was over."""
+    """A trouble as the ledger keeps it, from when it was found until it was over.
+
+    Who has acknowledged it knows of it and looks after it, if need be `until` a time only.
+    """
 
     alert_id: str
     trouble: Trouble
     opened_at: datetime
     resolved_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

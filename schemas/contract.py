@@ -50,7 +50,8 @@ class Column:
     `locale` is the language of month names, `timezone` the zone of times that carry none. Years of
     two digits up to `pivot` are of this century, later ones of the last (POSIX: 68).
     `nulls`, `numbers` and `booleans` are the dialect's unless the column has its own. A `repeated`
-    column is an array of its type.
+    column is an array of its type. `classification` says who may see its values: everybody where it
+    is `public` or not given.
     """
 
     name: str
@@ -71,6 +72,12 @@ class Column:
     booleans: Booleans | None = None
     derived: bool = False
     repeated: bool = False
+    classification: str | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody who may see the feed may see its values."""
+        return (self.classification or "public").strip().casefold() == "public"
 
     @property
     def travels_as_text(self) -> bool:

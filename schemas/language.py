@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 WITH_HINT = "{sentence} ({hint})"
 """A sentence, and what to do about it."""
 
+_JOINING = re.compile(r"(\{_\d+\}|[\s;,.])+")
 _UNFIT = (KeyError, IndexError, ValueError, TypeError)
 """What is raised where values do not fit a template."""
 
@@ -130,6 +132,14 @@ def translate(template: str, language: str = "en", /, **values: object) -> Sente
     else:
         text = _Speech(language).format(spoken, **told)
     return Sentence(text, template, values, language)
+
+
+def is_template(text: str) -> bool:
+    """Whether a text is a template of our own, or joins others, and so holds nothing that a
+    stranger wrote: the catalogues have all of them."""
+    if _JOINING.fullmatch(text):
+        return True
+    return any(text in _catalogue(language) for language in LANGUAGES if language != "en")
 
 
 def joined(separator: str, texts: Sequence[str], language: str = "en") -> Sentence:

@@ -48,6 +48,27 @@ class Alerts:
         with self._database.read() as connection:
             return [_alert_of(row) for row in connection.execute(query).mappings()]
 
+    def get(self, alert_id: str) -> Alert:
+        query = select(alerts).where(alerts.c.alert_id == alert_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise KeyError(alert_id)
+        return _alert_of(row)
+
+    def acknowledge(self, alert_id: str, who: str | None, until: datetime | None) -> Alert:
+        with self._database.write() as connection:
+            known = {
+                "acknowledged_at": None if who is None else self._database.now(),
+                "acknowledged_by": who,
+                "acknowledged_until": until,
+            }
+            mine = update(alerts).where(alerts.c.alert_id == alert_id)
+            row = connection.execute(mine.values(**known).returning(*alerts.c)).mappings().first()
+        if row is None:
+            raise KeyError(alert_id)
+        return _alert_of(row)
+
     def undelivered(self, destination: str, limit: int) -> Sequence[Alert]:
         told = and_(
             deliveries.c.alert_id == alerts.c.alert_id, deliveries.c.destination == destination
@@ -153,4 +174,7 @@ def _alert_of(row: RowMapping) -> Alert:
         trouble=_trouble_of(row),
         opened_at=row["opened_at"],
         resolved_at=row["resolved_at"],
+        acknowledged_at=row["acknowledged_at"],
+        acknowledged_by=row["acknowledged_by"],
+        acknowledged_until=row["acknowledged_until"],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class Database:
         # Connections must not cross a fork, so every process makes its own engine. An inherited
         # one stays referenced: closing it here would break the parent's connections.
         self._engines: dict[int, Engine] = {}
+        self._joined: ContextVar[Connection | None] = ContextVar("joined", default=None)
 
     def now(self) -> datetime:
         """The current time, aware UTC."""
@@ -60,7 +62,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
+        """A transaction that only reads, or the one that this thread has joined."""
+        if (joined := self._joined.get()) is not None:
+            yield joined
+            return
         with translated(self.file), self.engine.connect() as connection, connection.begin():
             yield connection
 
@@ -69,14 +74,31 @@ class Database:
         """A transaction that writes: all of it, or nothing if the block raises.
 
         On SQLite it holds the file's one write lock from its start, so that what it reads stays
-        true until it writes.
+        true until it writes. Within `together` it is a part of that transaction, undone by itself.
         """
+        if (joined := self._joined.get()) is not None:
+            with joined.begin_nested():
+                yield joined
+            return
         with (
             translated(self.file),
             self.engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
             yield connection
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that this thread reads and writes meanwhile is one transaction, which writes."""
+        if self._joined.get() is not None:
+            yield
+            return
+        with self.write() as connection:
+            token = self._joined.set(connection)
+            try:
+                yield
+            finally:
+                self._joined.reset(token)
 
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select, update
 from sqlalchemy.sql.elements import TextClause
 
+from connectors.ledger.daily_counts import count_no_more
 from connectors.ledger.records import facts_of, file_of, write_events
 from connectors.ledger.tables import files as files_table
 from schemas.file import Event, File, Status
@@ -52,6 +53,7 @@ def start_again(
     why: str = "requested",
 ) -> None:
     """Put a file that is at rest back to its start, in the caller's transaction."""
+    count_no_more(connection, old)
     fresh = File(
         file_id=old.file_id,
         feed=old.feed,

@@ -89,8 +89,9 @@ class Files:
 
     def versions(self, feed: str, keys: Collection[str]) -> Sequence[File]:
         with self._database.read() as connection:
-            found = files_by(connection, files_table.c.key, keys, files_table.c.feed == feed)
-        return sorted(found, key=File.order)
+            # With the feed in the question SQLite would look through all of the feed's files.
+            found = files_by(connection, files_table.c.key, keys)
+        return sorted((file for file in found if file.feed == feed), key=File.order)
 
     def listed(self, source: str, items: Collection[Item]) -> set[tuple[str, str]]:
         columns = (files_table.c.key, files_table.c.version)
@@ -140,7 +141,7 @@ class Files:
         if feed is not None:
             conditions.append(files_table.c.feed == feed)
         if status is not None:
-            conditions += _status_is(status)
+            conditions += status_is(status)
         if since is not None:
             conditions.append(files_table.c.discovered_at >= since)
         return self._newest(conditions, limit)
@@ -230,7 +231,7 @@ def _save_cursor(connection: Connection, feed: str, cursor: str) -> None:
     )
 
 
-def _status_is(word: str) -> list[Condition]:
+def status_is(word: str) -> list[Condition]:
     """The condition that a status or an outcome names, with that of the index that finds it."""
     if word in list(Status):
         same = files_table.c.status == word

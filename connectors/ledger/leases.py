@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
 
+from connectors.ledger.daily_counts import count_ended
 from connectors.ledger.database import Database
 from connectors.ledger.records import FACTS, facts_of, file_of, write_events
 from connectors.ledger.tables import OWED, WAITING, files
@@ -140,6 +141,7 @@ class Leases:
             if kept:
                 connection.execute(_ADVANCE_ONE, [_bound(file) for file, _ in kept])
                 write_events(connection, [event for _, event in kept])
+                count_ended(connection, [file for file, _ in kept if file.status is Status.DONE])
         return [file_id for file_id in wanted if file_id not in held]
 
     def release(
@@ -181,7 +183,10 @@ def advanced(connection: Connection, file: File, event: Event, now: datetime) ->
     )
     row = connection.execute(statement).mappings().one()
     write_events(connection, [event])
-    return file_of(row)
+    there = file_of(row)
+    if there.status is Status.DONE:
+        count_ended(connection, [there])
+    return there
 
 
 def _taken(status: Status, owner: str, now: datetime, seconds: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from connectors.ledger.acts import Acts
 from connectors.ledger.alerts import Alerts
 from connectors.ledger.batches import Batches
 from connectors.ledger.cleaning import History
@@ -12,16 +13,20 @@ from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
 from connectors.ledger.corrections import Corrections
 from connectors.ledger.costs import Costs
+from connectors.ledger.daily_counts import DailyCounts
 from connectors.ledger.database import Database
 from connectors.ledger.digests import Digests
 from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
+from connectors.ledger.file_pages import FilePages
 from connectors.ledger.files import Files
 from connectors.ledger.generations import Generations
 from connectors.ledger.holds import Holds
+from connectors.ledger.keys import Keys
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
 from connectors.ledger.moves import Moves
+from connectors.ledger.operations import Operations
 from connectors.ledger.profiles import FileProfiles
 from connectors.ledger.quota import Quota
 from connectors.ledger.recovery import Recovery
@@ -71,6 +76,11 @@ class SqlLedger:
         self.alerts = Alerts(database)
         self.workers = Workers(database)
         self.services = Services(database)
+        self.operations = Operations(database)
+        self.keys = Keys(database)
+        self.file_pages = FilePages(database)
+        self.daily_counts = DailyCounts(database)
+        self.acts = Acts(database)
 
     def migrate(self) -> None:
         self._schema.migrate()

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
+from connectors.ledger.daily_counts import count_ended, count_no_more
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.file_rows import start_again
 from connectors.ledger.records import facts_of, file_of, row_of, write_events
@@ -42,13 +43,19 @@ class Recovery:
             if dry_run:
                 return learned
             _note_batch(connection, recorded)
-            if known is None:
+            if known is not None:
+                count_no_more(connection, known)
+            else:
                 connection.execute(insert(files).values(**_first_row(recorded)))
-            connection.execute(
+            now_known = (
                 update(files)
                 .where(files.c.file_id == recorded.file_id)
                 .values(**_facts(recorded, known, landing_key))
+                .returning(*files.c)
             )
+            there = file_of(connection.execute(now_known).mappings().one())
+            if there.status is Status.DONE:
+                count_ended(connection, there)
             if recorded.in_force and recorded.sha256 is not None:
                 _own(connection, recorded)
             message = f"as recorded by the warehouse with batch {recorded.batch_id}"

@@ -8,6 +8,7 @@ from itertools import batched
 
 from sqlalchemy import Connection, update
 
+from connectors.ledger.daily_counts import count_no_more
 from connectors.ledger.file_rows import files_by, start_again
 from connectors.ledger.records import facts_of
 from connectors.ledger.tables import REPEATS, SUPERSEDED, files
@@ -50,6 +51,8 @@ def unloaded(connection: Connection, batch: Batch, now: datetime) -> None:
         .values(status=Status.UNLOADED, in_force=False)
     )
     leaving = [file.file_id for file in batch.files]
+    for file in batch.files:
+        count_no_more(connection, file)
     for older in _superseded_by(connection, leaving):
         if older.corrects in leaving:
             continue

@@ -4,6 +4,13 @@ All of them translate their vendor's exceptions into `schemas.errors` at their e
 """
 
 from connectors.protocols.ledger import Ledger
+from connectors.protocols.ledger_acts import (
+    LedgerActs,
+    LedgerDailyCounts,
+    LedgerFilePages,
+    LedgerKeys,
+    LedgerOperations,
+)
 from connectors.protocols.ledger_feeds import (
     FeedState,
     LedgerDrifts,
@@ -69,21 +76,26 @@ __all__ = [
     "FinishesMany",
     "FoundRow",
     "Ledger",
+    "LedgerActs",
     "LedgerAlerts",
     "LedgerBatches",
     "LedgerContents",
     "LedgerCorrections",
     "LedgerCosts",
+    "LedgerDailyCounts",
     "LedgerDigests",
     "LedgerDrifts",
     "LedgerFeeds",
+    "LedgerFilePages",
     "LedgerFiles",
     "LedgerGenerations",
     "LedgerHistory",
     "LedgerHolds",
+    "LedgerKeys",
     "LedgerLeases",
     "LedgerLocks",
     "LedgerMoves",
+    "LedgerOperations",
     "LedgerProfiles",
     "LedgerQuota",
     "LedgerRecovery",

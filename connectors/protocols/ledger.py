@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from connectors.protocols.ledger_acts import (
+    LedgerActs,
+    LedgerDailyCounts,
+    LedgerFilePages,
+    LedgerKeys,
+    LedgerOperations,
+)
 from connectors.protocols.ledger_feeds import (
     LedgerDrifts,
     LedgerFeeds,
@@ -157,3 +164,23 @@ class Ledger(Protocol):
     @property
     def services(self) -> LedgerServices:
         """Since when a source or a mail server answers badly, and what it says."""
+
+    @property
+    def acts(self) -> LedgerActs:
+        """Who did what, for good."""
+
+    @property
+    def keys(self) -> LedgerKeys:
+        """Keys by which programs are let in."""
+
+    @property
+    def operations(self) -> LedgerOperations:
+        """Long work that somebody asked for."""
+
+    @property
+    def daily_counts(self) -> LedgerDailyCounts:
+        """What has ended by feed and day."""
+
+    @property
+    def file_pages(self) -> LedgerFilePages:
+        """Lists of files, a page at a time."""

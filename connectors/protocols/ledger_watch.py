@@ -24,6 +24,13 @@ class LedgerAlerts(Protocol):
     def latest(self, *, resolved: bool = False, limit: int = 1000) -> Sequence[Alert]:
         """The open alerts, or with `resolved` all that are remembered, the newest first."""
 
+    def get(self, alert_id: str) -> Alert:
+        """The alert; raises KeyError."""
+
+    def acknowledge(self, alert_id: str, who: str | None, until: datetime | None) -> Alert:
+        """Write down who looks after an alert, until a time if that is given; with None for who,
+        that nobody does. Raises KeyError."""
+
     def undelivered(self, destination: str, limit: int) -> Sequence[Alert]:
         """Alerts that a destination has not been told of, oldest first: open ones that are new to
         it, and resolved ones whose beginning it was told."""

@@ -43,8 +43,9 @@ _PATIENCE = 90.0
 def demo(folder: Path, keep: bool, strict: bool) -> None:
     """Watch the whole way on this machine: a bucket, a mailbox, a broker and BigQuery's emulator
     start on free ports, samples arrive, a real worker and beat take them to their tables."""
-    from entrypoints.cli.demo_report import next_commands, print_report
+    from entrypoints.cli.demo_report import next_commands, next_requests, print_report
     from entrypoints.cli.screen import console
+    from entrypoints.demo.process import free_ports
     from entrypoints.demo.servers import start_all
     from entrypoints.demo.setting import MAILBOX, drop_samples, mail_samples, write_config
 
@@ -53,7 +54,8 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
     with _bar() as bar:
         task = bar.add_task("starting Redis, S3, mail and BigQuery", total=None)
         with start_all(folder / "servers", strict=strict) as stack:
-            config = write_config(folder, stack)
+            [port] = free_ports(1)
+            config = write_config(folder, stack, web_port=port)
             runtime = open_runtime(config)
             bar.update(task, description="creating ledger and tables")
             runtime.ledger.migrate()
@@ -61,13 +63,18 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
             bar.update(task, description="dropping files, mailing reports")
             expected = drop_samples(stack.s3) + mail_samples(stack.mail)
             started = time.monotonic()
-            with _service(config, folder / "service.log") as service:
+            with (
+                _process(config, "up", folder / "service.log") as service,
+                _process(config, "web", folder / "web.log"),
+            ):
                 bar.update(task, description="worker and beat are starting", total=expected)
                 files = _watch(runtime, bar, task, expected, service)
                 bar.stop()
                 print_report(out, runtime, files, stack.mail, time.monotonic() - started)
                 out.rule("[bold]Try next", align="left")
                 out.print(next_commands(config, files), soft_wrap=True)
+                out.rule("[bold]Ask by HTTP, while it runs (--keep)", align="left")
+                out.print(next_requests(runtime, port), soft_wrap=True, markup=False)
                 if keep:
                     _wait(f"everything runs; bucket {stack.s3.url}, mail to {MAILBOX}")
     click.echo("everything is stopped; what it left lies in " + str(folder))
@@ -98,9 +105,9 @@ def _bar() -> Iterator[Progress]:
 
 
 @contextmanager
-def _service(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The real service, `waybill up`, as a process of its own; ended with TERM."""
-    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "up"]
+def _process(config: Path, name: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real command (`waybill up`, `waybill web`) as a process of its own; ended with TERM."""
+    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), name]
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command, stdout=sink, stderr=sink, env=os.environ, start_new_session=True

@@ -15,8 +15,10 @@ from rich.text import Text
 
 from entrypoints.cli.screen import file_table, plain_table
 from entrypoints.demo.servers import MailEndpoint
+from pipelines.operations.keys import create_key
 from pipelines.runtime import Runtime
 from schemas.file import File
+from schemas.key import Role
 from schemas.language import printable
 
 
@@ -90,4 +92,13 @@ def next_commands(config: Path, files: list[File]) -> str:
         f".venv/bin/waybill files\n"
         f".venv/bin/waybill show {shown.file_id}\n"
         f".venv/bin/waybill files --status quarantined --json"
+    )
+
+
+def next_requests(runtime: Runtime, port: int) -> str:
+    """What to ask by HTTP, with a key that is made here and shown this once."""
+    made = create_key(runtime, "demo", Role.STEWARD, ["*"])
+    return (
+        f"export KEY={made.token}\n"
+        f'curl -s "http://127.0.0.1:{port}/api/v1/files?limit=3" -H "Authorization: Bearer $KEY"'
     )

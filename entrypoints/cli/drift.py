@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entrypoints.cli.options import feed_option, json_option, open_runtime
+from entrypoints.cli.options import acting_here, feed_option, json_option, open_runtime
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def accept(config: Path, drift_id: str, as_json: bool) -> None:
     from pipelines.operations.drift_decisions import drift_named
 
     settings = read_settings(config)
-    runtime = build_runtime(settings)
+    runtime = acting_here(build_runtime(settings))
     found = drift_named(runtime, drift_id)
     _tell(accept_drift(runtime, settings.folders.contracts, found), as_json)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import re
+import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,4 +56,15 @@ def open_runtime(config: Path) -> Runtime:
     from entrypoints.config.assembly import build_runtime
     from entrypoints.config.settings import read_settings
 
-    return build_runtime(read_settings(config))
+    return acting_here(build_runtime(read_settings(config)))
+
+
+def acting_here(runtime: Runtime) -> Runtime:
+    """The runtime, in the name of who runs the command on this machine."""
+    from schemas.act import Actor
+
+    try:
+        who = getpass.getuser()
+    except (OSError, KeyError):
+        who = "unknown"
+    return replace(runtime, actor=Actor(who=who, via="cli", origin=socket.gethostname()))

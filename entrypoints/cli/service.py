@@ -1,4 +1,4 @@
-"""Commands that do the work: run, worker, beat, up."""
+"""Commands that do the work: run, worker, beat, watch, web, up."""
 
 from __future__ import annotations
 
@@ -105,6 +105,39 @@ def watch(config: Path, log_level: str, parent: int | None) -> None:
 
     _log(log_level)
     watch_all(config, parent)
+
+
+@click.command()
+@_log_level
+@click.pass_obj
+def web(config: Path, log_level: str) -> None:
+    """The HTTP API, where `web` in config.yaml says. TERM lets requests under way finish."""
+    from entrypoints.web.server import serve
+
+    _log(log_level)
+    serve(config)
+
+
+@click.command()
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path(),
+    help="The folder whose files may be checked (default: here).",
+)
+@click.pass_obj
+def mcp(config: Path, files: Path) -> None:
+    """Tools for an assistant, over stdin and stdout (Model Context Protocol). They only read.
+
+    The key in WAYBILL_KEY says for which feeds, and whether values that are not public are shown.
+    """
+    from entrypoints.mcp.server import serve
+
+    token = os.environ.get("WAYBILL_KEY")
+    if not token:
+        raise click.UsageError("set WAYBILL_KEY to a key that `waybill keys create` has printed")
+    _log("warning")
+    serve(config, token, files)
 
 
 @contextmanager

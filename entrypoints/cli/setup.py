@@ -11,7 +11,7 @@ import click
 from entrypoints.cli.options import json_option, open_runtime
 
 if TYPE_CHECKING:
-    from entrypoints.config.settings import Broker, Settings
+    from entrypoints.config.settings import Broker, Settings, Web
     from pipelines.runtime import Runtime
 
 
@@ -125,6 +125,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"source {name}", lambda name=name: runtime.sources[name].check()  # type: ignore[misc]
     yield "warehouse", runtime.warehouse.check
     yield "restores", lambda: _check_restores(runtime)
+    yield "web", lambda: _check_web(settings.web, runtime)
     if runtime.notifier is not None:
         yield "mail", runtime.notifier.check
     else:
@@ -133,6 +134,25 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"alerts {name}", destination.check
     if not runtime.destinations:
         yield "alerts", lambda: "sent nowhere; `waybill alerts` lists them"
+
+
+def _check_web(web: Web, runtime: Runtime) -> str:
+    """Whether the web process answers here, and how many keys let somebody in. It may as well run
+    on another machine, or not at all."""
+    import urllib.error
+    import urllib.request
+
+    keys = sum(key.is_valid(runtime.now()) for key in runtime.ledger.keys.all())
+    host = "127.0.0.1" if web.host in ("0.0.0.0", "::") else web.host  # noqa: S104 -- compared
+    name = f"[{host}]" if ":" in host else host
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{name}:{web.port}/livez", timeout=2) as answer:
+            is_up = answer.status == 200
+    except (OSError, urllib.error.URLError):
+        is_up = False
+    said = "answers" if is_up else "does not run here (`waybill web` starts it)"
+    return f"{name}:{web.port} {said}; {keys} valid keys"
 
 
 def _check_restores(runtime: Runtime) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from connectors.private_files import keep_private, private_folder
-from connectors.protocols import Destination, Notifier, Source
+from connectors.protocols import Destination, Notifier, Source, Warehouse
 from connectors.registry import connector_class, warehouse_capabilities
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
@@ -21,8 +22,9 @@ from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime
 
 
-def build_runtime(settings: Settings) -> Runtime:
-    """The runtime of these settings. Nothing is connected to yet.
+def build_runtime(settings: Settings, *, lazy_warehouse: bool = False) -> Runtime:
+    """The runtime of these settings. Nothing is connected to yet. With `lazy_warehouse` the
+    warehouse's libraries, which are heavy, are imported when it is first asked.
 
     Raises ConfigError or ContractError for feeds, contracts and settings that do not fit.
     """
@@ -36,7 +38,11 @@ def build_runtime(settings: Settings) -> Runtime:
     storage = connector_class("storage", settings.storage.type)(settings.storage.config)
     notifier = _notifier(settings.mail) if settings.mail is not None else None
     ledger = connector_class("ledger", settings.ledger.type)(settings.ledger.config)
-    warehouse = connector_class("warehouse", settings.warehouse.type)
+
+    def warehouse() -> Warehouse:
+        made = connector_class("warehouse", settings.warehouse.type)
+        return made(settings.warehouse.config, storage, ledger.costs.note)
+
     return Runtime(
         feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
         contracts=contracts,
@@ -44,7 +50,7 @@ def build_runtime(settings: Settings) -> Runtime:
         sources=_Sources(settings.sources),
         storage=storage,
         ledger=ledger,
-        warehouse=warehouse(settings.warehouse.config, storage, ledger.costs.note),
+        warehouse=cast(Warehouse, _LaterWarehouse(warehouse)) if lazy_warehouse else warehouse(),
         notifier=notifier,
         limits=settings.limits,
         quotas=settings.quotas,
@@ -73,6 +79,16 @@ def _destination(part: Part, notifier: Notifier | None) -> Destination:
     made = connector_class("destination", part.type)
     # Mail goes out by the one notifier that there is.
     return made(part.config, notifier) if part.type == "mail" else made(part.config)
+
+
+class _LaterWarehouse:
+    """A warehouse that is made when something of it is first needed."""
+
+    def __init__(self, make: Callable[[], Warehouse]) -> None:
+        self._made = lru_cache(maxsize=1)(make)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._made(), name)
 
 
 class _Sources(Mapping[str, Source]):

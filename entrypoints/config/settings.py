@@ -169,6 +169,22 @@ class Alerts(AlertRules):
         return {**rest, "to": {"mail": mail, **(rest.get("to") or {})}}
 
 
+class Web(BaseModel):
+    """The web process: where it listens, and how often it may be asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, lt=65536)
+    requests_a_minute: int = Field(default=600, gt=0)
+    """Of one key."""
+    failures_a_minute: int = Field(default=30, gt=0)
+    """Of one address that shows no valid key; then only valid ones are let in until the minute
+    ends."""
+    proxies: tuple[str, ...] = ()
+    """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
+
+
 class Settings(BaseSettings):
     """Everything config.yaml says. `WAYBILL_LIMITS__BATCH_FILES=50` in the environment overrides
     `limits.batch_files`."""
@@ -188,6 +204,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     folders: Folders = Field(default_factory=Folders)
     alerts: Alerts = Alerts()
+    web: Web = Web()
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
 

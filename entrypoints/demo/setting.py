@@ -40,7 +40,9 @@ def samples() -> Path:
     return folder
 
 
-def write_config(folder: Path, stack: Stack, feeds: Path = ROOT / "dags") -> Path:
+def write_config(
+    folder: Path, stack: Stack, feeds: Path = ROOT / "dags", web_port: int = 0
+) -> Path:
     """The demo's config.yaml, with its secrets in files beside it."""
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700, exist_ok=True)
@@ -51,7 +53,7 @@ def write_config(folder: Path, stack: Stack, feeds: Path = ROOT / "dags") -> Pat
     with path.open("w", encoding="utf-8") as out:
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = False
-        yaml.dump(_config(folder, stack, secrets, feeds), out)
+        yaml.dump(_config(folder, stack, secrets, feeds) | {"web": {"port": web_port}}, out)
     return path
 
 

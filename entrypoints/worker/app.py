@@ -32,11 +32,13 @@ from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.dead_letters import put_bad_messages_aside
 from entrypoints.worker.forks import ParentsLedger
 from entrypoints.worker.heartbeat import WorkerHeartbeat
+from entrypoints.worker.producer import OPERATE, ask_for
 from entrypoints.worker.queues import Queues
 from entrypoints.worker.time_limits import GivesBack
 from pipelines.acknowledge.move import move_originals
 from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.monitor.freshness import publish
+from pipelines.operations.long_work import do_operation
 from pipelines.operations.recover import recover
 from pipelines.operations.retention import clean
 from pipelines.runtime import Runtime
@@ -46,7 +48,7 @@ from schemas.errors import WaybillError
 
 log = logging.getLogger(__name__)
 
-QUEUES = (*STEPS, "recover", "clean", "alerts")
+QUEUES = (*STEPS, "recover", "clean", "alerts", OPERATE)
 
 
 class WorkerContext:
@@ -78,6 +80,7 @@ def make_app(config: Path) -> Celery:
     for step in STEPS:
         _add_step(app, waybill, step)
     _add_recover(app, waybill)
+    _add_operate(app, waybill)
     _add_clean(app, waybill)
     _add_alerts(app, waybill)
     children = ChildSigns(settings.folders.work, settings.alerts.worker_seconds / 3)
@@ -142,6 +145,16 @@ def _add_recover(app: Celery, waybill: WorkerContext) -> None:
             idle = {step for step in STEPS if waybill.queues.length(step) == 0}
             # A step whose queue is not empty is behind, not forgotten: its files are in the queue.
             waybill.queues.send(runtime, (each for each in work if each.step in idle))
+            if waybill.queues.length(OPERATE) == 0:
+                for operation_id in runtime.ledger.operations.due():
+                    ask_for(app, operation_id)
+
+
+def _add_operate(app: Celery, waybill: WorkerContext) -> None:
+    @app.task(name=f"waybill.{OPERATE}")
+    def run_operate(operation_id: str) -> None:
+        with log_expected_errors(f"operation {operation_id}"):
+            do_operation(waybill.runtime, operation_id)
 
 
 def _add_clean(app: Celery, waybill: WorkerContext) -> None:

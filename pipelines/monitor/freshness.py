@@ -61,10 +61,11 @@ def deadline(sla: Sla, arrived: Arrived, now: datetime) -> Deadline | None:
 
 def freshness(runtime: Runtime) -> list[Freshness]:
     """How fresh every feed's table is."""
-    return [_of_feed(runtime, name) for name in sorted(runtime.feeds)]
+    return [freshness_of(runtime, name) for name in sorted(runtime.feeds)]
 
 
-def _of_feed(runtime: Runtime, name: str) -> Freshness:
+def freshness_of(runtime: Runtime, name: str) -> Freshness:
+    """How fresh one feed's table is."""
     contract = runtime.contract_of(runtime.feeds[name])
     arrived, now = runtime.ledger.feeds.arrived(name), runtime.now()
     due = deadline(contract.sla, arrived, now)

@@ -1,12 +1,15 @@
-"""Alerts: what is wrong now, as everybody who asks sees it."""
+"""Alerts: what is wrong now, as everybody who asks sees it, and who looks after it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pipelines.monitor.alerts import evaluate_alerts
+from pipelines.operations.acts import acting
 from pipelines.runtime import Runtime
 from schemas.alert import Alert
+from schemas.errors import ConflictError, NotFoundError
 
 
 def list_alerts(
@@ -17,3 +20,31 @@ def list_alerts(
     if evaluate:
         evaluate_alerts(runtime)
     return runtime.ledger.alerts.latest(resolved=resolved, limit=limit)
+
+
+def alert_named(runtime: Runtime, alert_id: str) -> Alert:
+    """The alert of that id. Raises NotFoundError."""
+    try:
+        return runtime.ledger.alerts.get(alert_id)
+    except KeyError:
+        raise NotFoundError(
+            f"there is no alert {alert_id}", hint="`waybill alerts --all` lists them"
+        ) from None
+
+
+def acknowledge_alert(
+    runtime: Runtime, alert_id: str, *, until: datetime | None = None, undo: bool = False
+) -> Alert:
+    """Write down that somebody looks after an open alert, until a time if that is given; with
+    `undo` that nobody does. Safe to repeat. Raises NotFoundError, and ConflictError for an alert
+    that is over or a time that has passed."""
+    alert = alert_named(runtime, alert_id)
+    if alert.resolved_at is not None:
+        raise ConflictError("the alert is over", hint="there is nothing left to look after")
+    if until is not None and until <= runtime.now():
+        raise ConflictError("that time has passed", hint="name a time to come")
+    who = None if undo else runtime.actor.who
+    with acting(runtime, "acknowledge", "alert", alert_id, alert.trouble.feed) as told:
+        told.before = {"by": alert.acknowledged_by}
+        told.after = {"by": who, "until": until.isoformat() if until is not None else None}
+        return runtime.ledger.alerts.acknowledge(alert_id, who, until)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from pipelines.discover.step import register
+from pipelines.feed import Feed
+from pipelines.operations.acts import acting_outside
 from pipelines.operations.replay import Progress, is_within
 from pipelines.operations.run import drain
 from pipelines.runtime import Runtime
@@ -31,7 +33,24 @@ def backfill(
             f"feed {feed_name} is stopped: {state.reason}",
             hint=f"fix it, then: waybill resume {feed_name}",
         )
-    seen, new = 0, list[str]()
+    bounds = {
+        "since": since.isoformat() if since is not None else None,
+        "until": until.isoformat() if until is not None else None,
+    }
+    with acting_outside(runtime, "backfill", "feed", feed_name, feed_name, before=bounds) as told:
+        seen, new = _take_in(runtime, feed, since, until, progress)
+        told.after = {"seen": seen, "new": len(new)}
+    return seen, new
+
+
+def _take_in(
+    runtime: Runtime,
+    feed: Feed,
+    since: datetime | None,
+    until: datetime | None,
+    progress: Progress,
+) -> tuple[int, list[str]]:
+    seen, new, feed_name = 0, list[str](), feed.name
     for page in runtime.sources[feed.source].list(feed.match, None):
         items = tuple(each for each in page.items if is_within(each.sent_at, since, until))
         seen += len(items)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.protocols import Change
+from pipelines.operations.acts import acting, acting_outside
 from pipelines.operations.contract_files import changed, path_of, write_contract
 from pipelines.operations.feeds import feed_named
 from pipelines.runtime import Runtime
@@ -61,6 +62,16 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
     cannot follow without a person (ContractError, whose hint says how), or when there is no
     sensible change (ConflictError).
     """
+    status = {"status": str(drift.status)}
+    with acting_outside(
+        runtime, "accept", "drift", drift.drift_id, drift.feed, before=status
+    ) as told:
+        decision = _accepted(runtime, contracts, drift)
+        told.after = _facts(decision)
+    return decision
+
+
+def _accepted(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
     name = feed_named(runtime, drift.feed).contract
     change, kind = drift.finding.change, drift.finding.kind
     contract = runtime.contracts[name]
@@ -97,12 +108,27 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
 def dismiss(runtime: Runtime, drift: Drift) -> Decision:
     """Leave the contract as it is. Files that were held back stay rejected, but for those of a
     rename that is none: they are looked at again."""
-    runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.DISMISSED)
-    again = drift.finding.kind is DriftKind.RENAMED
-    replayed, waiting = _replayed(runtime, drift) if again else ((), ())
-    return Decision(
-        drift_id=drift.drift_id, status=DriftStatus.DISMISSED, replayed=replayed, waiting=waiting
-    )
+    with acting(runtime, "dismiss", "drift", drift.drift_id, drift.feed) as told:
+        runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.DISMISSED)
+        again = drift.finding.kind is DriftKind.RENAMED
+        replayed, waiting = _replayed(runtime, drift) if again else ((), ())
+        decision = Decision(
+            drift_id=drift.drift_id,
+            status=DriftStatus.DISMISSED,
+            replayed=replayed,
+            waiting=waiting,
+        )
+        told.before, told.after = {"status": str(drift.status)}, _facts(decision)
+    return decision
+
+
+def _facts(decision: Decision) -> dict[str, object]:
+    return {
+        "status": str(decision.status),
+        "contract": decision.contract.name if decision.contract is not None else None,
+        "table": [each.what for each in decision.warehouse],
+        "again": len(decision.replayed),
+    }
 
 
 def _refuse_what_the_table_cannot(runtime: Runtime, now: Contract, wanted: Contract) -> None:

@@ -1,4 +1,5 @@
-"""Feeds: finding one by its name, whether it has stopped or waits, and letting it run again."""
+"""Feeds: finding one by its name, whether it has stopped or waits, stopping it and letting it run
+again."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.feed import Feed
+from pipelines.operations.acts import acting
 from pipelines.quota import holding
 from pipelines.runtime import Runtime
 from schemas.errors import NotFoundError
@@ -58,8 +60,25 @@ def why_waiting(runtime: Runtime, feed: str) -> FeedPause | None:
     return None if pause is None else FeedPause(feed, pause.reason, pause.until)
 
 
+def stop(runtime: Runtime, name: str, reason: str) -> bool:
+    """Let a feed look for no new files until somebody resumes it; whether it ran until now. Safe to
+    repeat. Raises NotFoundError."""
+    feed_named(runtime, name)
+    with acting(runtime, "stop", "feed", name, name) as told:
+        done = runtime.ledger.feeds.stop(name, reason)
+        told.is_none = not done
+        told.before, told.after = {"stopped": False}, {"stopped": True, "reason": reason}
+    return done
+
+
 def resume(runtime: Runtime, name: str) -> bool:
     """Let a stopped feed run again; whether it was stopped. Safe to repeat. Raises
     NotFoundError."""
     feed_named(runtime, name)
-    return runtime.ledger.feeds.resume(name)
+    with acting(runtime, "resume", "feed", name, name) as told:
+        was = runtime.ledger.feeds.state(name)
+        done = runtime.ledger.feeds.resume(name)
+        told.is_none = not done
+        told.before = {"stopped": True, "reason": was.reason}
+        told.after = {"stopped": False}
+    return done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.operations.acts import acting
 from pipelines.operations.feeds import feed_named
 from pipelines.operations.files import file_named
 from pipelines.runtime import Runtime
@@ -35,10 +36,13 @@ def held_files(runtime: Runtime, feed: str | None = None, *, over: bool = False)
 def release(runtime: Runtime, file: File, who: str) -> HeldFile:
     """Let a held file in, in somebody's name; the service prepares it. Raises ConflictError for a
     file that is not held."""
-    try:
-        released = runtime.ledger.holds.release(file.file_id, who)
-    except ValueError as error:
-        raise ConflictError(str(error)) from error
+    with acting(runtime, "release", "file", file.file_id, file.feed) as told:
+        try:
+            released = runtime.ledger.holds.release(file.file_id, who)
+        except ValueError as error:
+            raise ConflictError(str(error)) from error
+        told.before = {"status": str(file.status)}
+        told.after = {"status": str(released.status), "released_by": who}
     hold = runtime.ledger.holds.of(file.file_id)
     if hold is None:
         raise ConflictError(f"{file.item.name} was not held")

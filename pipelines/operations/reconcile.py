@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
+from pipelines.operations.acts import acting_outside
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.errors import ConfigError, RetryableError
@@ -83,7 +84,17 @@ def reconcile(runtime: Runtime, feed: str, *, dry_run: bool = False) -> Reconcil
     if not runtime.ledger.locks.take(table, runtime.owner, _LOCK_SECONDS):
         raise RetryableError(f"{table} is being loaded", hint="stop the service, and try again")
     try:
-        return _reconcile(runtime, feed, table, dry_run)
+        if dry_run:
+            return _reconcile(runtime, feed, table, dry_run)
+        with acting_outside(runtime, "reconcile", "feed", feed, feed) as told:
+            done = _reconcile(runtime, feed, table, dry_run)
+            told.after = {
+                "new": done.new,
+                "corrected": done.corrected,
+                "again": len(done.again),
+                "lost": len(done.lost),
+            }
+        return done
     finally:
         runtime.ledger.locks.give_back(table, runtime.owner)
 

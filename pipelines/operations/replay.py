@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import batched
 
+from pipelines.operations.acts import acting_outside
 from pipelines.operations.run import drain
 from pipelines.runtime import Runtime, Work
 from schemas.errors import ConflictError
@@ -13,7 +14,7 @@ from schemas.file import LEFT_OUT, File, Outcome, Status
 
 type Progress = Callable[[Work, int], None]
 
-_AT_ONCE = 1000
+_AT_ONCE, _TOLD = 1000, 100
 _NOT_AGAIN = LEFT_OUT | {Outcome.SUPERSEDED}
 
 
@@ -45,10 +46,19 @@ def replay(
     Goes on by `limits.batch_files` at a time. `quiet`: nobody gets mail about it. Raises
     ConflictError for a file that is on its way.
     """
-    for some in batched(files, runtime.limits.batch_files, strict=False):
-        for file in some:
-            _send_again(runtime, file, quiet)
-        drain(runtime, [some[0].feed], (), progress)
+    if not files:
+        return
+    feed = files[0].feed
+    with acting_outside(runtime, "replay", "feed", feed, feed, before=_named(files)):
+        for some in batched(files, runtime.limits.batch_files, strict=False):
+            for file in some:
+                _send_again(runtime, file, quiet)
+            drain(runtime, [feed], (), progress)
+
+
+def _named(files: Sequence[File]) -> dict[str, object]:
+    """How many files, and the first of them by id."""
+    return {"files": len(files), "file_ids": [file.file_id for file in files[:_TOLD]]}
 
 
 def _at_rest(runtime: Runtime, feed: str) -> Iterator[File]:

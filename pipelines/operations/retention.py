@@ -19,9 +19,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pipelines.operations.acts import acting_outside
 from pipelines.prepare.landing_lock import LOCK_SECONDS
 from pipelines.runtime import Runtime
 from schemas import storage_keys
+from schemas.act import SERVICE
 from schemas.file import File
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,17 @@ class Cleaned:
 
 def clean(runtime: Runtime, *, dry_run: bool = False) -> list[Cleaned]:
     """One bounded step of every kind; with `dry_run` nothing is removed, and everything that would
-    go is counted. Raises RetryableError when a part is away."""
+    go is counted. What the service does by itself is no act. Raises RetryableError when a part is
+    away."""
+    if dry_run or runtime.actor == SERVICE:
+        return _clean(runtime, dry_run)
+    with acting_outside(runtime, "clean", "storage", "retention") as told:
+        done = _clean(runtime, dry_run)
+        told.after = {each.kind: each.count for each in done if each.count}
+    return done
+
+
+def _clean(runtime: Runtime, dry_run: bool) -> list[Cleaned]:
     keep = runtime.retention
     done = [
         _by_file(runtime, kind, days, remove, dry_run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.operations.acts import acting
 from pipelines.runtime import Runtime
 from schemas.errors import ConflictError
 from schemas.file import File
@@ -21,10 +22,14 @@ class Retried:
 def retry(runtime: Runtime, file: File, *, may_lose: bool = False) -> File:
     """Send a file on its way again, from its landed bytes; `may_lose` lets it replace rows over
     others that cannot come back. Raises ConflictError for one that is still on its way."""
-    try:
-        return runtime.ledger.files.retry(file.file_id, may_lose=may_lose)
-    except ValueError as error:
-        raise ConflictError(str(error)) from error
+    with acting(runtime, "retry", "file", file.file_id, file.feed) as told:
+        told.before = {"status": str(file.status), "outcome": file.outcome and str(file.outcome)}
+        try:
+            again = runtime.ledger.files.retry(file.file_id, may_lose=may_lose)
+        except ValueError as error:
+            raise ConflictError(str(error)) from error
+        told.after = {"status": str(again.status), "may_lose": may_lose}
+    return again
 
 
 def retry_files(runtime: Runtime, files: Sequence[File], *, may_lose: bool = False) -> Retried:

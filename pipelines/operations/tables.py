@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from connectors.protocols import Change
 from pipelines.monitor.freshness import publish
+from pipelines.operations.acts import acting_outside
 from pipelines.runtime import Runtime
 
 
@@ -18,6 +19,8 @@ def apply(runtime: Runtime) -> Sequence[Change]:
     """Bring the ledger's database up to date and make every change that is safe; nothing is
     dropped or narrowed. Safe to repeat. Returns also what a person must decide."""
     runtime.ledger.migrate()
-    changes = runtime.warehouse.apply(runtime.tables(), runtime.views)
+    with acting_outside(runtime, "apply", "warehouse", "tables") as told:
+        changes = runtime.warehouse.apply(runtime.tables(), runtime.views)
+        told.after = {"changes": [f"{each.target}: {each.what}" for each in changes if each.safe]}
     publish(runtime)
     return changes

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pipelines.load.restage import beneath, can_come_back
 from pipelines.load.step import load
 from pipelines.load.versions import with_corrections
+from pipelines.operations.acts import acting_outside
 from pipelines.operations.files import file_named
 from pipelines.runtime import Runtime
 from schemas.batch import Batch, BatchKind
@@ -91,10 +92,14 @@ def unload(
     Once it is in the ledger the service finishes it, should this process die. Raises ConflictError
     when a file has changed meanwhile, RetryableError when the table stays busy.
     """
-    before = _rows_beneath(runtime, undo)
-    _take_out(runtime, undo, progress)
-    files = tuple(runtime.ledger.files.many([file.file_id for file in undo.files]))
-    restored = _rows_beneath(runtime, undo) - before
+    named = ", ".join(file.file_id for file in undo.files)
+    rows = {"table": undo.table, "rows": undo.rows}
+    with acting_outside(runtime, "unload", "file", named, undo.feed, before=rows) as told:
+        before = _rows_beneath(runtime, undo)
+        _take_out(runtime, undo, progress)
+        files = tuple(runtime.ledger.files.many([file.file_id for file in undo.files]))
+        restored = _rows_beneath(runtime, undo) - before
+        told.after = {"batch_id": files[0].batch_id, "rows_restored": restored}
     return Unloaded(files[0].batch_id or "", undo.table, files, undo.rows, restored)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from pipelines.operations.acts import acting
 from pipelines.runtime import Runtime
 from schemas.errors import ConfigError, NotFoundError
 from schemas.unmatched import Unmatched
@@ -30,4 +31,10 @@ def decide(runtime: Runtime, group_ids: Collection[str], who: str | None) -> lis
     }
     if odd := [each for each in group_ids if each not in known]:
         raise NotFoundError(f"nothing unmatched has the id {', '.join(odd)}")
-    return [ledger.unmatched.dismiss(each, who) for each in dict.fromkeys(group_ids)]
+    action = "restore" if who is None else "dismiss"
+    found = []
+    for each in dict.fromkeys(group_ids):
+        with acting(runtime, action, "unmatched", each) as told:
+            found.append(ledger.unmatched.dismiss(each, who))
+            told.after = {"dismissed_by": who}
+    return found

@@ -39,7 +39,7 @@ def write_rejected(
     with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
         out.write(write.line([*own, *OUR_COLUMNS]))
         for row in _shown(kept.rows, saw):
-            cells = _cells(row, kept, dialect, is_correction)
+            cells = cells_of(row, kept, dialect, is_correction)
             if is_correction:
                 cells = [restored_cell(cell) for cell in cells]
             named = dict(zip(kept.header, cells, strict=True))
@@ -51,7 +51,7 @@ def write_rejected(
             out.write(write.line([*(harmless(named[name]) for name in own), *ours]))
 
 
-def _cells(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: bool) -> list[str]:
+def cells_of(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: bool) -> list[str]:
     """As many cells as the header has; what a row has too much stands in its last one."""
     header = kept.header
     reader = reader_of(dialect.format)

@@ -197,6 +197,7 @@ def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
         numbers=read_numbers(words["numbers"], at, faults) if "numbers" in words else None,
         booleans=read_booleans(words["booleans"], at, faults) if "booleans" in words else None,
         derived=each.transformLogic is not None,
+        classification=each.classification,
     )
 
 

@@ -6,6 +6,7 @@ uses a partial index only for a query that repeats its condition: `OWED`, `PREPA
 not match.
 """
 
+from connectors.ledger.tables.acts import acts, daily_counts, keys, operations
 from connectors.ledger.tables.alerts import alerts, deliveries, services, workers
 from connectors.ledger.tables.conditions import (
     BATCHED,
@@ -25,6 +26,7 @@ from connectors.ledger.tables.conditions import (
     REPEATS,
     RESOLVED,
     SUPERSEDED,
+    UNFINISHED,
     UNRELEASED,
     UNRESOLVED,
     WAITING,
@@ -54,9 +56,11 @@ __all__ = [
     "REPEATS",
     "RESOLVED",
     "SUPERSEDED",
+    "UNFINISHED",
     "UNRELEASED",
     "UNRESOLVED",
     "WAITING",
+    "acts",
     "admissions",
     "alerts",
     "batches",
@@ -65,6 +69,7 @@ __all__ = [
     "cleaned",
     "contents",
     "costs",
+    "daily_counts",
     "deliveries",
     "drifts",
     "events",
@@ -72,8 +77,10 @@ __all__ = [
     "files",
     "generations",
     "holds",
+    "keys",
     "metadata",
     "moves",
+    "operations",
     "pauses",
     "profiles",
     "replies",

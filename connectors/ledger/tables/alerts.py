@@ -30,6 +30,9 @@ alerts = Table(
     Column("advice_params", JsonText),
     Column("opened_at", UtcTime, nullable=False),
     Column("resolved_at", UtcTime),
+    Column("acknowledged_at", UtcTime),
+    Column("acknowledged_by", AnyText),
+    Column("acknowledged_until", UtcTime),
     Index(
         "alerts_open",
         "kind",

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     false,
+    func,
+    literal_column,
 )
 
 from connectors.ledger.columns import AnyText, JsonText, UtcTime
@@ -140,6 +142,13 @@ files = Table(
     Index("files_landing", "landing_key", sqlite_where=LANDED, postgresql_where=LANDED),
     Index("files_in_force", "feed", "sent_at", sqlite_where=IN_FORCE, postgresql_where=IN_FORCE),
 )
+
+# Names and senders come from strangers and may be too long for an index: beginnings are enough.
+NAME_START = func.substr(files.c.name, literal_column("1"), literal_column("64"))
+SENDER_START = func.substr(files.c.sender, literal_column("1"), literal_column("64"))
+# The feed stands last: the questions about all of a feed have indexes of their own.
+Index("files_name_start", NAME_START, files.c.file_id, files.c.feed)
+Index("files_sender_start", SENDER_START, files.c.file_id, files.c.feed)
 
 events = Table(
     "events",

@@ -1,0 +1,143 @@
+"""File pages: lists of files of any length, read one page at a time from where the last ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select
+
+from connectors.ledger.columns import AnyText
+from connectors.ledger.database import Database
+from connectors.ledger.file_rows import Condition, files_by
+from connectors.ledger.files import status_is
+from connectors.ledger.records import file_of
+from connectors.ledger.tables import files
+from schemas.file import File
+from schemas.file_query import FileQuery, Starts
+
+_START = 64
+_LOOKED_THROUGH = 5_000
+"""So many files are looked through for a text within their names before a page ends."""
+
+
+class FilePages:
+    """Pages of the ledger's files."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def newest(
+        self, query: FileQuery, feed: str | None, after: tuple[datetime, str] | None, limit: int
+    ) -> tuple[Sequence[File], tuple[datetime, str] | None]:
+        wanted = [*_conditions(query)]
+        of_sender = query.sender is not None
+        if feed is not None:
+            column = _hidden(files.c.feed) if of_sender else files.c.feed
+            wanted.append(column == feed)
+        if after is not None:
+            # Said twice: the first half is what an index can begin at.
+            at, file_id = after
+            later = and_(files.c.discovered_at == at, files.c.file_id < file_id)
+            wanted += [files.c.discovered_at <= at, or_(files.c.discovered_at < at, later)]
+        if query.contains is not None:
+            return self._containing(wanted, query.contains, limit)
+        with self._database.read() as connection:
+            chosen = _by_time(select(files).where(*wanted), of_sender=of_sender)
+            rows = connection.execute(chosen.limit(limit + 1))
+            found = [file_of(row) for row in rows.mappings()]
+        return found[:limit], _mark(found[limit - 1]) if len(found) > limit else None
+
+    def starting(
+        self,
+        by: Starts,
+        query: FileQuery,
+        feeds: Collection[str] | None,
+        after: tuple[str, str] | None,
+        limit: int,
+    ) -> tuple[Sequence[File], tuple[str, str] | None]:
+        text = query.starts or ""
+        column = {Starts.NAME: files.c.name, Starts.SENDER: files.c.sender}[by]
+        start = _start_of(column)
+        wanted = [*_conditions(query), *_begins(start, text[:_START])]
+        if feeds is not None:
+            wanted.append(_hidden(files.c.feed).in_(sorted(feeds)))
+        if len(text) > _START:
+            wanted.append(_start_of(column, len(text)) == text)
+        if by is Starts.SENDER:
+            # Those whose name begins so, too, were found by it.
+            wanted.append(_start_of(files.c.name, len(text)) != text)
+        if after is not None:
+            value, file_id = after
+            later = and_(start == value, files.c.file_id > file_id)
+            wanted += [start >= value, or_(start > value, later)]
+        order = select(files).where(*wanted).order_by(start, files.c.file_id).limit(limit + 1)
+        with self._database.read() as connection:
+            found = [file_of(row) for row in connection.execute(order).mappings()]
+        if len(found) <= limit:
+            return found, None
+        last = found[limit - 1]
+        value = last.item.name if by is Starts.NAME else last.item.sender or ""
+        return found[:limit], (value[:_START], last.file_id)
+
+    def _containing(
+        self, wanted: list[Condition], text: str, limit: int
+    ) -> tuple[Sequence[File], tuple[datetime, str] | None]:
+        """Look through the names of a bounded number of the newest; the mark says how far it
+        came."""
+        facts = select(files.c.file_id, files.c.discovered_at, files.c.name)
+        some = _by_time(facts.where(*wanted)).limit(_LOOKED_THROUGH)
+        with self._database.read() as connection:
+            looked = connection.execute(some).all()
+            ids = [row.file_id for row in looked if text in row.name][: limit + 1]
+            by_id = {
+                file.file_id: file for file in files_by(connection, files.c.file_id, ids[:limit])
+            }
+        found = [by_id[each] for each in ids[:limit] if each in by_id]
+        if len(ids) > limit:
+            return found, _mark(found[-1])
+        if len(looked) < _LOOKED_THROUGH:
+            return found, None
+        return found, (looked[-1].discovered_at, looked[-1].file_id)
+
+
+def _conditions(query: FileQuery) -> list[Condition]:
+    wanted: list[Condition] = []
+    if query.status is not None:
+        wanted += status_is(query.status)
+    if query.sender is not None:
+        start = _start_of(files.c.sender)
+        wanted += [files.c.sender == query.sender, start == query.sender[:_START]]
+    if query.since is not None:
+        wanted.append(files.c.discovered_at >= query.since)
+    if query.until is not None:
+        wanted.append(files.c.discovered_at < query.until)
+    return wanted
+
+
+def _start_of(column: ColumnElement[Any], length: int = _START) -> ColumnElement[Any]:
+    """The beginning of a text; the numbers stand in the query, or no index would be found."""
+    one: ColumnElement[Any] = literal_column("1")
+    return func.substr(column, one, literal_column(str(length)), type_=AnyText())
+
+
+def _begins(start: ColumnElement[Any], text: str) -> list[Condition]:
+    """The values that begin so, as a range, which an index on both databases can find."""
+    return [start >= text, start < text + "\U0010ffff"]
+
+
+def _hidden(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same values, but by an index of something else: the planner takes all of a feed, or all
+    there is in its order, for fewer than it is."""
+    return func.coalesce(column, column)
+
+
+def _by_time(query: Select[Any], *, of_sender: bool = False) -> Select[Any]:
+    at = _hidden(files.c.discovered_at) if of_sender else files.c.discovered_at
+    return query.order_by(at.desc(), files.c.file_id.desc())
+
+
+def _mark(file: File) -> tuple[datetime, str]:
+    assert file.discovered_at is not None
+    return (file.discovered_at, file.file_id)

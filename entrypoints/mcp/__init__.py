@@ -1,0 +1,1 @@
+"""Assistants: what the API answers, as tools of the Model Context Protocol."""

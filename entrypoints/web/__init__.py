@@ -1,0 +1,1 @@
+"""The web process: one ASGI application, which holds the API."""

@@ -1,0 +1,1 @@
+"""The HTTP API: requests in, functions of `pipelines/operations/` called, JSON out."""

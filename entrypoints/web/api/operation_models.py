@@ -1,0 +1,85 @@
+"""Operation models: what is answered to acts, and how long work is followed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from entrypoints.web.api.caller import Caller
+from entrypoints.web.api.fields import Body, Model, Moment, Text
+from schemas.operation import Operation, OperationKind, OperationState
+
+
+class OperationModel(Model):
+    """Long work: `state` says how far it is; once it is done, `result` what it did."""
+
+    operation_id: str = Field(examples=["8c1f0de2aa934b70"])
+    kind: OperationKind
+    feed: str
+    state: OperationState
+    request: dict[str, Any]
+    who: Text
+    created_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: dict[str, Any] | None
+    error: Text | None
+    hint: Text | None
+
+    @classmethod
+    def of(cls, operation: Operation, caller: Caller) -> Self:
+        """An operation as it is. Why it has failed may quote a row."""
+        mask = caller.mask(operation.feed)
+        return cls(
+            operation_id=operation.operation_id,
+            kind=operation.kind,
+            feed=operation.feed,
+            state=operation.state,
+            request=dict(operation.request),
+            who=operation.actor.who,
+            created_at=operation.created_at,
+            started_at=operation.started_at,
+            finished_at=operation.finished_at,
+            result=None if operation.result is None else dict(operation.result),
+            error=mask.sentence(operation.error),
+            hint=mask.sentence(operation.hint),
+        )
+
+
+class OperationsModel(Model):
+    """The latest operations."""
+
+    items: tuple[OperationModel, ...]
+
+
+class Bounds(Body):
+    """Which files are meant, by when they were sent; `until` not included."""
+
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class ReplayBody(Bounds):
+    """The same; `tell` mails the senders again."""
+
+    tell: bool = False
+
+
+class FileReplayBody(Body):
+    """Whether the sender is mailed again."""
+
+    tell: bool = False
+
+
+def accepted(
+    caller: Caller, request: Request, response: Response, operation: Operation
+) -> OperationModel:
+    """Send an operation to the workers, and say where it can be followed."""
+    caller.context.send(operation)
+    followed = request.url_for("get_operation", operation_id=operation.operation_id)
+    response.headers["Location"] = followed.path
+    response.headers["Retry-After"] = "2"
+    return OperationModel.of(operation, caller)

@@ -1,0 +1,46 @@
+"""The commands of docs/api.md, run as they stand there, one after the other."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from folders import ROOT
+from web_world import PARTLY, web_world
+
+
+def test_the_page_is_true(tmp_path: Path, redis_url: str) -> None:
+    if missing := [each for each in ("curl", "jq") if shutil.which(each) is None]:
+        pytest.skip(f"{missing[0]} is not installed")
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"<!-- run -->\n```sh\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == page.count("```sh")
+    with web_world(tmp_path, redis_url) as world:
+        file = world.done(world.put("shop.csv", PARTLY))
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "WAYBILL_CONFIG": str(world.service.config),
+                "URL": world.url,
+                "NO_PROXY": "127.0.0.1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"write amount as the reason says"' in done.stdout
+    assert '"waiting"' in done.stdout
+    assert "unbroken" in done.stdout
+    assert file.file_id in (tmp_path / "files.json").read_text()
+    assert "•••" in (tmp_path / "rejected.csv").read_text()

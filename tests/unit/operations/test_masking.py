@@ -1,0 +1,76 @@
+"""Masking: of what is said of hidden values only our own words are left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pipelines.operations.masking import HIDDEN, Mask
+from schemas.contract import Column, Contract, TimePartition, Type
+from schemas.file import File, Status
+from schemas.item import Item
+from schemas.language import joined, translate
+from schemas.reject import Problem
+
+SECRET = "DE44500105175407324931"
+CONTRACT = Contract(
+    name="c", version="1", table="c",
+    columns=(
+        Column(name="id", type=Type.STRING, classification="Public "),
+        Column(name="iban", type=Type.STRING, classification="confidential"),
+        Column(name="day", type=Type.DATE, classification="internal"),
+    ),
+    partition=TimePartition(column="day"),
+)  # fmt: skip
+MASK = Mask(CONTRACT, sees_all=False)
+KNOWN = "the header names {column} more than once: {cells}"
+
+
+def problem(column: str | None, value: str) -> Problem:
+    return Problem(line=2, column=column, value=value, rule="type", message="")
+
+
+def test_only_our_own_words_are_left_of_a_sentence() -> None:
+    said = translate(KNOWN, column="iban", cells=SECRET)
+    assert MASK.sentence(said) == f"the header names iban more than once: {HIDDEN}"
+    assert MASK.sentence(joined("; ", [said, SECRET])) == f"{MASK.sentence(said)}; {HIDDEN}"
+    for text in (
+        SECRET,
+        translate(f"{SECRET} is odd"),
+        translate(f"{SECRET} is {{column}}", column="iban"),
+        translate(KNOWN + "!", column="iban", cells=SECRET),
+    ):
+        assert MASK.sentence(text) == HIDDEN
+    assert MASK.sentence(None) is None
+
+
+def test_a_steward_and_a_public_contract_hide_nothing() -> None:
+    public = replace(CONTRACT, columns=(Column(name="id", type=Type.STRING),))
+    for mask in (Mask(CONTRACT, sees_all=True), Mask(public, sees_all=False)):
+        assert mask.sentence(SECRET) == SECRET
+        assert mask.problem(problem("iban", SECRET), SECRET).value == SECRET
+
+
+def test_a_contract_that_nobody_knows_hides_everything() -> None:
+    unknown = Mask(None, sees_all=False)
+    assert unknown.sentence(translate(KNOWN, column="id", cells="x")) == (
+        f"the header names {HIDDEN} more than once: {HIDDEN}"
+    )
+    assert unknown.problem(problem("id", "x"), "x").value == HIDDEN
+
+
+def test_a_value_is_shown_in_its_own_public_column_only() -> None:
+    said = translate(KNOWN, column="id", cells='"x7"')
+    assert "x7" in MASK.problem(problem("id", "x7"), said).message
+    for column in ("iban", None, "unknown"):
+        hidden = MASK.problem(problem(column, "x7"), said)
+        assert (hidden.value, "x7" in hidden.message) == (HIDDEN, False)
+
+
+def test_partitions_of_a_hidden_column_are_hidden() -> None:
+    item = Item(key="a", version="1", name="a", sent_at=datetime(2026, 11, 3, tzinfo=UTC))
+    file = File(
+        file_id="f", feed="c", source="s", item=item, status=Status.DONE,
+        partitions=("2026-11-03",),
+    )  # fmt: skip
+    assert MASK.file(file).partitions == (HIDDEN,)
