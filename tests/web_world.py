@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from bare_service import BareService, bare_service
-from pipelines.discover.step import discover
 from pipelines.operations.keys import create_key
-from pipelines.prepare.step import prepare
 from schemas.alert import AlertKind, Trouble
 from schemas.batch import Committed
 from schemas.file import Event, File, Status
 from schemas.key import Role
+from taking_in import taken_in
 from web_server import Asking, web_server
 
 IBAN = "DE44500105175407324931"
@@ -52,8 +51,7 @@ class WebWorld:
         path.write_text(text)
         past = time.time() - 60
         os.utime(path, (past, past))
-        for work in discover(runtime, feed):
-            prepare(runtime, work.target)
+        taken_in(runtime, feed)
         [found] = [each for each in runtime.ledger.files.find(name) if each.feed == feed]
         return found
 

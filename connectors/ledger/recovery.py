@@ -55,7 +55,7 @@ class Recovery:
             )
             there = file_of(connection.execute(now_known).mappings().one())
             if there.status is Status.DONE:
-                count_ended(connection, there)
+                count_ended(connection, [there])
             if recorded.in_force and recorded.sha256 is not None:
                 _own(connection, recorded)
             message = f"as recorded by the warehouse with batch {recorded.batch_id}"
