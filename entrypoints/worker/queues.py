@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import ceil
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from pipelines.runtime import Runtime, Work
+from pipelines.steps import OF_BUNDLES
 from pipelines.time_limits import seconds_for
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,10 @@ class Queues:
     def send(self, runtime: Runtime, works: Iterable[Work]) -> None:
         """Send each piece of work; a load of a feed whose files are still being prepared waits
         `batch_seconds` for them, and is asked for once in that time by a process."""
-        for work, seconds in seconds_for(runtime, [*works]).items():
+        wanted = _distinct([*works])
+        limits = seconds_for(runtime, wanted)
+        for work in wanted:
+            seconds = limits[work]
             if work.step != "load" or not runtime.ledger.files.unprepared(work.target):
                 self._send(work, seconds, None)
             elif self._load_is_due(work.target, runtime.limits.batch_seconds):
@@ -65,3 +69,9 @@ class Queues:
             countdown=countdown,
             time_limit=ceil(seconds),
         )
+
+
+def _distinct(works: Sequence[Work]) -> list[Work]:
+    """The works, each once but those of which each takes a bundle of its own."""
+    bundles = [work for work in works if work.step in OF_BUNDLES]
+    return [*bundles, *dict.fromkeys(work for work in works if work.step not in OF_BUNDLES)]

@@ -9,4 +9,7 @@ from chaos.short import play_some
 
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_and_nothing_comes_twice() -> None:
-    play_some("sqlite", ["load.committed (worker)", "kill -9 redis, its data lost"])
+    play_some(
+        "sqlite",
+        ["bundle.staged (worker)", "load.committed (worker)", "kill -9 redis, its data lost"],
+    )

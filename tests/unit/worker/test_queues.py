@@ -36,3 +36,10 @@ def test_while_files_are_prepared_one_load_waits_for_them_and_the_last_one_loads
     queues.send(_runtime(False), [load, Work("acknowledge", "f1")])
     assert _etas(app, "load") == [None]
     assert queues.length("acknowledge") == 1
+
+
+def test_each_task_takes_a_bundle_of_its_own() -> None:
+    queues = Queues(Celery("bundles", broker="memory://"))
+    bundle = Work("prepare_many", "orders")
+    queues.send(_runtime(True), [bundle, bundle, Work("acknowledge", "f1")])
+    assert (queues.length("prepare_many"), queues.length("acknowledge")) == (2, 1)
