@@ -41,5 +41,7 @@ def test_while_files_are_prepared_one_load_waits_for_them_and_the_last_one_loads
 def test_each_task_takes_a_bundle_of_its_own() -> None:
     queues = Queues(Celery("bundles", broker="memory://"))
     bundle = Work("prepare_many", "orders")
-    queues.send(_runtime(True), [bundle, bundle, Work("acknowledge", "f1")])
-    assert (queues.length("prepare_many"), queues.length("acknowledge")) == (2, 1)
+    queues.send(
+        _runtime(True), [bundle, bundle, Work("digest", "orders"), Work("digest", "orders")]
+    )
+    assert (queues.length("prepare_many"), queues.length("digest")) == (2, 1)
