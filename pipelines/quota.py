@@ -194,6 +194,20 @@ def charge(runtime: Runtime, batch: Batch) -> None:
     )
 
 
+def may_preload(runtime: Runtime, table: str, job: str) -> bool:
+    """Whether parts of a file may be loaded before its batch: only while every budget is plentiful.
+    They are charged then as one load job of the table, once, however often it is sent."""
+    if runtime.ledger.quota.charged(job):
+        return True
+    found = room(runtime, table)
+    if found.pause is not None or found.scarce:
+        return False
+    runtime.ledger.quota.draw(runtime.quotas.load_bucket, 1)
+    day = runtime.warehouse.capabilities.quota_day(runtime.now())
+    runtime.ledger.quota.charge(Charge(job=job, table=table, day=day, load_jobs=1, partitions=0))
+    return True
+
+
 def pause(runtime: Runtime, table: str, error: ThrottledError) -> None:
     """After the warehouse said that a quota is exceeded: leave the table alone for some minutes."""
     now = runtime.now()

@@ -52,7 +52,7 @@ def outcome(service: SmallService) -> tuple[Any, ...]:
     with service.runtime.storage.open(file.rejects_key) as stream:
         path = service.folder / "rejects"
         path.write_bytes(stream.read())
-    rejects = read_rejects(path)
+    rejects = read_rejects(path, file.file_id)
     rows = service.sql("SELECT id, day, amount, _etl_row FROM DATA.sales ORDER BY 4")
     return file.outcome, file.counts, file.partitions, rows, rejects.header, [*rejects.rows]
 
