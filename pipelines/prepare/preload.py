@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 class Preloader(AbstractContextManager["Preloader"]):
     """Sends the parts of one file's attempt to the warehouse, in a thread beside the file's own
-    worker, one load job for neighbours of `limits.part_bytes` together.
+    worker, one load job for neighbours of half of `limits.part_bytes` together: two or three parts
+    as they usually are.
 
     Only what is final for the file may be offered. What was sent is taken back when the block is
     left, unless the file is `kept` and all of it was sent.
@@ -48,7 +49,7 @@ class Preloader(AbstractContextManager["Preloader"]):
         # A part that cannot be read lets the whole file be read in another way.
         self._has_ended |= found.refused
         group = _around(number, self._waiting)
-        if sum(self._waiting[each].size for each in group) >= self._runtime.limits.part_bytes:
+        if sum(self._waiting[each].size for each in group) >= self._runtime.limits.part_bytes // 2:
             self._send(group)
 
     def rest(self) -> None:
