@@ -22,7 +22,7 @@ from pipelines.runtime import Work
 from schemas.errors import RetryableError
 from schemas.file import File, Outcome, Status
 from schemas.item import Item
-from schemas.limits import Limits
+from schemas.limits import Limits, Quotas
 from schemas.quota import Spent
 from small_service import SmallService, small_service
 
@@ -171,6 +171,18 @@ def test_parts_wait_for_their_batch_when_load_jobs_are_scarce(service: SmallServ
     [job] = service.load_jobs()
     assert file.batch_id is not None
     assert file.batch_id in job
+
+
+def test_what_goes_ahead_leaves_room_for_the_batch(service: SmallService) -> None:
+    in_turn(service, lambda n: False)
+    service.with_runtime(quotas=Quotas(table_load_jobs=4))
+    service.drop("a.csv", text())
+    [file] = service.run()
+    assert file.status is Status.DONE
+    # One part went ahead; there was no room for more, so the batch loaded all of them.
+    assert sum(job.split("_")[1] == file.file_id for job in service.load_jobs()) == 1
+    assert sum(job.split("_")[1] == file.batch_id for job in service.load_jobs()) == 1
+    assert staging_tables(service) == []
 
 
 def spent(service: SmallService) -> Spent:
