@@ -3,6 +3,8 @@ brings exactly the file's rows, once."""
 
 from __future__ import annotations
 
+import json
+import urllib.request
 import uuid
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +20,8 @@ from bigquery_world import BigQueryWorld, bigquery_world
 from connectors.bigquery import session
 from connectors.bigquery.preload import Preloads
 from connectors.bigquery.warehouse import BigQueryWarehouse
+from connectors.objects.storage import ObjectStorage
+from connectors.objects.store import StorageConfig
 from schemas import storage_keys
 from schemas.batch import WriteMode
 from schemas.errors import AttemptSpentError, RetryableError
@@ -140,6 +144,27 @@ def test_a_table_that_does_not_last_is_not_taken(world: BigQueryWorld, is_gone: 
 def _table(world: BigQueryWorld) -> str:
     (name,) = tables(world)
     return f"{world.config.staging_dataset}.{name}"
+
+
+def test_parts_travel_through_the_staging_bucket(world: BigQueryWorld, gcs_url: str) -> None:
+    bucket = f"stage-{uuid.uuid4().hex[:12]}"
+    body = json.dumps({"name": bucket}).encode()
+    request = urllib.request.Request(
+        f"{gcs_url}/storage/v1/b", body, {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request).close()
+    staging = StorageConfig(url=f"gs://{bucket}/batches", endpoint=gcs_url)
+    config = world.config.model_copy(update={"staging_bucket": staging})
+    world.warehouse = BigQueryWarehouse(config, Folder(world.folder))
+    file = in_parts(world)
+    preload(world, file, (0, 1), (1, 3))
+    # The table, and an object for each job.
+    assert set(warehouse(world).preloaded().values()) == {(file.file_id, 1)}
+    assert len(warehouse(world).preloaded()) == 3
+    assert world.load(ORDERS, WriteMode.MERGE, file).rows == _ROWS
+    assert len(jobs(world)) == 2
+    is_loaded_once(world)
+    assert list(ObjectStorage(staging).list("")) == []
 
 
 def test_a_batch_of_several_files_is_loaded_as_any_other(world: BigQueryWorld) -> None:
