@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         LedgerUnmatched,
         LedgerWorkers,
         Notifier,
+        PreloadsParts,
         Source,
         Storage,
         Surveyed,
@@ -143,6 +144,9 @@ if TYPE_CHECKING:
         return each
 
     def _bigquery(each: BigQueryWarehouse) -> Warehouse:
+        return each
+
+    def _bigquery_preloads(each: BigQueryWarehouse) -> PreloadsParts:
         return each
 
     def _sql(each: SqlLedger) -> Ledger:

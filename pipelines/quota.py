@@ -13,7 +13,7 @@ a table in ten seconds by staging tables that are made once and removed once.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipelines.runtime import Runtime
@@ -146,8 +146,9 @@ def used(quotas: Quotas, spent: Spent) -> tuple[float, str]:
     return max(shares)
 
 
-def room(runtime: Runtime, table: str) -> LoadAllowance:
-    """The room for the table's next batch, from what the ledger knows."""
+def room(runtime: Runtime, table: str, beside: int = 0) -> LoadAllowance:
+    """The room for the table's next batch, from what the ledger knows; once so many more load jobs
+    will have been charged."""
     now = runtime.now()
     pause = runtime.ledger.quota.pause_of(table)
     if pause is not None:
@@ -155,6 +156,12 @@ def room(runtime: Runtime, table: str) -> LoadAllowance:
     capabilities = runtime.warehouse.capabilities
     day = capabilities.quota_day(now)
     spent = runtime.ledger.quota.spent(table, day, runtime.quotas.load_bucket)
+    spent = replace(
+        spent,
+        charges=spent.charges + beside,
+        load_jobs=spent.load_jobs + beside,
+        tokens=spent.tokens - beside,
+    )
     return decide(runtime.quotas, runtime.limits, spent, now, capabilities)
 
 
@@ -192,6 +199,21 @@ def charge(runtime: Runtime, batch: Batch) -> None:
             partitions=len({each for file in bringing for each in file.partitions}),
         )
     )
+
+
+def may_preload(runtime: Runtime, table: str, job: str) -> bool:
+    """Whether parts of a file may be loaded before its batch: only while every budget is plentiful
+    and stays so, lest the batch wait for it. They are charged then as one load job of the table,
+    once, however often it is sent."""
+    if runtime.ledger.quota.charged(job):
+        return True
+    found = room(runtime, table, beside=1)
+    if found.pause is not None or found.scarce:
+        return False
+    runtime.ledger.quota.draw(runtime.quotas.load_bucket, 1)
+    day = runtime.warehouse.capabilities.quota_day(runtime.now())
+    runtime.ledger.quota.charge(Charge(job=job, table=table, day=day, load_jobs=1, partitions=0))
+    return True
 
 
 def pause(runtime: Runtime, table: str, error: ThrottledError) -> None:

@@ -99,6 +99,11 @@ class Batch:
         """All files whose rows are staged: those that the batch brings, and those under them."""
         return [*self.restored, *self.bringing]
 
+    @property
+    def rows_staged(self) -> int:
+        """How many rows are staged for it, those that come back included."""
+        return sum(file.counts.loaded for file in self.contenders)
+
     def heir_of(self, older: File) -> str | None:
         """What supersedes a file once this batch is unloaded; None if nothing does any more."""
         next_one = {file.file_id: file.superseded_by for file in self.files}

@@ -173,7 +173,7 @@ class Committer:
             if contract.partition.column in contract.primary_key:
                 touched -= {NULL}
             else:
-                touched = self._matched(batch, contract, staged.table)
+                touched = self._matched(batch, contract, staged.source)
         elsewhere = _named(contract, touched, False) - coming
         changed = Partitions(
             load=coming,
@@ -193,7 +193,7 @@ class Committer:
         if mode is not WriteMode.APPEND and pruned.replaced is not None:
             where = pruned.replaced
             if mode is WriteMode.MERGE:
-                where += f" AND {key_match(contract, names.table(*staged.table.split('.')))}"
+                where += f" AND {key_match(contract, names.table(*staged.source.split('.')))}"
             holders, oldest = self._holders(batch, contract, where)
         holding = {file for _, file in holders}
         if holding.difference(old.known):

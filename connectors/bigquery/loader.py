@@ -3,58 +3,41 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
 
-import pyarrow as pa
-from google.api_core.exceptions import Conflict, NotFound
+from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
+from connectors.bigquery.capabilities import BIGQUERY
 from connectors.bigquery.errors import RATE_LIMITED, meaning
+from connectors.bigquery.load_jobs import LoadJobs, LoadTask
+from connectors.bigquery.preload import Preloads
 from connectors.bigquery.rejects import REJECTS, REJECTS_ARROW, inline
-from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session, job_labels
-from connectors.bigquery.staging import Staged, StagingTables, named_by, staging_schema
+from connectors.bigquery.session import REQUEST_SECONDS, RETRY, Session
+from connectors.bigquery.staging import Staged, StagingTables, named_by
 from connectors.bigquery.tables import staging_fields
-from connectors.bigquery.upload import upload
 from connectors.failpoints import crash_point
-from connectors.parquet.merge import Part, concatenate, parts_of
+from connectors.parquet.merge import parts_of
 from connectors.protocols import Storage
-from schemas.batch import Batch, BatchKind
+from schemas.batch import Batch, BatchKind, WriteMode
 from schemas.contract import Contract
-from schemas.errors import AttemptSpentError, DataError, FatalError, RetryableError
+from schemas.errors import AttemptSpentError, ContractError, DataError, RetryableError
 from schemas.storage_keys import in_bucket
 
 log = logging.getLogger(__name__)
-
-_URIS = 10_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Task:
-    """One load job: its id, its table, and the files to be read. `rows` are those expected."""
-
-    job_id: str
-    table: str
-    fields: Sequence[bigquery.SchemaField]
-    arrow: pa.Schema
-    parts: Sequence[Part]
-    uris: Sequence[str]
-    rows: int | None
 
 
 class Loader:
     """Stages batches. Vendor exceptions pass through; a job's failure is translated."""
 
     def __init__(self, session: Session, storage: Storage, bucket: Storage | None) -> None:
-        self._session, self._storage, self._bucket = session, storage, bucket
-        self._client, self._config = session.client, session.config
+        self._session, self._storage = session, storage
+        self._jobs = LoadJobs(session, storage, bucket)
+        self._preloads = Preloads(session, storage, bucket)
         self._staging = StagingTables(session, bucket)
 
     def stage(self, batch: Batch, contract: Contract) -> Staged:
         """Load the batch's rows, and its rejected rows if they are many, into a staging table each.
+        Rows of a large file that were loaded while it was prepared are not loaded again.
 
         A job that an earlier call started is taken up again. Raises AttemptSpentError when the job
         of this attempt has failed for good, and DataError when BigQuery refuses the data.
@@ -63,121 +46,68 @@ class Loader:
             self._staging.drop_earlier(batch, contract)
         few = inline(self._storage, batch)
         data = self._data(batch, contract)
+        adopted = self._preloads.adopted(batch, contract) if data is not None else None
         rejects = self._rejects(batch, contract) if few is None else None
-        tasks = [task for task in (data, rejects) if task is not None]
-        started = [(task, *self._start(task)) for task in tasks]
+        tasks = [task for task in (None if adopted else data, rejects) if task is not None]
+        started = [(task, *self._jobs.start(task)) for task in tasks]
         crash_point("load.submitted")
         rows = {task.table: self._finish(task, job, fresh, batch) for task, job, fresh in started}
         table = self._staging.table(batch, contract, "")
-        if data is None:
+        if data is None or adopted:
             # The transaction empties it all the same: that is where two of a batch would meet.
-            self._staging.create(table, staging_fields(contract, direct=False))
+            fields = data.fields if data else staging_fields(contract, direct=False)
+            self._staging.create(table, fields)
+        if adopted:
+            crash_point("load.adopted")
         return Staged(
             table=table,
-            rows=rows[table] if data else 0,
+            rows=batch.rows_staged if adopted else rows.get(table, 0),
             has_rows=data is not None,
             rejects=rejects.table if rejects else None,
             rejected=rows[rejects.table] if rejects else 0,
             inline_rejects=few or None,
+            adopted=adopted,
         )
 
-    def _data(self, batch: Batch, contract: Contract) -> _Task | None:
+    def drop(self, batch: Batch, contract: Contract, staged: Staged) -> None:
+        """Remove the batch's staging tables, and those in which parts of its files are; what cannot
+        be removed expires by itself."""
+        self._staging.drop(staged)
+        for file in batch.bringing:
+            if len(file.staged_keys) > 1:
+                self._preloads.forget(contract, file.file_id, file.staged_keys[0])
+
+    def _data(self, batch: Batch, contract: Contract) -> LoadTask | None:
         files = batch.contenders
         if not files:
             return None
-        parts = parts_of((key, file.file_id) for file in files for key in file.staged_keys)
-        uris = [self._storage.uri(part.key) for part in parts]
-        # What several files share is not read as it is, for only some of them may be in the batch.
-        alone = len(uris) <= _URIS and not any(part.files for part in parts)
-        direct = alone and all(uri.startswith("gs://") for uri in uris)
-        return _Task(
-            job_id=_job_id(batch),
-            table=self._staging.table(batch, contract, ""),
-            fields=staging_fields(contract, direct=direct),
-            arrow=staging_schema(contract),
-            parts=parts,
-            uris=uris if direct else (),
-            rows=sum(file.counts.loaded for file in files),
+        return self._jobs.of_rows(
+            _job_id(batch),
+            self._staging.table(batch, contract, ""),
+            contract,
+            [(key, file) for file in files for key in file.staged_keys],
+            batch.rows_staged,
         )
 
-    def _rejects(self, batch: Batch, contract: Contract) -> _Task | None:
+    def _rejects(self, batch: Batch, contract: Contract) -> LoadTask | None:
         parts = parts_of(
             (file.rejects_key, file.file_id) for file in batch.files if file.rejects_key
         )
         if not parts or batch.kind is BatchKind.UNLOAD:
             return None
-        return _Task(
+        table = self._staging.table(batch, contract, "_rejects")
+        return LoadTask(
             job_id=f"{_job_id(batch)}_rejects",
-            table=self._staging.table(batch, contract, "_rejects"),
+            table=table,
             fields=REJECTS,
             arrow=REJECTS_ARROW,
             parts=parts,
-            uris=(),
+            through=in_bucket(table),
             # A quarantined file counts more rows as rejected than it has rejects to show.
             rows=None,
         )
 
-    def _start(self, task: _Task) -> tuple[bigquery.LoadJob, bool]:
-        """The task's job, and whether this call has started it."""
-        existing = self._job(task.job_id)
-        if existing is not None:
-            return existing, False
-        self._staging.create(task.table, task.fields)
-        try:
-            return self._submit(task), True
-        except Conflict:
-            existing = self._job(task.job_id)
-            if existing is None:
-                raise
-            return existing, False
-
-    def _job(self, job_id: str) -> bigquery.LoadJob | None:
-        try:
-            found = self._client.get_job(job_id, retry=RETRY, timeout=REQUEST_SECONDS)
-        except NotFound:
-            return None
-        return cast(bigquery.LoadJob, found)
-
-    def _submit(self, task: _Task) -> bigquery.LoadJob:
-        settings = bigquery.LoadJobConfig(
-            schema=task.fields,
-            source_format=bigquery.SourceFormat.PARQUET,
-            # The table was made for this job alone. Truncating it would lose its fields' modes.
-            write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
-            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-            job_timeout_ms=int(self._config.job_timeout * 1000),
-            labels=job_labels(),
-            destination_encryption_configuration=self._session.encryption(),
-        )
-        if task.uris:
-            return self._submit_uris(task, task.uris, settings)
-        with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
-            path = Path(folder) / "batch.parquet"
-            rows = concatenate(self._storage, task.parts, task.arrow, path)
-            if task.rows not in (None, rows):
-                raise FatalError(
-                    f"the staged files hold {rows:,} rows where {task.rows:,} were counted",
-                    hint="retry the batch's files",
-                )
-            if self._bucket is not None:
-                key = in_bucket(task.table)
-                self._bucket.put(key, path)
-                return self._submit_uris(task, [self._bucket.uri(key)], settings)
-            return upload(self._client, self._config, path, task.job_id, task.table, settings)
-
-    def _submit_uris(
-        self, task: _Task, uris: Sequence[str], settings: bigquery.LoadJobConfig
-    ) -> bigquery.LoadJob:
-        return self._client.load_table_from_uri(
-            list(uris),
-            task.table,
-            job_id=task.job_id,
-            job_config=settings,
-            retry=RETRY,
-            timeout=REQUEST_SECONDS,
-        )
-
-    def _finish(self, task: _Task, job: bigquery.LoadJob, fresh: bool, batch: Batch) -> int:
+    def _finish(self, task: LoadTask, job: bigquery.LoadJob, fresh: bool, batch: Batch) -> int:
         """Wait for the job; the rows it has brought."""
         try:
             self._session.wait(job)
@@ -198,10 +128,10 @@ class Loader:
             raise error
         raise AttemptSpentError(f"the load job {job.job_id} has failed: {message[:500]}")
 
-    def _must_exist(self, task: _Task, job: bigquery.LoadJob) -> None:
+    def _must_exist(self, task: LoadTask, job: bigquery.LoadJob) -> None:
         """A job that ended long ago may have outlived its staging table."""
         try:
-            self._client.get_table(task.table, retry=RETRY, timeout=REQUEST_SECONDS)
+            self._session.client.get_table(task.table, retry=RETRY, timeout=REQUEST_SECONDS)
         except NotFound as error:
             raise AttemptSpentError(
                 f"the staging table of load job {job.job_id} is gone"
@@ -217,3 +147,17 @@ def _named(batch: Batch) -> str:
     if len(batch.files) == 1:
         return batch.files[0].item.name
     return f"one of {len(batch.files)} files ({batch.files[0].item.name} and others)"
+
+
+def refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> None:
+    """Raise ContractError for a mode that the table cannot have, DataError for too much at once."""
+    if mode is WriteMode.MERGE and not contract.primary_key:
+        raise ContractError(f"contract {contract.name}: merge needs a primary key")
+    if mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
+        raise ContractError(f"contract {contract.name}: replace_partition needs a partition")
+    touched = {each for file in batch.files for each in file.partitions}
+    if len(touched) > BIGQUERY.max_partitions:
+        raise DataError(
+            f"{len(batch.files)} files touch {len(touched):,} partitions;"
+            f" BigQuery takes {BIGQUERY.max_partitions:,} at once"
+        )

@@ -84,12 +84,16 @@ def statements(
         found += leaving_files(tables, pruned)
     staging = names.table(*staged.table.split("."))
     if staged.has_rows:
-        found += _data(contract, mode, staging, tables, pruned)
+        source = names.table(*staged.source.split("."))
+        found += _data(contract, mode, source, tables, pruned)
     if staged.rejects:
         found.append(insert_rejected_rows(names.table(*staged.rejects.split(".")), tables))
     if staged.inline_rejects:
         found.append(insert_inline_rejects(tables))
     found += [insert_commit(tables, has_removals=has_removals), f"TRUNCATE TABLE {staging}"]
+    if staged.adopted:
+        # Of two tries of the batch one may have adopted it and the other not; both empty the first.
+        found.append(f"TRUNCATE TABLE {names.table(*staged.adopted.split('.'))}")
     return found
 
 
@@ -126,7 +130,7 @@ def _checks(staged: Staged) -> str:
         f" WHERE _etl_s.`_etl_file` IN UNNEST(@sequence)) != {expected} THEN"
         f" RAISE USING MESSAGE = '{STAGING_INCOMPLETE}'; END IF;\n"
         for table, expected in (
-            (staged.table if staged.has_rows else None, "@staged"),
+            (staged.source if staged.has_rows else None, "@staged"),
             (staged.rejects, "@rejected"),
         )
         if table

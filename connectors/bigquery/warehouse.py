@@ -28,8 +28,9 @@ from connectors.bigquery.commit_log import CommitLog
 from connectors.bigquery.config import BigQueryConfig
 from connectors.bigquery.errors import translated
 from connectors.bigquery.freshness import publishing
-from connectors.bigquery.loader import Loader
+from connectors.bigquery.loader import Loader, refuse_impossible
 from connectors.bigquery.partitions import Partitioning
+from connectors.bigquery.preload import Preloads
 from connectors.bigquery.recorded import Log
 from connectors.bigquery.records import since
 from connectors.bigquery.rehearsal import Rehearsal
@@ -43,9 +44,11 @@ from schemas.batch import Batch, BatchKind, Committed, Removal, WriteMode
 from schemas.checksum import FileSums
 from schemas.contract import Contract, View
 from schemas.cost import Pricing
-from schemas.errors import ConfigError, ContractError, DataError, FatalError, RetryableError
+from schemas.errors import ConfigError, FatalError, RetryableError
+from schemas.file import File
 from schemas.recorded import LastCommit, Recorded
 from schemas.sla import ExpectedFile, FeedPromise
+from schemas.storage_keys import rows as rows_key
 
 
 class BigQueryWarehouse:
@@ -79,6 +82,10 @@ class BigQueryWarehouse:
     @property
     def _staging(self) -> StagingTables:
         return StagingTables(self._session, self._bucket)
+
+    @property
+    def _preloads(self) -> Preloads:
+        return Preloads(self._session, self._storage, self._bucket)
 
     @property
     def pricing(self) -> Pricing:
@@ -124,7 +131,7 @@ class BigQueryWarehouse:
             return Committer(self._session).outcome(batch_id) is not None
 
     def load(self, batch: Batch, contract: Contract, mode: WriteMode) -> Committed:
-        _refuse_impossible(batch, contract, mode)
+        refuse_impossible(batch, contract, mode)
         loader, committer = self._loader, Committer(self._session)
         command = "unload" if batch.kind is BatchKind.UNLOAD else "load"
         labels = labelled(command, feed=batch.feed, table=batch.table, batch=batch.batch_id)
@@ -137,7 +144,7 @@ class BigQueryWarehouse:
                 crash_point("load.staged")
                 committer.commit(batch, contract, mode, staged)
                 done = committer.effect(batch, mode)
-                self._staging.drop(staged)
+                loader.drop(batch, contract, staged)
         if done is None:
             raise RetryableError(f"batch {batch.batch_id} is not in the warehouse after its commit")
         placed = bool(batch.restored) or any(file.has_place for file in batch.files)
@@ -251,6 +258,17 @@ class BigQueryWarehouse:
         with translated("remove a staging table"):
             self._staging.remove(name)
 
+    def preload(self, file: File, contract: Contract, keys: Sequence[str], rows: int) -> bool:
+        with labelled("preload", feed=file.feed, table=self.table_id(contract)):
+            return self._preloads.start(file, contract, keys, rows)
+
+    def forget_preloaded(self, file: File, contract: Contract) -> None:
+        self._preloads.forget(contract, file.file_id, rows_key(file.staged_prefix))
+
+    def preloaded(self) -> Mapping[str, tuple[str, int]]:
+        with translated("list its staging tables"):
+            return self._staging.leftover_parts()
+
     def removals(self, batch_id: str, since: datetime | None = None) -> Sequence[Removal]:
         with translated("look up a batch"), labelled("lookup", batch=batch_id):
             done = Committer(self._session).outcome(batch_id, since)
@@ -273,17 +291,3 @@ class BigQueryWarehouse:
                 " ORDER BY _etl_start IS NULL, _etl_start DESC",
             )
         return [PartitionCount(partition=by.name(start), rows=count) for start, count in found]
-
-
-def _refuse_impossible(batch: Batch, contract: Contract, mode: WriteMode) -> None:
-    """Raise ContractError for a mode that the table cannot have, DataError for too much at once."""
-    if mode is WriteMode.MERGE and not contract.primary_key:
-        raise ContractError(f"contract {contract.name}: merge needs a primary key")
-    if mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
-        raise ContractError(f"contract {contract.name}: replace_partition needs a partition")
-    touched = {each for file in batch.files for each in file.partitions}
-    if len(touched) > BIGQUERY.max_partitions:
-        raise DataError(
-            f"{len(batch.files)} files touch {len(touched):,} partitions;"
-            f" BigQuery takes {BIGQUERY.max_partitions:,} at once"
-        )

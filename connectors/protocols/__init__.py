@@ -61,7 +61,7 @@ from connectors.protocols.source import (
     Watched,
 )
 from connectors.protocols.storage import Storage
-from connectors.protocols.warehouse import Warehouse
+from connectors.protocols.warehouse import PreloadsParts, Warehouse
 from schemas.capabilities import Capabilities
 
 __all__ = [
@@ -108,6 +108,7 @@ __all__ = [
     "LoadCounts",
     "Notifier",
     "PartitionCount",
+    "PreloadsParts",
     "Source",
     "Storage",
     "Surveyed",

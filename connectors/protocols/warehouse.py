@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from connectors.protocols.records import Change, Checked, FileAudit, FoundRow, PartitionCount
 from schemas.batch import Batch, Committed, Removal, WriteMode
@@ -13,6 +13,7 @@ from schemas.capabilities import Capabilities
 from schemas.checksum import FileSums
 from schemas.contract import Contract, View
 from schemas.cost import Pricing
+from schemas.file import File
 from schemas.recorded import LastCommit, Recorded
 from schemas.sla import ExpectedFile, FeedPromise
 
@@ -133,3 +134,28 @@ class Warehouse(Protocol):
 
     def check(self) -> str:
         """Run a trivial query, and say where; raises ConfigError where the tables lie elsewhere."""
+
+
+@runtime_checkable
+class PreloadsParts(Protocol):
+    """A warehouse that can take parts of a large file while the rest of it is prepared.
+
+    That is only ever a help: it makes nothing true, and `Warehouse.load` uses what is there if it
+    is the whole file, and nothing of it otherwise.
+    """
+
+    def table_id(self, contract: Contract) -> str:
+        """As `Warehouse.table_id`."""
+
+    def preload(self, file: File, contract: Contract, keys: Sequence[str], rows: int) -> bool:
+        """Start to load some staged parts of a file that is being prepared, which have so many
+        rows, into a table of its attempt. False, and a line in the log, for whatever goes wrong;
+        the same parts again are the same job."""
+
+    def forget_preloaded(self, file: File, contract: Contract) -> None:
+        """Remove what was so loaded of the file's attempt; quiet if there is nothing, or if it
+        cannot be removed: it goes by itself."""
+
+    def preloaded(self) -> Mapping[str, tuple[str, int]]:
+        """What there is of that, each with its file's id and attempt; `Warehouse.remove_leftover`
+        removes it."""

@@ -19,12 +19,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connectors.protocols import PreloadsParts
 from pipelines.operations.acts import acting_outside
 from pipelines.prepare.landing_lock import LOCK_SECONDS
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.act import SERVICE
-from schemas.file import File
+from schemas.file import File, Status
 
 log = logging.getLogger(__name__)
 
@@ -255,7 +256,27 @@ def _leftovers(runtime: Runtime, dry_run: bool) -> Cleaned:
     found = runtime.warehouse.leftovers()
     open_ids = set(runtime.ledger.batches.open_ids())
     over = [name for name, batch in found.items() if batch not in open_ids]
+    over += _unused_parts(runtime)
     if not dry_run:
         for name in over:
             runtime.warehouse.remove_leftover(name)
     return Cleaned(kind="staging tables", count=len(over))
+
+
+def _unused_parts(runtime: Runtime) -> list[str]:
+    """Staging tables for parts of files that no batch will adopt: the file is not on its way any
+    more, or by another attempt. They are listed before the ledger is asked, as above."""
+    if not isinstance(runtime.warehouse, PreloadsParts):
+        return []
+    found = runtime.warehouse.preloaded()
+    files = {
+        each.file_id: each for each in runtime.ledger.files.many({id_ for id_, _ in found.values()})
+    }
+    coming = {Status.PREPARING, Status.PREPARED, Status.LOADING}
+    return [
+        name
+        for name, (file_id, attempt) in found.items()
+        if (file := files.get(file_id)) is None
+        or file.attempt != attempt
+        or file.status not in coming
+    ]

@@ -23,6 +23,7 @@ from pipelines.prepare.chunk_pipeline import ChunkPipeline
 from pipelines.prepare.land import Landing
 from pipelines.prepare.part_worker import PartWorker, below, from_top
 from pipelines.prepare.parts_exchange import Found, Plan, Top, read_plan, size_of
+from pipelines.prepare.preload import Preloader
 from pipelines.prepare.stage_file import Staged, Terms, Walk, judged
 from pipelines.rejects.correction import dialect_of
 from pipelines.rejects.table import join_rejects
@@ -53,12 +54,41 @@ def stage_parts(
     top, watch = _read_top(landing, terms, folder)
     if not watch.follows_contract:
         return None
-    worker = PartWorker(runtime, file, terms, folder)
-    try:
-        found = _staged_parts(runtime.ask, file, landing, top, worker)
-    except CannotBeCutError:
-        return None
-    return None if any(each.refused for each in found) else _together(worker, found, watch)
+    with Preloader(runtime, file, terms.contract) as ahead:
+        worker = _Coordinator(runtime, file, terms, folder, ahead)
+        try:
+            found = _staged_parts(runtime.ask, file, landing, top, worker)
+        except CannotBeCutError:
+            return None
+        if any(each.refused for each in found):
+            return None
+        ahead.rest()
+        staged = _together(worker, found, watch)
+        ahead.kept = staged is not None
+    return staged
+
+
+class _Coordinator(PartWorker):
+    """The file's own worker: it keeps what was found in each part, whoever did it, and lets it go
+    ahead to the warehouse. What is found is final: it is written once, by whoever is first."""
+
+    def __init__(
+        self, runtime: Runtime, file: File, terms: Terms, folder: Path, ahead: Preloader
+    ) -> None:
+        super().__init__(runtime, file, terms, folder)
+        self._ahead, self._known = ahead, dict[int, Found]()
+
+    def found(self, part: Part) -> Found | None:
+        """As every worker finds it; asked for only once."""
+        if part.number not in self._known and (found := super().found(part)) is not None:
+            self._known[part.number] = found
+            self._ahead.offer(part.number, found)
+        return self._known.get(part.number)
+
+    def do_own(self, top: Top, part: Part, raw: Path) -> None:
+        """As every worker does it; it may go ahead at once."""
+        super().do_own(top, part, raw)
+        self.found(part)
 
 
 def _staged_parts(
@@ -66,7 +96,7 @@ def _staged_parts(
     file: File,
     landing: Landing,
     top: Top,
-    worker: PartWorker,
+    worker: _Coordinator,
 ) -> list[Found]:
     """What was found in all parts. Those that are cut before the file has landed are ours."""
     terms, parts = worker.terms, list[Part]()
@@ -133,12 +163,16 @@ def _read_top(landing: Landing, terms: Terms, folder: Path) -> tuple[Top, DriftW
         return Top(found.names, found.line_end, found.heads), watch
 
 
-def _gathered(worker: PartWorker, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
+def _gathered(worker: _Coordinator, top: Top, parts: Sequence[Part], raw: Path) -> list[Found]:
     """What was found in all parts: in those that nobody else has taken by ourselves."""
+    others = list(parts)
     for each in parts:
         worker.terms.check()
         if worker.take(each):
             worker.do_own(top, each, raw)
+            # They begin at the end.
+            while others and worker.found(others[-1]) is not None:
+                others.pop()
     found = []
     until = time.monotonic() + max(_LEAST_PATIENCE, _PATIENCE * worker.slowest)
     for each in parts:

@@ -23,6 +23,7 @@ from pipelines.prepare.land import Landing, landing
 from pipelines.prepare.landing_lock import protect_landing
 from pipelines.prepare.outcome import StoredAlone, gone, quarantined, settled
 from pipelines.prepare.parts import stage_parts
+from pipelines.prepare.preload import forget_preloaded
 from pipelines.prepare.repeat import repeated_by
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
 from pipelines.prepare.trust import (
@@ -39,7 +40,7 @@ from pipelines.time_limits import refuse_too_slow
 from schemas.contract import Contract
 from schemas.drift import DriftStatus, Finding
 from schemas.errors import DataError, ItemChangedError
-from schemas.file import File, Outcome, Status
+from schemas.file import BRINGING, File, Outcome, Status
 
 _HEAD_BYTES = 64 * 1024
 """How much of a file is looked at, at the most, to tell its kind and its dialect."""
@@ -104,12 +105,12 @@ def _prepared(
     file = replace(file, status=Status.PREPARED, contract_version=contract.version)
     shown: tuple[Finding, ...] = ()
     is_judged = feed.trust is None or let_in_before(runtime, file)
+    staged: Staged | DataError | None = None
     try:
         refuse_too_slow(runtime, file)
         if not is_judged and (doubt := doubt_about_mail(runtime, file, feed)):
             return file, doubt
         with landing(runtime, file, folder, check) as coming:
-            staged = None
             if (
                 is_judged
                 and not coming.is_done
@@ -150,6 +151,8 @@ def _prepared(
         file = gone(runtime, file, feed, error)
     except DataError as error:
         file = quarantined(file, error)
+    if isinstance(staged, Staged) and staged.keys and file.outcome not in BRINGING:
+        forget_preloaded(runtime, file, contract)
     runtime.ledger.drifts.note(file, shown)
     return file, None
 

@@ -53,7 +53,7 @@ class Book:
         """So many new files of all kinds, written into the book."""
         makers = [
             self._plain, self._plain, self._dirty, self._packed, self._repeated, self._stranger,
-            self._stock, self._mailed, self._mailed_dirty,
+            self._stock, self._mailed, self._mailed_dirty, self.large,
         ]  # fmt: skip
         return [self.rng.choice(makers)() for _ in range(count)]
 
@@ -61,7 +61,7 @@ class Book:
         """A file of every kind."""
         return [
             self._plain(), self._dirty(), self._packed(), self._repeated(), self._stranger(),
-            self._stock(), self._mailed(), self._mailed_dirty(),
+            self._stock(), self._mailed(), self._mailed_dirty(), self.large(),
         ]  # fmt: skip
 
     def _next(self) -> int:
@@ -95,6 +95,15 @@ class Book:
         rows = self._order_rows(self.rng.randrange(5, 120))
         self._keep_orders(rows)
         name = f"shop_{self._next()}.csv"
+        return self._note(
+            Deed(name, text(ORDERS, rows), "accepted", len(rows), len(rows), 0, f"orders/{name}")
+        )
+
+    def large(self) -> Deed:
+        """A file that is cut into parts, by the limits of this world."""
+        rows = self._order_rows(self.rng.randrange(700, 900))
+        self._keep_orders(rows)
+        name = f"large_{self._next()}.csv"
         return self._note(
             Deed(name, text(ORDERS, rows), "accepted", len(rows), len(rows), 0, f"orders/{name}")
         )

@@ -18,6 +18,8 @@ from pipelines.steps import STEPS
 
 _FILES = 6
 _HIT_SECONDS = 120.0
+_OF_LARGE = frozenset({"prepare.preloading", "load.adopted"})
+"""Crash points that only files come to that are cut into parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,17 @@ def crash_rounds(points: list[str]) -> Iterator[tuple[str, Callable[[World, Book
 def _crash(order: str) -> Callable[[World, Book], str]:
     def breaking(world: World, book: Book) -> str:
         world.crash_file.write_text(order, encoding="utf-8")
-        for deed in book.one_of_each():
+        # A batch adopts the rows of a large file only if no other file's are in it.
+        is_of_large = order.removesuffix("!") in _OF_LARGE
+        for deed in [book.large()] if is_of_large else book.one_of_each():
             world.do(deed)
         deadline = time.monotonic() + _HIT_SECONDS
         while world.crash_file.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         hit = not world.crash_file.exists()
         world.crash_file.unlink(missing_ok=True)
+        for deed in book.one_of_each() if is_of_large else []:
+            world.do(deed)
         return "" if hit else "the point was not reached"
 
     return breaking

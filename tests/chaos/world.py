@@ -140,7 +140,7 @@ class World:
             "sources": {"drop": drop, "partners": partners},
             "limits": {
                 "batch_seconds": 1, "recover_seconds": 2, "lease_seconds": 10, "retry_seconds": 1,
-                "attempts": 12,
+                "attempts": 12, "small_bytes": 30_000, "part_bytes": 8_000, "block_bytes": 4_000,
             },
             "folders": {
                 "contracts": str(ROOT / "schemas"), "feeds": str(feeds),

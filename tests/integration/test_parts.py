@@ -22,13 +22,14 @@ from pipelines.runtime import Work
 from schemas.errors import RetryableError
 from schemas.file import File, Outcome, Status
 from schemas.item import Item
-from schemas.limits import Limits
+from schemas.limits import Limits, Quotas
+from schemas.quota import Spent
 from small_service import SmallService, small_service
 
 type Expected = Callable[[str], tuple[Any, ...]]
 
 ROWS = 400
-LIMITS = Limits(part_bytes=1000, block_bytes=512, retry_seconds=0.01)
+LIMITS = Limits(part_bytes=1000, block_bytes=512, retry_seconds=0.01, small_bytes=1)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def outcome(service: SmallService) -> tuple[Any, ...]:
     with service.runtime.storage.open(file.rejects_key) as stream:
         path = service.folder / "rejects"
         path.write_bytes(stream.read())
-    rejects = read_rejects(path)
+    rejects = read_rejects(path, file.file_id)
     rows = service.sql("SELECT id, day, amount, _etl_row FROM DATA.sales ORDER BY 4")
     return file.outcome, file.counts, file.partitions, rows, rejects.header, [*rejects.rows]
 
@@ -133,6 +134,70 @@ def test_a_part_whose_taker_died_is_done_all_the_same(
     assert outcome(service) == told
 
 
+def test_a_large_file_is_loaded_while_it_is_prepared(service: SmallService) -> None:
+    """By two workers; its batch has no load job of its own."""
+    in_turn(service, lambda n: n % 2 == 0)
+    service.drop("a.csv", text())
+    [file] = service.run()
+    assert (file.status, file.outcome) == (Status.DONE, Outcome.PARTLY)
+    jobs = service.load_jobs()
+    assert jobs
+    assert {job.split("_")[1] for job in jobs} == {file.file_id}
+    found = service.sql("SELECT id, COUNT(*) FROM DATA.sales WHERE _etl_row > 0 GROUP BY 1")
+    assert len(found) == file.counts.loaded
+    assert {count for _, count in found} == {1}
+    # The batch is charged before it is known what it needs: for its rows, and for its rejects.
+    assert spent(service).load_jobs == len(jobs) + 2
+    assert staging_tables(service) == []
+
+
+def test_a_file_that_is_refused_leaves_nothing_in_the_warehouse(service: SmallService) -> None:
+    in_turn(service, lambda n: n % 2 == 0)
+    bad = [f"k{n},2026-11-03,x" for n in range(ROWS)]
+    service.drop("a.csv", text() + "\n".join(bad) + "\n")
+    [file] = service.run()
+    assert file.outcome is Outcome.QUARANTINED
+    assert service.load_jobs()
+    assert staging_tables(service) == []
+
+
+def test_parts_wait_for_their_batch_when_load_jobs_are_scarce(service: SmallService) -> None:
+    in_turn(service, lambda n: False)
+    bucket = service.runtime.quotas.load_bucket
+    service.runtime.ledger.quota.draw(bucket, bucket.capacity * 0.6)
+    service.drop("a.csv", text())
+    [file] = service.run()
+    assert file.outcome is Outcome.PARTLY
+    [job] = service.load_jobs()
+    assert file.batch_id is not None
+    assert file.batch_id in job
+
+
+def test_what_goes_ahead_leaves_room_for_the_batch(service: SmallService) -> None:
+    in_turn(service, lambda n: False)
+    service.with_runtime(quotas=Quotas(table_load_jobs=4))
+    service.drop("a.csv", text())
+    [file] = service.run()
+    assert file.status is Status.DONE
+    # One part went ahead; there was no room for more, so the batch loaded all of them.
+    assert sum(job.split("_")[1] == file.file_id for job in service.load_jobs()) == 1
+    assert sum(job.split("_")[1] == file.batch_id for job in service.load_jobs()) == 1
+    assert staging_tables(service) == []
+
+
+def spent(service: SmallService) -> Spent:
+    """What the day's loads have used of the table's budget."""
+    runtime = service.runtime
+    table = runtime.warehouse.table_id(runtime.contracts["sales"])
+    day = runtime.warehouse.capabilities.quota_day(runtime.now())
+    return runtime.ledger.quota.spent(table, day, runtime.quotas.load_bucket)
+
+
+def staging_tables(service: SmallService) -> list[str]:
+    """What is left in the staging dataset."""
+    return [each.table_id for each in service.client.list_tables(f"{service.dataset}_staging")]
+
+
 def test_rows_that_speak_against_each_other_across_parts_are_found(
     service: SmallService, tmp_path: Path, expected: Expected
 ) -> None:
@@ -188,7 +253,7 @@ def trickle(service: SmallService, monkeypatch: pytest.MonkeyPatch) -> Trickle:
     monkeypatch.setattr(land, "_BESIDE_BYTES", 0)
     monkeypatch.setattr(prepare_step, "_HEAD_BYTES", 1)
     source = Trickle(FolderConfig(path=service.folder / "drop", settle_seconds=0))
-    limits = Limits(block_bytes=512, retry_seconds=0.01)
+    limits = Limits(block_bytes=512, retry_seconds=0.01, small_bytes=1)
     service.with_runtime(sources={"drop": source}, limits=limits)
     return source
 
@@ -237,7 +302,7 @@ def test_a_source_that_breaks_off_in_the_middle_leaves_a_file_to_be_tried_again(
 def test_a_file_that_proves_too_large_as_it_comes_is_quarantined(
     service: SmallService, trickle: Trickle
 ) -> None:
-    service.with_runtime(limits=Limits(block_bytes=512, file_bytes=2000))
+    service.with_runtime(limits=Limits(block_bytes=512, file_bytes=2000, small_bytes=1))
     service.drop("a.csv", text())
     [file] = service.run()
     assert file.outcome is Outcome.QUARANTINED

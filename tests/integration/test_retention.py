@@ -233,6 +233,33 @@ def test_staging_tables_of_batches_that_are_over_go(service: SmallService) -> No
     assert [table.table_id for table in service.client.list_tables(dataset)] == ["not_ours"]
 
 
+def test_parts_that_went_ahead_of_a_file_go_unless_its_batch_may_adopt_them(
+    service: SmallService,
+) -> None:
+    service.drop("a.csv", csv("a"))
+    discover(service.runtime, "sales")
+    [file] = service.runtime.ledger.files.find("a.csv")
+    prepare(service.runtime, file.file_id)
+    file = service.runtime.ledger.files.get(file.file_id)
+    dataset = f"demo.{service.dataset}_staging"
+    names = [
+        f"sales_{file_id}_{attempt}_0a1b2c3d_parts"
+        for file_id, attempt in (
+            (file.file_id, file.attempt),
+            (file.file_id, file.attempt + 1),
+            ("0123456789abcdef", 1),
+        )
+    ]
+    for name in names:
+        service.client.create_table(
+            bigquery.Table(f"{dataset}.{name}", [bigquery.SchemaField("id", "STRING")])
+        )
+    assert cleaned(service) == {"staging tables": 2}
+    assert [each.table_id for each in service.client.list_tables(dataset)] == names[:1]
+    service.run()
+    assert cleaned(service) == {"staging tables": 1}
+
+
 def test_the_command_cleans_and_says_what(service: SmallService) -> None:
     service.drop("1.csv", csv("a"))
     service.run()

@@ -121,6 +121,19 @@ def test_the_transaction_names_no_partition_it_need_not_read() -> None:
     assert "DELETE FROM" not in script(contract, WriteMode.APPEND, staged, tables, pruned)
 
 
+def test_rows_are_taken_from_the_adopted_table_and_both_are_emptied() -> None:
+    contract = Contract(
+        name="t", version="1", table="t", columns=(Column(name="id", type=Type.STRING),)
+    )
+    staged = Staged(table="p.s.t_1", rows=1, rejects=None, rejected=0, adopted="p.s.t_f_1_parts")
+    tables = tables_of("p.d.t", "p", "etl_meta")
+    sql = script(contract, WriteMode.APPEND, staged, tables, Pruned())
+    assert sql.count("`p.s.t_1`") == 1
+    assert sql.index("COUNT(*) FROM `p.s.t_f_1_parts`") < sql.index("INSERT INTO")
+    emptied = [each for each in sql.split(";\n") if each.startswith("TRUNCATE")]
+    assert emptied == ["TRUNCATE TABLE `p.s.t_1`", "TRUNCATE TABLE `p.s.t_f_1_parts`"]
+
+
 @pytest.mark.parametrize(
     ("reason", "message", "code", "kind"),
     [
