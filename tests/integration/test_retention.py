@@ -237,9 +237,8 @@ def test_parts_that_went_ahead_of_a_file_go_unless_its_batch_may_adopt_them(
     service: SmallService,
 ) -> None:
     service.drop("a.csv", csv("a"))
-    discover(service.runtime, "sales")
+    taken_in(service.runtime, "sales")
     [file] = service.runtime.ledger.files.find("a.csv")
-    prepare(service.runtime, file.file_id)
     file = service.runtime.ledger.files.get(file.file_id)
     dataset = f"demo.{service.dataset}_staging"
     names = [
