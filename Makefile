@@ -53,6 +53,7 @@ test-fast: setup  ## only the tests that start no server
 bench: bench-setup  ## measure against what people run instead; writes docs/performance.md (an hour or two)
 	@$(BIN)/python -m bench run $(ARGS)
 	@$(BIN)/python -m bench ledger
+	@$(BIN)/python -m bench.api_reads
 	@$(BIN)/python -m bench profile
 	@$(BIN)/python -m bench report
 

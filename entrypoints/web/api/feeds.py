@@ -145,7 +145,9 @@ class ContractModel(Model):
 class StopBody(Body):
     """Why the feed is stopped: everybody who looks at it reads that."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[
+        str, Field(min_length=1, max_length=500, examples=["the sender's export is broken"])
+    ]
 
 
 @router.get("", responses=responses())
