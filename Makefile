@@ -56,6 +56,7 @@ bench: bench-setup  ## measure against what people run instead; writes docs/perf
 	@$(BIN)/python -m bench ledger
 	@$(BIN)/python -m bench mail
 	@$(BIN)/python -m bench scale
+	@$(BIN)/python -m bench.api_reads
 	@$(BIN)/python -m bench profile
 	@$(BIN)/python -m bench report
 

@@ -47,7 +47,7 @@ from pipelines import Feed
 
 feed = Feed(name="{FEED}", source="{SOURCE}", match="**", contract="{FEED}")
 """
-_SECONDS, _CLIENTS, _PAGES = 10.0, 4, 200
+_SECONDS, _CLIENTS, _PAGES = 10.0, 2, 200
 
 type Ask = Callable[[str], bytes]
 
@@ -115,7 +115,7 @@ def _write(folder: Path, ledger_url: str, redis_url: str, port: int) -> Path:
             "warehouse": {"type": "bigquery", "project": "demo", "api_endpoint": "http://[::1]:9"},
             "sources": {SOURCE: {"type": "folder", "path": str(folder / "drop")}},
             "folders": {name: str(folder / name) for name in ("contracts", "feeds", "work")},
-            "web": {"port": port, "requests_a_minute": 10_000_000},
+            "web": {"port": port, "processes": 2, "requests_a_minute": 10_000_000},
         },
         config,
     )

@@ -61,8 +61,10 @@ def bare_service(
         (folder / "contracts" / f"{name}.odcs.yaml").write_text(CONTRACT.format(name=name))
         (folder / "feeds" / f"{name}.py").write_text(FEED.format(name=name))
     url = ledger_url or f"sqlite:///{folder / 'ledger.db'}"
+    secret = folder / "ledger_url"
+    secret.write_text(url)
     settings: dict[str, Any] = {
-        "ledger": {"type": "sql", "url": url},
+        "ledger": {"type": "sql", "url_file": str(secret)},
         "storage": {"type": "objects", "url": str(folder / "storage")},
         "warehouse": {
             "type": "bigquery", "project": "demo", "location": "US",

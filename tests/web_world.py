@@ -83,8 +83,12 @@ class WebWorld:
 
 
 @contextmanager
-def web_world(folder: Path, redis_url: str, **sections: Any) -> Iterator[WebWorld]:
+def web_world(
+    folder: Path, redis_url: str, ledger_url: str | None = None, **sections: Any
+) -> Iterator[WebWorld]:
     sections.setdefault("web", {"requests_a_minute": 100_000, "failures_a_minute": 100_000})
-    service = bare_service(folder, "sales", "other", broker={"url": redis_url}, **sections)
+    service = bare_service(
+        folder, "sales", "other", ledger_url=ledger_url, broker={"url": redis_url}, **sections
+    )
     with web_server(service.config) as url:
         yield WebWorld(service, url, {})

@@ -77,6 +77,8 @@ class Database:
         true until it writes. Within `together` it is a part of that transaction, undone by itself.
         """
         if (joined := self._joined.get()) is not None:
+            if not joined.get_execution_options().get("writes", False):
+                raise RuntimeError("this transaction only reads")
             with joined.begin_nested():
                 yield joined
             return
@@ -88,12 +90,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """All that this thread reads and writes meanwhile is one transaction, which writes."""
+    def together(self, *, writes: bool = True) -> Iterator[None]:
+        """All that this thread asks meanwhile is one transaction, which writes or only reads."""
         if self._joined.get() is not None:
             yield
             return
-        with self.write() as connection:
+        with self.write() if writes else self.read() as connection:
             token = self._joined.set(connection)
             try:
                 yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,9 @@ class FilePages:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def at_once(self) -> AbstractContextManager[None]:
+        return self._database.together(writes=False)
 
     def newest(
         self, query: FileQuery, feed: str | None, after: tuple[datetime, str] | None, limit: int

@@ -30,7 +30,12 @@ def files_by(
     return [
         file_of(row)
         for some in batched(sorted(values), _AT_ONCE, strict=False)
-        for row in connection.execute(select(files_table).where(*more, column.in_(some))).mappings()
+        # One value, the usual case, needs no list, which is made anew for each length.
+        for row in connection.execute(
+            select(files_table).where(
+                *more, column.in_(some) if len(some) > 1 else column == some[0]
+            )
+        ).mappings()
     ]
 
 

@@ -107,6 +107,10 @@ class LedgerFilePages(Protocol):
     """Lists of files of any length, a page at a time; a page costs the same however many there
     are."""
 
+    def at_once(self) -> AbstractContextManager[None]:
+        """What this thread asks of the ledger within the block is one transaction, which only
+        reads: all of it is as at one moment."""
+
     def newest(
         self, query: FileQuery, feed: str | None, after: tuple[datetime, str] | None, limit: int
     ) -> tuple[Sequence[File], tuple[datetime, str] | None]:

@@ -115,7 +115,7 @@ def web(config: Path, log_level: str) -> None:
     from entrypoints.web.server import serve
 
     _log(log_level)
-    serve(config)
+    serve(config, log_level)
 
 
 @click.command()

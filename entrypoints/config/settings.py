@@ -176,6 +176,8 @@ class Web(BaseModel):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, lt=65536)
+    processes: int = Field(default=1, gt=0, le=64)
+    """Each answers with one core; about 100 MB."""
     requests_a_minute: int = Field(default=600, gt=0)
     """Of one key."""
     failures_a_minute: int = Field(default=30, gt=0)

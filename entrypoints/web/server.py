@@ -1,30 +1,35 @@
-"""The server: uvicorn with the application, until it is told to end."""
+"""The server: uvicorn with the application, in one process or several, until it is told to end."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from pathlib import Path
+from typing import Any
 
-from entrypoints.web.app import make_app
-from entrypoints.web.context import web_context
+from entrypoints.config.settings import read_settings
+from entrypoints.web.app import app_of
 from entrypoints.web.requests import AddsRequestId
 
+_CONFIG, _LEVEL = "WAYBILL_WEB_PROCESS_CONFIG", "WAYBILL_WEB_PROCESS_LOG_LEVEL"
+_LOG_FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
 
-def serve(config: Path) -> None:
+
+def serve(config: Path, log_level: str = "info") -> None:
     """Answer requests until TERM, which lets those under way finish."""
     import uvicorn
 
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(AddsRequestId())
-    # Each look at the ledger's version would be told of.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    web = read_settings(config).web
+    # What a further process learns of this one's command line.
+    os.environ |= {_CONFIG: str(config.resolve()), _LEVEL: log_level}
     # uvicorn ends in good order, and then raises the signal once more: that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    context = web_context(config)
-    web = context.settings.web
+    several = web.processes > 1
     uvicorn.run(
-        make_app(context),
+        "entrypoints.web.server:application" if several else application(),
+        factory=several,
+        workers=web.processes if several else None,
         host=web.host,
         port=web.port,
         log_config=None,
@@ -36,3 +41,13 @@ def serve(config: Path) -> None:
         lifespan="off",
         ws="none",
     )
+
+
+def application() -> Any:
+    """The application of the command that runs, with its log."""
+    logging.basicConfig(level=os.environ[_LEVEL].upper(), format=_LOG_FORMAT)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(AddsRequestId())
+    # Each look at the ledger's version would be told of.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    return app_of(Path(os.environ[_CONFIG]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,9 +76,12 @@ def revoke_key(runtime: Runtime, key_id: str) -> bool:
     return done
 
 
-def key_of(runtime: Runtime, token: str, *, notes_failure: bool = True) -> Key | None:
+def key_of(
+    runtime: Runtime, token: str, notes_failure: Callable[[], bool] = lambda: True
+) -> Key | None:
     """The valid key that a token is; None for any other text. It takes the same time whichever part
-    of the token is wrong, and a wrong secret is counted unless that is not wanted any more."""
+    of the token is wrong, and a wrong secret is counted, unless `notes_failure` says that there
+    were enough."""
     parts = parts_of(token)
     if parts is None:
         return None
@@ -89,7 +92,7 @@ def key_of(runtime: Runtime, token: str, *, notes_failure: bool = True) -> Key |
     if key is None:
         return None
     if not is_right:
-        if notes_failure:
+        if notes_failure():
             runtime.ledger.keys.note_failure(key_id)
         return None
     if not key.is_valid(runtime.now()):

@@ -6,12 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.operations.acts import verify_acts
+from schemas.item import Item, Page
+from schemas.unmatched import Unmatched, UnmatchedItem, Why
 from web_server import Asking
 from web_world import BAD, GOOD, IBAN, LONG, PARTLY, WebWorld, web_world
 
@@ -19,9 +22,14 @@ V1 = "/api/v1"
 DOTS = "•••"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[WebWorld]:
-    with web_world(tmp_path_factory.mktemp("web"), redis_url) as made:
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+)
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_url: str
+) -> Iterator[WebWorld]:
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    with web_world(tmp_path_factory.mktemp("web"), redis_url, ledger_url=url) as made:
         yield made
 
 
@@ -184,6 +192,38 @@ def test_long_work_is_accepted_and_can_be_followed(world: WebWorld) -> None:
     followed = ask.get(asked.headers["location"])
     assert followed.json["request"]["since"] == "2025-12-31T23:00:00+00:00"
     assert world.asking("viewer", "sales").get(asked.headers["location"]).status == 404
+
+
+def test_what_strangers_write_breaks_no_answer(world: WebWorld) -> None:
+    odd = "\udcff\x00\u202e<b>\n"
+    item = Item(
+        key=odd, version="1", name=odd, sent_at=datetime(2026, 11, 3, tzinfo=UTC), sender=odd,
+        detail={"subject": odd},
+    )  # fmt: skip
+    ledger = world.service.runtime.ledger
+    [file_id] = ledger.files.register("other", "drop", Page(items=(item,)))
+    ledger.unmatched.note("drop", [group_of(odd)])
+    ask = world.asking("admin")
+    for path in ("files?limit=200", f"files/{file_id}", "unmatched"):
+        assert ask.get(f"{V1}/{path}").status == 200, path
+    for text in ("%00", "%ff", "%e2%80%ae", "%f4%8f%bf%bf", "%ed%b3%bf"):
+        for name in ("starts", "sender", "status"):
+            assert ask.get(f"{V1}/files?{name}=%25{text}").status in (200, 409, 422), (name, text)
+        assert ask.get(f"{V1}/files?feed=other&contains={text}").status in (200, 422)
+    done = ask.post(f"{V1}/feeds/other/stop", {"reason": odd})
+    assert done.status in (200, 422)
+    ask.post(f"{V1}/feeds/other/resume")
+    assert ask.get(f"{V1}/acts?limit=200").status == 200
+    assert ask.get(f"{V1}/acts?on=%00").status == 200
+
+
+def group_of(name: str) -> Unmatched:
+    at = datetime(2026, 11, 3, tzinfo=UTC)
+    item = UnmatchedItem(key=name, name=name, sent_at=at)
+    return Unmatched(
+        group_id="0a0b0c0d", source="drop", why=Why.NAME, shape=name, sender=name, feed=None,
+        is_likely=True, count=1, items=(item,), first_seen=at, last_seen=at,
+    )  # fmt: skip
 
 
 def test_a_feed_tells_of_its_days_and_its_contract(world: WebWorld) -> None:

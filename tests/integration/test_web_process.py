@@ -61,7 +61,7 @@ def test_a_process_that_dies_within_an_act_leaves_all_of_it_or_nothing(tmp_path:
 
 def test_the_command_answers_and_ends_when_told(tmp_path: Path, redis_url: str) -> None:
     [port] = free_ports(1)
-    web = {"port": port, "failures_a_minute": 100_000}
+    web = {"port": port, "processes": 2, "failures_a_minute": 100_000}
     service = bare_service(tmp_path, broker={"url": redis_url}, web=web)
     token = create_key(service.runtime, "erp", Role.VIEWER, ["*"]).token
     with process(service.config, "web"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Annotated
@@ -122,13 +122,11 @@ def _caller(
     origin = request.client.host if request.client is not None else None
     failed = f"failed:{origin}"
     # A valid key is let in whatever others do that come by the same proxy.
-    is_guessing = limit.counted(failed) >= web.failures_a_minute
     token = shown.credentials if shown is not None else ""
-    key = key_of(context.runtime, token, notes_failure=not is_guessing)
-    if key is None and is_guessing:
-        raise _too_many(limit.seconds_left())
+    key = key_of(context.runtime, token, lambda: limit.counted(failed) < web.failures_a_minute)
     if key is None:
-        limit.count(failed)
+        if limit.count(failed) > web.failures_a_minute:
+            raise _too_many(limit.seconds_left())
         raise ProblemError(
             401,
             "a valid key is needed",
@@ -155,10 +153,10 @@ def _too_many(seconds: int) -> ProblemError:
     )
 
 
-def may(role: Role) -> Callable[[Caller], Caller]:
+def may(role: Role) -> Callable[[Caller], Awaitable[Caller]]:
     """What an endpoint depends on that needs a role."""
 
-    def allowed(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    async def allowed(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
         if not caller.key.role.may(role):
             raise ProblemError(
                 403,

@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
 from entrypoints.web.api.caller import Caller, Steward, Viewer
-from entrypoints.web.api.etags import IfMatch, check_match, etag_of, say_etag
+from entrypoints.web.api.etags import IfMatch, check_match, etag_of
 from entrypoints.web.api.fields import Body, FeedName, Model, Text
 from entrypoints.web.api.operation_models import Bounds, OperationModel, ReplayBody, accepted
 from entrypoints.web.api.problems import responses
@@ -145,7 +145,9 @@ class ContractModel(Model):
 class StopBody(Body):
     """Why the feed is stopped: everybody who looks at it reads that."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[
+        str, Field(min_length=1, max_length=500, examples=["the sender's export is broken"])
+    ]
 
 
 @router.get("", responses=responses())
@@ -156,10 +158,12 @@ def list_feeds(caller: Viewer) -> FeedsModel:
 
 
 @router.get("/{feed}", responses=responses(404, 422))
-def get_feed(caller: Viewer, request: Request, response: Response, feed: FeedName) -> FeedModel:
+def get_feed(caller: Viewer, response: Response, feed: FeedName) -> FeedModel:
     """One feed."""
-    found = feed_details(caller.runtime, caller.feed(feed))
-    say_etag(request, response, _etag(found))
+    name = caller.feed(feed)
+    found = feed_details(caller.runtime, name)
+    # Of all that is told only this can be changed here; the rest may be another at each look.
+    response.headers["ETag"] = _etag(caller, name)
     return FeedModel.of(found, caller)
 
 
@@ -197,7 +201,7 @@ def stop_feed(
     """Let the feed look for no new files until somebody resumes it."""
     with caller.runtime.ledger.acts.together():
         name = caller.feed(feed)
-        check_match(if_match, _etag(feed_details(caller.runtime, name)))
+        check_match(if_match, _etag(caller, name))
         stop(caller.runtime, name, body.reason)
     return FeedModel.of(feed_details(caller.runtime, name), caller)
 
@@ -207,7 +211,7 @@ def resume_feed(caller: Steward, feed: FeedName, if_match: IfMatch = None) -> Fe
     """Let a stopped feed run again."""
     with caller.runtime.ledger.acts.together():
         name = caller.feed(feed)
-        check_match(if_match, _etag(feed_details(caller.runtime, name)))
+        check_match(if_match, _etag(caller, name))
         resume(caller.runtime, name)
     return FeedModel.of(feed_details(caller.runtime, name), caller)
 
@@ -235,5 +239,6 @@ def backfill_feed(
     return accepted(caller, request, response, operation)
 
 
-def _etag(found: FeedDetails) -> str:
-    return etag_of(found.feed.name, found.stopped_at, found.stopped_why)
+def _etag(caller: Caller, name: str) -> str:
+    state = caller.runtime.ledger.feeds.state(name)
+    return etag_of(name, state.stopped_at, state.reason)

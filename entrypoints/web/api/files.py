@@ -76,9 +76,10 @@ def get_file(
     caller: Viewer, request: Request, response: Response, file_id: FileId
 ) -> FileDetailModel:
     """One file: timeline, counts, accounted lines, versions and replies."""
-    file = caller.file(file_id)
-    say_etag(request, response, file_etag(file))
-    return detail_of(caller, file)
+    with caller.runtime.ledger.file_pages.at_once():
+        file = caller.file(file_id)
+        say_etag(request, response, file_etag(file))
+        return detail_of(caller, file)
 
 
 @router.get("/{file_id}/rejected-rows", responses=responses(404, 422))
