@@ -4,6 +4,7 @@ brings exactly the file's rows, once."""
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 import uuid
 from contextlib import suppress
@@ -18,6 +19,7 @@ from google.cloud import bigquery
 
 from bigquery_world import BigQueryWorld, bigquery_world
 from connectors.bigquery import session
+from connectors.bigquery.loader import Loader
 from connectors.bigquery.preload import Preloads
 from connectors.bigquery.warehouse import BigQueryWarehouse
 from connectors.objects.storage import ObjectStorage
@@ -224,6 +226,8 @@ def test_two_tries_of_a_batch_that_decide_differently_commit_once(
 ) -> None:
     """The first try's transaction does not end, is given up as lost, and goes on at last."""
     monkeypatch.setattr(session, "STOP_SECONDS", 0.2)
+    # The tables stay, so that only what the transactions do keeps them apart.
+    monkeypatch.setattr(Loader, "drop", lambda *_: None)
     file = in_parts(world)
     preload(world, file, (0, 2), (2, 3))
     batch = world.batch(ORDERS, file)
@@ -246,4 +250,7 @@ def test_two_tries_of_a_batch_that_decide_differently_commit_once(
             assert tried(not first_adopts, job_timeout=3, lost_seconds=0) == _ROWS
             break
     assert strict_front.let_go() == 1
+    time.sleep(2)
+    for name in tables(world):
+        world.client.delete_table(f"{world.config.staging_dataset}.{name}")
     is_loaded_once(world)
