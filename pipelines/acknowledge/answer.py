@@ -11,6 +11,7 @@ from pipelines.runtime import Runtime
 from pipelines.stored_files import fetched
 from schemas.file import File
 from schemas.receipt import Answer
+from schemas.storage_keys import bundle_of, is_shared
 
 
 def answer_about(
@@ -28,8 +29,8 @@ def answer_about(
     rejects = None
     if file.rejects_key is not None:
         local = folder / "rejects.parquet"
-        if shared is not None and file.bundle is not None:
-            local = shared / f"{file.bundle}.parquet"
+        if shared is not None and is_shared(file.rejects_key):
+            local = shared / f"{bundle_of(file.rejects_key)}.parquet"
         if not local.exists():
             fetched(runtime, file.rejects_key, local)
         rejects = stack.enter_context(local.open("rb"))

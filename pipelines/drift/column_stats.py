@@ -86,6 +86,14 @@ class ColumnStats:
         made = {name: watch.profile() for name, watch in self._watched.items()}
         return {name: profile for name, profile in made.items() if profile.count}
 
+    def numbers(self) -> dict[str, Profile]:
+        """What the columns of numbers look like, but for the shapes of their cells."""
+        return {
+            name: watch.profile_of_numbers()
+            for name, watch in self._watched.items()
+            if watch.is_number
+        }
+
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON can say it, for `absorb`."""
         return {

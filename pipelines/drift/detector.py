@@ -144,6 +144,10 @@ class DriftWatch:
         """What the columns looked like, once all rows have been seen."""
         return self._stats.profiles()
 
+    def numbers(self) -> dict[str, Profile]:
+        """The profiles of the columns of numbers, without the shapes of their cells."""
+        return self._stats.numbers()
+
     @property
     def follows_contract(self) -> bool:
         """Whether the header names each of the contract's columns and no other."""

@@ -30,7 +30,7 @@ class Watch:
     """Samples a column's values chunk by chunk; memory stays the same however many come."""
 
     def __init__(self, column: Column) -> None:
-        self._is_number = column.type in NUMBERS and not column.repeated
+        self.is_number = column.type in NUMBERS and not column.repeated
         self._values: list[float] = []
         self._texts: list[str] = []
         self._count = 0
@@ -41,7 +41,7 @@ class Watch:
         if len(values) >= 2 * _A_CHUNK:
             some = pa.array(np.arange(0, len(values), len(values) // _A_CHUNK))
             values, cells = values.take(some), cells.take(some)
-        if self._is_number and len(self._values) < _MAX_VALUES:
+        if self.is_number and len(self._values) < _MAX_VALUES:
             numbers = pc.cast(values.drop_null(), pa.float64(), safe=False)
             self._values += numbers.to_pylist()
         if len(self._texts) < _MAX_TEXTS:

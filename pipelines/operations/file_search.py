@@ -6,7 +6,7 @@ import heapq
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.operations.feeds import feed_named
@@ -138,4 +138,7 @@ def _time_mark(mark: Sequence[str]) -> tuple[datetime, str]:
     moment = datetime.fromisoformat(at)
     if moment.tzinfo is None:
         raise ValueError("the mark has no time zone")
-    return moment, file_id
+    try:
+        return moment.astimezone(UTC), file_id
+    except OverflowError as error:
+        raise ValueError("the mark's time is beyond all calendars") from error

@@ -39,7 +39,8 @@ def _due(runtime: Runtime, status: Status) -> Iterator[Work]:
     """The work for files that wait in that status: those that were never tried many at a time."""
     ids = runtime.ledger.leases.due(status, _AT_ONCE)
     fresh: dict[str, list[File]] = defaultdict(list)
-    for file in runtime.ledger.files.many(ids):
+    found = {file.file_id: file for file in runtime.ledger.files.many(ids)}
+    for file in (found[file_id] for file_id in ids if file_id in found):
         if file.status is status and not file.tries and file.feed in runtime.feeds:
             fresh[file.feed].append(file)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,39 +41,52 @@ def arrive(
     A file that an earlier attempt landed is read from storage: the source is asked only once.
     """
     with ThreadPoolExecutor(_AT_ONCE, "arrive") as pool:
-        coming: list[tuple[File, Future[Arrived] | Exception]] = []
-        ours, theirs = list[File](), list[File]()
-        for file in files:
-            source = runtime.sources[file.source]
-            is_many = file.landing_key is None and isinstance(source, FetchesMany)
-            (theirs if is_many else ours).append(file)
-        coming += [(file, pool.submit(_fetch, runtime, file, folder)) for file in ours]
-        coming += _together(runtime, theirs, folder, pool)
-        for file, found in coming:
-            if isinstance(found, Exception):
-                yield file, found
-                continue
-            error = found.exception()
-            if error is not None and not isinstance(error, Exception):
-                raise error
-            yield file, found.result() if error is None else error
+        waiting: deque[tuple[File, Future[Arrived] | Exception]] = deque()
+        try:
+            for each in _coming(runtime, files, folder, pool):
+                waiting.append(each)
+                if len(waiting) > _AT_ONCE:
+                    yield _arrived(*waiting.popleft())
+            while waiting:
+                yield _arrived(*waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _together(
+def _coming(
     runtime: Runtime, files: Sequence[File], folder: Path, pool: ThreadPoolExecutor
 ) -> Iterator[tuple[File, Future[Arrived] | Exception]]:
-    """The files of a source that brings many at once."""
-    if not files:
-        return
-    source = runtime.sources[files[0].source]
-    assert isinstance(source, FetchesMany)
-    by_item = {(file.item.key, file.item.version): file for file in files}
-    for item, found in source.fetch_many([file.item for file in files], folder):
-        file = by_item[item.key, item.version]
-        if isinstance(found, Exception):
-            yield file, found
+    """The files on their way, no more of them than are asked for."""
+    theirs = []
+    for file in files:
+        source = runtime.sources[file.source]
+        if file.landing_key is None and isinstance(source, FetchesMany):
+            theirs.append(file)
         else:
+            yield file, pool.submit(_fetch, runtime, file, folder)
+    if not theirs:
+        return
+    source = runtime.sources[theirs[0].source]
+    assert isinstance(source, FetchesMany)
+    by_item = {(file.item.key, file.item.version): file for file in theirs}
+    for item, found in source.fetch_many([file.item for file in theirs], folder):
+        file = by_item[item.key, item.version]
+        if isinstance(found, Path):
             yield file, pool.submit(_land, runtime, found, None)
+        else:
+            yield file, found
+
+
+def _arrived(file: File, found: Future[Arrived] | Exception) -> tuple[File, Arrived | Exception]:
+    """What has become of a file on its way."""
+    if isinstance(found, Exception):
+        return file, found
+    error = found.exception()
+    if error is None:
+        return file, found.result()
+    if not isinstance(error, Exception):
+        raise error
+    return file, error
 
 
 def _fetch(runtime: Runtime, file: File, folder: Path) -> Arrived:

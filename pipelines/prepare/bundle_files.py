@@ -44,7 +44,8 @@ class BundleFiles:
     lease: str
     arrived: dict[str, Arrived] = field(default_factory=dict)
     done: list[File] = field(default_factory=list)
-    alone: list[str] = field(default_factory=list)
+    alone: set[str] = field(default_factory=set)
+    judged: set[str] = field(default_factory=set)
 
     def prepare(self, claimed: Sequence[File]) -> list[File]:
         """Prepare the files; those that have to be prepared alone, of which nothing is done."""
@@ -54,7 +55,9 @@ class BundleFiles:
             replace(file, status=Status.PREPARED, contract_version=contract.version)
             for file in claimed
         ]
-        landed = [*self._landed([file for file in files if self._is_let_in(file)])]
+        self.alone |= _later_versions(files)
+        wanted = [file for file in files if file.file_id not in self.alone]
+        landed = [*self._landed([file for file in wanted if self._is_let_in(file)])]
         crash_point("bundle.landed")
         wanted = self._owning([file for file in landed if self._is_plain(file)])
         crash_point("bundle.owned")
@@ -71,7 +74,9 @@ class BundleFiles:
         if feed.trust is None:
             return True
         try:
+            # Asked before anything of it is here: what has landed was let in.
             if let_in_before(runtime, file):
+                self.judged.add(file.file_id)
                 return True
             doubt = doubt_about_mail(runtime, file, feed)
             if doubt is None:
@@ -85,20 +90,24 @@ class BundleFiles:
     def _landed(self, files: Sequence[File]) -> Iterator[File]:
         """The files whose bytes are here and in storage."""
         until = time.monotonic() + self.runtime.limits.bundle_seconds
+        left = {file.file_id: file for file in files}
         for file, found in arrive(self.runtime, files, self.folder):
             self.hold.check()
+            del left[file.file_id]
             if isinstance(found, ItemChangedError):
                 self._note_gone(file, found)
             elif isinstance(found, DataError):
                 self.done.append(quarantined(file, found))
             elif isinstance(found, Exception):
                 self.hold.give_back(file, found)
-            elif time.monotonic() > until:
-                self.hold.give_back(file, BusyError("no time was left for it in its bundle"))
             else:
                 self.arrived[file.file_id] = found
                 key, size = found.key, found.size
                 yield replace(file, sha256=found.sha256, size=size, landing_key=key)
+            if time.monotonic() > until:
+                break
+        for file in left.values():
+            self.hold.give_back(file, BusyError("no time was left for it in its bundle"))
 
     def _note_gone(self, file: File, error: ItemChangedError) -> None:
         try:
@@ -115,13 +124,11 @@ class BundleFiles:
             kind_of(raw) is not Kind.TEXT
             or correction_dialect(raw, contract.dialect, runtime.limits) is not None
         ):
-            self.alone.append(file.file_id)
+            self.alone.add(file.file_id)
             return False
-        if feed.trust is None:
+        if feed.trust is None or file.file_id in self.judged:
             return True
         try:
-            if let_in_before(runtime, file):
-                return True
             doubt = doubt_about_content(runtime, file, feed, contract, raw)
             if doubt is None:
                 return True
@@ -137,8 +144,11 @@ class BundleFiles:
         owners = self.runtime.ledger.contents.claim_many(files)
         wanted = []
         for file in files:
-            owner = owners[file.file_id]
-            repeats = None
+            owner, repeats = owners[file.file_id], None
+            if owner != file.file_id and owner in owners:
+                # What becomes of it is known once its twin in this bundle has a verdict.
+                self.alone.add(file.file_id)
+                continue
             if owner != file.file_id:
                 repeats = repeated_by(self.runtime, file, owner)
             if repeats is None:
@@ -202,3 +212,14 @@ class BundleFiles:
                 self.hold.settle([file.file_id])
             except Exception as error:
                 self.hold.give_back(file, error)
+
+
+def _later_versions(files: Sequence[File]) -> set[str]:
+    """The files that are not the first of their key: what they repeat is known once it is done."""
+    seen: set[str] = set()
+    later = set()
+    for file in files:
+        if file.item.key in seen:
+            later.add(file.file_id)
+        seen.add(file.item.key)
+    return later

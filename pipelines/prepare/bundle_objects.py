@@ -58,7 +58,8 @@ class BundleObjects:
 
     def put(self, folder: Path) -> None:
         """Put the objects into storage, and keep what the columns look like."""
-        rows = pa.concat_tables(self._rows)
+        # A file to which drift has added columns has more of them than the others.
+        rows = pa.concat_tables(self._rows, promote_options="default")
         if rows.num_rows:
             path = folder / ROWS
             pq.write_table(rows, path, **PARQUET)

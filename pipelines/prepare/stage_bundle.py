@@ -33,7 +33,7 @@ from pipelines.validate.unique_keys import keys_of
 from schemas.accounted import Accounted
 from schemas.arrow import FILE, LINE, arrow_schema
 from schemas.contract import Contract
-from schemas.drift import Profile
+from schemas.drift import KEPT_PROFILES, Profile
 from schemas.errors import DataError
 from schemas.file import Counts
 
@@ -82,7 +82,9 @@ class BundleStager:
 
     def __init__(self, terms: Terms, folder: Path) -> None:
         judge = Judge(rules.expectations_for(terms.contract, derived=False))
-        self._terms, self._folder = replace(terms, judge=judge), folder
+        self._seen = {name: [*some] for name, some in terms.memory.profiles.items()}
+        memory = replace(terms.memory, profiles=self._seen)
+        self._terms, self._folder = replace(terms, judge=judge, memory=memory), folder
         self._columns = [column.name for column in terms.contract.file_columns]
 
     def stage(self, raws: Mapping[str, Path]) -> StagedBundle:
@@ -150,6 +152,11 @@ class BundleStager:
         bad = pq.read_table(staged.rejects) if staged.counts.rejected else None
         return StagedSmall(staged=staged, rows=pq.read_table(staged.rows[0]), rejects=bad)
 
+    def _remember(self, watch: DriftWatch) -> None:
+        """Let later files of the bundle be compared with this one's numbers."""
+        for name, profile in watch.numbers().items():
+            self._seen[name] = [profile, *self._seen.get(name, ())][:KEPT_PROFILES]
+
     def _together(self, files: Sequence[_Read]) -> tuple[pa.Table, dict[str, StagedSmall]]:
         """The good rows of the files of which nothing has to be said, and what became of these."""
         contract, feed = self._terms.contract, self._terms.feed
@@ -161,12 +168,13 @@ class BundleStager:
         if not good:
             return empty, {}
         rows = many.rows()
-        staged = {
-            file.file_id: _staged(file, many.typed_of(number), rows_of, contract)
-            for number, file in enumerate(files)
-            if not many.is_bad[number]
-            for rows_of in [many.slice_of(number, rows)]
-        }
+        staged = {}
+        for number, file in enumerate(files):
+            if many.is_bad[number]:
+                continue
+            rows_of = many.slice_of(number, rows)
+            staged[file.file_id] = _staged(file, many.typed_of(number), rows_of, contract)
+            self._remember(file.watch)
         kept = rows.filter(pa.array(np.repeat(~many.is_bad, many.lengths)))
         return kept, staged
 

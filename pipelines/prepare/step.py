@@ -102,7 +102,7 @@ def _prepared(
     a doubt it is not to be let in, and no row of it was looked at."""
     feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
-    file = replace(file, status=Status.PREPARED, contract_version=contract.version)
+    file = replace(file, status=Status.PREPARED, contract_version=contract.version, bundle=None)
     shown: tuple[Finding, ...] = ()
     is_judged = feed.trust is None or let_in_before(runtime, file)
     staged: Staged | DataError | None = None

@@ -13,6 +13,7 @@ from entrypoints.web.api.etags import IfMatch, check_match, etag_of, say_etag
 from entrypoints.web.api.fields import FeedQuery, Model, ShortId, Text
 from entrypoints.web.api.problems import responses
 from pipelines.operations.drift_decisions import Decision, accept, dismiss, list_drifts
+from pipelines.operations.masking import HIDDEN
 from schemas.drift import Drift, DriftKind, DriftStatus
 from schemas.odcs.edit import fragment
 
@@ -40,20 +41,23 @@ class DriftModel(Model):
     def of(cls, drift: Drift, caller: Caller) -> Self:
         """A drift as the caller may see it."""
         finding = drift.finding
-        known = (finding.column, finding.cell)
-        said = caller.mask(drift.feed).sentence(finding.render(), known, False)
+        mask = caller.mask(drift.feed)
+        # The header of a column that no contract knows may be a value: a file without a header.
+        is_known = finding.kind is not DriftKind.NEW or not mask.hides
+        known = (finding.column, finding.cell) if is_known else ()
+        said = mask.sentence(finding.render(), known, False)
         return cls(
             drift_id=drift.drift_id,
             feed=drift.feed,
             kind=finding.kind,
-            column=finding.column,
+            column=finding.column if is_known else HIDDEN,
             summary=said or "",
             status=drift.status,
             first_seen=drift.first_seen,
             last_seen=drift.last_seen,
             files=drift.files,
             waiting_files=drift.held,
-            proposal=fragment(finding.change) if finding.change is not None else None,
+            proposal=fragment(finding.change) if finding.change is not None and is_known else None,
         )
 
 

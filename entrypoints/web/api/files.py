@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from entrypoints.web.api.caller import Caller, Operator, Viewer
-from entrypoints.web.api.etags import etag_of, say_etag
+from entrypoints.web.api.etags import etag_of
 from entrypoints.web.api.fields import Cursor, FeedQuery, FileId, Limit, Moment
 from entrypoints.web.api.file_models import (
     EventModel,
@@ -72,13 +72,12 @@ def list_files(
 
 
 @router.get("/{file_id}", responses=responses(404, 422))
-def get_file(
-    caller: Viewer, request: Request, response: Response, file_id: FileId
-) -> FileDetailModel:
+def get_file(caller: Viewer, response: Response, file_id: FileId) -> FileDetailModel:
     """One file: timeline, counts, accounted lines, versions and replies."""
     with caller.runtime.ledger.file_pages.at_once():
         file = caller.file(file_id)
-        say_etag(request, response, file_etag(file))
+        # Its versions and timeline may change while the file itself does not.
+        response.headers["ETag"] = file_etag(file)
         return detail_of(caller, file)
 
 
