@@ -12,10 +12,13 @@ import re
 import warnings
 from collections.abc import Iterable
 from functools import lru_cache
-from re import _parser  # type: ignore[attr-defined]
+from importlib import import_module
 from typing import Any
 
 import re2
+
+# It has no types; Python's own parser is what tells how it reads a pattern.
+_parser: Any = import_module("re._parser")
 
 _DIGIT, _WORD, _SPACE = r"\p{Nd}", r"\p{L}\p{N}_", r"\t-\r\x1c-\x20\x85\p{Z}"
 _CLASSES = {
