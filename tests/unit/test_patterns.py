@@ -9,12 +9,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 import pytest
 
 from folders import ROOT
+
+parser: Any = importlib.import_module("re._parser")
 
 ROOMS = ("entrypoints", "pipelines", "connectors", "schemas")
 # What is compiled at a module's top is found there, by its name.
