@@ -25,9 +25,12 @@ _MB = 1024 * 1024
 
 
 def seconds_for(runtime: Runtime, works: Collection[Work]) -> dict[Work, float]:
-    """How long each step may take: by the size of its file, if it prepares one."""
+    """How long each step may take: by the size of its file, or of a bundle, if it prepares one."""
     base = runtime.limits.step_seconds
     found = dict.fromkeys(works, base * _OTHERS)
+    # Should one of its files hang, its leases run out with it, and each goes alone from then on.
+    bundle = base + runtime.limits.bundle_bytes / _MB * runtime.limits.step_mb_seconds
+    found |= {work: bundle for work in works if work.step == "prepare_many"}
     ids = {work: work.target.partition("/")[0] for work in works if work.step in _OF_FILES}
     if not ids:
         return found
