@@ -113,7 +113,7 @@ def messages(count: int, seed: int) -> Iterator[str]:
         try:
             entries, spent = _timed(raw)
             if spent > _most(raw):
-                # A first import, or the collector's turn, takes its time once; what is slow, always.
+                # A first import takes its time once; what is slow, always.
                 entries, spent = _timed(raw)
         except Exception as error:
             yield f"message {seed}.{number}: {type(error).__name__}: {error}"
