@@ -152,6 +152,21 @@ if TYPE_CHECKING:
     def _sql(each: SqlLedger) -> Ledger:
         return each
 
+    def _sql_acts(each: Acts) -> LedgerActs:
+        return each
+
+    def _sql_keys(each: Keys) -> LedgerKeys:
+        return each
+
+    def _sql_operations(each: Operations) -> LedgerOperations:
+        return each
+
+    def _sql_file_pages(each: FilePages) -> LedgerFilePages:
+        return each
+
+    def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
+        return each
+
     def _sql_feeds(each: Feeds) -> LedgerFeeds:
         return each
 

@@ -72,7 +72,7 @@ class Leases:
         query = (
             select(files.c.file_id, files.c.item_size)
             .where(*fresh, _WORDS[status])
-            .order_by(files.c.discovered_at, files.c.sent_at, files.c.file_id)
+            .order_by(files.c.discovered_at, files.c.sent_at, files.c.key, files.c.file_id)
             .limit(max_files)
             # Another worker's bundle is being claimed: these go with the next.
             .with_for_update(skip_locked=True)
