@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.protocols import FetchesMany
+from pipelines.prepare.land import refuse_too_large
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.file import File
@@ -72,7 +73,7 @@ def _coming(
     for item, found in source.fetch_many([file.item for file in theirs], folder):
         file = by_item[item.key, item.version]
         if isinstance(found, Path):
-            yield file, pool.submit(_land, runtime, found, None)
+            yield file, pool.submit(_land, runtime, file, found, None)
         else:
             yield file, found
 
@@ -96,11 +97,12 @@ def _fetch(runtime: Runtime, file: File, folder: Path) -> Arrived:
     opened = runtime.storage.open(key) if key else runtime.sources[file.source].open(file.item)
     with opened as stream, raw.open("wb") as copy:
         shutil.copyfileobj(stream, copy, _COPY_BYTES)
-    return _land(runtime, raw, key)
+    return _land(runtime, file, raw, key)
 
 
-def _land(runtime: Runtime, raw: Path, key: str | None) -> Arrived:
+def _land(runtime: Runtime, file: File, raw: Path, key: str | None) -> Arrived:
     """The local copy in storage, where it may lie under its key already."""
+    refuse_too_large(runtime, file, raw.stat().st_size)
     content = raw.read_bytes()
     sha256, is_new = hashlib.sha256(content).hexdigest(), False
     if key is None:

@@ -37,7 +37,7 @@ def bundles_of(runtime: Runtime, feed: str, sizes: Iterable[tuple[str, int | Non
     is_bundled = goes_in_bundles(runtime, feed)
     work, count, room = [], 0, 0
     for file_id, size in sizes:
-        if not is_bundled or size is None or size > limits.small_bytes:
+        if not is_bundled or size is None or size > _small_bytes(runtime):
             work.append(Work("prepare", file_id))
             continue
         if not count or count >= limits.bundle_files or size > room:
@@ -62,7 +62,7 @@ def prepare_many(runtime: Runtime, feed_name: str) -> list[Work]:
         limits.lease_seconds,
         max_files=limits.bundle_files,
         max_bytes=limits.bundle_bytes,
-        file_bytes=limits.small_bytes,
+        file_bytes=_small_bytes(runtime),
     )
     if not files:
         return []
@@ -77,6 +77,11 @@ def prepare_many(runtime: Runtime, feed_name: str) -> list[Work]:
         for file in alone:
             work += prepare_claimed(runtime, file)
     return work
+
+
+def _small_bytes(runtime: Runtime) -> int:
+    """Up to how many bytes a file is small; one that is to be refused for its size goes alone."""
+    return min(runtime.limits.small_bytes, runtime.limits.file_bytes)
 
 
 def _is_full(runtime: Runtime, files: Sequence[File]) -> bool:

@@ -89,13 +89,7 @@ def _land(runtime: Runtime, file: File, raw: GrowingFile, go_on: Callable[[], No
         ) as stream:
             while block := stream.read(_COPY_BYTES):
                 size += len(block)
-                if size > runtime.limits.file_bytes:
-                    raise DataError(
-                        "{name} is larger than {most:,} bytes",
-                        hint="split the file, or raise limits.file_bytes",
-                        name=file.item.name,
-                        most=runtime.limits.file_bytes,
-                    )
+                refuse_too_large(runtime, file, size)
                 digest.update(block)
                 write(block)
                 go_on()
@@ -104,3 +98,14 @@ def _land(runtime: Runtime, file: File, raw: GrowingFile, go_on: Callable[[], No
         key = storage_keys.landing(sha256)
         runtime.storage.put(key, raw.path, is_final=True)
     return Landed(sha256, size, key)
+
+
+def refuse_too_large(runtime: Runtime, file: File, size: int) -> None:
+    """Raise DataError for a file of so many bytes if these are more than `limits.file_bytes`."""
+    if size > runtime.limits.file_bytes:
+        raise DataError(
+            "{name} is larger than {most:,} bytes",
+            hint="split the file, or raise limits.file_bytes",
+            name=file.item.name,
+            most=runtime.limits.file_bytes,
+        )
