@@ -23,7 +23,7 @@ from schemas.errors import (
     ThrottledError,
     WaybillError,
 )
-from schemas.file import File, Status
+from schemas.file import Event, File, Status
 from schemas.language import translate
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def held(runtime: Runtime, file: File, step: str) -> Iterator[Callable[[], None]
         with keep_lease(lambda: runtime.ledger.leases.renew(file, seconds), seconds / 3) as check:
             yield check
     except Exception as error:
-        after(runtime, file, step, error)
+        _after(runtime, file, step, error)
 
 
 class HeldFiles:
@@ -72,10 +72,19 @@ class HeldFiles:
         for file_id in file_ids:
             self._left.pop(file_id, None)
 
+    def advance(self, steps: Sequence[tuple[File, Event]]) -> list[File]:
+        """Tell the ledger of files that are a step further, all at once; those whose lease had not
+        been lost."""
+        lost = set(self._runtime.ledger.leases.advance_many(steps))
+        for file_id in lost:
+            _log_lost(self._step, file_id)
+        self.settle(file.file_id for file, _ in steps)
+        return [file for file, _ in steps if file.file_id not in lost]
+
     def give_back(self, file: File, error: Exception) -> None:
         """What an error about one of the files does to it alone, as `held` has it."""
         self.settle([file.file_id])
-        after(self._runtime, file, self._step, error)
+        _after(self._runtime, file, self._step, error)
 
     def give_back_all(self, error: Exception) -> None:
         """The same for all that are left."""
@@ -97,15 +106,19 @@ def held_many(runtime: Runtime, files: Sequence[File], step: str) -> Iterator[He
             hold.give_back_all(error)
 
 
-def after(runtime: Runtime, file: File, step: str, error: Exception) -> None:
+def _after(runtime: Runtime, file: File, step: str, error: Exception) -> None:
     """What an error in a step does to its file, by the error's type."""
     if isinstance(error, LeaseLostError):
-        log.warning("%s of %s: another worker has taken it over", step, file.file_id)
+        _log_lost(step, file.file_id)
     elif isinstance(error, FatalError):
         _fail(runtime, file, step, error)
         stop_feed(runtime, file.feed, error)
     else:
         _again(runtime, file, step, error)
+
+
+def _log_lost(step: str, file_id: str) -> None:
+    log.warning("%s of %s: another worker has taken it over", step, file_id)
 
 
 def stop_feed(runtime: Runtime, feed: str, error: FatalError) -> None:

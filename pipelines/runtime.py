@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -48,6 +49,11 @@ class Runtime:
     ask: Callable[[Iterable[Work]], None] | None = None
     pause: Callable[[float], None] = time.sleep
     actor: Actor = SERVICE
+
+    def new_lease(self) -> str:
+        """The token of a claim of this process: what is staged under it is never taken for another
+        claim's."""
+        return f"{self.owner}/{uuid.uuid4().hex[:12]}"
 
     def tables(self) -> list[Contract]:
         """The contracts as tables of the warehouse."""

@@ -53,6 +53,12 @@ def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
     return pa.schema([pa.field(column.name, arrow_type(column)) for column in columns])
 
 
+def staged_schema(columns: Iterable[Column]) -> pa.Schema:
+    """The Arrow schema of staged rows: the columns, the file of a row, and its place there."""
+    schema = arrow_schema(columns)
+    return schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))
+
+
 def to_pandas(rows: pa.Table) -> pd.DataFrame:
     """The rows as a frame whose columns stay in Arrow's memory and types."""
     import pandas as pd

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +36,7 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
     files = runtime.ledger.leases.claim_many(
         feed_name,
         Status.LOADED,
-        f"{runtime.owner}/{uuid.uuid4().hex[:12]}",
+        runtime.new_lease(),
         limits.lease_seconds,
         max_files=limits.bundle_files,
     )
@@ -57,9 +56,9 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
         done = told.leave()
         crash_point("bundle.told")
         hold.check()
-        moving = [file for file, _ in done if runtime.sources[file.source].moves]
-        for file in moving:
-            runtime.ledger.moves.defer(file)
+        for file, _ in done:
+            if runtime.sources[file.source].moves:
+                runtime.ledger.moves.defer(file)
         now = runtime.now()
         steps = [
             (
@@ -68,10 +67,9 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
             )
             for file, note in done
         ]
-        lost = {*runtime.ledger.leases.advance_many(steps)}
-        hold.settle(file.file_id for file, _ in done)
+        told_of = hold.advance(steps)
         crash_point("bundle.done")
-        move_many(runtime, [file for file in moving if file.file_id not in lost])
+        move_many(runtime, [file for file in told_of if runtime.sources[file.source].moves])
     is_full = len(files) >= limits.bundle_files
     return [Work("acknowledge_many", feed_name)] if is_full else []
 

@@ -60,7 +60,8 @@ class ColumnStats:
         """The columns whose numbers have moved against those of earlier files."""
         findings = []
         for name, watch in self._watched.items():
-            if not profile.can_be_compared(before.get(name, ())):
+            # Quartiles are worth their time only where there is something to hold against them.
+            if not profile.comparable(before.get(name, ())):
                 continue
             current = watch.profile_of_numbers()
             factor = profile.changed_scale(current, before[name])

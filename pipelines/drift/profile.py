@@ -88,10 +88,11 @@ def shape(cell: str) -> str:
     return re.sub(r"\d+", "9", letters)[:24]
 
 
-def can_be_compared(before: Sequence[Profile]) -> bool:
-    """Whether a column's numbers can be compared with those of so many earlier files."""
+def comparable(before: Sequence[Profile]) -> list[Profile]:
+    """Those of a column's earlier profiles that its numbers can be compared with; none while they
+    are too few."""
     known = [each for each in before if each.median is not None and each.count >= ENOUGH_ROWS]
-    return len(known) >= _ENOUGH_FILES
+    return known if len(known) >= _ENOUGH_FILES else []
 
 
 def changed_scale(now: Profile, before: Sequence[Profile]) -> float | None:
@@ -100,8 +101,8 @@ def changed_scale(now: Profile, before: Sequence[Profile]) -> float | None:
     Either all quartiles by the same power of ten, beyond anything seen before, or the median far
     outside of the usual spread.
     """
-    known = [each for each in before if each.median is not None and each.count >= ENOUGH_ROWS]
-    if not can_be_compared(before) or now.count < ENOUGH_ROWS or now.median is None:
+    known = comparable(before)
+    if not known or now.count < ENOUGH_ROWS or now.median is None:
         return None
     medians = [each.median or 0.0 for each in known]
     least, most, middle = min(medians), max(medians), median(medians)

@@ -13,12 +13,12 @@ from pathlib import Path
 from connectors.protocols import FetchesMany
 from pipelines.prepare.land import refuse_too_large
 from pipelines.runtime import Runtime
+from pipelines.stored_files import COPY_BYTES, fetched
 from schemas import storage_keys
 from schemas.file import File
 
 _AT_ONCE = 8
 """Requests under way at once; boto3's client holds 16 connections."""
-_COPY_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,11 @@ def _arrived(file: File, found: Future[Arrived] | Exception) -> tuple[File, Arri
 
 def _fetch(runtime: Runtime, file: File, folder: Path) -> Arrived:
     key, raw = file.landing_key, folder / f"{file.file_id}.raw"
-    if key is not None and not runtime.storage.exists(key):
-        key = None
-    opened = runtime.storage.open(key) if key else runtime.sources[file.source].open(file.item)
-    with opened as stream, raw.open("wb") as copy:
-        shutil.copyfileobj(stream, copy, _COPY_BYTES)
-    return _land(runtime, file, raw, key)
+    if key is not None and runtime.storage.exists(key):
+        return _land(runtime, file, fetched(runtime, key, raw), key)
+    with runtime.sources[file.source].open(file.item) as stream, raw.open("wb") as copy:
+        shutil.copyfileobj(stream, copy, COPY_BYTES)
+    return _land(runtime, file, raw, None)
 
 
 def _land(runtime: Runtime, file: File, raw: Path, key: str | None) -> Arrived:

@@ -9,7 +9,6 @@ been tried before, so that one that brings its worker down does not hold up the 
 from __future__ import annotations
 
 import tempfile
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def prepare_many(runtime: Runtime, feed_name: str) -> list[Work]:
     if feed_name not in runtime.feeds or not goes_in_bundles(runtime, feed_name):
         # The contract has changed since it was asked for: `recover` sends the files alone.
         return []
-    lease = f"{runtime.owner}/{uuid.uuid4().hex[:12]}"
+    lease = runtime.new_lease()
     files = runtime.ledger.leases.claim_many(
         feed_name,
         Status.DISCOVERED,

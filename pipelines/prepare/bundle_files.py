@@ -203,8 +203,7 @@ class BundleFiles:
             key = file.landing_key
             is_own = key is None or (new.get(key) == file.file_id and key not in shared)
             (together if is_own else apart).append(file)
-        self.runtime.ledger.leases.advance_many([(file, events[file.file_id]) for file in together])
-        self.hold.settle(file.file_id for file in together)
+        self.hold.advance([(file, events[file.file_id]) for file in together])
         for file in apart:
             try:
                 with protect_landing(self.runtime, file, self.arrived[file.file_id].raw):

@@ -31,7 +31,7 @@ from pipelines.validate import rules
 from pipelines.validate.row_rules import Judge
 from pipelines.validate.unique_keys import keys_of
 from schemas.accounted import Accounted
-from schemas.arrow import FILE, LINE, arrow_schema
+from schemas.arrow import FILE, LINE, staged_schema
 from schemas.contract import Contract
 from schemas.drift import KEPT_PROFILES, Profile
 from schemas.errors import DataError
@@ -90,7 +90,21 @@ class BundleStager:
     def stage(self, raws: Mapping[str, Path]) -> StagedBundle:
         """Stage some files, given as their local copies by file id."""
         made: dict[str, StagedSmall | DataError] = {}
-        together: list[_Read] = []
+        rows = staged_schema(self._terms.contract.columns).empty_table()
+        # A transform is asked file by file, so that its errors are about one.
+        if self._terms.feed.transform is None and (together := self._read_all(raws, made)):
+            rows = self._together(together, made)
+        for file_id, path in raws.items():
+            if file_id not in made:
+                self._terms.check()
+                made[file_id] = self._alone(file_id, path)
+        return StagedBundle(files=made, rows=rows)
+
+    def _read_all(
+        self, raws: Mapping[str, Path], made: dict[str, StagedSmall | DataError]
+    ) -> list[_Read]:
+        """The files that may be staged together; why others cannot be read is noted."""
+        together = []
         for file_id, path in raws.items():
             self._terms.check()
             try:
@@ -100,12 +114,7 @@ class BundleStager:
                 continue
             if read is not None:
                 together.append(read)
-        rows, staged = self._together(together)
-        made |= staged
-        for file_id in raws.keys() - made.keys():
-            self._terms.check()
-            made[file_id] = self._alone(file_id, raws[file_id])
-        return StagedBundle(files=made, rows=rows)
+        return together
 
     def _read(self, file_id: str, path: Path) -> _Read | None:
         """The file read whole; None if it must be staged alone. Raises DataError for one that
@@ -139,44 +148,37 @@ class BundleStager:
         terms = replace(self._terms, file_id=file_id)
         try:
             if keys_of(terms.contract, terms.feed.mode):
-                return self._with_keys(path, terms)
-            staged, gathered = stage_small(path, terms, self._folder)
+                # A key that comes twice is looked for on the disk.
+                staged = stage_file(path, terms, self._folder)
+                rows = pq.read_table(staged.rows[0])
+                bad = pq.read_table(staged.rejects)
+            else:
+                staged, gathered = stage_small(path, terms, self._folder)
+                rows, bad = gathered.table(ROWS), gathered.table(REJECTS)
         except DataError as error:
             return error
-        bad = gathered.table(REJECTS) if staged.counts.rejected else None
-        return StagedSmall(staged=staged, rows=gathered.table(ROWS), rejects=bad)
+        self._remember(staged.profiles)
+        staged = replace(staged, size=rows.nbytes)
+        return StagedSmall(staged=staged, rows=rows, rejects=bad if bad.num_rows else None)
 
-    def _with_keys(self, path: Path, terms: Terms) -> StagedSmall:
-        """A file with a key, which is looked for on the disk."""
-        staged = stage_file(path, terms, self._folder)
-        bad = pq.read_table(staged.rejects) if staged.counts.rejected else None
-        return StagedSmall(staged=staged, rows=pq.read_table(staged.rows[0]), rejects=bad)
-
-    def _remember(self, watch: DriftWatch) -> None:
-        """Let later files of the bundle be compared with this one's numbers."""
-        for name, profile in watch.numbers().items():
+    def _remember(self, profiles: Mapping[str, Profile]) -> None:
+        """Let later files of the bundle be compared with this one."""
+        for name, profile in profiles.items():
             self._seen[name] = [profile, *self._seen.get(name, ())][:KEPT_PROFILES]
 
-    def _together(self, files: Sequence[_Read]) -> tuple[pa.Table, dict[str, StagedSmall]]:
-        """The good rows of the files of which nothing has to be said, and what became of these."""
-        contract, feed = self._terms.contract, self._terms.feed
-        empty = _schema(contract).empty_table()
-        if not files or feed.transform is not None:
-            return empty, {}
+    def _together(
+        self, files: Sequence[_Read], made: dict[str, StagedSmall | DataError]
+    ) -> pa.Table:
+        """The good rows of the files of which nothing has to be said; what became of these is
+        noted."""
         many = _Many(files, self._terms)
-        good = [file for number, file in enumerate(files) if not many.is_bad[number]]
-        if not good:
-            return empty, {}
         rows = many.rows()
-        staged = {}
         for number, file in enumerate(files):
-            if many.is_bad[number]:
-                continue
-            rows_of = many.slice_of(number, rows)
-            staged[file.file_id] = _staged(file, many.typed_of(number), rows_of, contract)
-            self._remember(file.watch)
-        kept = rows.filter(pa.array(np.repeat(~many.is_bad, many.lengths)))
-        return kept, staged
+            if not many.is_bad[number]:
+                typed, rows_of = many.typed_of(number), many.slice_of(number, rows)
+                made[file.file_id] = _staged(file, typed, rows_of, self._terms.contract)
+                self._remember(file.watch.numbers())
+        return rows.filter(pa.array(np.repeat(~many.is_bad, many.lengths)))
 
 
 class _Many:
@@ -233,7 +235,7 @@ class _Many:
         lines = np.concatenate([file.chunk.lines for file in self.files])
         table = table.drop_columns(LINE).append_column(FILE, pa.array(names, pa.string()))
         table = table.append_column(LINE, pa.array(lines, pa.int64()))
-        schema = _schema(self._contract)
+        schema = staged_schema(self._contract.columns)
         return table.select(schema.names).cast(schema)
 
 
@@ -268,8 +270,3 @@ def _joined(chunks: Sequence[Chunk], names: Sequence[str]) -> Chunk:
         return without_rows(names, Accounted())
     cells = pa.concat_tables([chunk.cells for chunk in rows])
     return replace(rows[0], cells=cells, lines=np.concatenate([chunk.lines for chunk in rows]))
-
-
-def _schema(contract: Contract) -> pa.Schema:
-    schema = arrow_schema(contract.columns)
-    return schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))

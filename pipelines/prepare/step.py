@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,10 +47,8 @@ _HEAD_BYTES = 64 * 1024
 
 def prepare(runtime: Runtime, file_id: str) -> list[Work]:
     """Prepare one discovered file and return the work that follows; nothing if it is not due."""
-    # A token of this claim's own: what it stages is never taken for another claim's.
-    lease = f"{runtime.owner}/{uuid.uuid4().hex[:12]}"
     file = runtime.ledger.leases.claim(
-        file_id, Status.DISCOVERED, lease, runtime.limits.lease_seconds
+        file_id, Status.DISCOVERED, runtime.new_lease(), runtime.limits.lease_seconds
     )
     return [] if file is None else prepare_claimed(runtime, file)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipelines.background_writer import BackgroundParquetWriter, Opens
 from pipelines.prepare.partitions import partitions_of
-from schemas.arrow import FILE, LINE, arrow_schema
+from schemas.arrow import FILE, staged_schema
 from schemas.contract import Contract
 
 
@@ -30,8 +30,7 @@ class RowsWriter(AbstractContextManager["RowsWriter"]):
         self.path, self.rows = path, 0
         self._contract, self._file_id = contract, file_id
         self._partitions: set[str] = set()
-        schema = arrow_schema(contract.columns)
-        self._schema = schema.append(pa.field(FILE, pa.string())).append(pa.field(LINE, pa.int64()))
+        self._schema = staged_schema(contract.columns)
         self._out = opens(path, self._schema)
 
     @property

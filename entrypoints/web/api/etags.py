@@ -45,6 +45,11 @@ def say_etag(request: Request, response: Response, current: str) -> None:
     known = request.headers.get("if-none-match", "")
     if current in [each.strip().removeprefix("W/") for each in known.split(",")]:
         raise NotModifiedError(current)
+    tell_etag(response, current)
+
+
+def tell_etag(response: Response, current: str) -> None:
+    """Say by what something is changed only as it is, of which more is told than that."""
     response.headers.update(_headers(current))
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
 from entrypoints.web.api.caller import Caller, Steward, Viewer
-from entrypoints.web.api.etags import IfMatch, check_match, etag_of
+from entrypoints.web.api.etags import IfMatch, check_match, etag_of, tell_etag
 from entrypoints.web.api.fields import Body, FeedName, Model, Text
 from entrypoints.web.api.operation_models import Bounds, OperationModel, ReplayBody, accepted
 from entrypoints.web.api.problems import responses
@@ -163,7 +163,7 @@ def get_feed(caller: Viewer, response: Response, feed: FeedName) -> FeedModel:
     name = caller.feed(feed)
     found = feed_details(caller.runtime, name)
     # Of all that is told only this can be changed here; the rest may be another at each look.
-    response.headers["ETag"] = _etag(caller, name)
+    tell_etag(response, _etag(caller, name))
     return FeedModel.of(found, caller)
 
 

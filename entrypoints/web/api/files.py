@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from entrypoints.web.api.caller import Caller, Operator, Viewer
-from entrypoints.web.api.etags import etag_of
+from entrypoints.web.api.etags import etag_of, tell_etag
 from entrypoints.web.api.fields import Cursor, FeedQuery, FileId, Limit, Moment
 from entrypoints.web.api.file_models import (
     EventModel,
@@ -77,7 +77,7 @@ def get_file(caller: Viewer, response: Response, file_id: FileId) -> FileDetailM
     with caller.runtime.ledger.file_pages.at_once():
         file = caller.file(file_id)
         # Its versions and timeline may change while the file itself does not.
-        response.headers["ETag"] = file_etag(file)
+        tell_etag(response, file_etag(file))
         return detail_of(caller, file)
 
 

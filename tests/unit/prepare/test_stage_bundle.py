@@ -180,7 +180,8 @@ def test_only_files_with_something_to_be_said_are_staged_alone(tmp_path: Path) -
     feed = Feed(name="t", source="s", match="*", contract="t")
     terms = Terms.of("", feed, replace(CONTRACT, reject_threshold=1.0), Limits(), NOW)
     paths = {}
-    for name, text in {"f1": good, "f2": bad, "f3": good.replace("a,", "b,")}.items():
+    mixed = bad + "c,2026-11-01,1,1\n"
+    for name, text in {"f1": good, "f2": mixed, "f3": good.replace("a,", "b,")}.items():
         paths[name] = tmp_path / name
         paths[name].write_text(text)
     bundle = BundleStager(terms, tmp_path).stage(paths)
@@ -189,3 +190,5 @@ def test_only_files_with_something_to_be_said_are_staged_alone(tmp_path: Path) -
     assert isinstance(small, StagedSmall)
     assert small.rejects is not None
     assert (small.staged.counts.rejected, small.rejects.num_rows) == (1, 1)
+    assert small.rows is not None
+    assert small.staged.size == small.rows.nbytes  # by which batches are bounded
