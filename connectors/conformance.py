@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from connectors.ledger.keys import Keys
     from connectors.ledger.leases import Leases
     from connectors.ledger.locks import Locks
+    from connectors.ledger.measures import Measures
     from connectors.ledger.moves import Moves
     from connectors.ledger.operations import Operations
     from connectors.ledger.profiles import FileProfiles
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         LedgerKeys,
         LedgerLeases,
         LedgerLocks,
+        LedgerMeasures,
         LedgerMoves,
         LedgerOperations,
         LedgerProfiles,
@@ -164,6 +166,9 @@ if TYPE_CHECKING:
     def _sql_file_pages(each: FilePages) -> LedgerFilePages:
         return each
 
+    def _sql_measures(each: Measures) -> LedgerMeasures:
+        return each
+
     def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
         return each
 
@@ -237,21 +242,6 @@ if TYPE_CHECKING:
         return each
 
     def _sql_services(each: Services) -> LedgerServices:
-        return each
-
-    def _sql_acts(each: Acts) -> LedgerActs:
-        return each
-
-    def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
-        return each
-
-    def _sql_file_pages(each: FilePages) -> LedgerFilePages:
-        return each
-
-    def _sql_keys(each: Keys) -> LedgerKeys:
-        return each
-
-    def _sql_operations(each: Operations) -> LedgerOperations:
         return each
 
     def _smtp(each: SmtpNotifier) -> Notifier:

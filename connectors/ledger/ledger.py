@@ -25,6 +25,7 @@ from connectors.ledger.holds import Holds
 from connectors.ledger.keys import Keys
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
+from connectors.ledger.measures import Measures
 from connectors.ledger.moves import Moves
 from connectors.ledger.operations import Operations
 from connectors.ledger.profiles import FileProfiles
@@ -81,6 +82,7 @@ class SqlLedger:
         self.file_pages = FilePages(database)
         self.daily_counts = DailyCounts(database)
         self.acts = Acts(database)
+        self.measures = Measures(database)
 
     def migrate(self) -> None:
         self._schema.migrate()

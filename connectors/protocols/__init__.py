@@ -41,7 +41,12 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSentFiles,
 )
-from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
+from connectors.protocols.ledger_watch import (
+    LedgerAlerts,
+    LedgerMeasures,
+    LedgerServices,
+    LedgerWorkers,
+)
 from connectors.protocols.outgoing import Destination, Notifier
 from connectors.protocols.records import (
     Change,
@@ -94,6 +99,7 @@ __all__ = [
     "LedgerKeys",
     "LedgerLeases",
     "LedgerLocks",
+    "LedgerMeasures",
     "LedgerMoves",
     "LedgerOperations",
     "LedgerProfiles",

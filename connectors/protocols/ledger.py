@@ -40,7 +40,12 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSentFiles,
 )
-from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
+from connectors.protocols.ledger_watch import (
+    LedgerAlerts,
+    LedgerMeasures,
+    LedgerServices,
+    LedgerWorkers,
+)
 
 
 class Ledger(Protocol):
@@ -184,3 +189,7 @@ class Ledger(Protocol):
     @property
     def file_pages(self) -> LedgerFilePages:
         """Lists of files, a page at a time."""
+
+    @property
+    def measures(self) -> LedgerMeasures:
+        """What a monitoring system asks for: files on their way, and how long steps take."""

@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
 from entrypoints.config.config_file import ConfigFile, expanded, refuse_plain_secrets
+from entrypoints.config.telemetry import Log, Metrics
 from schemas.errors import ConfigError
 from schemas.limits import AlertRules, Limits, Quotas, Retention
 
@@ -207,6 +208,8 @@ class Settings(BaseSettings):
     folders: Folders = Field(default_factory=Folders)
     alerts: Alerts = Alerts()
     web: Web = Web()
+    metrics: Metrics = Metrics()
+    log: Log = Log()
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
 
