@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from connectors.ledger.services import Services
     from connectors.ledger.timelines import Timelines
     from connectors.ledger.unmatched import UnmatchedItems
+    from connectors.ledger.uploads import Uploads
     from connectors.ledger.workers import Workers
     from connectors.mailbox.bucket import MailBucketSource
     from connectors.mailbox.source import MailboxSource
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
         LedgerServices,
         LedgerTimelines,
         LedgerUnmatched,
+        LedgerUploads,
         LedgerWorkers,
         Notifier,
         PreloadsParts,
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     )
     from connectors.s3.source import S3Source
     from connectors.smtp.notifier import FileNotifier, SmtpNotifier
+    from connectors.uploads import UploadsSource
 
     def _folder(each: FolderSource) -> Source:
         return each
@@ -138,6 +141,9 @@ if TYPE_CHECKING:
         return each
 
     def _mail_bucket_vouches(each: MailBucketSource) -> Vouching:
+        return each
+
+    def _uploads(each: UploadsSource) -> Source:
         return each
 
     def _objects(each: ObjectStorage) -> Storage:
@@ -252,6 +258,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql_operations(each: Operations) -> LedgerOperations:
+        return each
+
+    def _sql_uploads(each: Uploads) -> LedgerUploads:
         return each
 
     def _smtp(each: SmtpNotifier) -> Notifier:

@@ -36,6 +36,7 @@ from connectors.ledger.sent_files import SentFiles
 from connectors.ledger.services import Services
 from connectors.ledger.timelines import Timelines
 from connectors.ledger.unmatched import UnmatchedItems
+from connectors.ledger.uploads import Uploads
 from connectors.ledger.workers import Workers
 
 
@@ -81,6 +82,7 @@ class SqlLedger:
         self.file_pages = FilePages(database)
         self.daily_counts = DailyCounts(database)
         self.acts = Acts(database)
+        self.uploads = Uploads(database)
 
     def migrate(self) -> None:
         self._schema.migrate()

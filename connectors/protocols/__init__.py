@@ -41,6 +41,7 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSentFiles,
 )
+from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 from connectors.protocols.outgoing import Destination, Notifier
 from connectors.protocols.records import (
@@ -104,6 +105,7 @@ __all__ = [
     "LedgerServices",
     "LedgerTimelines",
     "LedgerUnmatched",
+    "LedgerUploads",
     "LedgerWorkers",
     "LoadCounts",
     "Notifier",

@@ -40,6 +40,7 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSentFiles,
 )
+from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 
 
@@ -184,3 +185,7 @@ class Ledger(Protocol):
     @property
     def file_pages(self) -> LedgerFilePages:
         """Lists of files, a page at a time."""
+
+    @property
+    def uploads(self) -> LedgerUploads:
+        """What is sent directly, before and after it becomes a file."""
