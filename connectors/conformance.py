@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from connectors.ledger.services import Services
     from connectors.ledger.timelines import Timelines
     from connectors.ledger.unmatched import UnmatchedItems
+    from connectors.ledger.uploads import Uploads
     from connectors.ledger.workers import Workers
     from connectors.mailbox.bucket import MailBucketSource
     from connectors.mailbox.source import MailboxSource
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
         LedgerServices,
         LedgerTimelines,
         LedgerUnmatched,
+        LedgerUploads,
         LedgerWorkers,
         Notifier,
         PreloadsParts,
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     )
     from connectors.s3.source import S3Source
     from connectors.smtp.notifier import FileNotifier, SmtpNotifier
+    from connectors.uploads import UploadsSource
 
     def _folder(each: FolderSource) -> Source:
         return each
@@ -140,6 +143,9 @@ if TYPE_CHECKING:
         return each
 
     def _mail_bucket_vouches(each: MailBucketSource) -> Vouching:
+        return each
+
+    def _uploads(each: UploadsSource) -> Source:
         return each
 
     def _objects(each: ObjectStorage) -> Storage:
@@ -242,6 +248,24 @@ if TYPE_CHECKING:
         return each
 
     def _sql_services(each: Services) -> LedgerServices:
+        return each
+
+    def _sql_acts(each: Acts) -> LedgerActs:
+        return each
+
+    def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
+        return each
+
+    def _sql_file_pages(each: FilePages) -> LedgerFilePages:
+        return each
+
+    def _sql_keys(each: Keys) -> LedgerKeys:
+        return each
+
+    def _sql_operations(each: Operations) -> LedgerOperations:
+        return each
+
+    def _sql_uploads(each: Uploads) -> LedgerUploads:
         return each
 
     def _smtp(each: SmtpNotifier) -> Notifier:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 POINTS: dict[str, str] = {
     "discover.registered": "items are in the ledger, their tasks are not in a queue yet",
+    "upload.begun": "the ledger knows that a file comes, nothing of it is stored",
+    "upload.stored": "its bytes are in storage, no feed has the file yet",
+    "upload.registered": "the file is its feed's, its task is not in a queue yet",
     "prepare.claimed": "the file is leased, nothing is read",
     "prepare.landed": "the raw bytes are in storage, the ledger does not know",
     "prepare.owned": "the bytes belong to the file, nothing is parsed",

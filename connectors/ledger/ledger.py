@@ -37,6 +37,7 @@ from connectors.ledger.sent_files import SentFiles
 from connectors.ledger.services import Services
 from connectors.ledger.timelines import Timelines
 from connectors.ledger.unmatched import UnmatchedItems
+from connectors.ledger.uploads import Uploads
 from connectors.ledger.workers import Workers
 
 
@@ -83,6 +84,7 @@ class SqlLedger:
         self.daily_counts = DailyCounts(database)
         self.acts = Acts(database)
         self.measures = Measures(database)
+        self.uploads = Uploads(database)
 
     def migrate(self) -> None:
         self._schema.migrate()

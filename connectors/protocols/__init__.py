@@ -47,6 +47,8 @@ from connectors.protocols.ledger_watch import (
     LedgerServices,
     LedgerWorkers,
 )
+from connectors.protocols.ledger_uploads import LedgerUploads
+from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 from connectors.protocols.outgoing import Destination, Notifier
 from connectors.protocols.records import (
     Change,
@@ -110,6 +112,7 @@ __all__ = [
     "LedgerServices",
     "LedgerTimelines",
     "LedgerUnmatched",
+    "LedgerUploads",
     "LedgerWorkers",
     "LoadCounts",
     "Notifier",

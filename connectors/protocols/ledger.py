@@ -46,6 +46,8 @@ from connectors.protocols.ledger_watch import (
     LedgerServices,
     LedgerWorkers,
 )
+from connectors.protocols.ledger_uploads import LedgerUploads
+from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 
 
 class Ledger(Protocol):
@@ -193,3 +195,5 @@ class Ledger(Protocol):
     @property
     def measures(self) -> LedgerMeasures:
         """What a monitoring system asks for: files on their way, and how long steps take."""
+    def uploads(self) -> LedgerUploads:
+        """What is sent directly, before and after it becomes a file."""

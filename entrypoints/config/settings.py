@@ -30,6 +30,7 @@ from entrypoints.config.config_file import ConfigFile, expanded, refuse_plain_se
 from entrypoints.config.telemetry import Log, Metrics
 from schemas.errors import ConfigError
 from schemas.limits import AlertRules, Limits, Quotas, Retention
+from schemas.upload import UPLOADS
 
 
 class Part(BaseModel):
@@ -184,6 +185,8 @@ class Web(BaseModel):
     failures_a_minute: int = Field(default=30, gt=0)
     """Of one address that shows no valid key; then only valid ones are let in until the minute
     ends."""
+    upload_bytes: int = Field(default=100 * 1024**2, gt=0)
+    """The most that one request may upload; larger files go in parts, where storage is S3."""
     proxies: tuple[str, ...] = ()
     """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
 
@@ -212,6 +215,14 @@ class Settings(BaseSettings):
     log: Log = Log()
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
+
+    @field_validator("sources")
+    @classmethod
+    def _none_of_ours(cls, value: dict[str, SourcePart]) -> dict[str, SourcePart]:
+        """Refuse another source of the name that uploads have."""
+        if UPLOADS in value:
+            raise ValueError(f'"{UPLOADS}" is what is uploaded; give this source another name')
+        return value
 
     @field_validator("limits", mode="before")
     @classmethod
