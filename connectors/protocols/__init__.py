@@ -13,6 +13,7 @@ from connectors.protocols.ledger_acts import (
 )
 from connectors.protocols.ledger_feeds import (
     FeedState,
+    LedgerContractRevisions,
     LedgerDrifts,
     LedgerFeeds,
     LedgerProfiles,
@@ -86,6 +87,7 @@ __all__ = [
     "LedgerAlerts",
     "LedgerBatches",
     "LedgerContents",
+    "LedgerContractRevisions",
     "LedgerCorrections",
     "LedgerCosts",
     "LedgerDailyCounts",

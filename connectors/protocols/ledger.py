@@ -12,6 +12,7 @@ from connectors.protocols.ledger_acts import (
     LedgerOperations,
 )
 from connectors.protocols.ledger_feeds import (
+    LedgerContractRevisions,
     LedgerDrifts,
     LedgerFeeds,
     LedgerProfiles,
@@ -130,6 +131,10 @@ class Ledger(Protocol):
     def feeds(self) -> LedgerFeeds:
         """Each feed as a whole: its cursor, whether it runs, what it has to load, and what has
         come."""
+
+    @property
+    def contracts(self) -> LedgerContractRevisions:
+        """The texts of contracts and views that are, and were, in force."""
 
     @property
     def drifts(self) -> LedgerDrifts:

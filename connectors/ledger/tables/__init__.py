@@ -31,6 +31,7 @@ from connectors.ledger.tables.conditions import (
     UNRESOLVED,
     WAITING,
 )
+from connectors.ledger.tables.contracts import contract_revisions
 from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
 from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
 from connectors.ledger.tables.files import batches, contents, events, files
@@ -69,6 +70,7 @@ __all__ = [
     "charges",
     "cleaned",
     "contents",
+    "contract_revisions",
     "costs",
     "daily_counts",
     "deliveries",
