@@ -21,6 +21,7 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("POST", "/files/{file_id}/release"): Role.STEWARD,
     ("POST", "/files/{file_id}/unload"): Role.STEWARD,
     ("POST", "/files/{file_id}/replay"): Role.STEWARD,
+    ("PUT", "/feeds/{feed}/uploads/{name}"): Role.OPERATOR,
     ("GET", "/feeds"): Role.VIEWER,
     ("GET", "/feeds/{feed}"): Role.VIEWER,
     ("GET", "/feeds/{feed}/daily-counts"): Role.VIEWER,
