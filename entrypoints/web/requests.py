@@ -19,7 +19,10 @@ log = logging.getLogger("waybill.web")
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _MAX_BODY = 1024 * 1024
 # Their endpoints bound what they take by themselves, once they know who asks.
-_UPLOADS = re.compile(r"/api/v1/(feeds/[^/]+/(uploads/.+|checks/.+)|checks/[^/]+)")
+_UPLOADS = {
+    "PUT": re.compile(r"/api/v1/feeds/[^/]+/uploads/.+"),
+    "POST": re.compile(r"/api/v1/(feeds/[^/]+/)?checks"),
+}
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -67,7 +70,8 @@ class Requests:
         found = given.decode() if _ID.fullmatch(given) else secrets.token_hex(8)
         token, began, status = _current.set(found), time.monotonic(), 500
         size = 0
-        is_upload = scope["method"] == "PUT" and _UPLOADS.fullmatch(scope["path"]) is not None
+        uploads = _UPLOADS.get(scope["method"])
+        is_upload = uploads is not None and uploads.fullmatch(scope["path"]) is not None
 
         async def bounded() -> Any:
             nonlocal size

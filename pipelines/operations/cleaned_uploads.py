@@ -12,15 +12,19 @@ from pipelines.operations.cleaned import Cleaned
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.file import AT_REST, File, Status
+from schemas.operation import OperationKind
 from schemas.upload import Upload
 
 _UNSENT = timedelta(days=1)
 
 
 def abandoned(runtime: Runtime, dry_run: bool) -> Cleaned:
-    """What was begun or checked a day ago and has become no file."""
-    most = runtime.retention.clean_files
-    found = runtime.ledger.uploads.waiting(runtime.now() - _UNSENT, most)
+    """What was begun or checked a day ago and has become no file; and what checks have found."""
+    most, before = runtime.retention.clean_files, runtime.now() - _UNSENT
+    if not dry_run:
+        # They quote the file.
+        runtime.ledger.operations.forget_results(OperationKind.CHECK, before)
+    found = runtime.ledger.uploads.waiting(before, most)
     gone = [each for each in found if dry_run or _remove(runtime, each)]
     return Cleaned(kind="unsent uploads", count=len(gone), more=len(found) == most)
 

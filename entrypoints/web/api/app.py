@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from entrypoints.web.api import (
     alerts,
+    checks,
     drifts,
     feeds,
     file_acts,
@@ -51,7 +52,7 @@ def make_api(context: WebContext) -> FastAPI:
     add_handlers(app)
     app.add_exception_handler(NotModifiedError, unchanged)
     api = APIRouter(prefix=PREFIX, generate_unique_id_function=_name_of)
-    for each in (files, file_acts, uploads, feeds, alerts, drifts, waiting, service):
+    for each in (files, file_acts, uploads, checks, feeds, alerts, drifts, waiting, service):
         api.include_router(each.router)
     app.include_router(api)
     _document(app)
