@@ -17,6 +17,7 @@ class OperationKind(StrEnum):
     UNLOAD = "unload"
     REPLAY = "replay"
     BACKFILL = "backfill"
+    CHECK = "check"
 
 
 class OperationState(StrEnum):

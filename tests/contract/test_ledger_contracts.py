@@ -47,10 +47,9 @@ def test_revisions_follow_one_another_and_the_newest_is_in_force(ledger: SqlLedg
     gone = add(ledger, "orders", None, 2)
     assert gone.sha256 is None
     assert ledger.contracts.in_force()["orders"] == gone
-    with pytest.raises(ConflictError):
-        with ledger.acts.together():
-            add(ledger, "stock", "half", 1)
-            add(ledger, "stock", "lost", 1)
+    with pytest.raises(ConflictError), ledger.acts.together():  # noqa: PT012
+        add(ledger, "stock", "half", 1)
+        add(ledger, "stock", "lost", 1)
     assert ledger.contracts.of("stock") == [other]
 
 
