@@ -38,11 +38,14 @@ from connectors.protocols.ledger_loads import (
 from connectors.protocols.ledger_senders import (
     LedgerDigests,
     LedgerHolds,
+    LedgerPosts,
+    LedgerReceiptLinks,
     LedgerReplies,
     LedgerSentFiles,
+    LedgerWebhooks,
 )
 from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
-from connectors.protocols.outgoing import Destination, Notifier
+from connectors.protocols.outgoing import Destination, Notifier, WebhookClient
 from connectors.protocols.records import (
     Change,
     Checked,
@@ -96,14 +99,17 @@ __all__ = [
     "LedgerLocks",
     "LedgerMoves",
     "LedgerOperations",
+    "LedgerPosts",
     "LedgerProfiles",
     "LedgerQuota",
+    "LedgerReceiptLinks",
     "LedgerRecovery",
     "LedgerReplies",
     "LedgerSentFiles",
     "LedgerServices",
     "LedgerTimelines",
     "LedgerUnmatched",
+    "LedgerWebhooks",
     "LedgerWorkers",
     "LoadCounts",
     "Notifier",
@@ -115,4 +121,5 @@ __all__ = [
     "Vouching",
     "Warehouse",
     "Watched",
+    "WebhookClient",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -13,6 +13,7 @@ from pathlib import Path
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
+from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_many
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.failure import HeldFiles, held_many
@@ -21,6 +22,7 @@ from pipelines.telemetry import timed_step
 from schemas.errors import RetryableError, WaybillError
 from schemas.file import File, Status
 from schemas.receipt import Answer
+from schemas.receipt_link import ReceiptLink
 
 _AT_ONCE = 8
 """Requests under way at once; boto3's client holds 16 connections."""
@@ -49,7 +51,7 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
         ExitStack() as stack,
     ):
         timed = timed_step(runtime, "acknowledge")
-        told = _Telling(runtime, hold, Path(folder), stack)
+        told = _Telling(runtime, hold, Path(folder), stack, links_of(runtime, files))
         for file in files:
             told.reply(file)
         crash_point("bundle.replied")
@@ -82,6 +84,7 @@ class _Telling:
     hold: HeldFiles
     folder: Path
     stack: ExitStack
+    links: Mapping[str, ReceiptLink]
     away: RetryableError | None = None
     told: list[tuple[File, Answer, str | None]] = field(default_factory=list)
 
@@ -93,7 +96,8 @@ class _Telling:
         own.mkdir()
         try:
             self.hold.check()
-            made = answer_about(runtime, file, own, self.stack, self.folder)
+            link = self.links.get(file.file_id)
+            made = answer_about(runtime, file, own, self.stack, self.folder, link)
             answer = answer_to_leave(file, made)
             reply = planned_reply(runtime, file, answer)
             if self.away is not None and not isinstance(reply, str):

@@ -10,6 +10,7 @@ from pathlib import Path
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
+from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_original
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.failure import held
@@ -39,7 +40,8 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
                 tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="acknowledge-")
             )
         )
-        answer = answer_to_leave(file, answer_about(runtime, file, folder, stack))
+        link = links_of(runtime, [file]).get(file_id)
+        answer = answer_to_leave(file, answer_about(runtime, file, folder, stack, link=link))
         reply = planned_reply(runtime, file, answer)
         crash_point("acknowledge.replying")
         told = send_reply(runtime, reply, file, answer)

@@ -21,6 +21,8 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("POST", "/files/{file_id}/release"): Role.STEWARD,
     ("POST", "/files/{file_id}/unload"): Role.STEWARD,
     ("POST", "/files/{file_id}/replay"): Role.STEWARD,
+    ("POST", "/files/{file_id}/link"): Role.STEWARD,
+    ("POST", "/files/{file_id}/link/revoke"): Role.OPERATOR,
     ("GET", "/feeds"): Role.VIEWER,
     ("GET", "/feeds/{feed}"): Role.VIEWER,
     ("GET", "/feeds/{feed}/daily-counts"): Role.VIEWER,

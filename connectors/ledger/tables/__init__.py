@@ -27,6 +27,7 @@ from connectors.ledger.tables.conditions import (
     RESOLVED,
     SUPERSEDED,
     UNFINISHED,
+    UNPOSTED,
     UNRELEASED,
     UNRESOLVED,
     WAITING,
@@ -36,7 +37,15 @@ from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, t
 from connectors.ledger.tables.files import batches, contents, events, files
 from connectors.ledger.tables.metadata import metadata
 from connectors.ledger.tables.quota import buckets, charges, costs, pauses
-from connectors.ledger.tables.senders import admissions, holds, replies, sent_files
+from connectors.ledger.tables.senders import (
+    admissions,
+    holds,
+    posts,
+    receipt_links,
+    replies,
+    sent_files,
+    webhooks,
+)
 
 __all__ = [
     "BATCHED",
@@ -57,6 +66,7 @@ __all__ = [
     "RESOLVED",
     "SUPERSEDED",
     "UNFINISHED",
+    "UNPOSTED",
     "UNRELEASED",
     "UNRESOLVED",
     "WAITING",
@@ -82,12 +92,15 @@ __all__ = [
     "moves",
     "operations",
     "pauses",
+    "posts",
     "profiles",
+    "receipt_links",
     "replies",
     "sent_files",
     "services",
     "sightings",
     "table_locks",
     "unmatched",
+    "webhooks",
     "workers",
 ]
