@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, func, select, update
 
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.replies import receipt_from, receipt_row
@@ -58,13 +58,26 @@ class Posts:
     def again(self, post: WebhookPost, at: datetime, note: str) -> None:
         self._update(post, next_at=at, note=note, owner=None)
 
+    def delay(self, webhook_id: str, at: datetime) -> None:
+        waiting = (UNPOSTED, table.c.webhook_id == webhook_id, table.c.owner.is_(None))
+        with self._database.write() as connection:
+            early = update(table).where(*waiting, table.c.next_at < at)
+            connection.execute(early.values(next_at=at))
+
     def of(self, file_id: str) -> Sequence[WebhookPost]:
         query = select(table).where(table.c.file_id == file_id)
         return self._found(query.order_by(table.c.planned_at, table.c.post_id))
 
-    def latest(self, webhook_id: str, limit: int) -> Sequence[WebhookPost]:
-        query = select(table).where(table.c.webhook_id == webhook_id)
-        return self._found(query.order_by(table.c.planned_at.desc(), table.c.post_id).limit(limit))
+    def last_closed(self, webhook_id: str, since: datetime) -> WebhookPost | None:
+        ours = (table.c.webhook_id == webhook_id, table.c.planned_at >= since)
+        query = select(table).where(*ours, table.c.closed_at.is_not(None))
+        found = self._found(query.order_by(table.c.closed_at.desc(), table.c.post_id).limit(1))
+        return found[0] if found else None
+
+    def waiting(self, webhook_id: str) -> int:
+        ours = (UNPOSTED, table.c.webhook_id == webhook_id)
+        with self._database.read() as connection:
+            return connection.scalars(select(func.count()).select_from(table).where(*ours)).one()
 
     def _found(self, query: Any) -> list[WebhookPost]:
         with self._database.read() as connection:

@@ -159,5 +159,11 @@ class LedgerPosts(Protocol):
     def of(self, file_id: str) -> Sequence[WebhookPost]:
         """The posts about a file, oldest first."""
 
-    def latest(self, webhook_id: str, limit: int) -> Sequence[WebhookPost]:
-        """The webhook's latest posts, newest first."""
+    def delay(self, webhook_id: str, at: datetime) -> None:
+        """Let nothing that waits for that webhook be sent before then."""
+
+    def last_closed(self, webhook_id: str, since: datetime) -> WebhookPost | None:
+        """Of the webhook's posts planned since then, the one that was sent or given up last."""
+
+    def waiting(self, webhook_id: str) -> int:
+        """How many posts wait for the webhook."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 _CHUNK = 1024 * 1024
 
@@ -17,7 +17,7 @@ def streamed(
     answered, and left after the last byte."""
     stack = ExitStack()
     with stack:
-        found: Path | BinaryIO = stack.enter_context(opened)
+        found = cast("Path | BinaryIO", stack.enter_context(opened))
         stream = stack.enter_context(found.open("rb")) if isinstance(found, Path) else found
         stack = stack.pop_all()
 

@@ -15,6 +15,7 @@ from pipelines.acknowledge.answer import answer_about
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
 from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_many
+from pipelines.acknowledge.posts import planned_posts
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.failure import HeldFiles, held_many
 from pipelines.runtime import Runtime, Work
@@ -73,7 +74,7 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
         crash_point("bundle.done")
         move_many(runtime, [file for file in told_of if runtime.sources[file.source].moves])
     is_full = len(files) >= limits.bundle_files
-    return [Work("acknowledge_many", feed_name)] if is_full else []
+    return [*told.posts, *([Work("acknowledge_many", feed_name)] if is_full else [])]
 
 
 @dataclass(slots=True)
@@ -87,6 +88,7 @@ class _Telling:
     links: Mapping[str, ReceiptLink]
     away: RetryableError | None = None
     told: list[tuple[File, Answer, str | None]] = field(default_factory=list)
+    posts: set[Work] = field(default_factory=set)
 
     def reply(self, file: File) -> None:
         """Make the answer about a file, and mail it if that is due. Once the mail server is away,
@@ -100,6 +102,7 @@ class _Telling:
             made = answer_about(runtime, file, own, self.stack, self.folder, link)
             answer = answer_to_leave(file, made)
             reply = planned_reply(runtime, file, answer)
+            self.posts.update(planned_posts(runtime, file, answer.receipt))
             if self.away is not None and not isinstance(reply, str):
                 raise self.away
             sent = send_reply(runtime, reply, file, answer)

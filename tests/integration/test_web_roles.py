@@ -42,6 +42,11 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("POST", "/drifts/{drift_id}/dismiss"): Role.STEWARD,
     ("GET", "/held"): Role.VIEWER,
     ("GET", "/unmatched"): Role.VIEWER,
+    ("GET", "/webhooks"): Role.ADMIN,
+    ("PUT", "/webhooks"): Role.ADMIN,
+    ("DELETE", "/webhooks/{webhook_id}"): Role.ADMIN,
+    ("POST", "/webhooks/{webhook_id}/rotate"): Role.ADMIN,
+    ("POST", "/webhooks/{webhook_id}/test"): Role.ADMIN,
     ("GET", "/me"): Role.VIEWER,
     ("GET", "/workers"): Role.VIEWER,
     ("GET", "/quota"): Role.VIEWER,
@@ -51,7 +56,7 @@ NEEDS: dict[tuple[str, str], Role] = {
 }
 IDS = {
     "{file_id}": "0" * 16, "{feed}": "other", "{alert_id}": "0" * 12, "{drift_id}": "0" * 8,
-    "{operation_id}": "0" * 16,
+    "{operation_id}": "0" * 16, "{webhook_id}": "0" * 12,
 }  # fmt: skip
 METHODS = {"get", "post", "put", "delete", "patch"}
 
