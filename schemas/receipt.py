@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -79,7 +79,8 @@ class Receipt:
     The JSON of it is described by `docs/receipt.schema.json`: fields are added, never changed.
     `warnings` are sentences about a loaded file; `reason` says why another was not loaded.
     `accounted` says what became of each of the file's lines; `corrects` is the file whose rejected
-    rows it brings corrected.
+    rows it brings corrected. Whoever has its `link` sees it on the web, and its rejected rows,
+    until `link_until`.
     """
 
     file_id: str
@@ -102,6 +103,8 @@ class Receipt:
     correction: Correction | None = None
     accounted: Accounted | None = None
     corrects: str | None = None
+    link: str | None = field(default=None, repr=False)
+    link_until: datetime | None = None
 
     @property
     def held(self) -> bool:

@@ -40,6 +40,8 @@ COMMANDS = {
     "reconcile": ("entrypoints.cli.recovery", "reconcile", "After a restore: who knows what."),
     "acts": ("entrypoints.cli.acts", "acts", "Who changed what."),
     "keys": ("entrypoints.cli.keys", "keys", "Keys by which programs are let in."),
+    "links": ("entrypoints.cli.links", "links", "Links by which senders see receipts."),
+    "webhooks": ("entrypoints.cli.webhooks", "webhooks", "Addresses that get receipts as JSON."),
     "cost": ("entrypoints.cli.cost", "cost", "What BigQuery billed, by feed and table."),
     "clean": ("entrypoints.cli.audit", "clean", "Remove what is older than `retention` says."),
     "plan": ("entrypoints.cli.tables", "plan", "What the warehouse lacks."),

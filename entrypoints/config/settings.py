@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,9 +27,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
 from entrypoints.config.config_file import ConfigFile, expanded, refuse_plain_secrets
+from entrypoints.config.outgoing import LinkKey, Webhooks
 from entrypoints.config.telemetry import Log, Metrics
 from schemas.errors import ConfigError
 from schemas.limits import AlertRules, Limits, Quotas, Retention
+from schemas.receipt_link import KEY_ID
 from schemas.upload import UPLOADS
 
 
@@ -191,6 +193,36 @@ class Web(BaseModel):
     """An upload that brings fewer than 32 KiB in that time is given up."""
     proxies: tuple[str, ...] = ()
     """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
+    url: str | None = None
+    """Where people and programs reach it from outside, `https://waybill.example.com`."""
+    link_keys: dict[str, LinkKey] = Field(default_factory=dict)
+    """Keys of links to receipts, by names of your own. The first signs; links that another of them
+    has signed are still good. Without any there are no links."""
+    link_days: int = Field(default=30, gt=0, le=3650)
+    """For how long a link is good."""
+    link_requests_a_minute: int = Field(default=120, gt=0)
+    """For links, of one address."""
+
+    @field_validator("url")
+    @classmethod
+    def _encrypted(cls, value: str | None) -> str | None:
+        """Refuse what is no https:// address; http:// only on this machine."""
+        parts = urlsplit(value or "https://unset")
+        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not parts.hostname or not (parts.scheme == "https" or local):
+            raise ValueError("write https:// and the host (http:// only for 127.0.0.1)")
+        if parts.query or parts.fragment or parts.username is not None:
+            raise ValueError("write the address alone, without a question or a user")
+        return value
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        """Keys are of no use without an address, and their names stand in links."""
+        if self.link_keys and self.url is None:
+            raise ValueError("link_keys: set url too, at which links are opened")
+        if wrong := [name for name in self.link_keys if not KEY_ID.fullmatch(name)]:
+            raise ValueError(f'link_keys: "{wrong[0]}": name a key by letters, digits, _ and -')
+        return self
 
 
 class Settings(BaseSettings):
@@ -215,6 +247,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     metrics: Metrics = Metrics()
     log: Log = Log()
+    webhooks: Webhooks = Webhooks()
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
 

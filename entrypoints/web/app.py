@@ -8,12 +8,13 @@ from typing import Any
 from entrypoints.web.api.app import make_api
 from entrypoints.web.context import WebContext, web_context
 from entrypoints.web.health import Health
+from entrypoints.web.links import Links
 from entrypoints.web.requests import Requests
 
 
 def make_app(context: WebContext) -> Any:
     """The application of a context; connects to nothing."""
-    return Requests(Health(make_api(context), context))
+    return Requests(Health(Links(make_api(context), context), context))
 
 
 def app_of(config: Path) -> Any:

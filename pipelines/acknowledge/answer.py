@@ -11,6 +11,7 @@ from pipelines.runtime import Runtime
 from pipelines.stored_files import fetched
 from schemas.file import File
 from schemas.receipt import Answer
+from schemas.receipt_link import ReceiptLink
 from schemas.storage_keys import bundle_of, is_shared
 
 
@@ -20,10 +21,12 @@ def answer_about(
     folder: Path,
     stack: ExitStack,
     shared: Path | None = None,
+    link: ReceiptLink | None = None,
 ) -> Answer:
     """The answer about a file that is loaded, its documents inside `folder`; what `stack` holds
     must stay open for as long as the answer is used. What lies in storage for many files is fetched
-    only once into a folder that they have `shared`."""
+    only once into a folder that they have `shared`. Whoever has the `link` sees all values: only an
+    answer for the sender has it."""
     feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
     rejects = None
@@ -42,6 +45,7 @@ def answer_about(
         sightings=runtime.ledger.drifts.sightings(file.file_id),
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
+        link=link,
     )
     last_of_group = runtime.ledger.files.unfinished_of_group(file) == 0
     return answer_of(case, rejects, contract.dialect, folder, last_of_group, runtime.templates)

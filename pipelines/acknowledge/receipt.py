@@ -29,6 +29,7 @@ from schemas.receipt import (
     RuleChange,
     RuleSummary,
 )
+from schemas.receipt_link import ReceiptLink
 from schemas.reject import RejectedRow
 
 _FIXES: dict[str, str] = {
@@ -67,7 +68,8 @@ _FIX_ROW = "correct the rows so that the rule holds"
 class ReceiptInput:
     """What an answer is made of: the file, its feed and table, when it was answered, and the
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
-    sender was told about the file that this one may correct."""
+    sender was told about the file that this one may correct; `link` is where it is
+    seen on the web."""
 
     file: File
     feed: Feed
@@ -76,6 +78,7 @@ class ReceiptInput:
     sightings: Sequence[Sighting] = ()
     examples: int = 5
     earlier: Receipt | None = None
+    link: ReceiptLink | None = None
 
     @property
     def language(self) -> str:
@@ -107,11 +110,7 @@ def answer_of(
     receipt = receipt_of(case, summary.rules())
     bodies = receipt_bodies(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
-    (folder / "receipt.json").write_text(
-        json.dumps(to_json(receipt), default=_plain, ensure_ascii=False, indent=2) + "\n",
-        encoding="utf-8",
-        errors="replace",
-    )
+    (folder / "receipt.json").write_bytes(json_of(receipt))
     documents[:0] = [
         Document(
             suffix=f"{own}.receipt.json",
@@ -131,6 +130,12 @@ def answer_of(
         documents=tuple(documents),
         last_of_group=last_of_group,
     )
+
+
+def json_of(receipt: Receipt) -> bytes:
+    """The receipt as a document."""
+    text = json.dumps(to_json(receipt), default=_plain, ensure_ascii=False, indent=2)
+    return f"{text}\n".encode("utf-8", "replace")
 
 
 def to_json(receipt: Receipt) -> dict[str, Any]:
@@ -179,6 +184,8 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
         correction=_correction(case, rules),
         accounted=file.accounted,
         corrects=file.corrects,
+        link=case.link.url if case.link is not None else None,
+        link_until=case.link.until if case.link is not None else None,
     )
 
 

@@ -18,6 +18,7 @@ from entrypoints.web.api import (
     service,
     uploads,
     waiting,
+    webhooks,
 )
 from entrypoints.web.api.etags import NotModifiedError, unchanged
 from entrypoints.web.api.problems import Problem, add_handlers
@@ -52,7 +53,9 @@ def make_api(context: WebContext) -> FastAPI:
     add_handlers(app)
     app.add_exception_handler(NotModifiedError, unchanged)
     api = APIRouter(prefix=PREFIX, generate_unique_id_function=_name_of)
-    for each in (files, file_acts, uploads, checks, feeds, alerts, drifts, waiting, service):
+    for each in (
+        files, file_acts, uploads, checks, feeds, alerts, drifts, waiting, webhooks, service,
+    ):  # fmt: skip
         api.include_router(each.router)
     app.include_router(api)
     _document(app)
