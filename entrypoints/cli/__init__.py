@@ -15,7 +15,7 @@ COMMANDS = {
     "up": ("entrypoints.cli.service", "up", "Worker, beat and watch together: the service."),
     "worker": ("entrypoints.cli.service", "worker", "A Celery worker."),
     "watch": ("entrypoints.cli.service", "watch", "Hear of new mail within seconds."),
-    "web": ("entrypoints.cli.service", "web", "The HTTP API, for programs."),
+    "web": ("entrypoints.cli.web", "web", "Console for people, API for programs."),
     "mcp": ("entrypoints.cli.service", "mcp", "Tools for an assistant that only read."),
     "beat": ("entrypoints.cli.service", "beat", "The scheduler; one is enough."),
     "files": ("entrypoints.cli.files", "files", "The latest files and what became of them."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import re
 import socket
 from dataclasses import replace
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.runtime import Runtime
 
 _SINCE = re.compile(r"(\d+)\s*([mhdw])")
+_LOG_FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -46,6 +48,12 @@ status_option = click.option("--status", help="Only this status or outcome, such
 since_option = click.option(
     "--since", type=Moment(), help="Only what came since: 2h, 3d, 2026-11-03."
 )
+log_level_option = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
 until_option = click.option(
     "--until", type=Moment(), help="Only what came before: 2h, 3d, 2026-11-03."
 )
@@ -68,3 +76,10 @@ def acting_here(runtime: Runtime) -> Runtime:
     except (OSError, KeyError):
         who = "unknown"
     return replace(runtime, actor=Actor(who=who, via="cli", origin=socket.gethostname()))
+
+
+def set_up_log(level: str) -> None:
+    """Let the log go to stderr, from that level on."""
+    logging.basicConfig(level=level.upper(), format=_LOG_FORMAT)
+    if level != "debug":
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)

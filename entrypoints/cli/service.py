@@ -1,4 +1,4 @@
-"""Commands that do the work: run, worker, beat, watch, web, up."""
+"""Commands that do the work: run, worker, beat, watch, up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entrypoints.cli.options import json_option, open_runtime
+from entrypoints.cli.options import json_option, log_level_option, open_runtime, set_up_log
 from entrypoints.cli.work_bar import work_bar
 
 if TYPE_CHECKING:
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 5
-_LOG_FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
-_log_level = click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-)
 
 
 @click.command()
@@ -48,7 +41,7 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     from pipelines.operations.run import run as run_pass
     from schemas.file import Status
 
-    _log("warning")
+    set_up_log("warning")
     runtime = open_runtime(config)
     names = feeds_named(runtime, feeds)
     started = runtime.now()
@@ -63,7 +56,7 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
 @click.command()
 @click.option("--concurrency", "-c", type=click.IntRange(1), help="Processes (default: config).")
 @click.option("--queues", "-Q", help="Only these queues, separated by commas.")
-@_log_level
+@log_level_option
 @click.pass_obj
 def worker(config: Path, concurrency: int | None, queues: str | None, log_level: str) -> None:
     """A Celery worker. TERM finishes the task in hand; what waits stays in the queue."""
@@ -73,7 +66,7 @@ def worker(config: Path, concurrency: int | None, queues: str | None, log_level:
 
 @click.command()
 @click.option("--concurrency", "-c", type=click.IntRange(1), help="Processes (default: config).")
-@_log_level
+@log_level_option
 @click.pass_obj
 def up(config: Path, concurrency: int | None, log_level: str) -> None:
     """Worker, beat and watch in one service. For many machines: one `up`, further `worker`s."""
@@ -84,38 +77,27 @@ def up(config: Path, concurrency: int | None, log_level: str) -> None:
 
 
 @click.command()
-@_log_level
+@log_level_option
 @click.pass_obj
 def beat(config: Path, log_level: str) -> None:
     """The scheduler. A second one does no harm."""
     from entrypoints.worker.app import make_app
     from entrypoints.worker.beat import Beat
 
-    _log(log_level)
+    set_up_log(log_level)
     Beat(app=make_app(config), loglevel=log_level, quiet=True).run()
 
 
 @click.command()
-@_log_level
+@log_level_option
 @click.option("--parent", type=int, hidden=True, help="End with this process.")
 @click.pass_obj
 def watch(config: Path, log_level: str, parent: int | None) -> None:
     """Wait for new mail, and look at it within seconds. Without it, beat looks on schedule."""
     from entrypoints.worker.watch import watch as watch_all
 
-    _log(log_level)
+    set_up_log(log_level)
     watch_all(config, parent)
-
-
-@click.command()
-@_log_level
-@click.pass_obj
-def web(config: Path, log_level: str) -> None:
-    """The HTTP API, where `web` in config.yaml says. TERM lets requests under way finish."""
-    from entrypoints.web.server import serve
-
-    _log(log_level)
-    serve(config, log_level)
 
 
 @click.command()
@@ -136,7 +118,7 @@ def mcp(config: Path, files: Path) -> None:
     token = os.environ.get("WAYBILL_KEY")
     if not token:
         raise click.UsageError("set WAYBILL_KEY to a key that `waybill keys create` has printed")
-    _log("warning")
+    set_up_log("warning")
     serve(config, token, files)
 
 
@@ -163,7 +145,7 @@ def _worker(
 
     from entrypoints.worker.app import make_app
 
-    _log(log_level)
+    set_up_log(log_level)
     arguments = ["worker", "--loglevel", log_level, "--without-gossip", "--without-mingle"]
     if concurrency is not None:
         arguments += ["--concurrency", str(concurrency)]
@@ -195,9 +177,3 @@ def _begin_again() -> None:
     log.error("the worker broke down; it begins again in %d s", _PAUSE_SECONDS)
     time.sleep(_PAUSE_SECONDS)
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- our own command, no shell
-
-
-def _log(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format=_LOG_FORMAT)
-    if level != "debug":
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)

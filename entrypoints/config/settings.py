@@ -169,13 +169,38 @@ class Alerts(AlertRules):
         return {**rest, "to": {"mail": mail, **(rest.get("to") or {})}}
 
 
+class Oidc(BaseModel):
+    """An OpenID Connect provider by which people sign in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "Single sign-on"
+    """What the button says."""
+    issuer: str = Field(pattern=r"^https?://")
+    """Its address; `/.well-known/openid-configuration` is looked for beneath it."""
+    client_id: str
+    client_secret: SecretStr
+    groups_claim: str | None = None
+    """The claim that names a person's groups. With it people are let in whom nobody has added
+    before, and at each login everybody is put into those of our groups that it names."""
+
+
 class Web(BaseModel):
-    """The web process: where it listens, and how often it may be asked."""
+    """The web process: where it listens, who signs in how, and how often it may be asked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, lt=65536)
+    url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
+    """The address that people type, such as `https://waybill.example.com`; links in mails begin
+    with it, and no other name is answered. With https, cookies are sent over TLS only."""
+    secret_key: SecretStr | None = None
+    """Signs sessions and links; the same for all web processes. Without it one is made, and kept in
+    the work folder."""
+    session_hours: int = Field(default=12, gt=0, le=720)
+    """After how long people sign in again."""
+    oidc: Oidc | None = None
     processes: int = Field(default=1, gt=0, le=64)
     """Each answers with one core; about 100 MB."""
     requests_a_minute: int = Field(default=600, gt=0)
@@ -185,6 +210,22 @@ class Web(BaseModel):
     ends."""
     proxies: tuple[str, ...] = ()
     """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_files(cls, value: Any) -> Any:
+        """Read `secret_key_file`, and the provider's `client_secret_file`, if they are given."""
+        if not isinstance(value, Mapping):
+            return value
+        found = dict(with_secrets_from_files(dict(value), cls))
+        if isinstance(oidc := found.get("oidc"), Mapping):
+            found["oidc"] = with_secrets_from_files(dict(oidc), Oidc)
+        return found
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people come over TLS."""
+        return self.url is not None and self.url.startswith("https:")
 
 
 class Settings(BaseSettings):

@@ -50,4 +50,4 @@ def application() -> Any:
         handler.addFilter(AddsRequestId())
     # Each look at the ledger's version would be told of.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    return app_of(Path(os.environ[_CONFIG]))
+    return app_of(Path(os.environ[_CONFIG]), prepared=True)
