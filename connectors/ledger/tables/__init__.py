@@ -15,6 +15,7 @@ from connectors.ledger.tables.conditions import (
     COVERED,
     DIGESTED,
     DONE,
+    DRAFTED,
     GROUPED,
     HELD,
     IN_FORCE,
@@ -31,6 +32,7 @@ from connectors.ledger.tables.conditions import (
     UNRESOLVED,
     WAITING,
 )
+from connectors.ledger.tables.drafts import draft_cells, drafts
 from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
 from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
 from connectors.ledger.tables.files import batches, contents, events, files
@@ -45,6 +47,7 @@ __all__ = [
     "COVERED",
     "DIGESTED",
     "DONE",
+    "DRAFTED",
     "GROUPED",
     "HELD",
     "IN_FORCE",
@@ -71,6 +74,8 @@ __all__ = [
     "costs",
     "daily_counts",
     "deliveries",
+    "draft_cells",
+    "drafts",
     "drifts",
     "events",
     "feeds",
