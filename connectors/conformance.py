@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from connectors.ledger.keys import Keys
     from connectors.ledger.leases import Leases
     from connectors.ledger.locks import Locks
+    from connectors.ledger.measures import Measures
     from connectors.ledger.moves import Moves
     from connectors.ledger.operations import Operations
     from connectors.ledger.profiles import FileProfiles
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from connectors.ledger.services import Services
     from connectors.ledger.timelines import Timelines
     from connectors.ledger.unmatched import UnmatchedItems
+    from connectors.ledger.uploads import Uploads
     from connectors.ledger.workers import Workers
     from connectors.mailbox.bucket import MailBucketSource
     from connectors.mailbox.source import MailboxSource
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
         LedgerKeys,
         LedgerLeases,
         LedgerLocks,
+        LedgerMeasures,
         LedgerMoves,
         LedgerOperations,
         LedgerProfiles,
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
         LedgerServices,
         LedgerTimelines,
         LedgerUnmatched,
+        LedgerUploads,
         LedgerWorkers,
         Notifier,
         PreloadsParts,
@@ -93,6 +97,7 @@ if TYPE_CHECKING:
     )
     from connectors.s3.source import S3Source
     from connectors.smtp.notifier import FileNotifier, SmtpNotifier
+    from connectors.uploads import UploadsSource
 
     def _folder(each: FolderSource) -> Source:
         return each
@@ -142,6 +147,9 @@ if TYPE_CHECKING:
     def _mail_bucket_vouches(each: MailBucketSource) -> Vouching:
         return each
 
+    def _uploads(each: UploadsSource) -> Source:
+        return each
+
     def _objects(each: ObjectStorage) -> Storage:
         return each
 
@@ -164,6 +172,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql_file_pages(each: FilePages) -> LedgerFilePages:
+        return each
+
+    def _sql_measures(each: Measures) -> LedgerMeasures:
         return each
 
     def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
@@ -257,6 +268,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql_operations(each: Operations) -> LedgerOperations:
+        return each
+
+    def _sql_uploads(each: Uploads) -> LedgerUploads:
         return each
 
     def _smtp(each: SmtpNotifier) -> Notifier:

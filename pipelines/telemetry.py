@@ -38,7 +38,16 @@ class TimedStep:
         until now, or so many `seconds` where it ended for several files at once."""
         seconds = self.seconds if seconds is None else seconds
         counted = "" if rows is None else f", {rows:,} rows"
-        log.info("%s of %s: %s in %.2f s%s", self.step, file_id, outcome, seconds, counted)
+        log.info(
+            "%s of %s: %s in %.2f s%s", self.step, file_id, outcome, seconds, counted,
+            extra={
+                "file_id": file_id,
+                "step": self.step,
+                "outcome": outcome,
+                "seconds": round(seconds, 3),
+                "rows": rows,
+            },
+        )  # fmt: skip
         return Event(
             file_id=file_id,
             at=self.runtime.now(),

@@ -132,5 +132,13 @@ class ConflictError(WaybillError):
     """It cannot be done as things are now."""
 
 
+class RefusedError(WaybillError):
+    """What was asked for or sent cannot be taken as it is; nothing of it is kept."""
+
+
+class TooLargeError(RefusedError):
+    """What was sent is larger than it may be."""
+
+
 class LeaseLostError(WaybillError):
     """Another worker has taken this work over; this one stops and leaves everything as it is."""

@@ -26,6 +26,7 @@ from connectors.ledger.holds import Holds
 from connectors.ledger.keys import Keys
 from connectors.ledger.leases import Leases
 from connectors.ledger.locks import Locks
+from connectors.ledger.measures import Measures
 from connectors.ledger.moves import Moves
 from connectors.ledger.operations import Operations
 from connectors.ledger.profiles import FileProfiles
@@ -37,6 +38,7 @@ from connectors.ledger.sent_files import SentFiles
 from connectors.ledger.services import Services
 from connectors.ledger.timelines import Timelines
 from connectors.ledger.unmatched import UnmatchedItems
+from connectors.ledger.uploads import Uploads
 from connectors.ledger.workers import Workers
 
 
@@ -83,6 +85,8 @@ class SqlLedger:
         self.daily_counts = DailyCounts(database)
         self.acts = Acts(database)
         self.drafts = Drafts(database)
+        self.measures = Measures(database)
+        self.uploads = Uploads(database)
 
     def migrate(self) -> None:
         self._schema.migrate()

@@ -42,6 +42,13 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSentFiles,
 )
+from connectors.protocols.ledger_watch import (
+    LedgerAlerts,
+    LedgerMeasures,
+    LedgerServices,
+    LedgerWorkers,
+)
+from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 from connectors.protocols.outgoing import Destination, Notifier
 from connectors.protocols.records import (
@@ -96,6 +103,7 @@ __all__ = [
     "LedgerKeys",
     "LedgerLeases",
     "LedgerLocks",
+    "LedgerMeasures",
     "LedgerMoves",
     "LedgerOperations",
     "LedgerProfiles",
@@ -106,6 +114,7 @@ __all__ = [
     "LedgerServices",
     "LedgerTimelines",
     "LedgerUnmatched",
+    "LedgerUploads",
     "LedgerWorkers",
     "LoadCounts",
     "Notifier",

@@ -41,6 +41,13 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSentFiles,
 )
+from connectors.protocols.ledger_watch import (
+    LedgerAlerts,
+    LedgerMeasures,
+    LedgerServices,
+    LedgerWorkers,
+)
+from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 
 
@@ -189,3 +196,10 @@ class Ledger(Protocol):
     @property
     def file_pages(self) -> LedgerFilePages:
         """Lists of files, a page at a time."""
+
+    @property
+    def measures(self) -> LedgerMeasures:
+        """What a monitoring system asks for: files on their way, and how long steps take."""
+
+    def uploads(self) -> LedgerUploads:
+        """What is sent directly, before and after it becomes a file."""

@@ -1,4 +1,4 @@
-"""What the ledger knows of how things go: alerts, workers and services."""
+"""What the ledger knows of how things go: alerts, workers, services and measures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from schemas.alert import Alert, AlertKind, Trouble, Worker
+from schemas.daily_count import DailyCount
+from schemas.measure import FilesOnTheWay, StepTime
 from schemas.service import Service
 
 
@@ -67,3 +69,16 @@ class LedgerServices(Protocol):
 
     def get(self, name: str) -> Service:
         """What is known of a service, also of one that was never asked."""
+
+
+class LedgerMeasures(Protocol):
+    """What a monitoring system asks for again and again. No answer grows with history."""
+
+    def on_the_way(self) -> Sequence[FilesOnTheWay]:
+        """The files that are not done, by feed and status."""
+
+    def step_times(self, since: datetime) -> Sequence[StepTime]:
+        """How long the steps that have ended since then took, by step and outcome."""
+
+    def ended(self, day: str) -> Sequence[DailyCount]:
+        """What has ended on that day (UTC, `2026-11-03`), by feed."""

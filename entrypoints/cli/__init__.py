@@ -16,6 +16,7 @@ COMMANDS = {
     "worker": ("entrypoints.cli.service", "worker", "A Celery worker."),
     "watch": ("entrypoints.cli.service", "watch", "Hear of new mail within seconds."),
     "web": ("entrypoints.cli.service", "web", "The HTTP API, for programs."),
+    "metrics": ("entrypoints.cli.service", "metrics", "Numbers for Prometheus."),
     "mcp": ("entrypoints.cli.service", "mcp", "Tools for an assistant that only read."),
     "beat": ("entrypoints.cli.service", "beat", "The scheduler; one is enough."),
     "files": ("entrypoints.cli.files", "files", "The latest files and what became of them."),

@@ -1,4 +1,4 @@
-"""Commands that do the work: run, worker, beat, watch, web, up."""
+"""Commands that do the work or let others see it: run, worker, beat, watch, web, metrics, up."""
 
 from __future__ import annotations
 
@@ -11,20 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from entrypoints.cli.options import json_option, open_runtime
 from entrypoints.cli.work_bar import work_bar
-
-if TYPE_CHECKING:
-    pass
+from schemas.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 5
-_LOG_FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
+_ENDING = {signal.SIGTERM, signal.SIGINT}
 _log_level = click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -48,7 +46,7 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     from pipelines.operations.run import run as run_pass
     from schemas.file import Status
 
-    _log("warning")
+    _log(config, "warning")
     runtime = open_runtime(config)
     names = feeds_named(runtime, feeds)
     started = runtime.now()
@@ -91,7 +89,7 @@ def beat(config: Path, log_level: str) -> None:
     from entrypoints.worker.app import make_app
     from entrypoints.worker.beat import Beat
 
-    _log(log_level)
+    _log(config, log_level)
     Beat(app=make_app(config), loglevel=log_level, quiet=True).run()
 
 
@@ -103,7 +101,7 @@ def watch(config: Path, log_level: str, parent: int | None) -> None:
     """Wait for new mail, and look at it within seconds. Without it, beat looks on schedule."""
     from entrypoints.worker.watch import watch as watch_all
 
-    _log(log_level)
+    _log(config, log_level)
     watch_all(config, parent)
 
 
@@ -114,8 +112,31 @@ def web(config: Path, log_level: str) -> None:
     """The HTTP API, where `web` in config.yaml says. TERM lets requests under way finish."""
     from entrypoints.web.server import serve
 
-    _log(log_level)
+    _log(config, log_level)
     serve(config, log_level)
+
+
+@click.command()
+@click.option("--serve", is_flag=True, help="Answer at metrics.port instead, until TERM.")
+@_log_level
+@click.pass_obj
+def metrics(config: Path, serve: bool, log_level: str) -> None:
+    """What Prometheus reads, once; `waybill web` serves it where `metrics.port` says."""
+    from prometheus_client import generate_latest
+
+    from entrypoints.config.settings import read_settings
+    from entrypoints.metrics.server import registry_of, serve_metrics
+
+    _log(config, log_level)
+    settings, runtime = read_settings(config), open_runtime(config)
+    if not serve:
+        click.echo(generate_latest(registry_of(settings, runtime)).decode(), nl=False)
+        return
+    # Before another thread begins: only then do all of them leave these signals alone.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    if serve_metrics(settings, runtime) is None:
+        raise ConfigError("metrics.port is not set", hint="set it in config.yaml")
+    signal.sigwait(_ENDING)
 
 
 @click.command()
@@ -136,7 +157,7 @@ def mcp(config: Path, files: Path) -> None:
     token = os.environ.get("WAYBILL_KEY")
     if not token:
         raise click.UsageError("set WAYBILL_KEY to a key that `waybill keys create` has printed")
-    _log("warning")
+    _log(config, "warning")
     serve(config, token, files)
 
 
@@ -163,7 +184,7 @@ def _worker(
 
     from entrypoints.worker.app import make_app
 
-    _log(log_level)
+    _log(config, log_level)
     arguments = ["worker", "--loglevel", log_level, "--without-gossip", "--without-mingle"]
     if concurrency is not None:
         arguments += ["--concurrency", str(concurrency)]
@@ -197,7 +218,8 @@ def _begin_again() -> None:
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- our own command, no shell
 
 
-def _log(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format=_LOG_FORMAT)
-    if level != "debug":
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
+def _log(config: Path, level: str) -> None:
+    from entrypoints.config.settings import read_settings
+    from entrypoints.log import write_log
+
+    write_log(read_settings(config).log, level)

@@ -205,8 +205,8 @@ def _check_broker(broker: Broker) -> str:
     """Ask the broker for its version; raises RetryableError or AccessDeniedError."""
     import redis
 
-    from entrypoints.worker.app import QUEUES
     from entrypoints.worker.dead_letters import KEY
+    from entrypoints.worker.producer import QUEUES
     from schemas.errors import AccessDeniedError, RetryableError
 
     try:

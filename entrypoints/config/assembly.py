@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import cast
 
 from connectors.private_files import keep_private, private_folder
-from connectors.protocols import Destination, Notifier, Source, Warehouse
+from connectors.protocols import Destination, Notifier, Source, Storage, Warehouse
 from connectors.registry import connector_class, warehouse_capabilities
+from connectors.uploads import UploadsSource
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
 from entrypoints.config.settings import Part, Settings
 from entrypoints.config.warehouse_fit import refuse_misfits
 from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime
+from schemas.upload import UPLOADS
 
 
 def build_runtime(settings: Settings, *, lazy_warehouse: bool = False) -> Runtime:
@@ -47,7 +49,7 @@ def build_runtime(settings: Settings, *, lazy_warehouse: bool = False) -> Runtim
         feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
         contracts=contracts,
         views=contracts.views,
-        sources=_Sources(settings.sources),
+        sources=_Sources(settings.sources, storage),
         storage=storage,
         ledger=ledger,
         warehouse=cast(Warehouse, _LaterWarehouse(warehouse)) if lazy_warehouse else warehouse(),
@@ -92,19 +94,24 @@ class _LaterWarehouse:
 
 
 class _Sources(Mapping[str, Source]):
-    """Sources by name, each made when it is first used."""
+    """Sources by name, each made when it is first used, and that of uploads, which is always
+    there."""
 
-    def __init__(self, parts: Mapping[str, Part]) -> None:
-        self._parts = parts
-        self._made = lru_cache(maxsize=None)(lambda name: _source(parts[name]))
+    def __init__(self, parts: Mapping[str, Part], storage: Storage) -> None:
+        self._names = (*parts, UPLOADS)
+
+        def made(name: str) -> Source:
+            return UploadsSource(storage) if name == UPLOADS else _source(parts[name])
+
+        self._made = lru_cache(maxsize=None)(made)
 
     def __getitem__(self, name: str) -> Source:
-        if name not in self._parts:
+        if name not in self._names:
             raise KeyError(name)
         return self._made(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._parts)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._parts)
+        return len(self._names)

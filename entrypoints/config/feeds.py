@@ -14,6 +14,7 @@ from schemas.batch import WriteMode
 from schemas.contract import Contract
 from schemas.errors import ConfigError
 from schemas.trust import Trust
+from schemas.upload import UPLOADS
 
 
 def read_feeds(
@@ -27,10 +28,10 @@ def read_feeds(
         feed = _read(path)
         if feed.name in feeds:
             raise ConfigError(f"{path}: a second feed is named {feed.name}")
-        if feed.source not in sources:
+        if feed.source not in sources and feed.source != UPLOADS:
             raise ConfigError(
                 f"{path}: the source {feed.source} is not in config.yaml",
-                hint=f"known sources: {', '.join(sorted(sources)) or 'none'}",
+                hint=f"known sources: {', '.join(sorted({*sources, UPLOADS}))}",
             )
         if feed.contract not in contracts:
             raise ConfigError(
@@ -39,7 +40,7 @@ def read_feeds(
             )
         _check_mode(path, feed, contracts[feed.contract])
         if feed.trust is not None and isinstance(sources, Mapping):
-            _check_trust(path, feed, feed.trust, getattr(sources[feed.source], "config", None))
+            _check_trust(path, feed, feed.trust, getattr(sources.get(feed.source), "config", None))
         feeds[feed.name] = feed
     if not feeds:
         raise ConfigError(f"{folder} holds no feed", hint="add a file with `feed = Feed(…)`")

@@ -27,8 +27,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
 from entrypoints.config.config_file import ConfigFile, expanded, refuse_plain_secrets
+from entrypoints.config.telemetry import Log, Metrics
 from schemas.errors import ConfigError
 from schemas.limits import AlertRules, Limits, Quotas, Retention
+from schemas.upload import UPLOADS
 
 
 class Part(BaseModel):
@@ -183,6 +185,8 @@ class Web(BaseModel):
     failures_a_minute: int = Field(default=30, gt=0)
     """Of one address that shows no valid key; then only valid ones are let in until the minute
     ends."""
+    upload_bytes: int = Field(default=100 * 1024**2, gt=0)
+    """The most that one request may upload; larger files go in parts, where storage is S3."""
     proxies: tuple[str, ...] = ()
     """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
 
@@ -207,8 +211,18 @@ class Settings(BaseSettings):
     folders: Folders = Field(default_factory=Folders)
     alerts: Alerts = Alerts()
     web: Web = Web()
+    metrics: Metrics = Metrics()
+    log: Log = Log()
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
+
+    @field_validator("sources")
+    @classmethod
+    def _none_of_ours(cls, value: dict[str, SourcePart]) -> dict[str, SourcePart]:
+        """Refuse another source of the name that uploads have."""
+        if UPLOADS in value:
+            raise ValueError(f'"{UPLOADS}" is what is uploaded; give this source another name')
+        return value
 
     @field_validator("limits", mode="before")
     @classmethod

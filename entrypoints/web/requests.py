@@ -39,13 +39,12 @@ def request_id() -> str | None:
 
 
 class AddsRequestId(logging.Filter):
-    """Puts the id of the request before what is logged while it is answered."""
+    """Gives what is logged while a request is answered its id."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Never leaves a record out."""
-        if (found := _current.get()) is not None and not hasattr(record, "request_id"):
+        if (found := _current.get()) is not None:
             record.request_id = found
-            record.msg = f"[{found}] {record.msg}"
         return True
 
 
@@ -92,5 +91,8 @@ class Requests:
             seconds = time.monotonic() - began
             # The query may hold what people search for: the path is enough to know what was asked.
             path = scope["path"].encode("ascii", "backslashreplace").decode()[:200]
-            log.info("%s %r %d %.0f ms", scope["method"], path, status, seconds * 1000)
+            log.info(
+                "%s %r %d %.0f ms", scope["method"], path, status, seconds * 1000,
+                extra={"status": status, "seconds": round(seconds, 4)},
+            )  # fmt: skip
             _current.reset(token)

@@ -32,7 +32,7 @@ from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.dead_letters import put_bad_messages_aside
 from entrypoints.worker.forks import ParentsLedger
 from entrypoints.worker.heartbeat import WorkerHeartbeat
-from entrypoints.worker.producer import OPERATE, ask_for
+from entrypoints.worker.producer import OPERATE, QUEUES, ask_for
 from entrypoints.worker.queues import Queues
 from entrypoints.worker.time_limits import GivesBack
 from pipelines.acknowledge.move import move_originals
@@ -47,8 +47,6 @@ from pipelines.validate.great_expectations import import_gx
 from schemas.errors import WaybillError
 
 log = logging.getLogger(__name__)
-
-QUEUES = (*STEPS, "recover", "clean", "alerts", OPERATE)
 
 
 class WorkerContext:

@@ -5,10 +5,29 @@ from __future__ import annotations
 from functools import lru_cache
 
 from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from entrypoints.config.settings import Broker
+from schemas.errors import RetryableError
 
 OPERATE = "operate"
+QUEUES = (
+    "discover",
+    "survey",
+    "prepare",
+    "prepare_many",
+    "part",
+    "load",
+    "acknowledge",
+    "acknowledge_many",
+    "digest",
+    "recover",
+    "clean",
+    "alerts",
+    OPERATE,
+)
+"""All queues: one for each step, and those of the service itself."""
 OPERATE_SECONDS = 24 * 3600
 """How long one operation may take."""
 
@@ -27,6 +46,16 @@ def ask_for(app: Celery, operation_id: str, *, retry: bool = True) -> None:
         time_limit=OPERATE_SECONDS,
         retry=retry,
     )
+
+
+def queue_lengths(broker: Broker) -> dict[str, int]:
+    """How many tasks wait in each queue. Raises RetryableError while the broker is away."""
+    try:
+        with _producer(broker).connection_for_read() as connection:
+            size = connection.default_channel._size  # type: ignore[attr-defined]
+            return {name: size(name) for name in QUEUES}
+    except (OperationalError, RedisError) as error:
+        raise RetryableError(f"the broker does not answer: {type(error).__name__}") from error
 
 
 @lru_cache(maxsize=1)

@@ -185,10 +185,12 @@ def tell_senders(runtime: Runtime, source_name: str) -> None:
             if group.sender is not None:
                 runtime.notifier.send(_message(runtime, group, owed, runtime.now()))
         except RetryableError as error:
-            log.warning("%s cannot be told just now: %s", group.sender, error.message)
+            log.warning(
+                "the sender of %s cannot be told just now: %s", group.group_id, error.message
+            )
             return
         except DataError as error:
-            log.warning("%s cannot be told: %s", group.sender, error.message)
+            log.warning("the sender of %s cannot be told: %s", group.group_id, error.message)
         runtime.ledger.unmatched.mark_told(group.group_id, [each.key for each in owed])
 
 

@@ -26,6 +26,7 @@ from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.act import SERVICE
 from schemas.file import File, Status
+from schemas.upload import UPLOADS
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +223,8 @@ def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
             if file.feed not in listed:
                 listed[file.feed] = _listing(runtime, file.feed)
             known = listed[file.feed]
-            if known is not None and (file.item.key, file.item.version) not in known:
+            is_listed = known is None or (file.item.key, file.item.version) in known
+            if file.source == UPLOADS or not is_listed:
                 gone.append(file.file_id)
         last = page[-1]
         assert last.done_at is not None

@@ -21,6 +21,7 @@ from schemas.errors import DataError
 from schemas.file import File, Outcome
 from schemas.item import Item, Page
 from schemas.language import translate
+from schemas.upload import UPLOADS
 
 _UNKNOWN = "its column {column} names the file {file}, which nobody here has sent"
 
@@ -34,7 +35,9 @@ def corrected_file(
     if named is None:
         return None
     target = _known(runtime, named)
-    if target is None or not may_speak(file.item, target):
+    # Whoever uploads may do so for the one feed that they name.
+    is_others = target is not None and file.source == UPLOADS and target.feed != file.feed
+    if target is None or is_others or not may_speak(file.item, target):
         raise DataError(
             _UNKNOWN,
             hint="leave the three columns at the end as they were when you got them",

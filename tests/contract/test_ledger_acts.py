@@ -193,3 +193,24 @@ def test_an_outcome_moves_with_the_file(ledger: SqlLedger) -> None:
     assert ledger.leases.advance(prepared, event(file)).status is Status.PREPARED
     [day] = ledger.daily_counts.of("orders", "2026-01-01")
     assert (day.accepted, day.quarantined) == (0, 0)
+
+
+def test_measures_are_of_what_waits_and_of_what_ended_of_late(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    [first] = add(ledger, item("a.csv"))
+    done(ledger, first)
+    began = clock.now
+    second, _ = add(ledger, item("b.csv"), item("c.csv"))
+    clock.pass_seconds(30)
+    held = claimed(ledger, second)
+    ledger.leases.release(held, None, replace(event(held), at=clock.now, seconds=1.5))
+    claimed(ledger, second)
+    waits, worked_on = ledger.measures.on_the_way()
+    assert (waits.feed, waits.status, waits.files) == ("orders", "discovered", 1)
+    assert (worked_on.status, worked_on.files, worked_on.oldest) == ("preparing", 1, began)
+    [ended] = ledger.measures.ended(clock.now.date().isoformat())
+    assert (ended.feed, ended.accepted, ended.quarantined) == ("orders", 1, 0)
+    [step] = ledger.measures.step_times(clock.now)
+    assert (step.step, step.count, step.seconds) == ("prepare", 1, 1.5)
+    assert ledger.measures.step_times(clock.now + timedelta(seconds=1)) == []

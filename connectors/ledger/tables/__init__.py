@@ -39,6 +39,7 @@ from connectors.ledger.tables.files import batches, contents, events, files
 from connectors.ledger.tables.metadata import metadata
 from connectors.ledger.tables.quota import buckets, charges, costs, pauses
 from connectors.ledger.tables.senders import admissions, holds, replies, sent_files
+from connectors.ledger.tables.uploads import uploads
 
 __all__ = [
     "BATCHED",
@@ -94,5 +95,6 @@ __all__ = [
     "sightings",
     "table_locks",
     "unmatched",
+    "uploads",
     "workers",
 ]

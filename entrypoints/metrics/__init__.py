@@ -1,0 +1,1 @@
+"""Metrics: the measures in Prometheus' text, on a port of their own."""

@@ -1,0 +1,104 @@
+"""Uploads become files of their feed, once, from a stream to what is prepared."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bare_service import BareService, bare_service
+from pipelines.operations.uploads import Uploaded, upload
+from pipelines.steps import STEPS
+from schemas import storage_keys
+from schemas.errors import ConflictError, NotFoundError, RefusedError
+from schemas.file import Outcome, Status
+from schemas.limits import Limits
+
+GOOD = b"id,day,amount,iban\nA,2026-11-03,1,DE44500105175407324931\n"
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> BareService:
+    return bare_service(tmp_path, "sales", "other")
+
+
+def sent(service: BareService, name: str = "s.csv", content: bytes = GOOD, **more: Any) -> Uploaded:
+    return upload(service.runtime, "sales", name, io.BytesIO(content), **more)
+
+
+def test_an_upload_is_prepared_as_any_other_file(service: BareService) -> None:
+    found = sent(service)
+    assert (found.file.source, found.file.item.key) == ("uploads", "s.csv")
+    [work] = found.work
+    STEPS[work.step](service.runtime, work.target)
+    file = service.ledger.files.get(found.file.file_id)
+    assert (file.status, file.outcome, file.counts.read) == (Status.PREPARED, Outcome.ACCEPTED, 1)
+    assert [act.action for act in service.ledger.acts.latest()] == ["upload"]
+    # What is landed is not kept twice.
+    service.runtime.sources["uploads"].finish(file.item)
+    assert not service.runtime.storage.exists(storage_keys.uploaded(found.upload.upload_id))
+
+
+def test_the_same_name_again_is_a_new_version(service: BareService) -> None:
+    one, two = sent(service), sent(service, content=GOOD + b"B,2026-11-03,2,\n")
+    versions = service.ledger.files.versions("sales", ["s.csv"])
+    assert [each.file_id for each in versions] == [one.file.file_id, two.file.file_id]
+
+
+def test_the_same_key_is_the_same_file_and_never_another(service: BareService) -> None:
+    one = sent(service, idempotency_key="k")
+    again = sent(service, idempotency_key="k")
+    assert (again.file.file_id, again.is_new) == (one.file.file_id, False)
+    with pytest.raises(RefusedError, match="another upload"):
+        sent(service, content=GOOD + b"\n", idempotency_key="k")
+    with pytest.raises(RefusedError, match="another upload"):
+        sent(service, "t.csv", idempotency_key="k")
+    assert service.ledger.files.waiting("sales") == 1
+    # A stopped feed takes nothing more, and yet says what became of what it took.
+    service.ledger.feeds.stop("sales", "by hand")
+    assert sent(service, idempotency_key="k").file.file_id == one.file.file_id
+    with pytest.raises(ConflictError, match="stopped"):
+        sent(service)
+
+
+def test_nothing_is_kept_of_what_is_refused(service: BareService) -> None:
+    with pytest.raises(NotFoundError):
+        upload(service.runtime, "none", "s.csv", io.BytesIO(GOOD))
+    with pytest.raises(RefusedError, match="empty"):
+        sent(service, content=b"")
+    with pytest.raises(RefusedError, match="SHA-256"):
+        sent(service, sha256=hashlib.sha256(b"other").hexdigest())
+    small = replace(service.runtime, limits=Limits(file_bytes=10))
+    with pytest.raises(RefusedError, match="larger than 10 bytes"):
+        upload(small, "sales", "s.csv", io.BytesIO(GOOD))
+    assert service.ledger.files.waiting("sales") == 0
+    assert [*service.runtime.storage.list("")] == []
+    assert [*(service.folder / "work").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "..",
+        "a/b.csv",
+        "a\\b.csv",
+        "a\nb.csv",
+        "a\0b",
+        "vsc.\u202efdp",
+        "é" * 128,
+        " a",
+        "\ufffd",
+    ],
+)
+def test_hostile_names_are_refused(service: BareService, name: str) -> None:
+    with pytest.raises(RefusedError, match="the name"):
+        sent(service, name)
+
+
+def test_names_are_composed(service: BareService) -> None:
+    assert sent(service, "ventas-e\u0301.csv").file.item.name == "ventas-\u00e9.csv"
