@@ -42,14 +42,13 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSentFiles,
 )
+from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import (
     LedgerAlerts,
     LedgerMeasures,
     LedgerServices,
     LedgerWorkers,
 )
-from connectors.protocols.ledger_uploads import LedgerUploads
-from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 from connectors.protocols.outgoing import Destination, Notifier
 from connectors.protocols.records import (
     Change,

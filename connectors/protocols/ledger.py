@@ -41,14 +41,13 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSentFiles,
 )
+from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import (
     LedgerAlerts,
     LedgerMeasures,
     LedgerServices,
     LedgerWorkers,
 )
-from connectors.protocols.ledger_uploads import LedgerUploads
-from connectors.protocols.ledger_watch import LedgerAlerts, LedgerServices, LedgerWorkers
 
 
 class Ledger(Protocol):
@@ -201,5 +200,6 @@ class Ledger(Protocol):
     def measures(self) -> LedgerMeasures:
         """What a monitoring system asks for: files on their way, and how long steps take."""
 
+    @property
     def uploads(self) -> LedgerUploads:
         """What is sent directly, before and after it becomes a file."""
