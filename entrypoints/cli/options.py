@@ -51,12 +51,14 @@ until_option = click.option(
 )
 
 
-def open_runtime(config: Path) -> Runtime:
-    """The runtime of that config.yaml."""
+def open_runtime(config: Path, *, lazy_warehouse: bool = False) -> Runtime:
+    """The runtime of that config.yaml; with `lazy_warehouse` the warehouse's libraries are imported
+    when it is first asked."""
     from entrypoints.config.assembly import build_runtime
     from entrypoints.config.settings import read_settings
 
-    return acting_here(build_runtime(read_settings(config)))
+    settings = read_settings(config)
+    return acting_here(build_runtime(settings, lazy_warehouse=lazy_warehouse))
 
 
 def acting_here(runtime: Runtime) -> Runtime:
