@@ -26,7 +26,7 @@ from schemas.draft import (
     DraftFullError,
     Line,
 )
-from schemas.errors import BusyError, ConflictError, DataError
+from schemas.errors import BusyError, ConflictError, DataError, RefusedError
 from schemas.file import File
 from schemas.reject import Problem, RejectedRow
 
@@ -124,9 +124,9 @@ def draft_page(
 def change_draft(runtime: Runtime, file: File, mask: Mask, changes: Sequence[CellChange]) -> Draft:
     """Change cells of the file's draft, all or none; what is drafted is no act yet.
 
-    Raises DataError for a value, line or column that cannot be, ConflictError for a file that takes
-    no draft, a cell that is hidden, or a draft that is full, and DraftConflictError for cells that
-    somebody else has changed since they were seen.
+    Raises RefusedError for a value, line or column that cannot be, ConflictError for a file that
+    takes no draft, a cell that is hidden, or a draft that is full, and DraftConflictError for cells
+    that somebody else has changed since they were seen.
     """
     wanted = {(each.member, each.line) for each in changes}
     with open_rows(runtime, file) as found:
@@ -134,13 +134,13 @@ def change_draft(runtime: Runtime, file: File, mask: Mask, changes: Sequence[Cel
         rows = {each.where: each for each in found.rows if each.where in wanted}
     for each in changes:
         if each.column not in header:
-            raise DataError(
+            raise RefusedError(
                 f'line {each.line}: "{each.column[:80]}" is no column of {file.item.name}',
                 hint=f"its columns are: {', '.join(header)[:400]}",
             )
         row = rows.get((each.member, each.line))
         if row is None:
-            raise DataError(
+            raise RefusedError(
                 f"line {each.line} of {file.item.name} is not rejected now",
                 hint="read the draft again: it shows the rows that are",
             )
@@ -168,7 +168,7 @@ def replace_equal(
     changes: list[CellChange] = []
     with open_rows(runtime, file) as found:
         if column not in found.header:
-            raise DataError(f'"{column[:80]}" is no column of {file.item.name}')
+            raise RefusedError(f'"{column[:80]}" is no column of {file.item.name}')
         for row in found.rows:
             known = drafted.get((row.where, column))
             value = row.cells[column] if known is None else known.value

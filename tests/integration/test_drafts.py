@@ -28,7 +28,7 @@ from pipelines.operations.long_work import (
 from pipelines.operations.masking import HIDDEN, Mask
 from schemas.batch import WriteMode
 from schemas.draft import CellChange, DraftConflictError
-from schemas.errors import ConflictError, DataError
+from schemas.errors import ConflictError, RefusedError
 from schemas.file import File, Outcome
 from schemas.operation import Operation, OperationState
 
@@ -136,10 +136,10 @@ def test_hostile_values_come_back_as_they_were_written(world: World) -> None:
     for line, value in zip((6, 7, 8), hostile, strict=True):
         write(world, file, (line, "k", value), (line, "n", "5"))
     for value in ("a\x00b", "\x1b[31m", "\ud800", "x" * 10_001):
-        with pytest.raises(DataError):
+        with pytest.raises(RefusedError):
             write(world, file, (6, "k", value), seen=1)
     for line, column in ((2, "n"), (99, "n"), (6, "_line"), (6, "no")):
-        with pytest.raises(DataError):
+        with pytest.raises(RefusedError):
             write(world, file, (line, column, "1"))
     assert submitted(world, file).outcome is Outcome.ACCEPTED
     assert {k for k, *_ in world.table()} == {"g0", "g1", "g2", "g3", *hostile}
@@ -222,7 +222,7 @@ def test_a_row_that_another_has_corrected_meanwhile_is_left_alone(world: World) 
     lines = (world.drop / "a.csv.rejected.csv").read_text().splitlines()
     (world.drop / "mended.csv").write_text("\n".join([lines[0], lines[1].replace(",x,", ",55,")]))
     world.run()
-    with pytest.raises(DataError, match="not rejected now"):
+    with pytest.raises(RefusedError, match="not rejected now"):
         write(world, file, (6, "n", "3"), seen=1)
     file = world.ledger.files.get(file.file_id)
     assert submitted(world, file).counts.read == 1

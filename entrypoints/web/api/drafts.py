@@ -24,7 +24,7 @@ from pipelines.operations.draft_view import shown_check
 from pipelines.operations.drafts import change_draft, discard_draft, draft_page, replace_equal
 from pipelines.operations.long_work import request_draft_check, submit_draft
 from schemas.draft import DraftConflictError
-from schemas.errors import DataError
+from schemas.errors import RefusedError
 
 router = APIRouter(prefix="/files/{file_id}/draft", tags=["corrections"])
 
@@ -124,5 +124,5 @@ def _changed[T](change: Callable[[], T]) -> T:
             "look at `conflicts`, and send the cell's `revision` as it is now",
             more=conflicts_of(error.cells),
         ) from None
-    except DataError as error:
+    except RefusedError as error:
         raise ProblemError(422, error.message, error.hint) from None
