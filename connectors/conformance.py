@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from connectors.ledger.batches import Batches
     from connectors.ledger.cleaning import History
     from connectors.ledger.contents import Contents
+    from connectors.ledger.contract_revisions import ContractRevisions
     from connectors.ledger.corrections import Corrections
     from connectors.ledger.costs import Costs
     from connectors.ledger.daily_counts import DailyCounts
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         LedgerAlerts,
         LedgerBatches,
         LedgerContents,
+        LedgerContractRevisions,
         LedgerCorrections,
         LedgerCosts,
         LedgerDailyCounts,
@@ -160,6 +162,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql(each: SqlLedger) -> Ledger:
+        return each
+
+    def _sql_contracts(each: ContractRevisions) -> LedgerContractRevisions:
         return each
 
     def _sql_acts(each: Acts) -> LedgerActs:

@@ -19,6 +19,7 @@ class OperationKind(StrEnum):
     BACKFILL = "backfill"
     CHECK_DRAFT = "check_draft"
     SUBMIT_DRAFT = "submit_draft"
+    CHECK = "check"
 
 
 class OperationState(StrEnum):

@@ -11,6 +11,7 @@ from connectors.ledger.batches import Batches
 from connectors.ledger.cleaning import History
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
+from connectors.ledger.contract_revisions import ContractRevisions
 from connectors.ledger.corrections import Corrections
 from connectors.ledger.costs import Costs
 from connectors.ledger.daily_counts import DailyCounts
@@ -69,6 +70,7 @@ class SqlLedger:
         self.recovery = Recovery(database)
         self.quota = Quota(database)
         self.costs = Costs(database)
+        self.contracts = ContractRevisions(database)
         self.drifts = Drifts(database)
         self.profiles = FileProfiles(database)
         self.unmatched = UnmatchedItems(database)

@@ -14,6 +14,7 @@ from connectors.protocols.ledger_acts import (
 from connectors.protocols.ledger_drafts import LedgerDrafts
 from connectors.protocols.ledger_feeds import (
     FeedState,
+    LedgerContractRevisions,
     LedgerDrifts,
     LedgerFeeds,
     LedgerProfiles,
@@ -87,6 +88,7 @@ __all__ = [
     "LedgerAlerts",
     "LedgerBatches",
     "LedgerContents",
+    "LedgerContractRevisions",
     "LedgerCorrections",
     "LedgerCosts",
     "LedgerDailyCounts",

@@ -13,6 +13,7 @@ from connectors.protocols.ledger_acts import (
 )
 from connectors.protocols.ledger_drafts import LedgerDrafts
 from connectors.protocols.ledger_feeds import (
+    LedgerContractRevisions,
     LedgerDrifts,
     LedgerFeeds,
     LedgerProfiles,
@@ -131,6 +132,10 @@ class Ledger(Protocol):
     def feeds(self) -> LedgerFeeds:
         """Each feed as a whole: its cursor, whether it runs, what it has to load, and what has
         come."""
+
+    @property
+    def contracts(self) -> LedgerContractRevisions:
+        """The texts of contracts and views that are, and were, in force."""
 
     @property
     def drifts(self) -> LedgerDrifts:

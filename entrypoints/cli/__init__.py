@@ -19,6 +19,7 @@ COMMANDS = {
     "metrics": ("entrypoints.cli.service", "metrics", "Numbers for Prometheus."),
     "mcp": ("entrypoints.cli.service", "mcp", "Tools for an assistant that only read."),
     "beat": ("entrypoints.cli.service", "beat", "The scheduler; one is enough."),
+    "upload": ("entrypoints.cli.upload", "upload", "Send files to a feed."),
     "files": ("entrypoints.cli.files", "files", "The latest files and what became of them."),
     "show": ("entrypoints.cli.files", "show", "One file: its timeline and rejected rows."),
     "retry": ("entrypoints.cli.files", "retry", "Send a file on its way again."),

@@ -187,6 +187,8 @@ class Web(BaseModel):
     ends."""
     upload_bytes: int = Field(default=100 * 1024**2, gt=0)
     """The most that one request may upload; larger files go in parts, where storage is S3."""
+    upload_stall_seconds: float = Field(default=30, gt=0)
+    """An upload that brings fewer than 32 KiB in that time is given up."""
     proxies: tuple[str, ...] = ()
     """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
 

@@ -32,7 +32,7 @@ from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.dead_letters import put_bad_messages_aside
 from entrypoints.worker.forks import ParentsLedger
 from entrypoints.worker.heartbeat import WorkerHeartbeat
-from entrypoints.worker.producer import OPERATE, QUEUES, ask_for
+from entrypoints.worker.producer import CHECK, OPERATE, QUEUES, ask_for, queue_of
 from entrypoints.worker.queues import Queues
 from entrypoints.worker.time_limits import GivesBack
 from pipelines.acknowledge.move import move_originals
@@ -143,9 +143,11 @@ def _add_recover(app: Celery, waybill: WorkerContext) -> None:
             idle = {step for step in STEPS if waybill.queues.length(step) == 0}
             # A step whose queue is not empty is behind, not forgotten: its files are in the queue.
             waybill.queues.send(runtime, (each for each in work if each.step in idle))
-            if waybill.queues.length(OPERATE) == 0:
-                for operation_id in runtime.ledger.operations.due():
-                    ask_for(app, operation_id)
+            idle = {queue for queue in (OPERATE, CHECK) if waybill.queues.length(queue) == 0}
+            for operation_id in runtime.ledger.operations.due() if idle else ():
+                operation = runtime.ledger.operations.get(operation_id)
+                if queue_of(operation) in idle:
+                    ask_for(app, operation)
 
 
 def _add_operate(app: Celery, waybill: WorkerContext) -> None:

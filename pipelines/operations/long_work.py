@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
-import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connectors.failpoints import crash_point
 from pipelines.lease import keep_lease
-from pipelines.operations.acts import acting
+from pipelines.operations.asked import ask_for_work
 from pipelines.operations.backfill import backfill
-from pipelines.operations.drafts import changed, draft_at, without_corrected
+from pipelines.operations.checks import check_upload
+from pipelines.operations.draft_work import do_check_draft, do_submit_draft
 from pipelines.operations.feeds import feed_named
 from pipelines.operations.replay import Progress, replay, replayable
 from pipelines.operations.unload import plan_unload, unload
-from pipelines.runtime import Runtime, Work
-from schemas.draft import Draft, DraftChangedError
+from pipelines.runtime import Runtime
 from schemas.errors import (
     ConflictError,
     LeaseLostError,
@@ -42,7 +40,7 @@ def request_unload(runtime: Runtime, file: File) -> Operation:
             f"{file.item.name} is {file.status}: it has no rows to unload now",
             hint="only files that are loaded and done can be unloaded",
         )
-    return _request(runtime, OperationKind.UNLOAD, file.feed, {"file_ids": [file.file_id]})
+    return ask_for_work(runtime, OperationKind.UNLOAD, file.feed, {"file_ids": [file.file_id]})
 
 
 def request_replay(
@@ -62,7 +60,7 @@ def request_replay(
     request: dict[str, Any] = {**_bounds(since, until), "tell": tell}
     if file is not None:
         request["file_ids"] = [file.file_id]
-    return _request(runtime, OperationKind.REPLAY, feed, request)
+    return ask_for_work(runtime, OperationKind.REPLAY, feed, request)
 
 
 def request_backfill(
@@ -74,39 +72,7 @@ def request_backfill(
     state = runtime.ledger.feeds.state(feed)
     if state.stopped_at is not None:
         raise ConflictError(f"feed {feed} is stopped: {state.reason}", hint="resume it first")
-    return _request(runtime, OperationKind.BACKFILL, feed, _bounds(since, until))
-
-
-def request_draft_check(runtime: Runtime, file: File, revision: int | None = None) -> Operation:
-    """Ask for the file's draft to be checked. Raises ConflictError if there is none, or if it is
-    not at that revision any more."""
-    draft = draft_at(runtime, file, revision)
-    return _request(
-        runtime, OperationKind.CHECK_DRAFT, file.feed,
-        {"file_id": file.file_id, "draft_id": draft.draft_id, "revision": draft.revision},
-    )  # fmt: skip
-
-
-def submit_draft(
-    runtime: Runtime, file: File, revision: int | None = None, role: str | None = None
-) -> Operation:
-    """Submit the file's draft: one transaction ends it and asks for its rows to be sent. `role` is
-    what receipts say of who did it. Raises ConflictError if there is no draft, if it is not at that
-    revision any more, or if its file takes no corrections now."""
-    with runtime.ledger.acts.together():
-        draft, rows = without_corrected(runtime, file, draft_at(runtime, file, revision))
-        with acting(runtime, "submit_draft", "file", file.file_id, file.feed) as told:
-            told.after = {"draft_id": draft.draft_id, "revision": draft.revision, "rows": rows}
-            try:
-                runtime.ledger.drafts.submit(draft, runtime.actor.who, role)
-            except DraftChangedError:
-                raise changed() from None
-        operation = _request(
-            runtime, OperationKind.SUBMIT_DRAFT, file.feed,
-            {"file_id": file.file_id, "draft_id": draft.draft_id, "revision": draft.revision},
-        )  # fmt: skip
-    crash_point("draft.submitted")
-    return operation
+    return ask_for_work(runtime, OperationKind.BACKFILL, feed, _bounds(since, until))
 
 
 def operation_of(runtime: Runtime, operation_id: str) -> Operation:
@@ -131,6 +97,10 @@ def do_operation(runtime: Runtime, operation_id: str) -> None:
     operation = ledger.claim(operation_id, runtime.owner, _LEASE_SECONDS)
     if operation is None:
         return
+    if operation.tries > _TRIES:
+        # Whoever did it was killed each time.
+        ledger.finish(operation, error=f"it was broken off {_TRIES} times", hint="tell an admin")
+        return
     acting_runtime = replace(runtime, actor=operation.actor)
     try:
         with keep_lease(
@@ -151,21 +121,6 @@ def do_operation(runtime: Runtime, operation_id: str) -> None:
     except Exception as error:
         ledger.finish(operation, error=f"it broke down: {type(error).__name__}")
         raise
-
-
-def _request(
-    runtime: Runtime, kind: OperationKind, feed: str, request: Mapping[str, Any]
-) -> Operation:
-    operation = Operation(
-        operation_id=secrets.token_hex(8),
-        kind=kind,
-        feed=feed,
-        request=request,
-        actor=runtime.actor,
-    )
-    with acting(runtime, f"request_{kind}", "operation", operation.operation_id, feed) as told:
-        told.after = dict(request)
-        return runtime.ledger.operations.add(operation)
 
 
 def _unload(runtime: Runtime, operation: Operation, told: Progress) -> dict[str, Any]:
@@ -225,35 +180,11 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _check_draft(runtime: Runtime, operation: Operation, told: Progress) -> dict[str, Any]:
-    from pipelines.operations.draft_check import check_draft
-
-    draft = _draft(runtime, operation)
-    tick = Work("check_draft", draft.file_id)
-    return dict(check_draft(runtime, draft, lambda: told(tick, 0)))
-
-
-def _submit_draft(runtime: Runtime, operation: Operation, told: Progress) -> dict[str, Any]:
-    from pipelines.operations.draft_submission import send_draft
-
-    draft = _draft(runtime, operation)
-    return {"file_id": send_draft(runtime, draft, is_last=operation.tries >= _TRIES)}
-
-
-def _draft(runtime: Runtime, operation: Operation) -> Draft:
-    try:
-        draft = runtime.ledger.drafts.get(operation.request["draft_id"])
-    except KeyError:
-        raise NotFoundError("the draft is not there any more") from None
-    if draft.revision != operation.request["revision"]:
-        raise changed()
-    return draft
-
-
 _DO = {
     OperationKind.UNLOAD: _unload,
     OperationKind.REPLAY: _replay,
     OperationKind.BACKFILL: _backfill,
-    OperationKind.CHECK_DRAFT: _check_draft,
-    OperationKind.SUBMIT_DRAFT: _submit_draft,
+    OperationKind.CHECK_DRAFT: do_check_draft,
+    OperationKind.SUBMIT_DRAFT: do_submit_draft,
+    OperationKind.CHECK: check_upload,
 }

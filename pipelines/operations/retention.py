@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.protocols import PreloadsParts
 from pipelines.operations.acts import acting_outside
+from pipelines.operations.cleaned import Cleaned
+from pipelines.operations.cleaned_uploads import abandoned, finished
 from pipelines.prepare.landing_lock import LOCK_SECONDS
 from pipelines.runtime import Runtime
 from schemas import storage_keys
@@ -31,15 +32,6 @@ from schemas.upload import UPLOADS
 log = logging.getLogger(__name__)
 
 _PAGES_A_LISTING = 100
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cleaned:
-    """How many of one kind went (or would go), and whether there is more to be done at once."""
-
-    kind: str
-    count: int
-    more: bool = False
 
 
 def clean(runtime: Runtime, *, dry_run: bool = False) -> list[Cleaned]:
@@ -70,6 +62,9 @@ def _clean(runtime: Runtime, dry_run: bool) -> list[Cleaned]:
         done.append(_bundles(runtime, keep.staged_days, dry_run))
     if keep.landing_days is not None:
         done.append(_uncovered(runtime, keep.landing_days, dry_run))
+    done.append(abandoned(runtime, dry_run))
+    if keep.uploads_days is not None:
+        done.append(finished(runtime, keep.uploads_days, dry_run))
     done += _rows(runtime, dry_run)
     done += [_leftovers(runtime, dry_run), _brought_back(runtime, dry_run)]
     return done

@@ -13,18 +13,14 @@ from one_feed import STOCK, World, a_world
 from pipelines.operations.acts import list_acts
 from pipelines.operations.answers import receipt_of
 from pipelines.operations.draft_view import ShownCheck, shown_check
+from pipelines.operations.draft_work import request_draft_check, submit_draft
 from pipelines.operations.drafts import (
     change_draft,
     discard_draft,
     draft_page,
     replace_equal,
 )
-from pipelines.operations.long_work import (
-    do_operation,
-    operation_of,
-    request_draft_check,
-    submit_draft,
-)
+from pipelines.operations.long_work import do_operation, operation_of
 from pipelines.operations.masking import HIDDEN, Mask
 from schemas.batch import WriteMode
 from schemas.draft import CellChange, DraftConflictError

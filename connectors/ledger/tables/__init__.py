@@ -32,6 +32,7 @@ from connectors.ledger.tables.conditions import (
     UNRESOLVED,
     WAITING,
 )
+from connectors.ledger.tables.contracts import contract_revisions
 from connectors.ledger.tables.drafts import draft_cells, drafts
 from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
 from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
@@ -72,6 +73,7 @@ __all__ = [
     "charges",
     "cleaned",
     "contents",
+    "contract_revisions",
     "costs",
     "daily_counts",
     "deliveries",

@@ -23,6 +23,7 @@ from schemas.drift import Drift
 from schemas.errors import WaybillError
 from schemas.file import File
 from schemas.key import Key, Role
+from schemas.operation import Operation
 
 _BEARER = HTTPBearer(
     bearerFormat="wb_<id>_<secret>",
@@ -61,6 +62,13 @@ class Caller:
         if self.sees_all:
             return True
         return feed is not None and any(fnmatchcase(feed, glob) for glob in self.key.feeds)
+
+    def may_follow(self, operation: Operation) -> bool:
+        """Whether the key may see long work: that on its feeds, and its own on none."""
+        if operation.feed:
+            return self.sees(operation.feed)
+        own = (self.runtime.actor.who, self.runtime.actor.via)
+        return self.sees_all or (operation.actor.who, operation.actor.via) == own
 
     def mask(self, feed: str | None) -> Mask:
         """What may be seen of a feed's values."""

@@ -21,8 +21,8 @@ from entrypoints.web.api.operation_models import OperationModel, accepted
 from entrypoints.web.api.paging import link_next
 from entrypoints.web.api.problems import ProblemError, responses
 from pipelines.operations.draft_view import shown_check
+from pipelines.operations.draft_work import request_draft_check, submit_draft
 from pipelines.operations.drafts import change_draft, discard_draft, draft_page, replace_equal
-from pipelines.operations.long_work import request_draft_check, submit_draft
 from schemas.draft import DraftConflictError
 from schemas.errors import RefusedError
 

@@ -13,13 +13,15 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from entrypoints.web.requests import TooLargeError, request_id
+from entrypoints.web.requests import BodyTooLargeError, request_id
 from schemas.errors import (
     ConfigError,
     ConflictError,
     ContractError,
     NotFoundError,
+    RefusedError,
     RetryableError,
+    TooLargeError,
     WaybillError,
 )
 from schemas.language import printable
@@ -107,7 +109,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(WaybillError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_framework)
-    app.add_exception_handler(TooLargeError, _too_large)
+    app.add_exception_handler(BodyTooLargeError, _too_large)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -152,6 +154,9 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
         return answer(503, "a part of the service does not answer", "ask again later", wait)
     if isinstance(error, NotFoundError | ConflictError | ContractError | ConfigError):
         status = 404 if isinstance(error, NotFoundError) else 409
+        return answer(status, printable(error.message), error.hint)
+    if isinstance(error, RefusedError):
+        status = 413 if isinstance(error, TooLargeError) else 422
         return answer(status, printable(error.message), error.hint)
     log.error("%s: %s", request.method, error.message)
     return answer(500, "the service is not set up as it must be", "an admin finds why in its log")
