@@ -12,18 +12,18 @@ import pytest
 from one_feed import STOCK, World, a_world
 from pipelines.operations.acts import list_acts
 from pipelines.operations.answers import receipt_of
+from pipelines.operations.draft_submission import send_draft
 from pipelines.operations.draft_view import ShownCheck, shown_check
 from pipelines.operations.draft_work import request_draft_check, submit_draft
 from pipelines.operations.drafts import (
     change_draft,
     discard_draft,
     draft_page,
-    replace_equal,
 )
 from pipelines.operations.long_work import do_operation, operation_of
-from pipelines.operations.masking import HIDDEN, Mask
+from pipelines.operations.masking import Mask
 from schemas.batch import WriteMode
-from schemas.draft import CellChange, DraftConflictError
+from schemas.draft import CellChange
 from schemas.errors import ConflictError, RefusedError
 from schemas.file import File, Outcome
 from schemas.operation import Operation, OperationState
@@ -141,75 +141,25 @@ def test_hostile_values_come_back_as_they_were_written(world: World) -> None:
     assert {k for k, *_ in world.table()} == {"g0", "g1", "g2", "g3", *hostile}
 
 
-def test_equal_values_are_replaced_together(world: World) -> None:
-    file = three_bad(world)
-    write(world, file, (6, "n", "7"))
-    draft, count = replace_equal(world.runtime, file, open_mask(world), "n", "x", "9")
-    assert draft is not None
-    cells = {each.line: each.value for each in world.ledger.drafts.cells(draft.draft_id)}
-    assert (count, cells) == (2, {6: "7", 7: "9", 8: "9"}), "a cell that differs by now stays"
-    assert replace_equal(world.runtime, file, open_mask(world), "n", "9", "8")[1] == 2
-
-
-def test_who_may_not_see_a_value_may_not_write_over_it(world: World) -> None:
-    columns = tuple(
-        replace(each, classification="confidential") if each.name == "n" else each
-        for each in world.runtime.contracts["stock"].columns
-    )
-    contract = replace(world.runtime.contracts["stock"], columns=columns)
-    file = three_bad(world)
-    write(world, file, (6, "n", "4711"), (7, "n", "secret"))
-    checked(world, file)
-    mask = Mask(contract, False)
-    page = draft_page(world.runtime, file, mask)
-    check = shown_check(page.draft, mask)
-    assert page.rows[0].locked == ("n",)
-    assert {each.value for row in page.rows for each in row.drafted} == {HIDDEN}
-    said = repr((page.rows, check))
-    assert "4711" not in said
-    assert "secret" not in said
-    with pytest.raises(ConflictError, match="hidden"):
-        change_draft(world.runtime, file, mask, [CellChange(line=8, column="n", value="1")])
-    with pytest.raises(ConflictError, match="hidden"):
-        replace_equal(world.runtime, file, mask, "n", "x", "1")
-    allowed = [CellChange(line=8, column="k", value="z")]
-    assert change_draft(world.runtime, file, mask, allowed).revision == 2
-    for act in list_acts(world.runtime):
-        assert "4711" not in repr(act)
-        assert "secret" not in repr(act)
-
-
 def test_a_submission_is_sent_once_however_often_it_is_tried(world: World) -> None:
     file = three_bad(world)
     write(world, file, (6, "n", "1"))
     operation = submit_draft(world.runtime, file)
     with pytest.raises(ConflictError):
         submit_draft(world.runtime, file)
+    # What cannot be sent is open again for its writers.
+    world.ledger.feeds.stop("stock", "by hand")
+    assert done(world, operation).state is OperationState.FAILED
+    world.ledger.feeds.resume("stock")
+    operation = submit_draft(world.runtime, file)
     first = done(world, operation)
     world.run()
     # Its worker died after all was done, and another goes on.
-    again = replace(operation, tries=2)
-    from pipelines.operations.draft_submission import send_draft
-
     draft = world.ledger.drafts.get(operation.request["draft_id"])
     assert send_draft(world.runtime, draft, is_last=True) == (first.result or {})["file_id"]
-    assert again.attempted
     world.run()
     files = [each for each in world.ledger.files.latest() if each.corrects == file.file_id]
     assert (len(files), world.ledger.files.get(file.file_id).rows_corrected) == (1, 1)
-
-
-def test_what_cannot_be_sent_is_open_again(world: World) -> None:
-    file = three_bad(world)
-    write(world, file, (6, "n", "1"))
-    operation = submit_draft(world.runtime, file)
-    world.ledger.feeds.stop("stock", "by hand")
-    assert done(world, operation).state is OperationState.FAILED
-    draft = world.ledger.drafts.open_of(file.file_id)
-    assert draft is not None
-    assert len(world.ledger.drafts.cells(draft.draft_id)) == 1
-    world.ledger.feeds.resume("stock")
-    assert submitted(world, file).outcome is Outcome.ACCEPTED
 
 
 def test_a_row_that_another_has_corrected_meanwhile_is_left_alone(world: World) -> None:
@@ -247,20 +197,3 @@ def test_files_that_take_no_draft_say_why(world: World) -> None:
     discard_draft(world.runtime, gone)
     assert world.ledger.drafts.open_of(gone.file_id) is None
     assert list_acts(world.runtime)[0].action == "discard_draft"
-
-
-def test_two_people_see_each_others_changes(world: World) -> None:
-    file = three_bad(world)
-    write(world, file, (6, "n", "1"))
-    with pytest.raises(DraftConflictError) as caught:
-        write(world, file, (6, "n", "2"), (7, "n", "2"))
-    assert caught.value.cells[0][1] is not None
-    page = draft_page(world.runtime, file, open_mask(world))
-    assert [each.value for row in page.rows for each in row.drafted] == ["1"]
-
-
-def test_a_draft_goes_with_the_rejects_of_its_file(world: World) -> None:
-    file = three_bad(world)
-    write(world, file, (6, "n", "1"))
-    assert world.ledger.history.forget_rejects(world.ledger.files.get(file.file_id))
-    assert world.ledger.drafts.open_of(file.file_id) is None
