@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from connectors.ledger.costs import Costs
     from connectors.ledger.daily_counts import DailyCounts
     from connectors.ledger.digests import Digests
+    from connectors.ledger.drafts import Drafts
     from connectors.ledger.drifts import Drifts
     from connectors.ledger.feeds import Feeds
     from connectors.ledger.file_pages import FilePages
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         LedgerCosts,
         LedgerDailyCounts,
         LedgerDigests,
+        LedgerDrafts,
         LedgerDrifts,
         LedgerFeeds,
         LedgerFilePages,
@@ -189,6 +191,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
+        return each
+
+    def _sql_drafts(each: Drafts) -> LedgerDrafts:
         return each
 
     def _sql_feeds(each: Feeds) -> LedgerFeeds:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, exists, or_, select, update
 
 from connectors.ledger.database import Database, insert_into
+from connectors.ledger.drafts import forget_drafts
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import (
     BUNDLED,
@@ -145,7 +146,11 @@ class History:
             .values(rejects_key=None)
         )
         with self._database.write() as connection:
-            return bool(connection.execute(statement).rowcount)
+            done = bool(connection.execute(statement).rowcount)
+            if done:
+                # Nothing can be corrected without them.
+                forget_drafts(connection, [file.file_id])
+            return done
 
     def uncovered(self, before: datetime, most: int) -> Sequence[File]:
         query = (
@@ -185,6 +190,7 @@ class History:
                 .values(sender=None, detail={}, reason=None, reason_params=None)
             )
             gone = list(connection.scalars(query.with_for_update()))
+            forget_drafts(connection, gone)
             for table in _OF_FILES:
                 connection.execute(delete(table).where(table.c.file_id.in_(gone)))
             return len(gone)

@@ -17,6 +17,7 @@ from connectors.ledger.costs import Costs
 from connectors.ledger.daily_counts import DailyCounts
 from connectors.ledger.database import Database
 from connectors.ledger.digests import Digests
+from connectors.ledger.drafts import Drafts
 from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
 from connectors.ledger.file_pages import FilePages
@@ -91,6 +92,7 @@ class SqlLedger:
         self.file_pages = FilePages(database)
         self.daily_counts = DailyCounts(database)
         self.acts = Acts(database)
+        self.drafts = Drafts(database)
         self.measures = Measures(database)
         self.uploads = Uploads(database)
 

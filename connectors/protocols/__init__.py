@@ -11,6 +11,7 @@ from connectors.protocols.ledger_acts import (
     LedgerKeys,
     LedgerOperations,
 )
+from connectors.protocols.ledger_drafts import LedgerDrafts
 from connectors.protocols.ledger_feeds import (
     FeedState,
     LedgerContractRevisions,
@@ -95,6 +96,7 @@ __all__ = [
     "LedgerCosts",
     "LedgerDailyCounts",
     "LedgerDigests",
+    "LedgerDrafts",
     "LedgerDrifts",
     "LedgerFeeds",
     "LedgerFilePages",

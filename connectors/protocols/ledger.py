@@ -11,6 +11,7 @@ from connectors.protocols.ledger_acts import (
     LedgerKeys,
     LedgerOperations,
 )
+from connectors.protocols.ledger_drafts import LedgerDrafts
 from connectors.protocols.ledger_feeds import (
     LedgerContractRevisions,
     LedgerDrifts,
@@ -202,6 +203,10 @@ class Ledger(Protocol):
     @property
     def operations(self) -> LedgerOperations:
         """Long work that somebody asked for."""
+
+    @property
+    def drafts(self) -> LedgerDrafts:
+        """Corrections while they are being written."""
 
     @property
     def daily_counts(self) -> LedgerDailyCounts:

@@ -57,7 +57,8 @@ def send_steps(broker: Broker, steps: Mapping[Work, float]) -> None:
 
 def queue_of(operation: Operation) -> str:
     """The queue of an operation: somebody sits before a screen and waits for a check."""
-    return CHECK if operation.kind is OperationKind.CHECK else OPERATE
+    checks = (OperationKind.CHECK, OperationKind.CHECK_DRAFT)
+    return CHECK if operation.kind in checks else OPERATE
 
 
 def ask_for(app: Celery, operation: Operation, *, retry: bool = True) -> None:

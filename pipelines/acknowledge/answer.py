@@ -8,9 +8,10 @@ from pathlib import Path
 from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.acknowledge.reply import earlier_receipt
 from pipelines.runtime import Runtime
-from pipelines.stored_files import fetched
+from pipelines.stored_files import corrected_lines, fetched
+from schemas.draft import DRAFT
 from schemas.file import File
-from schemas.receipt import Answer
+from schemas.receipt import Answer, CorrectedRows
 from schemas.receipt_link import ReceiptLink
 from schemas.storage_keys import bundle_of, is_shared
 
@@ -46,6 +47,26 @@ def answer_about(
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
         link=link,
+        corrected=_corrected(runtime, file),
+        done=corrected_lines(runtime, file) if file.rows_corrected else (),
     )
     last_of_group = runtime.ledger.files.unfinished_of_group(file) == 0
     return answer_of(case, rejects, contract.dialect, folder, last_of_group, runtime.templates)
+
+
+def _corrected(runtime: Runtime, file: File) -> tuple[CorrectedRows, ...]:
+    """Which files have brought rejected rows of it corrected, and by whom they were sent: a draft
+    knows its submitter's role, whatever else came from the sender."""
+    if not file.rows_corrected:
+        return ()
+    roles = {each.draft_id: each.role for each in runtime.ledger.drafts.submitted(file.file_id)}
+    return tuple(
+        CorrectedRows(
+            file_id=each.file_id,
+            rows=each.counts.loaded,
+            at=each.item.sent_at,
+            by=roles.get(each.item.detail.get(DRAFT, "")) or "sender",
+        )
+        for each in runtime.ledger.corrections.active([file.file_id])
+        if each.counts.loaded
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.follow_up import follow_up
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
 from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_many
@@ -143,6 +144,7 @@ class _Telling:
             file, answer, _ = each
             try:
                 leave(self.runtime, file, answer)
+                follow_up(self.runtime, file)
             except Exception as error:
                 found.append((each, error))
             else:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HEADLINES: dict[str, str] = {
     "accepted": "accepted, all rows are loaded",
+    "complete": "all rows are loaded, some after they were corrected",
     "partly": "partly loaded, some rows were rejected",
     "quarantined": "rejected, nothing was loaded",
     "waiting": "waiting, nothing is loaded yet",
@@ -26,6 +27,14 @@ HEADLINES: dict[str, str] = {
 }
 """What became of a file, in a few words."""
 
+
+CORRECTED_BY: dict[str, str] = {
+    "sender": "{rows:,} rows came corrected on {at}.",
+    "operator": "{rows:,} rows were corrected by an operator on {at}.",
+    "steward": "{rows:,} rows were corrected by a steward on {at}.",
+    "admin": "{rows:,} rows were corrected by an admin on {at}.",
+}
+"""Who has corrected rows of a file, by role."""
 
 PASSED: dict[str, str] = {
     "blank": "Blank lines",
@@ -56,6 +65,7 @@ def receipt_bodies(receipt: Receipt, feed: Feed, templates: Path | None = None) 
         "receipt": receipt,
         "headline": headline_of(receipt),
         "passed": PASSED,
+        "corrected_by": CORRECTED_BY,
         # Rows that are computed from all lines of a file cannot be corrected one by one.
         "whole": feed.makes_rows,
     }
@@ -93,6 +103,8 @@ def digest_bodies(
 def headline_of(receipt: Receipt) -> str:
     """What became of the file, in a few words of its sender's language."""
     key = "waiting" if receipt.waiting else str(receipt.outcome)
+    if receipt.outcome == "partly" and receipt.is_complete:
+        key = "complete"
     return translate(HEADLINES.get(key, key), receipt.language)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.follow_up import follow_up
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
 from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_original
@@ -56,6 +57,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             note_receipts(runtime, file.source, error)
             raise
         note_receipts(runtime, file.source)
+        follow_up(runtime, file)
         crash_point("acknowledge.told")
         check()
         now = runtime.now()

@@ -12,6 +12,7 @@ from pipelines.lease import keep_lease
 from pipelines.operations.asked import ask_for_work
 from pipelines.operations.backfill import backfill
 from pipelines.operations.checks import check_upload
+from pipelines.operations.draft_work import do_check_draft, do_submit_draft
 from pipelines.operations.feeds import feed_named
 from pipelines.operations.replay import Progress, replay, replayable
 from pipelines.operations.unload import plan_unload, unload
@@ -183,5 +184,7 @@ _DO = {
     OperationKind.UNLOAD: _unload,
     OperationKind.REPLAY: _replay,
     OperationKind.BACKFILL: _backfill,
+    OperationKind.CHECK_DRAFT: do_check_draft,
+    OperationKind.SUBMIT_DRAFT: do_submit_draft,
     OperationKind.CHECK: check_upload,
 }

@@ -12,12 +12,8 @@ from pipelines.drift.detector import FeedHistory
 from pipelines.failure import held
 from pipelines.parse.kind import Kind, kind_of
 from pipelines.parse.registry import reader_of
-from pipelines.prepare.corrected import (
-    corrected_file,
-    correction_terms,
-    handed_over,
-    refuse_correction,
-)
+from pipelines.prepare.correctable import refuse_correction
+from pipelines.prepare.corrected import corrected_file, correction_terms, handed_over
 from pipelines.prepare.land import Landing, landing
 from pipelines.prepare.landing_lock import protect_landing
 from pipelines.prepare.outcome import StoredAlone, gone, quarantined, settled

@@ -15,6 +15,7 @@ from connectors.ledger.tables.conditions import (
     COVERED,
     DIGESTED,
     DONE,
+    DRAFTED,
     GROUPED,
     HELD,
     IN_FORCE,
@@ -33,6 +34,7 @@ from connectors.ledger.tables.conditions import (
     WAITING,
 )
 from connectors.ledger.tables.contracts import contract_revisions
+from connectors.ledger.tables.drafts import draft_cells, drafts
 from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
 from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
 from connectors.ledger.tables.files import batches, contents, events, files
@@ -56,6 +58,7 @@ __all__ = [
     "COVERED",
     "DIGESTED",
     "DONE",
+    "DRAFTED",
     "GROUPED",
     "HELD",
     "IN_FORCE",
@@ -84,6 +87,8 @@ __all__ = [
     "costs",
     "daily_counts",
     "deliveries",
+    "draft_cells",
+    "drafts",
     "drifts",
     "events",
     "feeds",

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from entrypoints.web.api import (
     alerts,
     checks,
+    drafts,
     drifts,
     feeds,
     file_acts,
@@ -54,8 +55,18 @@ def make_api(context: WebContext) -> FastAPI:
     app.add_exception_handler(NotModifiedError, unchanged)
     api = APIRouter(prefix=PREFIX, generate_unique_id_function=_name_of)
     for each in (
-        files, file_acts, uploads, checks, feeds, alerts, drifts, waiting, webhooks, service,
-    ):  # fmt: skip
+        files,
+        file_acts,
+        drafts,
+        uploads,
+        checks,
+        feeds,
+        alerts,
+        drifts,
+        waiting,
+        webhooks,
+        service,
+    ):
         api.include_router(each.router)
     app.include_router(api)
     _document(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -67,10 +68,11 @@ class ProblemError(Exception):
         detail: str,
         hint: str | None = None,
         headers: dict[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.hint = status, detail, hint
-        self.headers = headers or {}
+        self.headers, self.more = headers or {}, more
 
 
 NOT_FOUND = ProblemError(
@@ -113,9 +115,13 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def answer(
-    status: int, detail: str, hint: str | None = None, headers: dict[str, str] | None = None
+    status: int,
+    detail: str,
+    hint: str | None = None,
+    headers: dict[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
-    """A problem as an answer."""
+    """A problem as an answer; `more` are members of its own kind of problem."""
     problem = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -124,7 +130,7 @@ def answer(
         request_id=request_id(),
     )
     return JSONResponse(
-        problem.model_dump(),
+        {**problem.model_dump(), **(more or {})},
         status_code=status,
         headers=headers,
         media_type="application/problem+json",
@@ -138,7 +144,7 @@ def clean(text: str) -> str:
 
 def _said(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProblemError)
-    return answer(error.status, error.detail, error.hint, error.headers)
+    return answer(error.status, error.detail, error.hint, error.headers, error.more)
 
 
 def _ours(request: Request, error: Exception) -> JSONResponse:
