@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,10 @@ from schemas.contract import Contract, View
 from schemas.limits import AlertRules, Limits, Quotas, Retention
 
 
+def _nothing() -> None:
+    """Contracts that nobody changes."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
     """The parts behind their protocols. `owner` names this process in leases; `work_folder` holds
@@ -26,11 +30,12 @@ class Runtime:
     `templates` a folder of the user's own receipt templates; `ask` asks other workers for help at
     once, where there may be any; `pause` lets so many seconds pass; `alert` tells the people on
     duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know); `actor` is
-    in whose name operations act."""
+    in whose name operations act; `refresh` asks the ledger at once for contracts that have changed
+    (`contracts` may be a second old)."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
-    views: tuple[View, ...]
+    views: Sequence[View]
     sources: Mapping[str, Source]
     storage: Storage
     ledger: Ledger
@@ -49,6 +54,7 @@ class Runtime:
     ask: Callable[[Iterable[Work]], None] | None = None
     pause: Callable[[float], None] = time.sleep
     actor: Actor = SERVICE
+    refresh: Callable[[], None] = _nothing
 
     def new_lease(self) -> str:
         """The token of a claim of this process: what is staged under it is never taken for another

@@ -31,6 +31,7 @@ COMMANDS = {
     "infer": ("entrypoints.cli.infer", "infer", "What a file is; proposes a contract for it."),
     "check": ("entrypoints.cli.check", "check", "What would become of a file; loads nothing."),
     "drift": ("entrypoints.cli.drift", "drift", "Files that differ from their contracts."),
+    "contracts": ("entrypoints.cli.contracts", "contracts", "Contracts in force; push, pull, log."),
     "alerts": ("entrypoints.cli.alerts", "alerts", "What is the matter now."),
     "freshness": ("entrypoints.cli.alerts", "freshness", "Which tables are late."),
     "verify": ("entrypoints.cli.audit", "verify", "Count every file's rows in the warehouse."),
