@@ -14,7 +14,7 @@ from connectors.mailbox.authentication import Authentication
 from entrypoints.config.contracts import state_of
 from pipelines.feed import Feed
 from schemas.contract import Contract
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, FeedGoneError
 from schemas.trust import Trust
 
 _SUFFIX = ".py"
@@ -51,7 +51,10 @@ class Feeds(Mapping[str, Feed]):
             self._read_again()
 
     def __getitem__(self, name: str) -> Feed:
-        return self._current()[name]
+        try:
+            return self._current()[name]
+        except KeyError:
+            raise FeedGoneError(f"there is no feed {name} here now") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._current())

@@ -222,7 +222,10 @@ def text_in_force(runtime: Runtime, folder: Path, name: str) -> tuple[str, int]:
     try:
         return path.read_bytes().decode("utf-8"), 0
     except (OSError, UnicodeDecodeError) as error:
-        raise ContractError(f"{path} cannot be read: {error}") from error
+        raise ContractError(
+            f"the folder's file of the contract {name} cannot be read",
+            hint="the ledger has no revision of it yet: `waybill apply` where the file is",
+        ) from error
 
 
 def chosen(found: Iterable[FolderContract], names: Collection[str]) -> list[FolderContract]:

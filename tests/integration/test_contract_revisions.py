@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from bare_service import CONTRACT, FEED, BareService, bare_service
 from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
+from folders import ROOT
 from pipelines.operations.contract_folder import FolderState, compare
 from pipelines.operations.contract_revisions import (
     add_revision,
@@ -29,7 +32,7 @@ from pipelines.operations.contract_revisions import (
     take_out,
 )
 from pipelines.runtime import Runtime
-from schemas.errors import ConflictError, ContractError
+from schemas.errors import BusyError, ConflictError, ContractError
 
 SALES = CONTRACT.format(name="sales")
 WIDER = SALES + "      - {name: note, logicalType: string, physicalType: STRING}\n"
@@ -124,6 +127,20 @@ def test_what_both_have_changed_is_never_overwritten(places: tuple[Place, Place]
     assert "-      - {name: note," in changes_of(revisions_of(here.runtime, "sales"), 3)
 
 
+def test_the_page_is_true(places: tuple[Place, Place]) -> None:
+    page = (ROOT / "docs" / "contracts.md").read_text("utf-8")
+    blocks = re.findall(r"<!-- run -->\n```sh\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == page.count("```sh")
+    said = []
+    for line in "".join(blocks).splitlines():
+        program, command, *arguments = shlex.split(line)
+        assert (program, command) == ("waybill", "contracts")
+        said.append(places[0].waybill(*arguments))
+    assert "the folder" in said[0]
+    assert "shops send a note" in said[3]
+    assert said[4].startswith("--- revision 0")
+
+
 def test_a_threshold_that_is_changed_twice_here_is_no_conflict(
     places: tuple[Place, Place],
 ) -> None:
@@ -208,4 +225,7 @@ def test_feeds_follow_their_files_and_a_broken_one_stops_no_other(
     (feeds / "sales.py").unlink()
     (feeds / "more.py").unlink()
     assert list(later.feeds) == list(runtime.feeds) == ["stock"]
+    assert "sales" not in runtime.feeds
+    with pytest.raises(BusyError, match="no feed sales here"):
+        runtime.feeds["sales"]
     service.ledger.close()
