@@ -38,6 +38,8 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("GET", "/feeds/{feed}/daily-counts"): Role.VIEWER,
     ("GET", "/feeds/{feed}/contract"): Role.VIEWER,
     ("GET", "/feeds/{feed}/contract.odcs.yaml"): Role.VIEWER,
+    ("GET", "/feeds/{feed}/contract/revisions"): Role.VIEWER,
+    ("GET", "/feeds/{feed}/contract/revisions/{revision}"): Role.VIEWER,
     ("POST", "/feeds/{feed}/stop"): Role.STEWARD,
     ("POST", "/feeds/{feed}/resume"): Role.STEWARD,
     ("POST", "/feeds/{feed}/replay"): Role.STEWARD,
@@ -66,7 +68,7 @@ NEEDS: dict[tuple[str, str], Role] = {
 }
 IDS = {
     "{file_id}": "0" * 16, "{feed}": "other", "{alert_id}": "0" * 12, "{drift_id}": "0" * 8,
-    "{operation_id}": "0" * 16, "{webhook_id}": "0" * 12,
+    "{operation_id}": "0" * 16, "{webhook_id}": "0" * 12, "{revision}": "1",
 }  # fmt: skip
 METHODS = {"get", "post", "put", "delete", "patch"}
 

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from entrypoints.web.api import (
     alerts,
     checks,
+    contract_revisions,
     drafts,
     drifts,
     feeds,
@@ -61,6 +62,7 @@ def make_api(context: WebContext) -> FastAPI:
         uploads,
         checks,
         feeds,
+        contract_revisions,
         alerts,
         drifts,
         waiting,
