@@ -61,7 +61,7 @@ from connectors.protocols.source import (
     Vouching,
     Watched,
 )
-from connectors.protocols.storage import Storage
+from connectors.protocols.storage import OffersParts, Storage, TakesParts
 from connectors.protocols.warehouse import PreloadsParts, Warehouse
 from schemas.capabilities import Capabilities
 
@@ -109,11 +109,13 @@ __all__ = [
     "LedgerWorkers",
     "LoadCounts",
     "Notifier",
+    "OffersParts",
     "PartitionCount",
     "PreloadsParts",
     "Source",
     "Storage",
     "Surveyed",
+    "TakesParts",
     "Vouching",
     "Warehouse",
     "Watched",

@@ -25,6 +25,10 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("POST", "/feeds/{feed}/checks"): Role.OPERATOR,
     ("POST", "/checks"): Role.OPERATOR,
     ("POST", "/checks/{operation_id}/send"): Role.OPERATOR,
+    ("POST", "/feeds/{feed}/uploads"): Role.OPERATOR,
+    ("GET", "/uploads/{upload_id}/parts"): Role.OPERATOR,
+    ("POST", "/uploads/{upload_id}/complete"): Role.OPERATOR,
+    ("DELETE", "/uploads/{upload_id}"): Role.OPERATOR,
     ("GET", "/feeds"): Role.VIEWER,
     ("GET", "/feeds/{feed}"): Role.VIEWER,
     ("GET", "/feeds/{feed}/daily-counts"): Role.VIEWER,
@@ -53,7 +57,7 @@ NEEDS: dict[tuple[str, str], Role] = {
 }
 IDS = {
     "{file_id}": "0" * 16, "{feed}": "other", "{alert_id}": "0" * 12, "{drift_id}": "0" * 8,
-    "{operation_id}": "0" * 16,
+    "{operation_id}": "0" * 16, "{upload_id}": "0" * 16, "{name}": "a.csv",
 }  # fmt: skip
 METHODS = {"get", "post", "put", "delete", "patch"}
 

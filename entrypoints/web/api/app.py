@@ -15,6 +15,7 @@ from entrypoints.web.api import (
     feeds,
     file_acts,
     files,
+    part_uploads,
     service,
     uploads,
     waiting,
@@ -52,7 +53,18 @@ def make_api(context: WebContext) -> FastAPI:
     add_handlers(app)
     app.add_exception_handler(NotModifiedError, unchanged)
     api = APIRouter(prefix=PREFIX, generate_unique_id_function=_name_of)
-    for each in (files, file_acts, uploads, checks, feeds, alerts, drifts, waiting, service):
+    for each in (
+        files,
+        file_acts,
+        uploads,
+        part_uploads,
+        checks,
+        feeds,
+        alerts,
+        drifts,
+        waiting,
+        service,
+    ):
         api.include_router(each.router)
     app.include_router(api)
     _document(app)
