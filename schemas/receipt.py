@@ -91,8 +91,7 @@ class Receipt:
     `warnings` are sentences about a loaded file; `reason` says why another was not loaded.
     `accounted` says what became of each of the file's lines; `corrects` is the file whose rejected
     rows it brings corrected. Whoever has its `link` sees it on the web, and its rejected rows,
-    until `link_until`.
-    rows it brings corrected. `rows_corrected` is how many of its own rejected rows have come
+    until `link_until`. `rows_corrected` is how many of its own rejected rows have come
     corrected since, by the files in `corrected`; `rules` are then about the rows that are left.
     """
 
