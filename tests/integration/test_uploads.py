@@ -15,8 +15,9 @@ from pipelines.operations.uploads import Uploaded, upload
 from pipelines.steps import STEPS
 from schemas import storage_keys
 from schemas.errors import ConflictError, NotFoundError, RefusedError
-from schemas.file import Outcome, Status
+from schemas.file import File, Outcome, Status
 from schemas.limits import Limits
+from schemas.trust import Trust
 
 GOOD = b"id,day,amount,iban\nA,2026-11-03,1,DE44500105175407324931\n"
 
@@ -102,3 +103,32 @@ def test_hostile_names_are_refused(service: BareService, name: str) -> None:
 
 def test_names_are_composed(service: BareService) -> None:
     assert sent(service, "ventas-e\u0301.csv").file.item.name == "ventas-\u00e9.csv"
+
+
+def prepared(service: BareService, found: Uploaded) -> File:
+    for work in found.work:
+        STEPS[work.step](service.runtime, work.target)
+    return service.ledger.files.get(found.file.file_id)
+
+
+def test_a_key_stands_for_the_sender_but_not_for_what_is_sent(service: BareService) -> None:
+    feed = service.runtime.feeds["sales"]
+    trust = Trust(senders=("partner.example",), names=("sales*",), files_a_day=1)
+    feeds = {**service.runtime.feeds, "sales": replace(feed, trust=trust)}
+    service.runtime = replace(service.runtime, feeds=feeds)
+    assert prepared(service, sent(service, "sales1.csv")).status is Status.PREPARED
+    odd = prepared(service, sent(service, "odd.csv", GOOD + b"B,2026-11-03,1,\n"))
+    assert (odd.status, "is not expected" in (odd.reason or "")) == (Status.HELD, True)
+    more = prepared(service, sent(service, "sales2.csv", GOOD + b"C,2026-11-03,1,\n"))
+    assert (more.status, "today" in (more.reason or "")) == (Status.HELD, True)
+
+
+def test_an_uploaded_correction_of_another_feeds_file_is_refused(service: BareService) -> None:
+    theirs = upload(service.runtime, "other", "o.csv", io.BytesIO(GOOD)).file
+    row = f"B,2026-11-03,2,,2,amount is wrong,{theirs.file_id}\n"
+    body = b"id,day,amount,iban,_line,_error,_file\n" + row.encode()
+    file = prepared(service, sent(service, "o.rejected.csv", body))
+    assert (file.outcome, "nobody here has sent" in (file.reason or "")) == (
+        Outcome.QUARANTINED, True,
+    )  # fmt: skip
+    assert service.ledger.files.find("o.rejected.csv") == [file]
