@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,9 @@ from typing import Any
 import pytest
 
 from bare_service import BareService, bare_service
+from connectors.failpoints import POINTS
+from entrypoints.cli.options import open_runtime
+from folders import ROOT
 from pipelines.operations.uploads import Uploaded, upload
 from pipelines.steps import STEPS
 from schemas import storage_keys
@@ -132,3 +138,49 @@ def test_an_uploaded_correction_of_another_feeds_file_is_refused(service: BareSe
         Outcome.QUARANTINED, True,
     )  # fmt: skip
     assert service.ledger.files.find("o.rejected.csv") == [file]
+
+
+# One start of Python for all: each child of it is killed at one point.
+KILLED = """
+import io, os, sys
+from pathlib import Path
+from entrypoints.cli.options import open_runtime
+from pipelines.operations.uploads import upload
+
+for point in sys.argv[2:]:
+    child = os.fork()
+    if not child:
+        Path(os.environ["WAYBILL_CRASH_FILE"]).write_text(point)
+        body = io.BytesIO(Path("body.csv").read_bytes() + point.encode())
+        upload(open_runtime(Path(sys.argv[1])), "sales", point, body, idempotency_key=point)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9, point
+"""
+
+
+def test_whoever_sends_it_again_after_a_crash_gets_one_file(service: BareService) -> None:
+    points = [each for each in POINTS if each.startswith("upload.")]
+    (service.folder / "body.csv").write_bytes(GOOD)
+    crash = {"WAYBILL_CRASH_FILE": str(service.folder / "crash"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(service.config), *points],
+        cwd=service.folder, env={**os.environ, **crash}, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [killed] = service.ledger.files.latest()
+    assert killed.item.name == "upload.registered"
+    runtime = service.runtime
+    # The same person, from the same place.
+    with_actor = replace(runtime, actor=open_runtime(service.config).actor)
+    for point in points:
+        for _ in range(2):
+            body = io.BytesIO(GOOD + point.encode())
+            found = upload(with_actor, "sales", point, body, idempotency_key=point)
+        [file] = service.ledger.files.find(point)
+        assert (file.file_id, len(found.work)) == (found.file.file_id, 1)
+        with runtime.sources["uploads"].open(file.item) as stream:
+            assert stream.read() == GOOD + point.encode()
+    assert len({*runtime.storage.list("uploads")}) == len(points)
+    acts = [each.action for each in service.ledger.acts.latest()]
+    assert acts == ["upload"] * len(points)
