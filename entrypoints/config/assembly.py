@@ -20,8 +20,9 @@ from connectors.uploads import UploadsSource
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
 from entrypoints.config.outgoing import Webhooks
-from entrypoints.config.settings import Part, Settings, Web
+from entrypoints.config.settings import Part, Settings
 from entrypoints.config.warehouse_fit import refuse_misfits
+from entrypoints.config.web import Web
 from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime, WebhookSender
 from schemas.receipt_link import LinkKeys

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,11 +27,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
 from entrypoints.config.config_file import ConfigFile, expanded, refuse_plain_secrets
-from entrypoints.config.outgoing import LinkKey, Webhooks
+from entrypoints.config.outgoing import Webhooks
 from entrypoints.config.telemetry import Log, Metrics
+from entrypoints.config.web import Web
 from schemas.errors import ConfigError
 from schemas.limits import AlertRules, Limits, Quotas, Retention
-from schemas.receipt_link import KEY_ID
 from schemas.upload import UPLOADS
 
 
@@ -171,58 +171,6 @@ class Alerts(AlertRules):
         rest = dict(value)
         mail = {"type": "mail", "to": rest.pop("mail_to")}
         return {**rest, "to": {"mail": mail, **(rest.get("to") or {})}}
-
-
-class Web(BaseModel):
-    """The web process: where it listens, and how often it may be asked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, lt=65536)
-    processes: int = Field(default=1, gt=0, le=64)
-    """Each answers with one core; about 100 MB."""
-    requests_a_minute: int = Field(default=600, gt=0)
-    """Of one key."""
-    failures_a_minute: int = Field(default=30, gt=0)
-    """Of one address that shows no valid key; then only valid ones are let in until the minute
-    ends."""
-    upload_bytes: int = Field(default=100 * 1024**2, gt=0)
-    """The most that one request may upload; larger files go in parts, where storage is S3."""
-    upload_stall_seconds: float = Field(default=30, gt=0)
-    """An upload that brings fewer than 32 KiB in that time is given up."""
-    proxies: tuple[str, ...] = ()
-    """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
-    url: str | None = None
-    """Where people and programs reach it from outside, `https://waybill.example.com`."""
-    link_keys: dict[str, LinkKey] = Field(default_factory=dict)
-    """Keys of links to receipts, by names of your own. The first signs; links that another of them
-    has signed are still good. Without any there are no links."""
-    link_days: int = Field(default=30, gt=0, le=3650)
-    """For how long a link is good."""
-    link_requests_a_minute: int = Field(default=120, gt=0)
-    """For links, of one address."""
-
-    @field_validator("url")
-    @classmethod
-    def _encrypted(cls, value: str | None) -> str | None:
-        """Refuse what is no https:// address; http:// only on this machine."""
-        parts = urlsplit(value or "https://unset")
-        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
-        if not parts.hostname or not (parts.scheme == "https" or local):
-            raise ValueError("write https:// and the host (http:// only for 127.0.0.1)")
-        if parts.query or parts.fragment or parts.username is not None:
-            raise ValueError("write the address alone, without a question or a user")
-        return value
-
-    @model_validator(mode="after")
-    def _reached(self) -> Self:
-        """Keys are of no use without an address, and their names stand in links."""
-        if self.link_keys and self.url is None:
-            raise ValueError("link_keys: set url too, at which links are opened")
-        if wrong := [name for name in self.link_keys if not KEY_ID.fullmatch(name)]:
-            raise ValueError(f'link_keys: "{wrong[0]}": name a key by letters, digits, _ and -')
-        return self
 
 
 class Settings(BaseSettings):
