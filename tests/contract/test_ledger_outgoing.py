@@ -98,7 +98,8 @@ def test_a_webhook_keeps_its_secret_while_its_address_changes(ledger: SqlLedger)
     assert hooks.told_of("t", None) == []
     moved = hooks.put(replace(HOOK, webhook_id="b" * 12, url="https://b.example/"))
     assert (moved.webhook_id, moved.version, moved.url) == ("a" * 12, 2, "https://b.example/")
-    assert moved.disabled_at is moved.disabled_why is None
+    assert moved.disabled_at is None
+    assert moved.disabled_why is None
     of_sender = replace(
         HOOK, webhook_id="c" * 12, scope=WebhookScope.SENDER, subject="ana@b.example"
     )
@@ -175,7 +176,8 @@ def test_no_link_is_kept_with_a_receipt(ledger: SqlLedger) -> None:
         assert "s3cr3t" not in str(connection.execute(select(posts)).all())
     claimed = ledger.posts.claim("t", "w", 60)
     assert claimed is not None
-    assert claimed.receipt.link is claimed.receipt.link_until is None
+    assert claimed.receipt.link is None
+    assert claimed.receipt.link_until is None
 
 
 def test_what_is_due_is_found_by_an_index(ledger: SqlLedger) -> None:
