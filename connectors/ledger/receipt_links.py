@@ -67,7 +67,7 @@ class ReceiptLinks:
         row = {"file_id": file_id, "minted_at": now, "expires_at": now, **revoked}
         with self._database.write() as connection:
             statement = insert_into(connection, table).values(row).on_conflict_do_nothing()
-            if connection.execute(statement).rowcount:
+            if connection.scalar(statement.returning(table.c.file_id)) is not None:
                 return True
             live = (table.c.file_id == file_id, table.c.nonce.is_not(None))
             return bool(connection.execute(update(table).where(*live).values(**revoked)).rowcount)

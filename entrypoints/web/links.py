@@ -38,7 +38,7 @@ from schemas.receipt_link import PATH
 
 log = logging.getLogger(__name__)
 
-_JSON, _REJECTS = ".json", "/rejected.csv"
+_JSON, _REJECTS, _FIX = ".json", "/rejected.csv", "/fix"
 _ALWAYS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -60,8 +60,9 @@ class Links:
         self._app, self._context = app, context
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Answer what is asked of a link."""
-        if scope["type"] != "http" or not scope["path"].startswith(PATH):
+        """Answer what is asked of a link; where rows are corrected, the other application does."""
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not path.startswith(PATH) or _FIX in path[len(PATH) :]:
             await self._app(scope, receive, send)
             return
         found = await run_in_threadpool(answered, self._context, Request(scope))
