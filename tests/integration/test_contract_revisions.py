@@ -33,6 +33,7 @@ from pipelines.operations.contract_revisions import (
 )
 from pipelines.runtime import Runtime
 from schemas.errors import BusyError, ConflictError, ContractError
+from taking_in import taken_in
 
 SALES = CONTRACT.format(name="sales")
 WIDER = SALES + "      - {name: note, logicalType: string, physicalType: STRING}\n"
@@ -105,6 +106,28 @@ def test_what_one_place_pushes_all_follow(places: tuple[Place, Place]) -> None:
     assert [(act.action, act.after["revision"]) for act in acts if act.after] == [
         ("push", 2), ("push", 1),
     ]  # fmt: skip
+
+
+def test_a_file_is_prepared_under_what_is_in_force_as_it_begins(
+    places: tuple[Place, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = places
+    monkeypatch.setattr("entrypoints.config.contracts._SECONDS", 3600)
+    push(here.runtime, here.folder)
+    old = here.runtime.contracts["sales"].version
+    (tmp_path / "drop" / "sales").mkdir()
+    versions = []
+    for name in ("one", "two"):
+        path = tmp_path / "drop" / "sales" / f"{name}.csv"
+        path.write_text(f"id,day,amount,iban\n{name},2026-11-03,1,DE1\n")
+        os.utime(path, (1, 1))
+        taken_in(here.runtime, "sales")
+        (file,) = here.runtime.ledger.files.find(f"{name}.csv")
+        versions.append(file.contract_version)
+        there.file.write_text(OTHER)
+        push(there.runtime, there.folder)
+    assert versions[0] == old
+    assert versions[1] == there.runtime.contracts["sales"].version != old
 
 
 def test_what_both_have_changed_is_never_overwritten(places: tuple[Place, Place]) -> None:

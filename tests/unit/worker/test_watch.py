@@ -32,6 +32,12 @@ def test_what_appears_later_is_followed_until_the_end() -> None:
     assert looks.get(timeout=10) == "mail"
     source.heard.set()
     assert looks.get(timeout=10) == "mail"
+    feeds["more"] = SimpleNamespace(source="later")
+    later = Late()
+    later.heard.set()
+    runtime.sources["later"] = later
+    [added] = watchers(runtime, looks.put, stop, but=["mail"])
+    assert looks.get(timeout=10) == added == "later"
     stop.set()
     thread.join(10)
     assert not thread.is_alive()
