@@ -78,19 +78,9 @@ def require(caller: Caller, role: Role, feed: str | None) -> None:
 def show(
     request: HttpRequest, caller: Caller, template: str, *, status: int = 200, **facts: Any
 ) -> HttpResponse:
-    """A whole page."""
+    """A page; or a part of one (a template in `parts/`, which the page includes) for htmx to put in
+    its place."""
     return HttpResponse(_template(template).render(_facts(caller, facts), request), status=status)
-
-
-def fragment(
-    request: HttpRequest, caller: Caller, template: str, block: str, **facts: Any
-) -> HttpResponse:
-    """One block of a page, for htmx to put in its place."""
-    engine = _template(template)
-    values = {**_facts(caller, facts), "request": request, **_csrf(request)}
-    inner = engine.template
-    context = inner.new_context(values)
-    return HttpResponse("".join(inner.blocks[block](context)))
 
 
 def say_done(request: HttpRequest, sentence: str) -> None:
@@ -109,12 +99,6 @@ def say_failed(request: HttpRequest, sentence: str) -> None:
 
 def _facts(caller: Caller, facts: dict[str, object]) -> dict[str, object]:
     return {"caller": caller, "Role": Role, "places": places(caller), **facts}
-
-
-def _csrf(request: HttpRequest) -> dict[str, object]:
-    from django.template.backends.utils import csrf_input_lazy, csrf_token_lazy
-
-    return {"csrf_input": csrf_input_lazy(request), "csrf_token": csrf_token_lazy(request)}
 
 
 def _template(name: str) -> Template:

@@ -10,7 +10,7 @@ from django.views.i18n import set_language
 from entrypoints.web.console import failures
 from entrypoints.web.console.people.site import people_site
 
-SCREENS = ("my_files", "me")
+SCREENS = ("my_files", "file", "decide", "alerts", "people", "me")
 """The modules in `screens/`, each with its `PATHS`."""
 
 
