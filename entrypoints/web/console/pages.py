@@ -22,9 +22,8 @@ from django.views.decorators.http import require_http_methods
 from entrypoints.web.caller import Caller
 from entrypoints.web.console.navigation import places
 from entrypoints.web.console.people.models import Person
+from entrypoints.web.console.people.written_down import actor_of
 from entrypoints.web.context import WebContext
-from entrypoints.web.requests import request_id
-from schemas.act import Actor
 from schemas.key import Role
 
 type View = Callable[..., HttpResponseBase]
@@ -60,12 +59,7 @@ def caller_of(request: HttpRequest) -> Caller:
     """Whoever is signed in, as a caller of operations."""
     person = cast(Person, request.user)
     context: WebContext = settings.WAYBILL
-    actor = Actor(
-        who=person.get_username(),
-        via="console",
-        origin=request.META.get("REMOTE_ADDR") or None,
-        request_id=request_id(),
-    )
+    actor = actor_of(request, person.get_username())
     return Caller(person.grants, context, replace(context.runtime, actor=actor))
 
 
