@@ -4,7 +4,7 @@ and do."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from entrypoints.web.context import WebContext
@@ -122,6 +122,16 @@ class Caller:
         return self._seen(
             lambda: self.runtime.ledger.alerts.get(alert_id), lambda found: found.trouble.feed
         )
+
+    def masked_alert(self, alert: Alert) -> Alert:
+        """An alert with dots for whatever in its sentences came out of a file."""
+        trouble = alert.trouble
+        if trouble.feed is None:
+            return alert
+        known, mask = (trouble.feed, trouble.subject), self.mask(trouble.feed)
+        says = mask.sentence(trouble.says, known) or ""
+        todo = mask.sentence(trouble.todo, known) or ""
+        return replace(alert, trouble=replace(trouble, says=says, todo=todo))
 
     def _seen[Found](self, get: Callable[[], Found], feed: Callable[[Found], str | None]) -> Found:
         try:

@@ -203,6 +203,8 @@ def _people(settings: Settings) -> dict[str, Any]:
         "ACCOUNT_LOGIN_METHODS": {"username", "email"},
         "ACCOUNT_SIGNUP_FIELDS": ["username*", "email*", "password1*"],
         "ACCOUNT_EMAIL_VERIFICATION": "none",
+        # Nobody makes us write to strangers.
+        "ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS": False,
         "ACCOUNT_EMAIL_SUBJECT_PREFIX": "Waybill: ",
         "ACCOUNT_DEFAULT_HTTP_PROTOCOL": "https" if web.is_secure else "http",
         "ACCOUNT_SESSION_REMEMBER": True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import get_language
 
+from schemas.key import Role
 from schemas.language import LANGUAGES, Sentence, render, translate
 
 SPOKEN = {"en": "English", "es": "Español"}
@@ -29,3 +30,14 @@ def say_count(count: int, one: str, several: str, **values: object) -> Sentence:
 def said(text: str | None) -> str:
     """A sentence that was kept, in the language of the request; any other text as it stands."""
     return "" if text is None else render(text, language())
+
+
+def role_name(role: str) -> str:
+    """What a role is called."""
+    names = {
+        Role.VIEWER: say("Viewer"),
+        Role.OPERATOR: say("Operator"),
+        Role.STEWARD: say("Steward"),
+        Role.ADMIN: say("Admin"),
+    }
+    return names[Role(role)]

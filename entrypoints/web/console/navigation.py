@@ -29,6 +29,7 @@ def places(caller: Caller) -> list[Place]:
         "calendar": (say("Calendar"), Role.VIEWER),
         "decide": (say("Decide"), Role.VIEWER),
         "alerts": (say("Alerts"), Role.VIEWER),
+        "service": (say("Service"), Role.VIEWER),
         "people": (say("People"), Role.ADMIN),
     }
     found = []

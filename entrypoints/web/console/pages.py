@@ -22,9 +22,8 @@ from django.views.decorators.http import require_http_methods
 from entrypoints.web.caller import Caller
 from entrypoints.web.console.navigation import places
 from entrypoints.web.console.people.models import Person
+from entrypoints.web.console.people.written_down import actor_of
 from entrypoints.web.context import WebContext
-from entrypoints.web.requests import request_id
-from schemas.act import Actor
 from schemas.key import Role
 
 type View = Callable[..., HttpResponseBase]
@@ -60,12 +59,7 @@ def caller_of(request: HttpRequest) -> Caller:
     """Whoever is signed in, as a caller of operations."""
     person = cast(Person, request.user)
     context: WebContext = settings.WAYBILL
-    actor = Actor(
-        who=person.get_username(),
-        via="console",
-        origin=request.META.get("REMOTE_ADDR") or None,
-        request_id=request_id(),
-    )
+    actor = actor_of(request, person.get_username())
     return Caller(person.grants, context, replace(context.runtime, actor=actor))
 
 
@@ -78,19 +72,9 @@ def require(caller: Caller, role: Role, feed: str | None) -> None:
 def show(
     request: HttpRequest, caller: Caller, template: str, *, status: int = 200, **facts: Any
 ) -> HttpResponse:
-    """A whole page."""
+    """A page; or a part of one (a template in `parts/`, which the page includes) for htmx to put in
+    its place."""
     return HttpResponse(_template(template).render(_facts(caller, facts), request), status=status)
-
-
-def fragment(
-    request: HttpRequest, caller: Caller, template: str, block: str, **facts: Any
-) -> HttpResponse:
-    """One block of a page, for htmx to put in its place."""
-    engine = _template(template)
-    values = {**_facts(caller, facts), "request": request, **_csrf(request)}
-    inner = engine.template
-    context = inner.new_context(values)
-    return HttpResponse("".join(inner.blocks[block](context)))
 
 
 def say_done(request: HttpRequest, sentence: str) -> None:
@@ -109,12 +93,6 @@ def say_failed(request: HttpRequest, sentence: str) -> None:
 
 def _facts(caller: Caller, facts: dict[str, object]) -> dict[str, object]:
     return {"caller": caller, "Role": Role, "places": places(caller), **facts}
-
-
-def _csrf(request: HttpRequest) -> dict[str, object]:
-    from django.template.backends.utils import csrf_input_lazy, csrf_token_lazy
-
-    return {"csrf_input": csrf_input_lazy(request), "csrf_token": csrf_token_lazy(request)}
 
 
 def _template(name: str) -> Template:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
-from entrypoints.web.console.language import SPOKEN, language, said, say, say_count
+from entrypoints.web.console.language import SPOKEN, language, role_name, said, say, say_count
 from entrypoints.web.console.times import time_tag
 from schemas.language import printable
 
@@ -26,6 +26,7 @@ def environment(**options: Any) -> jinja2.Environment:
         "say": say,
         "say_count": say_count,
         "said": said,
+        "role_name": role_name,
         "language": language,
         "languages": SPOKEN,
         "static": static,

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from entrypoints.web.console.people.models import Access
 from entrypoints.web.console.people.roles import is_admin_of_all
+from entrypoints.web.console.people.written_down import write_down
 
 
 class _OfAdmins:
@@ -36,7 +37,27 @@ class _OfAdmins:
         return is_admin_of_all(request.user)
 
 
-class PersonAdmin(_OfAdmins, UserAdmin):  # type: ignore[type-arg]
+class _WrittenDown(_OfAdmins):
+    """What is done here is an act, too."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Write down that somebody is new."""
+        write_down(request, "add", request.user.get_username(), obj)
+        return super().log_addition(request, obj, message)  # type: ignore[misc]
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Write down how somebody is now."""
+        write_down(request, "change", request.user.get_username(), obj)
+        return super().log_change(request, obj, message)  # type: ignore[misc]
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Write down who is no more."""
+        for each in queryset:
+            write_down(request, "delete", request.user.get_username(), each)
+        return super().log_deletions(request, queryset)  # type: ignore[misc]
+
+
+class PersonAdmin(_WrittenDown, UserAdmin):  # type: ignore[type-arg]
     """A person: name, address, groups; no flags of Django's own."""
 
     list_display = ("username", "email", "is_active", "last_login")
@@ -58,7 +79,7 @@ class _AccessInline(_OfAdmins, StackedInline):  # type: ignore[type-arg]
     min_num = 1
 
 
-class GroupAdmin(_OfAdmins, ModelAdmin):  # type: ignore[type-arg]
+class GroupAdmin(_WrittenDown, ModelAdmin):  # type: ignore[type-arg]
     """A group: its name, its role and for which feeds."""
 
     fields = ("name",)

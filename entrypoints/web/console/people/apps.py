@@ -12,3 +12,9 @@ class PeopleConfig(AppConfig):
     label = "people"
     verbose_name = "People"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Begin to write down what people change about themselves."""
+        from entrypoints.web.console.people.written_down import connect
+
+        connect()

@@ -6,8 +6,6 @@ from typing import Any
 
 from schemas.key import Role
 
-ADMINS = "admins"
-
 
 def is_admin_of_all(person: Any) -> bool:
     """Whether somebody who is signed in is an admin of all feeds: nobody else makes people."""

@@ -13,7 +13,7 @@ from entrypoints.web.caller import Caller
 from entrypoints.web.console.fates import Fate, fate_of
 from entrypoints.web.console.language import say
 from entrypoints.web.console.lists import CSV_ROWS, PAGE, csv_answer, mark_in, query_of
-from entrypoints.web.console.pages import fragment, screen, show
+from entrypoints.web.console.pages import screen, show
 from entrypoints.web.marks import cursor_of
 from pipelines.operations.file_search import FilePage, search_files
 from schemas.file import File
@@ -55,7 +55,7 @@ def my_files(request: HttpRequest, caller: Caller) -> HttpResponse:
         ],
     }
     if request.GET.get("part") == "list":
-        return fragment(request, caller, "my_files.html", "list", **facts)
+        return show(request, caller, "parts/my_files_list.html", **facts)
     return show(request, caller, "my_files.html", **facts)
 
 
