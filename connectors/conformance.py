@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from connectors.alerts import CommandDestination, MailDestination, WebhookDestination
     from connectors.bigquery import BigQueryWarehouse
     from connectors.folder import FolderSource
+    from connectors.https.client import HttpsClient
     from connectors.ledger import SqlLedger
     from connectors.ledger.acts import Acts
     from connectors.ledger.alerts import Alerts
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from connectors.ledger.measures import Measures
     from connectors.ledger.moves import Moves
     from connectors.ledger.operations import Operations
+    from connectors.ledger.posts import Posts
     from connectors.ledger.profiles import FileProfiles
     from connectors.ledger.quota import Quota
+    from connectors.ledger.receipt_links import ReceiptLinks
     from connectors.ledger.recovery import Recovery
     from connectors.ledger.replies import Replies
     from connectors.ledger.sent_files import SentFiles
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from connectors.ledger.timelines import Timelines
     from connectors.ledger.unmatched import UnmatchedItems
     from connectors.ledger.uploads import Uploads
+    from connectors.ledger.webhooks import Webhooks
     from connectors.ledger.workers import Workers
     from connectors.mailbox.bucket import MailBucketSource
     from connectors.mailbox.source import MailboxSource
@@ -78,8 +82,10 @@ if TYPE_CHECKING:
         LedgerMeasures,
         LedgerMoves,
         LedgerOperations,
+        LedgerPosts,
         LedgerProfiles,
         LedgerQuota,
+        LedgerReceiptLinks,
         LedgerRecovery,
         LedgerReplies,
         LedgerSentFiles,
@@ -87,6 +93,7 @@ if TYPE_CHECKING:
         LedgerTimelines,
         LedgerUnmatched,
         LedgerUploads,
+        LedgerWebhooks,
         LedgerWorkers,
         Notifier,
         PreloadsParts,
@@ -96,6 +103,7 @@ if TYPE_CHECKING:
         Vouching,
         Warehouse,
         Watched,
+        WebhookClient,
     )
     from connectors.s3.source import S3Source
     from connectors.smtp.notifier import FileNotifier, SmtpNotifier
@@ -251,6 +259,15 @@ if TYPE_CHECKING:
     def _sql_sent_files(each: SentFiles) -> LedgerSentFiles:
         return each
 
+    def _sql_receipt_links(each: ReceiptLinks) -> LedgerReceiptLinks:
+        return each
+
+    def _sql_webhooks(each: Webhooks) -> LedgerWebhooks:
+        return each
+
+    def _sql_posts(each: Posts) -> LedgerPosts:
+        return each
+
     def _sql_alerts(each: Alerts) -> LedgerAlerts:
         return each
 
@@ -288,6 +305,9 @@ if TYPE_CHECKING:
         return each
 
     def _webhook(each: WebhookDestination) -> Destination:
+        return each
+
+    def _https(each: HttpsClient) -> WebhookClient:
         return each
 
     def _command(each: CommandDestination) -> Destination:

@@ -10,13 +10,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
+from connectors.protocols import (
+    Destination,
+    Ledger,
+    Notifier,
+    Source,
+    Storage,
+    Warehouse,
+    WebhookClient,
+)
 from pipelines.feed import Feed
 from schemas.act import SERVICE, Actor
 from schemas.alert import Trouble
 from schemas.batch import WriteMode
 from schemas.contract import Contract, View
 from schemas.limits import AlertRules, Limits, Quotas, Retention
+from schemas.receipt_link import LinkKeys
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +35,8 @@ class Runtime:
     `templates` a folder of the user's own receipt templates; `ask` asks other workers for help at
     once, where there may be any; `pause` lets so many seconds pass; `alert` tells the people on
     duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know); `actor` is
-    in whose name operations act."""
+    in whose name operations act; `links` signs links to receipts, where there are any; `webhooks`
+    posts receipts to addresses that an admin sets."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
@@ -49,6 +59,8 @@ class Runtime:
     ask: Callable[[Iterable[Work]], None] | None = None
     pause: Callable[[float], None] = time.sleep
     actor: Actor = SERVICE
+    links: LinkKeys | None = None
+    webhooks: WebhookSender | None = None
 
     def new_lease(self) -> str:
         """The token of a claim of this process: what is staged under it is never taken for another
@@ -72,6 +84,14 @@ class Runtime:
     def contract_of(self, feed: Feed) -> Contract:
         """The feed's contract."""
         return self.contracts[feed.contract]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSender:
+    """How receipts are posted to webhooks, and the secret from which theirs are derived."""
+
+    client: WebhookClient
+    secret: bytes = field(repr=False)
 
 
 class Work(NamedTuple):

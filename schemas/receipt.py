@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -90,6 +90,8 @@ class Receipt:
     The JSON of it is described by `docs/receipt.schema.json`: fields are added, never changed.
     `warnings` are sentences about a loaded file; `reason` says why another was not loaded.
     `accounted` says what became of each of the file's lines; `corrects` is the file whose rejected
+    rows it brings corrected. Whoever has its `link` sees it on the web, and its rejected rows,
+    until `link_until`.
     rows it brings corrected. `rows_corrected` is how many of its own rejected rows have come
     corrected since, by the files in `corrected`; `rules` are then about the rows that are left.
     """
@@ -114,6 +116,8 @@ class Receipt:
     correction: Correction | None = None
     accounted: Accounted | None = None
     corrects: str | None = None
+    link: str | None = field(default=None, repr=False)
+    link_until: datetime | None = None
     rows_corrected: int = 0
     corrected: tuple[CorrectedRows, ...] = ()
 

@@ -14,6 +14,7 @@ from connectors.ledger.tables import (
     BUNDLED,
     COVERED,
     DONE,
+    UNPOSTED,
     admissions,
     cleaned,
     contents,
@@ -21,7 +22,9 @@ from connectors.ledger.tables import (
     files,
     holds,
     moves,
+    posts,
     profiles,
+    receipt_links,
     replies,
     sightings,
     table_locks,
@@ -29,7 +32,10 @@ from connectors.ledger.tables import (
 from schemas.file import AT_REST, File, Status
 from schemas.reply import OWED_REPLIES
 
-_OF_FILES = (events, contents, sightings, profiles, holds, admissions, replies, moves, files)
+_OF_FILES = (
+    events, contents, sightings, profiles, holds, admissions, replies, receipt_links, posts, moves,
+    files,
+)  # fmt: skip
 _COMMITTED = (Status.LOADED, Status.ACKNOWLEDGING, Status.DONE)
 
 
@@ -164,6 +170,7 @@ class History:
             owed = select(replies.c.file_id).where(
                 replies.c.file_id.in_(file_ids), replies.c.state.in_(OWED_REPLIES)
             )
+            unposted = select(posts.c.file_id).where(posts.c.file_id.in_(file_ids), UNPOSTED)
             heirs = files.alias("heirs")
             heir_in_force = exists().where(
                 heirs.c.file_id == files.c.superseded_by, heirs.c.in_force
@@ -175,6 +182,7 @@ class History:
                 ~heir_in_force,
                 files.c.file_id.not_in(again),
                 files.c.file_id.not_in(owed),
+                files.c.file_id.not_in(unposted),
             )
             connection.execute(
                 update(files)

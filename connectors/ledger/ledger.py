@@ -30,8 +30,10 @@ from connectors.ledger.locks import Locks
 from connectors.ledger.measures import Measures
 from connectors.ledger.moves import Moves
 from connectors.ledger.operations import Operations
+from connectors.ledger.posts import Posts
 from connectors.ledger.profiles import FileProfiles
 from connectors.ledger.quota import Quota
+from connectors.ledger.receipt_links import ReceiptLinks
 from connectors.ledger.recovery import Recovery
 from connectors.ledger.replies import Replies
 from connectors.ledger.schema import Schema
@@ -40,6 +42,7 @@ from connectors.ledger.services import Services
 from connectors.ledger.timelines import Timelines
 from connectors.ledger.unmatched import UnmatchedItems
 from connectors.ledger.uploads import Uploads
+from connectors.ledger.webhooks import Webhooks
 from connectors.ledger.workers import Workers
 
 
@@ -78,6 +81,9 @@ class SqlLedger:
         self.replies = Replies(database)
         self.digests = Digests(database)
         self.sent_files = SentFiles(database)
+        self.receipt_links = ReceiptLinks(database)
+        self.webhooks = Webhooks(database)
+        self.posts = Posts(database)
         self.alerts = Alerts(database)
         self.workers = Workers(database)
         self.services = Services(database)

@@ -40,8 +40,11 @@ from connectors.protocols.ledger_loads import (
 from connectors.protocols.ledger_senders import (
     LedgerDigests,
     LedgerHolds,
+    LedgerPosts,
+    LedgerReceiptLinks,
     LedgerReplies,
     LedgerSentFiles,
+    LedgerWebhooks,
 )
 from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import (
@@ -50,7 +53,7 @@ from connectors.protocols.ledger_watch import (
     LedgerServices,
     LedgerWorkers,
 )
-from connectors.protocols.outgoing import Destination, Notifier
+from connectors.protocols.outgoing import Destination, Notifier, WebhookClient
 from connectors.protocols.records import (
     Change,
     Checked,
@@ -107,8 +110,10 @@ __all__ = [
     "LedgerMeasures",
     "LedgerMoves",
     "LedgerOperations",
+    "LedgerPosts",
     "LedgerProfiles",
     "LedgerQuota",
+    "LedgerReceiptLinks",
     "LedgerRecovery",
     "LedgerReplies",
     "LedgerSentFiles",
@@ -116,6 +121,7 @@ __all__ = [
     "LedgerTimelines",
     "LedgerUnmatched",
     "LedgerUploads",
+    "LedgerWebhooks",
     "LedgerWorkers",
     "LoadCounts",
     "Notifier",
@@ -127,4 +133,5 @@ __all__ = [
     "Vouching",
     "Warehouse",
     "Watched",
+    "WebhookClient",
 ]

@@ -39,8 +39,11 @@ from connectors.protocols.ledger_loads import (
 from connectors.protocols.ledger_senders import (
     LedgerDigests,
     LedgerHolds,
+    LedgerPosts,
+    LedgerReceiptLinks,
     LedgerReplies,
     LedgerSentFiles,
+    LedgerWebhooks,
 )
 from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import (
@@ -164,6 +167,18 @@ class Ledger(Protocol):
     @property
     def sent_files(self) -> LedgerSentFiles:
         """What was attached to mails of ours, by its bytes."""
+
+    @property
+    def receipt_links(self) -> LedgerReceiptLinks:
+        """The nonce of each file's link to its receipt."""
+
+    @property
+    def webhooks(self) -> LedgerWebhooks:
+        """To which addresses receipts are posted."""
+
+    @property
+    def posts(self) -> LedgerPosts:
+        """Receipts on their way to webhooks."""
 
     @property
     def alerts(self) -> LedgerAlerts:

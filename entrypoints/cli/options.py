@@ -46,6 +46,12 @@ status_option = click.option("--status", help="Only this status or outcome, such
 since_option = click.option(
     "--since", type=Moment(), help="Only what came since: 2h, 3d, 2026-11-03."
 )
+log_level_option = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
 until_option = click.option(
     "--until", type=Moment(), help="Only what came before: 2h, 3d, 2026-11-03."
 )
@@ -70,3 +76,11 @@ def acting_here(runtime: Runtime) -> Runtime:
     except (OSError, KeyError):
         who = "unknown"
     return replace(runtime, actor=Actor(who=who, via="cli", origin=socket.gethostname()))
+
+
+def set_up_log(config: Path, level: str) -> None:
+    """Let the log go to stderr, from that level on, as `log` in config.yaml says."""
+    from entrypoints.config.settings import read_settings
+    from entrypoints.log import write_log
+
+    write_log(read_settings(config).log, level)

@@ -12,7 +12,8 @@ from entrypoints.cli.options import json_option, open_runtime
 from schemas.errors import RetryableError
 
 if TYPE_CHECKING:
-    from entrypoints.config.settings import Broker, Settings, Web
+    from entrypoints.config.settings import Broker, Settings
+    from entrypoints.config.web import Web
     from pipelines.runtime import Runtime
 
 

@@ -32,12 +32,15 @@ def plan(config: Path, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def apply(config: Path, as_json: bool) -> None:
-    """Bring the ledger up to date; create tables, views and added columns.
+    """Bring the ledger and the console's tables up to date; create tables, views and added columns.
 
     Never drops or narrows anything: what needs a person is listed, with exit status 1.
     """
+    from entrypoints.web.console.setup import migrate
+    from entrypoints.web.context import web_context
     from pipelines.operations.tables import apply as make_changes
 
+    migrate(web_context(config))
     _print(make_changes(open_runtime(config)), as_json, done=True)
 
 

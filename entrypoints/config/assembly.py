@@ -11,16 +11,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
+from connectors.https.addresses import AddressGuard
+from connectors.https.client import HttpsClient
 from connectors.private_files import keep_private, private_folder
 from connectors.protocols import Destination, Notifier, Source, Storage, Warehouse
 from connectors.registry import connector_class, warehouse_capabilities
 from connectors.uploads import UploadsSource
 from entrypoints.config.contracts import Contracts
 from entrypoints.config.feeds import read_feeds
+from entrypoints.config.outgoing import Webhooks
 from entrypoints.config.settings import Part, Settings
 from entrypoints.config.warehouse_fit import refuse_misfits
+from entrypoints.config.web import Web
 from pipelines.monitor.alerts import raise_alert
-from pipelines.runtime import Runtime
+from pipelines.runtime import Runtime, WebhookSender
+from schemas.receipt_link import LinkKeys
 from schemas.upload import UPLOADS
 
 
@@ -66,7 +71,23 @@ def build_runtime(settings: Settings, *, lazy_warehouse: bool = False) -> Runtim
         },
         alert_rules=settings.alerts,
         templates=settings.folders.templates,
+        links=_links(settings.web),
+        webhooks=_webhooks(settings.webhooks),
     )
+
+
+def _links(web: Web) -> LinkKeys | None:
+    if web.url is None or not web.link_keys:
+        return None
+    keys = {name: key.secret.get_secret_value().encode() for name, key in web.link_keys.items()}
+    return LinkKeys(url=web.url, keys=keys, days=web.link_days)
+
+
+def _webhooks(webhooks: Webhooks) -> WebhookSender | None:
+    if webhooks.secret is None:
+        return None
+    client = HttpsClient(AddressGuard(webhooks.allow_private), webhooks.ca_file)
+    return WebhookSender(client, webhooks.secret.get_secret_value().encode())
 
 
 def _source(part: Part) -> Source:

@@ -12,6 +12,8 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
+from schemas.receipt_link import PATH
+
 type Scope = dict[str, Any]
 
 log = logging.getLogger("waybill.web")
@@ -28,6 +30,7 @@ _HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_FILE_ID = 16
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
@@ -98,6 +101,9 @@ class Requests:
             seconds = time.monotonic() - began
             # The query may hold what people search for: the path is enough to know what was asked.
             path = scope["path"].encode("ascii", "backslashreplace").decode()[:200]
+            if path.startswith(PATH):
+                # Who has the whole link needs no login: the id of its file is enough to find it.
+                path = f"{path[: len(PATH) + _FILE_ID]}…"
             log.info(
                 "%s %r %d %.0f ms", scope["method"], path, status, seconds * 1000,
                 extra={"status": status, "seconds": round(seconds, 4)},

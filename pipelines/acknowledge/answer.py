@@ -12,6 +12,7 @@ from pipelines.stored_files import corrected_lines, fetched
 from schemas.draft import DRAFT
 from schemas.file import File
 from schemas.receipt import Answer, CorrectedRows
+from schemas.receipt_link import ReceiptLink
 from schemas.storage_keys import bundle_of, is_shared
 
 
@@ -21,10 +22,12 @@ def answer_about(
     folder: Path,
     stack: ExitStack,
     shared: Path | None = None,
+    link: ReceiptLink | None = None,
 ) -> Answer:
     """The answer about a file that is loaded, its documents inside `folder`; what `stack` holds
     must stay open for as long as the answer is used. What lies in storage for many files is fetched
-    only once into a folder that they have `shared`."""
+    only once into a folder that they have `shared`. Whoever has the `link` sees all values: only an
+    answer for the sender has it."""
     feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
     rejects = None
@@ -43,6 +46,7 @@ def answer_about(
         sightings=runtime.ledger.drifts.sightings(file.file_id),
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
+        link=link,
         corrected=_corrected(runtime, file),
         done=corrected_lines(runtime, file) if file.rows_corrected else (),
     )

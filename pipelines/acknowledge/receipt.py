@@ -31,6 +31,7 @@ from schemas.receipt import (
     RuleChange,
     RuleSummary,
 )
+from schemas.receipt_link import ReceiptLink
 from schemas.reject import RejectedRow
 
 _FIXES: dict[str, str] = {
@@ -69,8 +70,9 @@ _FIX_ROW = "correct the rows so that the rule holds"
 class ReceiptInput:
     """What an answer is made of: the file, its feed and table, when it was answered, and the
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
-    sender was told about the file that this one may correct. `corrected` says which files have
-    brought rejected rows of it corrected, `done` which lines these were."""
+    sender was told about the file that this one may correct; `link` is where it is seen on the
+    web. `corrected` says which files have brought rejected rows of it corrected, `done` which lines
+    these were."""
 
     file: File
     feed: Feed
@@ -79,6 +81,7 @@ class ReceiptInput:
     sightings: Sequence[Sighting] = ()
     examples: int = 5
     earlier: Receipt | None = None
+    link: ReceiptLink | None = None
     corrected: tuple[CorrectedRows, ...] = ()
     done: Collection[Line] = ()
 
@@ -113,11 +116,7 @@ def answer_of(
     receipt = receipt_of(case, summary.rules())
     bodies = receipt_bodies(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
-    (folder / "receipt.json").write_text(
-        json.dumps(to_json(receipt), default=_plain, ensure_ascii=False, indent=2) + "\n",
-        encoding="utf-8",
-        errors="replace",
-    )
+    (folder / "receipt.json").write_bytes(json_of(receipt))
     documents[:0] = [
         Document(
             suffix=f"{own}.receipt.json",
@@ -137,6 +136,12 @@ def answer_of(
         documents=tuple(documents),
         last_of_group=last_of_group,
     )
+
+
+def json_of(receipt: Receipt) -> bytes:
+    """The receipt as a document."""
+    text = json.dumps(to_json(receipt), default=_plain, ensure_ascii=False, indent=2)
+    return f"{text}\n".encode("utf-8", "replace")
 
 
 def to_json(receipt: Receipt) -> dict[str, Any]:
@@ -185,6 +190,8 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
         correction=_correction(case, rules),
         accounted=file.accounted,
         corrects=file.corrects,
+        link=case.link.url if case.link is not None else None,
+        link_until=case.link.until if case.link is not None else None,
         rows_corrected=file.rows_corrected,
         corrected=case.corrected,
     )

@@ -63,7 +63,7 @@ def receipt_bodies(receipt: Receipt, feed: Feed, templates: Path | None = None) 
     """
     facts = {
         "receipt": receipt,
-        "headline": _headline(receipt),
+        "headline": headline_of(receipt),
         "passed": PASSED,
         "corrected_by": CORRECTED_BY,
         # Rows that are computed from all lines of a file cannot be corrected one by one.
@@ -88,7 +88,7 @@ def digest_bodies(
         entries.append(
             {
                 "receipt": receipt,
-                "headline": _headline(receipt),
+                "headline": headline_of(receipt),
                 "text": bodies.text,
                 # What a template has rendered is escaped already.
                 "html": Markup(bodies.html),  # noqa: S704
@@ -100,7 +100,8 @@ def digest_bodies(
     return _bodies("digest", language, templates, facts)
 
 
-def _headline(receipt: Receipt) -> str:
+def headline_of(receipt: Receipt) -> str:
+    """What became of the file, in a few words of its sender's language."""
     key = "waiting" if receipt.waiting else str(receipt.outcome)
     if receipt.outcome == "partly" and receipt.is_complete:
         key = "complete"

@@ -241,7 +241,7 @@ def test_a_feed_tells_of_its_days_and_its_contract(world: WebWorld) -> None:
 def test_every_error_is_a_problem_that_says_what_to_do(world: WebWorld) -> None:
     ask = world.asking("viewer")
     for method, path, status in (
-        ("GET", "/nothing", 404), ("GET", f"{V1}/files/nothing", 422),
+        ("GET", "/api/nothing", 404), ("GET", f"{V1}/files/nothing", 422),
         ("PATCH", f"{V1}/files", 405), ("GET", f"{V1}/files?limit=0", 422),
     ):  # fmt: skip
         found = ask(method, path)

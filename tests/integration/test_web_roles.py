@@ -31,6 +31,8 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("POST", "/feeds/{feed}/checks"): Role.OPERATOR,
     ("POST", "/checks"): Role.OPERATOR,
     ("POST", "/checks/{operation_id}/send"): Role.OPERATOR,
+    ("POST", "/files/{file_id}/link"): Role.STEWARD,
+    ("POST", "/files/{file_id}/link/revoke"): Role.OPERATOR,
     ("GET", "/feeds"): Role.VIEWER,
     ("GET", "/feeds/{feed}"): Role.VIEWER,
     ("GET", "/feeds/{feed}/daily-counts"): Role.VIEWER,
@@ -50,6 +52,11 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("POST", "/drifts/{drift_id}/dismiss"): Role.STEWARD,
     ("GET", "/held"): Role.VIEWER,
     ("GET", "/unmatched"): Role.VIEWER,
+    ("GET", "/webhooks"): Role.ADMIN,
+    ("PUT", "/webhooks"): Role.ADMIN,
+    ("DELETE", "/webhooks/{webhook_id}"): Role.ADMIN,
+    ("POST", "/webhooks/{webhook_id}/rotate"): Role.ADMIN,
+    ("POST", "/webhooks/{webhook_id}/test"): Role.ADMIN,
     ("GET", "/me"): Role.VIEWER,
     ("GET", "/workers"): Role.VIEWER,
     ("GET", "/quota"): Role.VIEWER,
@@ -59,7 +66,7 @@ NEEDS: dict[tuple[str, str], Role] = {
 }
 IDS = {
     "{file_id}": "0" * 16, "{feed}": "other", "{alert_id}": "0" * 12, "{drift_id}": "0" * 8,
-    "{operation_id}": "0" * 16,
+    "{operation_id}": "0" * 16, "{webhook_id}": "0" * 12,
 }  # fmt: skip
 METHODS = {"get", "post", "put", "delete", "patch"}
 

@@ -28,6 +28,7 @@ from connectors.ledger.tables.conditions import (
     RESOLVED,
     SUPERSEDED,
     UNFINISHED,
+    UNPOSTED,
     UNRELEASED,
     UNRESOLVED,
     WAITING,
@@ -39,7 +40,15 @@ from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, t
 from connectors.ledger.tables.files import batches, contents, events, files
 from connectors.ledger.tables.metadata import metadata
 from connectors.ledger.tables.quota import buckets, charges, costs, pauses
-from connectors.ledger.tables.senders import admissions, holds, replies, sent_files
+from connectors.ledger.tables.senders import (
+    admissions,
+    holds,
+    posts,
+    receipt_links,
+    replies,
+    sent_files,
+    webhooks,
+)
 from connectors.ledger.tables.uploads import uploads
 
 __all__ = [
@@ -62,6 +71,7 @@ __all__ = [
     "RESOLVED",
     "SUPERSEDED",
     "UNFINISHED",
+    "UNPOSTED",
     "UNRELEASED",
     "UNRESOLVED",
     "WAITING",
@@ -90,7 +100,9 @@ __all__ = [
     "moves",
     "operations",
     "pauses",
+    "posts",
     "profiles",
+    "receipt_links",
     "replies",
     "sent_files",
     "services",
@@ -98,5 +110,6 @@ __all__ = [
     "table_locks",
     "unmatched",
     "uploads",
+    "webhooks",
     "workers",
 ]

@@ -19,6 +19,7 @@ from entrypoints.web.api import (
     service,
     uploads,
     waiting,
+    webhooks,
 )
 from entrypoints.web.api.etags import NotModifiedError, unchanged
 from entrypoints.web.api.problems import Problem, add_handlers
@@ -63,6 +64,7 @@ def make_api(context: WebContext) -> FastAPI:
         alerts,
         drifts,
         waiting,
+        webhooks,
         service,
     ):
         api.include_router(each.router)

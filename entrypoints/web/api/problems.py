@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from entrypoints.web.caller import NotThereError
 from entrypoints.web.requests import BodyTooLargeError, request_id
 from schemas.errors import (
     ConfigError,
@@ -148,6 +149,8 @@ def _said(_: Request, error: Exception) -> JSONResponse:
 
 def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WaybillError)
+    if isinstance(error, NotThereError):
+        return answer(404, NOT_FOUND.detail, NOT_FOUND.hint)
     if isinstance(error, RetryableError):
         log.warning("%s: %s", request.method, error.message)
         wait = {"Retry-After": _AWAY_SECONDS}
