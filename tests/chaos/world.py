@@ -1,4 +1,5 @@
-"""The world in which things break: every server behind a proxy, two workers and two beats."""
+"""The world in which things break: every server behind a proxy, two workers, two beats, one web
+process."""
 
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
+from entrypoints.demo.process import free_ports
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
 from pipelines.runtime import Runtime
 from strict_bigquery.control import front_process, open_front
@@ -37,7 +39,9 @@ from strict_bigquery.control import front_process, open_front
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET, STORE, MAILBOX = "drop", "store", "reports@example.com"
 _WARNING = re.compile(r"\d{4}-\d\d-\d\d \S+ [WEC] ")
-_COMMANDS = {"worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat"}
+_COMMANDS = {
+    "worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat", "web-1": "web",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class World:
     def __init__(self, folder: Path, ledger: str, stack: ExitStack) -> None:
         self.folder, self.sink = folder, Sink()
         self.crash_file = folder / "crash"
+        [self.web_port] = free_ports(1)
         self._services: dict[str, Service] = {}
         loop = stack.enter_context(proxies())
         starts: dict[str, tuple[Any, Any]] = {
@@ -147,6 +152,7 @@ class World:
                 "work": str(self.folder / "work"),
             },
             "concurrency": 2,
+            "web": {"port": self.web_port},
         }  # fmt: skip
         path = self.folder / "config.yaml"
         yaml = YAML(typ="safe", pure=True)
@@ -155,7 +161,7 @@ class World:
         return path
 
     def start_services(self) -> None:
-        """Start whichever of the two workers and two beats does not run."""
+        """Start whichever of our own processes does not run."""
         for name, command in _COMMANDS.items():
             running = self._services.get(name)
             if running is None or running.process.poll() is not None:
