@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from connectors.ledger.workers import Workers
     from connectors.mailbox.bucket import MailBucketSource
     from connectors.mailbox.source import MailboxSource
+    from connectors.objects.multipart import S3Multipart
     from connectors.objects.storage import ObjectStorage
     from connectors.protocols import (
         Answering,
@@ -96,10 +97,12 @@ if TYPE_CHECKING:
         LedgerWebhooks,
         LedgerWorkers,
         Notifier,
+        OffersParts,
         PreloadsParts,
         Source,
         Storage,
         Surveyed,
+        TakesParts,
         Vouching,
         Warehouse,
         Watched,
@@ -158,6 +161,12 @@ if TYPE_CHECKING:
         return each
 
     def _uploads(each: UploadsSource) -> Source:
+        return each
+
+    def _objects_offer_parts(each: ObjectStorage) -> OffersParts:
+        return each
+
+    def _s3_parts(each: S3Multipart) -> TakesParts:
         return each
 
     def _objects(each: ObjectStorage) -> Storage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,10 @@ from schemas.limits import AlertRules, Limits, Quotas, Retention
 from schemas.receipt_link import LinkKeys
 
 
+def _nothing() -> None:
+    """Contracts that nobody changes."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
     """The parts behind their protocols. `owner` names this process in leases; `work_folder` holds
@@ -36,11 +40,12 @@ class Runtime:
     once, where there may be any; `pause` lets so many seconds pass; `alert` tells the people on
     duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know); `actor` is
     in whose name operations act; `links` signs links to receipts, where there are any; `webhooks`
-    posts receipts to addresses that an admin sets."""
+    posts receipts to addresses that an admin sets; `refresh` asks the ledger at once for contracts
+    that have changed (`contracts` may be a second old)."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
-    views: tuple[View, ...]
+    views: Sequence[View]
     sources: Mapping[str, Source]
     storage: Storage
     ledger: Ledger
@@ -61,6 +66,7 @@ class Runtime:
     actor: Actor = SERVICE
     links: LinkKeys | None = None
     webhooks: WebhookSender | None = None
+    refresh: Callable[[], None] = _nothing
 
     def new_lease(self) -> str:
         """The token of a claim of this process: what is staged under it is never taken for another

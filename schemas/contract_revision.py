@@ -12,7 +12,8 @@ from schemas.act import Actor
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContractRevision:
     """One text of a contract or a view. `number` counts from 1 for each contract; without `text`
-    the contract was taken out of force."""
+    the contract was taken out of force. `drift_id` is the drift whose
+    acceptance made it; other revisions come from a folder."""
 
     contract: str
     number: int
@@ -20,6 +21,7 @@ class ContractRevision:
     actor: Actor
     reason: str | None
     at: datetime
+    drift_id: str | None = None
 
     @property
     def sha256(self) -> str | None:

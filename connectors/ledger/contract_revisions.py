@@ -52,7 +52,14 @@ class ContractRevisions:
             return [_revision_of(row) for row in connection.execute(query).mappings()]
 
     def add(
-        self, contract: str, text: str | None, *, base: int, actor: Actor, reason: str | None
+        self,
+        contract: str,
+        text: str | None,
+        *,
+        base: int,
+        actor: Actor,
+        reason: str | None,
+        drift_id: str | None = None,
     ) -> ContractRevision:
         with self._database.write() as connection:
             _lock(connection)
@@ -71,6 +78,7 @@ class ContractRevisions:
                 actor=actor,
                 reason=reason,
                 at=self._database.now(),
+                drift_id=drift_id,
             )
             position = (connection.scalar(select(func.max(table.c.position))) or 0) + 1
             connection.execute(
@@ -80,6 +88,7 @@ class ContractRevisions:
                     number=made.number,
                     text=text,
                     reason=reason,
+                    drift_id=drift_id,
                     who=actor.who,
                     via=actor.via,
                     origin=actor.origin,
@@ -104,4 +113,5 @@ def _revision_of(row: RowMapping) -> ContractRevision:
         actor=Actor(**{name: row[name] for name in ("who", "via", "origin", "request_id")}),
         reason=row["reason"],
         at=row["at"],
+        drift_id=row["drift_id"],
     )

@@ -71,7 +71,7 @@ from connectors.protocols.source import (
     Vouching,
     Watched,
 )
-from connectors.protocols.storage import Storage
+from connectors.protocols.storage import OffersParts, Storage, TakesParts
 from connectors.protocols.warehouse import PreloadsParts, Warehouse
 from schemas.capabilities import Capabilities
 
@@ -125,11 +125,13 @@ __all__ = [
     "LedgerWorkers",
     "LoadCounts",
     "Notifier",
+    "OffersParts",
     "PartitionCount",
     "PreloadsParts",
     "Source",
     "Storage",
     "Surveyed",
+    "TakesParts",
     "Vouching",
     "Warehouse",
     "Watched",

@@ -72,7 +72,14 @@ class LedgerContractRevisions(Protocol):
         """All revisions of a contract, the newest first; none for an unknown one."""
 
     def add(
-        self, contract: str, text: str | None, *, base: int, actor: Actor, reason: str | None
+        self,
+        contract: str,
+        text: str | None,
+        *,
+        base: int,
+        actor: Actor,
+        reason: str | None,
+        drift_id: str | None = None,
     ) -> ContractRevision:
         """Add a revision to the one with the number `base` (0: to none); without a text the
         contract is taken out of force. Raises ConflictError if another one is the newest."""

@@ -67,6 +67,15 @@ def open_runtime(config: Path, *, lazy_warehouse: bool = False) -> Runtime:
     return acting_here(build_runtime(settings, lazy_warehouse=lazy_warehouse))
 
 
+def open_with_contracts(config: Path) -> tuple[Runtime, Path]:
+    """The runtime of that config.yaml, and its folder of contracts."""
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
+
+    settings = read_settings(config)
+    return acting_here(build_runtime(settings)), settings.folders.contracts
+
+
 def acting_here(runtime: Runtime) -> Runtime:
     """The runtime, in the name of who runs the command on this machine."""
     from schemas.act import Actor

@@ -7,21 +7,21 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import cast
 
 from connectors.https.addresses import AddressGuard
 from connectors.https.client import HttpsClient
 from connectors.private_files import keep_private, private_folder
-from connectors.protocols import Destination, Notifier, Source, Storage, Warehouse
+from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
 from connectors.registry import connector_class, warehouse_capabilities
 from connectors.uploads import UploadsSource
-from entrypoints.config.contracts import Contracts
-from entrypoints.config.feeds import read_feeds
+from entrypoints.config.contracts import AtHand, Contracts
+from entrypoints.config.feeds import Feeds
 from entrypoints.config.outgoing import Webhooks
 from entrypoints.config.settings import Part, Settings
-from entrypoints.config.warehouse_fit import refuse_misfits
+from entrypoints.config.warehouse_fit import check_contract, check_limits
 from entrypoints.config.web import Web
 from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime, WebhookSender
@@ -29,29 +29,31 @@ from schemas.receipt_link import LinkKeys
 from schemas.upload import UPLOADS
 
 
-def build_runtime(settings: Settings, *, lazy_warehouse: bool = False) -> Runtime:
-    """The runtime of these settings. Nothing is connected to yet. With `lazy_warehouse` the
-    warehouse's libraries, which are heavy, are imported when it is first asked.
+def build_runtime(
+    settings: Settings, *, lazy_warehouse: bool = False, before: Runtime | None = None
+) -> Runtime:
+    """The runtime of these settings. Nothing is connected to, unless a feed names a contract that
+    only the ledger has. With `lazy_warehouse` the warehouse's libraries, which are heavy, are
+    imported when it is first asked.
 
-    Raises ConfigError or ContractError for feeds, contracts and settings that do not fit.
+    Raises ConfigError or ContractError for feeds, contracts and settings that do not fit. With
+    `before`, the runtime that this one takes the place of, files of feeds and contracts that have
+    become wrong meanwhile are only logged: what they said before stays.
     """
     # Libraries make files too, and know no modes.
     keep_private()
-    contracts = Contracts(settings.folders.contracts)
-    refuse_misfits(
-        contracts.values(), settings.limits, warehouse_capabilities(settings.warehouse.type)
-    )
     private_folder(settings.folders.work)
     storage = connector_class("storage", settings.storage.type)(settings.storage.config)
     notifier = _notifier(settings.mail) if settings.mail is not None else None
     ledger = connector_class("ledger", settings.ledger.type)(settings.ledger.config)
+    contracts, feeds = _contracts_and_feeds(settings, ledger, before)
 
     def warehouse() -> Warehouse:
         made = connector_class("warehouse", settings.warehouse.type)
         return made(settings.warehouse.config, storage, ledger.costs.note)
 
     return Runtime(
-        feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
+        feeds=feeds,
         contracts=contracts,
         views=contracts.views,
         sources=_Sources(settings.sources, storage),
@@ -71,9 +73,34 @@ def build_runtime(settings: Settings, *, lazy_warehouse: bool = False) -> Runtim
         },
         alert_rules=settings.alerts,
         templates=settings.folders.templates,
+        refresh=contracts.look,
         links=_links(settings.web),
         webhooks=_webhooks(settings.webhooks),
     )
+
+
+def _contracts_and_feeds(
+    settings: Settings, ledger: Ledger, before: Runtime | None
+) -> tuple[Contracts, Feeds]:
+    capabilities = warehouse_capabilities(settings.warehouse.type)
+    check_limits(settings.limits, capabilities)
+    old_contracts = before.contracts if before is not None else None
+    old_feeds = before.feeds if before is not None else None
+    contracts = Contracts(
+        settings.folders.contracts,
+        ledger.contracts,
+        partial(check_contract, capabilities=capabilities),
+        old_contracts if isinstance(old_contracts, Contracts) else None,
+    )
+    feeds = Feeds(
+        settings.folders.feeds,
+        AtHand(contracts),
+        settings.sources,
+        old_feeds if isinstance(old_feeds, Feeds) else None,
+    )
+    # A process that forks may have no connection open.
+    ledger.close()
+    return contracts, feeds
 
 
 def _links(web: Web) -> LinkKeys | None:

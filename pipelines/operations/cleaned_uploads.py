@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pipelines.operations.cleaned import Cleaned
+from pipelines.operations.part_uploads import store_of
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.file import AT_REST, File, Status
@@ -49,5 +50,8 @@ def _is_done_with(file: File) -> bool:
 def _remove(runtime: Runtime, upload: Upload) -> bool:
     if not runtime.ledger.uploads.forget(upload):
         return False
+    store = store_of(runtime) if upload.multipart is not None else None
+    if store is not None and upload.multipart is not None:
+        store.abort(storage_keys.uploaded(upload.upload_id), upload.multipart)
     runtime.storage.delete(storage_keys.uploaded(upload.upload_id))
     return True

@@ -54,6 +54,8 @@ def prepare_claimed(runtime: Runtime, file: File) -> list[Work]:
     crash_point("prepare.claimed")
     prepared = False
     with held(runtime, file, "prepare") as check:
+        # It may be due because its contract was changed a moment ago.
+        runtime.refresh()
         with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="prepare-") as folder:
             timed = timed_step(runtime, "prepare")
             done, doubt = _prepared(runtime, file, Path(folder), check)

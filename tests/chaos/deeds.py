@@ -25,7 +25,8 @@ type Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One file that is dropped (`key`) or mailed (`sender`), and what is to become of it."""
+    """One file that is dropped (`key`), mailed (`sender`) or uploaded to a feed (`upload`), and what
+    is to become of it."""
 
     name: str
     body: bytes
@@ -35,6 +36,7 @@ class Deed:
     rejected: int
     key: str | None = None
     sender: str | None = None
+    upload: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Book:
         makers = [
             self._plain, self._plain, self._dirty, self._packed, self._repeated, self._stranger,
             self._stock, self._mailed, self._mailed_dirty, self.large,
+            self.uploaded,
         ]  # fmt: skip
         return [self.rng.choice(makers)() for _ in range(count)]
 
@@ -106,6 +109,15 @@ class Book:
         name = f"shop_{self._next()}.csv"
         return self._note(
             Deed(name, text(ORDERS, rows), "accepted", len(rows), len(rows), 0, f"orders/{name}")
+        )
+
+    def uploaded(self) -> Deed:
+        """A file that is sent by the API."""
+        rows = self._order_rows(self.rng.randrange(5, 120))
+        self._keep_orders(rows)
+        name = f"sent_{self._next()}.csv"
+        return self._note(
+            Deed(name, text(ORDERS, rows), "accepted", len(rows), len(rows), 0, upload="orders")
         )
 
     def large(self) -> Deed:

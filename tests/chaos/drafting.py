@@ -23,6 +23,7 @@ def correct(world: World, deed: Deed, cell: Cell) -> File:
     """Send a file, and once it is done correct a cell of its rejected row; the file. Raises
     AssertionError if that cannot be done in two minutes, whatever is killed meanwhile."""
     world.do(deed)
+    world.start_web()
     file = _until(world, lambda: _done(world, deed))
     token = _until(world, lambda: create_key(world.runtime, "chaos", Role.OPERATOR, ["*"]).token)
     draft = f"http://{HOST}:{world.web_port}/api/v1/files/{file.file_id}/draft"
@@ -72,5 +73,6 @@ def _until(world: World, attempt: Any) -> Any:
         except (OSError, WaybillError, KeyError) as error:
             last = error
         world.bring_back()
+        world.start_web()
         time.sleep(0.3)
     raise AssertionError(f"it could not be corrected in {_SECONDS:.0f} s: {last}")

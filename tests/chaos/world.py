@@ -1,5 +1,4 @@
-"""The world in which things break: every server behind a proxy, two workers, two beats, one web
-process."""
+"""The world in which things break: every server behind a proxy, two workers and two beats."""
 
 from __future__ import annotations
 
@@ -9,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -33,15 +33,16 @@ from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
 from entrypoints.demo.process import free_ports
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
+from pipelines.operations.keys import create_key
 from pipelines.runtime import Runtime
+from schemas.key import Role
 from strict_bigquery.control import front_process, open_front
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET, STORE, MAILBOX = "drop", "store", "reports@example.com"
 _WARNING = re.compile(r"\d{4}-\d\d-\d\d \S+ [WEC] ")
-_COMMANDS = {
-    "worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat", "web-1": "web",
-}  # fmt: skip
+_WEB = "web-1"
+_COMMANDS = {"worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat"}
 
 
 @dataclass(slots=True)
@@ -64,8 +65,9 @@ class World:
     def __init__(self, folder: Path, ledger: str, stack: ExitStack) -> None:
         self.folder, self.sink = folder, Sink()
         self.crash_file = folder / "crash"
-        [self.web_port] = free_ports(1)
         self._services: dict[str, Service] = {}
+        [self.web_port] = free_ports(1)
+        self._token = ""
         loop = stack.enter_context(proxies())
         starts: dict[str, tuple[Any, Any]] = {
             "redis": (servers.valkey, lambda url: urlsplit(url).port),
@@ -151,8 +153,8 @@ class World:
                 "contracts": str(ROOT / "schemas"), "feeds": str(feeds),
                 "work": str(self.folder / "work"),
             },
+            "web": {"port": self.web_port, "requests_a_minute": 100_000},
             "concurrency": 2,
-            "web": {"port": self.web_port},
         }  # fmt: skip
         path = self.folder / "config.yaml"
         yaml = YAML(typ="safe", pure=True)
@@ -161,11 +163,19 @@ class World:
         return path
 
     def start_services(self) -> None:
-        """Start whichever of our own processes does not run."""
+        """Start whichever of the two workers and two beats does not run."""
         for name, command in _COMMANDS.items():
             running = self._services.get(name)
             if running is None or running.process.poll() is not None:
                 self._services[name] = self._start(name, command)
+        if _WEB in self._services:
+            self.start_web()
+
+    def start_web(self) -> None:
+        """Start the web process, unless it runs."""
+        running = self._services.get(_WEB)
+        if running is None or running.process.poll() is not None:
+            self._services[_WEB] = self._start(_WEB, "web")
 
     def _start(self, name: str, command: str, prefix: tuple[str, ...] = ()) -> Service:
         work = self.folder / name
@@ -237,12 +247,28 @@ class World:
 
     def do(self, deed: Deed) -> None:
         """Drop or mail a file. A sender tries until it works."""
-        if deed.key is not None:
+        if deed.upload is not None:
+            self._until_it_works(lambda: self._upload(deed))
+        elif deed.key is not None:
             self._until_it_works(lambda: self._drop(deed))
         else:
             message = _message(deed)
             self._mails.append(message)
             self._until_it_works(lambda: self._append([message]))
+
+    def _upload(self, deed: Deed) -> None:
+        """Send a file under the same Idempotency-Key as before, if it was sent before."""
+        self.start_web()
+        if not self._token:
+            self._token = create_key(self.runtime, "partner", Role.OPERATOR, ["*"]).token
+        request = urllib.request.Request(
+            f"http://{HOST}:{self.web_port}/api/v1/feeds/{deed.upload}/uploads/{deed.name}",
+            deed.body,
+            {"Authorization": f"Bearer {self._token}", "Idempotency-Key": deed.name},
+            method="PUT",
+        )
+        with urllib.request.urlopen(request, timeout=20):
+            pass
 
     def _drop(self, deed: Deed) -> None:
         self._s3().put_object(Bucket=BUCKET, Key=str(deed.key), Body=deed.body)

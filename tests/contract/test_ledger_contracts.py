@@ -27,6 +27,13 @@ def add(ledger: SqlLedger, name: str, text: str | None, base: int) -> ContractRe
     return ledger.contracts.add(name, text, base=base, actor=ANA, reason="why\x00")
 
 
+def twice(ledger: SqlLedger) -> None:
+    """Both from one revision, in one transaction."""
+    with ledger.acts.together():
+        add(ledger, "stock", "half", 1)
+        add(ledger, "stock", "lost", 1)
+
+
 def test_revisions_follow_one_another_and_the_newest_is_in_force(ledger: SqlLedger) -> None:
     assert ledger.contracts.mark() is None  # before there is a database, or its tables
     ledger.migrate()
@@ -47,9 +54,8 @@ def test_revisions_follow_one_another_and_the_newest_is_in_force(ledger: SqlLedg
     gone = add(ledger, "orders", None, 2)
     assert gone.sha256 is None
     assert ledger.contracts.in_force()["orders"] == gone
-    with pytest.raises(ConflictError), ledger.acts.together():  # noqa: PT012
-        add(ledger, "stock", "half", 1)
-        add(ledger, "stock", "lost", 1)
+    with pytest.raises(ConflictError):
+        twice(ledger)
     assert ledger.contracts.of("stock") == [other]
 
 

@@ -33,11 +33,17 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("POST", "/checks/{operation_id}/send"): Role.OPERATOR,
     ("POST", "/files/{file_id}/link"): Role.STEWARD,
     ("POST", "/files/{file_id}/link/revoke"): Role.OPERATOR,
+    ("POST", "/feeds/{feed}/uploads"): Role.OPERATOR,
+    ("GET", "/uploads/{upload_id}/parts"): Role.OPERATOR,
+    ("POST", "/uploads/{upload_id}/complete"): Role.OPERATOR,
+    ("DELETE", "/uploads/{upload_id}"): Role.OPERATOR,
     ("GET", "/feeds"): Role.VIEWER,
     ("GET", "/feeds/{feed}"): Role.VIEWER,
     ("GET", "/feeds/{feed}/daily-counts"): Role.VIEWER,
     ("GET", "/feeds/{feed}/contract"): Role.VIEWER,
     ("GET", "/feeds/{feed}/contract.odcs.yaml"): Role.VIEWER,
+    ("GET", "/feeds/{feed}/contract/revisions"): Role.VIEWER,
+    ("GET", "/feeds/{feed}/contract/revisions/{revision}"): Role.VIEWER,
     ("POST", "/feeds/{feed}/stop"): Role.STEWARD,
     ("POST", "/feeds/{feed}/resume"): Role.STEWARD,
     ("POST", "/feeds/{feed}/replay"): Role.STEWARD,
@@ -66,7 +72,8 @@ NEEDS: dict[tuple[str, str], Role] = {
 }
 IDS = {
     "{file_id}": "0" * 16, "{feed}": "other", "{alert_id}": "0" * 12, "{drift_id}": "0" * 8,
-    "{operation_id}": "0" * 16, "{webhook_id}": "0" * 12,
+    "{operation_id}": "0" * 16, "{webhook_id}": "0" * 12, "{revision}": "1",
+    "{upload_id}": "0" * 16, "{name}": "a.csv",
 }  # fmt: skip
 METHODS = {"get", "post", "put", "delete", "patch"}
 

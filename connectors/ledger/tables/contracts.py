@@ -16,6 +16,7 @@ contract_revisions = Table(
     Column("number", Integer, nullable=False),
     Column("text", AnyText),
     Column("reason", AnyText),
+    Column("drift_id", String(16)),
     Column("who", AnyText, nullable=False),
     Column("via", String(16), nullable=False),
     Column("origin", AnyText),

@@ -28,7 +28,7 @@ def test_what_appears_later_is_followed_until_the_end() -> None:
     source, stop, looks = Late(), threading.Event(), queue.Queue[str]()
     feeds = {name: SimpleNamespace(source=name) for name in ("mail", "drop")}
     runtime: Any = SimpleNamespace(feeds=feeds, sources={"mail": source, "drop": object()})
-    [thread] = watchers(runtime, looks.put, stop)
+    [thread] = watchers(runtime, looks.put, stop).values()
     assert looks.get(timeout=10) == "mail"
     source.heard.set()
     assert looks.get(timeout=10) == "mail"

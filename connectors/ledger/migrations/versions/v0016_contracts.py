@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("text", WORDS),
         sa.Column("reason", WORDS),
+        sa.Column("drift_id", sa.String(16)),
         sa.Column("who", WORDS, nullable=False),
         sa.Column("via", sa.String(16), nullable=False),
         sa.Column("origin", WORDS),
