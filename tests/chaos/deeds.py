@@ -25,8 +25,8 @@ type Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One file that is dropped (`key`), mailed (`sender`) or uploaded to a feed (`upload`), and what
-    is to become of it."""
+    """One file that is dropped (`key`), mailed (`sender`) or uploaded to a feed (`upload`), and
+    what is to become of it."""
 
     name: str
     body: bytes
