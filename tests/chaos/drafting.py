@@ -24,7 +24,7 @@ def correct(world: World, deed: Deed, cell: Cell) -> File:
     AssertionError if that cannot be done in two minutes, whatever is killed meanwhile."""
     world.do(deed)
     world.start_web()
-    file = _until(world, lambda: _done(world, deed))
+    file: File = _until(world, lambda: _done(world, deed))
     token = _until(world, lambda: create_key(world.runtime, "chaos", Role.OPERATOR, ["*"]).token)
     draft = f"http://{HOST}:{world.web_port}/api/v1/files/{file.file_id}/draft"
     body = {"cells": [{"line": cell.line, "column": cell.column, "value": cell.value}]}
