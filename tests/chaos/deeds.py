@@ -39,6 +39,15 @@ class Deed:
     upload: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell as it should be: its line, its column, its value."""
+
+    line: int
+    column: str
+    value: str
+
+
 @dataclass(slots=True)
 class Book:
     """Everything that was done, and the rows that the tables must hold in the end."""
@@ -193,6 +202,14 @@ class Book:
         rows[3][3] = "a lot"
         self._keep_payouts(rows[:3] + rows[4:])
         return self._note(self._report(rows, "partly", 11, 1))
+
+    def corrected(self) -> tuple[Deed, Cell]:
+        """A mailed report, and the cell of its rejected row that somebody corrects."""
+        deed = self._mailed_dirty()
+        row = deed.body.decode().splitlines()[4].split(";")
+        gross = row[0].removeprefix("P-") + ".50"
+        self.payouts[row[0]] = (row[0], Decimal(gross), Decimal(row[5]))
+        return deed, Cell(5, "gross", gross)
 
     def _report(self, rows: list[list[str]], outcome: str, loaded: int, rejected: int) -> Deed:
         number = self._next()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from chaos.audit import check, settle
 from chaos.deeds import Book
 from chaos.disk import small_disk
+from chaos.drafting import all_corrected, correct
 from chaos.world import World
 from connectors.failpoints import POINTS
 from entrypoints.worker.app import make_app
@@ -21,6 +22,10 @@ _FILES = 6
 _HIT_SECONDS = 120.0
 _OF_LARGE = frozenset({"prepare.preloading", "load.adopted"})
 """Crash points that only files come to that are cut into parts."""
+
+
+_OF_DRAFTS = frozenset({"draft.saved", "draft.submitted", "draft.sent", "acknowledge.followed"})
+"""Crash points that are only come to where rejected rows are corrected over the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ def crash_rounds(points: list[str]) -> Iterator[tuple[str, Callable[[World, Book
             yield f"{point} (web)", _crash_web(point)
             continue
         for suffix, who in (("", "child"), ("!", "worker")):
-            yield f"{point} ({who})", _crash(point + suffix)
+            breaking = _crash_drafting if point in _OF_DRAFTS else _crash
+            yield f"{point} ({who})", breaking(point + suffix)
 
 
 def _crash(order: str) -> Callable[[World, Book], str]:
@@ -58,6 +64,26 @@ def _crash(order: str) -> Callable[[World, Book], str]:
         world.crash_file.unlink(missing_ok=True)
         for deed in book.one_of_each() if is_of_large else []:
             world.do(deed)
+        return "" if hit else "the point was not reached"
+
+    return breaking
+
+
+def _crash_drafting(order: str) -> Callable[[World, Book], str]:
+    """The web process or a worker dies there, and the ledger with it where it is a server."""
+
+    def breaking(world: World, book: Book) -> str:
+        world.crash_file.write_text(order, encoding="utf-8")
+        file = correct(world, *book.corrected())
+        deadline = time.monotonic() + _HIT_SECONDS
+        while world.crash_file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        hit = not world.crash_file.exists()
+        world.crash_file.unlink(missing_ok=True)
+        if "postgres" in world.twins:
+            world.twins["postgres"].kill()
+        world.bring_back()
+        all_corrected(world, file)
         return "" if hit else "the point was not reached"
 
     return breaking
