@@ -26,6 +26,7 @@ QUEUES = (
     "acknowledge",
     "acknowledge_many",
     "digest",
+    "post",
     "recover",
     "clean",
     "alerts",
