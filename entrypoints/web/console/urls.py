@@ -10,7 +10,7 @@ from django.views.i18n import set_language
 from entrypoints.web.console import failures
 from entrypoints.web.console.people.site import people_site
 
-SCREENS = ("my_files", "file", "decide", "alerts", "feeds", "service", "people", "me")
+SCREENS = ("my_files", "file", "fix", "decide", "alerts", "feeds", "service", "people", "me")
 """The modules in `screens/`, each with its `PATHS`."""
 
 
