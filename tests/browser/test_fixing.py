@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from fixing_world import FixingWorld, fixing_world, rows, until
+from pipelines.operations.acts import list_acts
+from pipelines.operations.receipt_link import renew_link, revoke_link
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
@@ -72,4 +74,39 @@ def test_47_of_50_becomes_50_of_50_by_the_keyboard(browser: Browser, world: Fixi
     world.books_balance()
     assert world.file("golden.csv").rows_corrected == 3
     assert file.counts == world.file("golden.csv").counts
+    assert wrong == []
+
+
+def test_whoever_has_the_link_fixes_the_rows_without_a_login(
+    browser: Browser, world: FixingWorld
+) -> None:
+    file = world.dropped("linked.csv", rows(2, 8, prefix="l"))
+    runtime = world.service.runtime
+    url = renew_link(runtime, file).url
+    page = browser.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda each: wrong.append(each.text))
+    page.goto(url)
+    page.get_by_role("link", name="Fix the rows here").click()
+    page.get_by_role("textbox").first.fill("7")
+    page.get_by_role("button", name="Use for 1 equal value").first.click()
+    expect(page.locator("#fixed")).to_contain_text("2 of 2 fixed · 0 left")
+    answer = page.reload()
+    assert answer is not None
+    headers = answer.headers
+    assert (headers["referrer-policy"], headers["cache-control"]) == ("no-referrer", "no-store")
+    assert "noindex" in headers["x-robots-tag"]
+    page.get_by_role("button", name="Send the fixed rows").click()
+    expect(page.locator("#fix")).to_contain_text("2 fixed rows are in the table.", timeout=SOON)
+    expect(page.locator("#fix")).to_contain_text("Nothing is left to fix.")
+    assert dict(world.table("lw")) == {"lw0": 7, "lw1": 7}
+    page.get_by_role("link", name="Back to the file").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("all rows are loaded")
+    acts = list_acts(runtime, subject=file.file_id)
+    assert [each.actor.via for each in acts if each.action == "submit_draft"] == ["link"]
+    other = browser.new_page()
+    other.goto(f"{url}/fix")
+    revoke_link(runtime, file)
+    other.goto(f"{url}/fix")
+    expect(other.get_by_role("heading")).to_have_text("There is no receipt at this address.")
     assert wrong == []

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirectBase
@@ -23,6 +24,7 @@ from entrypoints.web.console.fix_form import (
 )
 from entrypoints.web.console.language import said, say
 from entrypoints.web.console.lists import PAGE, query_of
+from entrypoints.web.console.sent_rows import sent_rows
 from pipelines.operations.draft_work import request_draft_check, submit_draft
 from pipelines.operations.drafts import change_draft, draft_at, replace_equal
 from pipelines.operations.fix_page import FixPage, FixRow, fix_page
@@ -37,7 +39,9 @@ from schemas.operation import Operation, OperationState
 
 _PATIENCE, _PAUSE = 2.0, 0.2
 """For so many seconds an answer waits for a worker, which is mostly done by then."""
-_ENDED = (OperationState.DONE, OperationState.FAILED)
+_TRIES = 3
+_ONCE = ("check", "note", "sent")
+ENDED = (OperationState.DONE, OperationState.FAILED)
 
 type Key = tuple[str | None, int, str]
 
@@ -76,16 +80,17 @@ def show_rows(
     request: HttpRequest, table: Table, saved: Saved | None = None, error: str = ""
 ) -> HttpResponse:
     """The page; with what could not be saved, and an error as a whole."""
-    query = query_of(request, "rule", "column", "check", "note")
+    query = query_of(request, "rule", "column", "check", "note", "sent")
     found = _page(table, query)
     operation = _operation(table, query.get("check"))
-    is_busy = operation is not None and operation.state not in _ENDED
+    is_busy = operation is not None and operation.state not in ENDED
+    sent = sent_rows(table.runtime, table.file, table.mask, query.get("sent"))
     kept = saved if saved is not None else Saved()
     lines = [(row, _shown_cells(row, kept)) for row in found.rows]
     facts: dict[str, Any] = {
         "file": table.file,
         "home": table.home,
-        "query": {name: query[name] for name in query if name not in ("check", "note")},
+        "query": {name: query[name] for name in query if name not in _ONCE},
         "found": found,
         "rows": lines,
         "columns": _columns(table, found),
@@ -94,13 +99,15 @@ def show_rows(
         "error": error,
         "problem": _failed(table, operation),
         "is_busy": is_busy,
-        "check_id": query.get("check"),
+        "sent": sent,
+        "live": table.home + _asked(query, "check", "sent")
+        if is_busy or (sent is not None and sent.kind == "way")
+        else None,
         "no_worker": is_busy and not any(each.is_alive for each in workers(table.runtime)),
         **_counts(found.page.left, found.fixed, found.page.draft),
-        "unsaved": saved is not None and not saved.is_whole,
+        "unsaved": not kept.is_whole,
     }
-    status = 200 if saved is None and not error else 409
-    return table.render("fix.html", facts, status)
+    return table.render("fix.html", facts, 409 if error or not kept.is_whole else 200)
 
 
 def save_rows(request: HttpRequest, table: Table) -> HttpResponse:
@@ -154,7 +161,7 @@ def send_rows(request: HttpRequest, table: Table) -> HttpResponse:
 def wait_for(runtime: Runtime, operation: Operation) -> Operation:
     """The operation once it is done, or as it is after some seconds."""
     until = time.monotonic() + _PATIENCE
-    while operation.state not in _ENDED and time.monotonic() < until:
+    while operation.state not in ENDED and time.monotonic() < until:
         time.sleep(_PAUSE)
         operation = operation_of(runtime, operation.operation_id)
     return operation
@@ -196,15 +203,18 @@ def _equal(request: HttpRequest, table: Table, text: str) -> str:
     values = [each.value for each in cells_in(request) if each.place.key == place.key]
     if not values:
         return say("Write a value first.")
-    try:
-        replace_equal(
-            table.runtime, table.file, table.mask, place.column, place.original, values[0]
-        )
-    except DraftConflictError:
-        return say("Somebody else has changed these rows meanwhile. Look at them again.")
-    except (RefusedError, ConflictError) as error:
-        return _words(error)
-    return ""
+    for _ in range(_TRIES):
+        try:
+            replace_equal(
+                table.runtime, table.file, table.mask, place.column, place.original, values[0]
+            )
+            return ""
+        except DraftConflictError:
+            # Another cell was saved at the same moment, by the same person as like as not.
+            continue
+        except (RefusedError, ConflictError) as error:
+            return _words(error)
+    return say("Somebody else has changed these rows meanwhile. Look at them again.")
 
 
 def _cell(request: HttpRequest, table: Table, saved: Saved) -> HttpResponse:
@@ -227,6 +237,10 @@ def _cell(request: HttpRequest, table: Table, saved: Saved) -> HttpResponse:
         **_counts(found.page.left, found.fixed, found.page.draft),
     }
     return table.render("parts/fix_cell_answer.html", facts, 200 if saved.is_whole else 409)
+
+
+def _asked(query: Mapping[str, str], *names: str) -> str:
+    return "?" + urlencode({name: query[name] for name in names if name in query})
 
 
 def _counts(left: int, fixed: int, draft: Any) -> dict[str, Any]:
@@ -287,8 +301,6 @@ def _failed(table: Table, operation: Operation | None) -> str | None:
 
 
 def _back(request: HttpRequest, table: Table, **more: str) -> HttpResponseRedirectBase:
-    from urllib.parse import urlencode
-
     query = {**query_of(request, "rule", "column"), **more}
     return redirect(f"{table.home}?{urlencode(query)}" if query else table.home)
 
