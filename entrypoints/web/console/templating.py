@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from entrypoints.web.console.language import SPOKEN, language, role_name, said, say, say_count
 from entrypoints.web.console.times import time_tag
+from pipelines.operations.masking import HIDDEN
 from schemas.language import printable
 
 
@@ -27,6 +28,7 @@ def environment(**options: Any) -> jinja2.Environment:
         "say_count": say_count,
         "said": said,
         "role_name": role_name,
+        "hidden": HIDDEN,
         "language": language,
         "languages": SPOKEN,
         "static": static,
