@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entrypoints.cli.options import json_option, open_runtime
+from schemas.language import printable
 
 if TYPE_CHECKING:
     from connectors.protocols import Change
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
 def plan(config: Path, as_json: bool) -> None:
     """What the warehouse lacks against the contracts; changes nothing.
 
-    Exit status 1 when a person must decide something.
+    Every rule of every contract is tried; those that could never be evaluated are refused by file,
+    line and path. Feeds that take the same objects are named. Exit status 1 when a person must
+    decide something.
     """
-
+    from pipelines.operations.shared_objects import shared_objects
     from pipelines.operations.tables import plan as differences
 
-    _print(differences(open_runtime(config)), as_json, done=False)
+    runtime = open_runtime(config)
+    changes = differences(runtime)
+    for each in shared_objects(runtime):
+        click.echo(f"note: {printable(each.render())}", err=True)
+    _print(changes, as_json, done=False)
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from pipelines.acknowledge.names import mark_of
 from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.acknowledge.reply import earlier_receipt
 from pipelines.runtime import Runtime
@@ -42,6 +43,7 @@ def answer_about(
         sightings=runtime.ledger.drifts.sightings(file.file_id),
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
+        mark=mark_of(runtime, file),
     )
     last_of_group = runtime.ledger.files.unfinished_of_group(file) == 0
     return answer_of(case, rejects, contract.dialect, folder, last_of_group, runtime.templates)

@@ -67,7 +67,8 @@ _FIX_ROW = "correct the rows so that the rule holds"
 class ReceiptInput:
     """What an answer is made of: the file, its feed and table, when it was answered, and the
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
-    sender was told about the file that this one may correct."""
+    sender was told about the file that this one may correct. `mark` stands in its documents' names
+    before their suffixes."""
 
     file: File
     feed: Feed
@@ -76,6 +77,7 @@ class ReceiptInput:
     sightings: Sequence[Sighting] = ()
     examples: int = 5
     earlier: Receipt | None = None
+    mark: str = ""
 
     @property
     def language(self) -> str:
@@ -97,13 +99,13 @@ def answer_of(
     folder of `templates` comes before our own.
     """
     documents = []
-    # Beside the drop stands the receipt of the newest version; an older one's has its own name.
-    own = f".{case.file.file_id[:8]}" if case.file.superseded_by else ""
     summary = _Summary(case.examples, case.language, _fixes_of(dialect))
     if rejects is not None:
         path = folder / "rejected.csv"
         write_rejected(rejects, path, dialect, summary.add, case.file.file_id, case.language)
-        documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
+        documents.append(
+            Document(suffix=f"{case.mark}.rejected.csv", content_type="text/csv", path=path)
+        )
     receipt = receipt_of(case, summary.rules())
     bodies = receipt_bodies(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
@@ -114,12 +116,12 @@ def answer_of(
     )
     documents[:0] = [
         Document(
-            suffix=f"{own}.receipt.json",
+            suffix=f"{case.mark}.receipt.json",
             content_type="application/json",
             path=folder / "receipt.json",
         ),
         Document(
-            suffix=f"{own}.receipt.txt",
+            suffix=f"{case.mark}.receipt.txt",
             content_type="text/plain; charset=utf-8",
             path=folder / "receipt.txt",
         ),

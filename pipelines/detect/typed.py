@@ -52,7 +52,8 @@ def detect_workbook(path: Path, limits: Limits) -> Detected:
     left, right = _bounds([cells for _, cells in rows])
     dialect = Dialect(
         format=Format.EXCEL,
-        sheet="" if not chosen or chosen == names[0] else chosen,
+        # Of several the one that was looked at is named: theirs may stand in another order.
+        sheet=chosen if len(names) > 1 else "",
         range=f"{_letters(left)}:{_letters(right)}" if left else "",
     )
     others = [name for name in names if name != chosen and sizes[name]]

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.protocols import PreloadsParts
+from pipelines.acknowledge.names import mark_of
 from pipelines.operations.acts import acting_outside
 from pipelines.prepare.landing_lock import LOCK_SECONDS
 from pipelines.runtime import Runtime
@@ -100,7 +101,7 @@ def _receipts(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> 
     source = runtime.sources.get(file.source)
     if source is None:
         return 0
-    return 1 if dry_run else source.forget(file.item)
+    return 1 if dry_run else source.forget(file.item, mark_of(runtime, file))
 
 
 def _staged(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> int:
