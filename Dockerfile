@@ -32,5 +32,7 @@ USER 10001
 VOLUME /app/data
 # Of `waybill web`.
 EXPOSE 8080
+# Of every role: does the ledger answer, with the tables of this version?
+HEALTHCHECK --interval=60s --timeout=20s --start-period=60s CMD ["waybill", "doctor", "--ready"]
 ENTRYPOINT ["waybill"]
 CMD ["worker"]

@@ -12,16 +12,19 @@ if TYPE_CHECKING:
     from connectors.alerts import CommandDestination, MailDestination, WebhookDestination
     from connectors.bigquery import BigQueryWarehouse
     from connectors.folder import FolderSource
+    from connectors.https.client import HttpsClient
     from connectors.ledger import SqlLedger
     from connectors.ledger.acts import Acts
     from connectors.ledger.alerts import Alerts
     from connectors.ledger.batches import Batches
     from connectors.ledger.cleaning import History
     from connectors.ledger.contents import Contents
+    from connectors.ledger.contract_revisions import ContractRevisions
     from connectors.ledger.corrections import Corrections
     from connectors.ledger.costs import Costs
     from connectors.ledger.daily_counts import DailyCounts
     from connectors.ledger.digests import Digests
+    from connectors.ledger.drafts import Drafts
     from connectors.ledger.drifts import Drifts
     from connectors.ledger.feeds import Feeds
     from connectors.ledger.file_pages import FilePages
@@ -34,17 +37,22 @@ if TYPE_CHECKING:
     from connectors.ledger.measures import Measures
     from connectors.ledger.moves import Moves
     from connectors.ledger.operations import Operations
+    from connectors.ledger.posts import Posts
     from connectors.ledger.profiles import FileProfiles
     from connectors.ledger.quota import Quota
+    from connectors.ledger.receipt_links import ReceiptLinks
     from connectors.ledger.recovery import Recovery
     from connectors.ledger.replies import Replies
     from connectors.ledger.sent_files import SentFiles
     from connectors.ledger.services import Services
     from connectors.ledger.timelines import Timelines
     from connectors.ledger.unmatched import UnmatchedItems
+    from connectors.ledger.uploads import Uploads
+    from connectors.ledger.webhooks import Webhooks
     from connectors.ledger.workers import Workers
     from connectors.mailbox.bucket import MailBucketSource
     from connectors.mailbox.source import MailboxSource
+    from connectors.objects.multipart import S3Multipart
     from connectors.objects.storage import ObjectStorage
     from connectors.protocols import (
         Answering,
@@ -56,10 +64,12 @@ if TYPE_CHECKING:
         LedgerAlerts,
         LedgerBatches,
         LedgerContents,
+        LedgerContractRevisions,
         LedgerCorrections,
         LedgerCosts,
         LedgerDailyCounts,
         LedgerDigests,
+        LedgerDrafts,
         LedgerDrifts,
         LedgerFeeds,
         LedgerFilePages,
@@ -73,26 +83,34 @@ if TYPE_CHECKING:
         LedgerMeasures,
         LedgerMoves,
         LedgerOperations,
+        LedgerPosts,
         LedgerProfiles,
         LedgerQuota,
+        LedgerReceiptLinks,
         LedgerRecovery,
         LedgerReplies,
         LedgerSentFiles,
         LedgerServices,
         LedgerTimelines,
         LedgerUnmatched,
+        LedgerUploads,
+        LedgerWebhooks,
         LedgerWorkers,
         Notifier,
+        OffersParts,
         PreloadsParts,
         Source,
         Storage,
         Surveyed,
+        TakesParts,
         Vouching,
         Warehouse,
         Watched,
+        WebhookClient,
     )
     from connectors.s3.source import S3Source
     from connectors.smtp.notifier import FileNotifier, SmtpNotifier
+    from connectors.uploads import UploadsSource
 
     def _folder(each: FolderSource) -> Source:
         return each
@@ -142,6 +160,15 @@ if TYPE_CHECKING:
     def _mail_bucket_vouches(each: MailBucketSource) -> Vouching:
         return each
 
+    def _uploads(each: UploadsSource) -> Source:
+        return each
+
+    def _objects_offer_parts(each: ObjectStorage) -> OffersParts:
+        return each
+
+    def _s3_parts(each: S3Multipart) -> TakesParts:
+        return each
+
     def _objects(each: ObjectStorage) -> Storage:
         return each
 
@@ -152,6 +179,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql(each: SqlLedger) -> Ledger:
+        return each
+
+    def _sql_contracts(each: ContractRevisions) -> LedgerContractRevisions:
         return each
 
     def _sql_acts(each: Acts) -> LedgerActs:
@@ -170,6 +200,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
+        return each
+
+    def _sql_drafts(each: Drafts) -> LedgerDrafts:
         return each
 
     def _sql_feeds(each: Feeds) -> LedgerFeeds:
@@ -235,6 +268,15 @@ if TYPE_CHECKING:
     def _sql_sent_files(each: SentFiles) -> LedgerSentFiles:
         return each
 
+    def _sql_receipt_links(each: ReceiptLinks) -> LedgerReceiptLinks:
+        return each
+
+    def _sql_webhooks(each: Webhooks) -> LedgerWebhooks:
+        return each
+
+    def _sql_posts(each: Posts) -> LedgerPosts:
+        return each
+
     def _sql_alerts(each: Alerts) -> LedgerAlerts:
         return each
 
@@ -242,6 +284,24 @@ if TYPE_CHECKING:
         return each
 
     def _sql_services(each: Services) -> LedgerServices:
+        return each
+
+    def _sql_acts(each: Acts) -> LedgerActs:
+        return each
+
+    def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
+        return each
+
+    def _sql_file_pages(each: FilePages) -> LedgerFilePages:
+        return each
+
+    def _sql_keys(each: Keys) -> LedgerKeys:
+        return each
+
+    def _sql_operations(each: Operations) -> LedgerOperations:
+        return each
+
+    def _sql_uploads(each: Uploads) -> LedgerUploads:
         return each
 
     def _smtp(each: SmtpNotifier) -> Notifier:
@@ -254,6 +314,9 @@ if TYPE_CHECKING:
         return each
 
     def _webhook(each: WebhookDestination) -> Destination:
+        return each
+
+    def _https(each: HttpsClient) -> WebhookClient:
         return each
 
     def _command(each: CommandDestination) -> Destination:

@@ -13,7 +13,13 @@ from functools import cache
 from pathlib import Path
 
 POINTS: dict[str, str] = {
+    "draft.saved": "cells of a draft are in the ledger, whoever wrote them is not told",
+    "draft.submitted": "the draft is submitted, its file is not sent",
+    "draft.sent": "the draft's file is registered, the operation is not done",
     "discover.registered": "items are in the ledger, their tasks are not in a queue yet",
+    "upload.begun": "the ledger knows that a file comes, nothing of it is stored",
+    "upload.stored": "its bytes are in storage, no feed has the file yet",
+    "upload.registered": "the file is its feed's, its task is not in a queue yet",
     "prepare.claimed": "the file is leased, nothing is read",
     "prepare.landed": "the raw bytes are in storage, the ledger does not know",
     "prepare.owned": "the bytes belong to the file, nothing is parsed",
@@ -37,6 +43,7 @@ POINTS: dict[str, str] = {
     "acknowledge.mailed": "the reply is sent, the ledger does not know, the original is not marked",
     "acknowledge.told": "the sender is told and the original marked, the ledger does not know",
     "acknowledge.done": "the file is done, its task is not taken off the queue",
+    "acknowledge.followed": "the sender of what it corrects is mailed, that receipt is as it was",
     "bundle.replied": "replies about many files are sent, nothing is left at their source",
     "bundle.told": "their senders are told, the ledger does not know",
     "bundle.done": "the files are done, their task is not taken off the queue",

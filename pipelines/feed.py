@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipelines.parse.kind import Kind, unknown_kinds
 from pipelines.schedule import Cron, Every
 from schemas.batch import WriteMode
+from schemas.contract import Contract
 from schemas.errors import ConfigError
 from schemas.language import LANGUAGES
 from schemas.sender_language import check_languages, language_of
@@ -127,6 +128,20 @@ class Feed:
             check_languages(self.languages)
         except ConfigError as error:
             raise ConfigError(f'feed "{self.name}": {error.message}', hint=error.hint) from None
+
+    def misfit(self, contract: Contract) -> ConfigError | None:
+        """Why files of the feed cannot be written under a contract; None if they can."""
+        if self.mode is WriteMode.MERGE and not contract.primary_key:
+            return ConfigError(
+                f"merge needs a primary key, and contract {contract.name} has none",
+                hint="set primaryKey: true on the columns that identify a row",
+            )
+        if self.mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
+            return ConfigError(
+                f"replace_partition needs partitions, and contract {contract.name} has none",
+                hint="set partitioned: true on a date column",
+            )
+        return None
 
     def language_for(self, sender: str | None) -> str:
         """The language in which a sender is answered; without one, the feed's."""

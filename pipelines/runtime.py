@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
+from connectors.protocols import (
+    Destination,
+    Ledger,
+    Notifier,
+    Source,
+    Storage,
+    Warehouse,
+    WebhookClient,
+)
 from pipelines.feed import Feed
 from schemas.act import SERVICE, Actor
 from schemas.alert import Trouble
 from schemas.batch import WriteMode
 from schemas.contract import Contract, View
 from schemas.limits import AlertRules, Limits, Quotas, Retention
+from schemas.receipt_link import LinkKeys
+
+
+def _nothing() -> None:
+    """Contracts that nobody changes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,11 +39,13 @@ class Runtime:
     `templates` a folder of the user's own receipt templates; `ask` asks other workers for help at
     once, where there may be any; `pause` lets so many seconds pass; `alert` tells the people on
     duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know); `actor` is
-    in whose name operations act."""
+    in whose name operations act; `links` signs links to receipts, where there are any; `webhooks`
+    posts receipts to addresses that an admin sets; `refresh` asks the ledger at once for contracts
+    that have changed (`contracts` may be a second old)."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
-    views: tuple[View, ...]
+    views: Sequence[View]
     sources: Mapping[str, Source]
     storage: Storage
     ledger: Ledger
@@ -49,6 +64,9 @@ class Runtime:
     ask: Callable[[Iterable[Work]], None] | None = None
     pause: Callable[[float], None] = time.sleep
     actor: Actor = SERVICE
+    links: LinkKeys | None = None
+    webhooks: WebhookSender | None = None
+    refresh: Callable[[], None] = _nothing
 
     def new_lease(self) -> str:
         """The token of a claim of this process: what is staged under it is never taken for another
@@ -72,6 +90,14 @@ class Runtime:
     def contract_of(self, feed: Feed) -> Contract:
         """The feed's contract."""
         return self.contracts[feed.contract]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSender:
+    """How receipts are posted to webhooks, and the secret from which theirs are derived."""
+
+    client: WebhookClient
+    secret: bytes = field(repr=False)
 
 
 class Work(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pipelines.acknowledge.digest import digest
 from pipelines.acknowledge.many import acknowledge_many
+from pipelines.acknowledge.posts import post
 from pipelines.acknowledge.step import acknowledge
 from pipelines.discover.step import discover
 from pipelines.discover.unmatched import survey
@@ -25,11 +26,12 @@ STEPS: dict[str, Callable[[Runtime, str], list[Work]]] = {
     "acknowledge": acknowledge,
     "acknowledge_many": acknowledge_many,
     "digest": digest,
+    "post": post,
 }
 """The steps a task can be, by the name of its queue."""
 
 
-OF_FEEDS = ("discover", "prepare_many", "load", "acknowledge_many", "digest")
+OF_FEEDS = ("discover", "prepare_many", "load", "acknowledge_many", "digest", "post")
 """The steps whose target is a feed; the others' is a file, or for `survey` a source."""
 
 

@@ -26,7 +26,7 @@ class Phase(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
     """Who acts: a person or a key by name, through what (`cli`, `api`, `console`, `mcp`,
-    `service`), from where, and in which request."""
+    `link`, `service`), from where, and in which request."""
 
     who: str
     via: str

@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     AWAY = "source or mail away"
     LOOP = "replies without end"
     KEPT = "original that waits"
+    WEBHOOK = "webhook away"
     DRIFT = "schema drift"
     QUOTA = "quota nearly used"
     WORKER = "dead worker"

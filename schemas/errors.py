@@ -81,6 +81,10 @@ class BusyError(RetryableError):
     """Somebody else holds what is needed; to wait for it is no try, however long it takes."""
 
 
+class FeedGoneError(BusyError, KeyError):
+    """There is no feed of that name here (any more); its files wait for it, which is no try."""
+
+
 class ItemDeniedError(RetryableError):
     """One item may not be read, while its source lets us in; alone it fails if that stays so."""
 
@@ -130,6 +134,14 @@ class NotFoundError(WaybillError):
 
 class ConflictError(WaybillError):
     """It cannot be done as things are now."""
+
+
+class RefusedError(WaybillError):
+    """What was asked for or sent cannot be taken as it is; nothing of it is kept."""
+
+
+class TooLargeError(RefusedError):
+    """What was sent is larger than it may be."""
 
 
 class LeaseLostError(WaybillError):

@@ -160,6 +160,9 @@ class Retention(BaseModel):
     """Rejected rows in storage, which `waybill show` reads; those in the warehouse stay."""
     receipts_days: Days | None = None
     """Receipts beside the drop. What was mailed is its reader's."""
+    uploads_days: Days | None = 7
+    """For how long the same Idempotency-Key is the same upload. What was begun or checked, and is
+    sent by nobody, goes after a day."""
     timelines_days: Days | None = 180
     """The steps of each file's way, alerts that are over, and what jobs were billed for."""
     files_days: Days | None = None

@@ -17,6 +17,9 @@ class OperationKind(StrEnum):
     UNLOAD = "unload"
     REPLAY = "replay"
     BACKFILL = "backfill"
+    CHECK_DRAFT = "check_draft"
+    SUBMIT_DRAFT = "submit_draft"
+    CHECK = "check"
 
 
 class OperationState(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -73,13 +73,26 @@ class Correction:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CorrectedRows:
+    """Rejected rows of the file that have come corrected since: by which file, how many, when that
+    was sent, and by whom: a role (`operator`), or `sender`."""
+
+    file_id: str
+    rows: int
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What became of one file, told once to its sender.
 
     The JSON of it is described by `docs/receipt.schema.json`: fields are added, never changed.
     `warnings` are sentences about a loaded file; `reason` says why another was not loaded.
     `accounted` says what became of each of the file's lines; `corrects` is the file whose rejected
-    rows it brings corrected.
+    rows it brings corrected. Whoever has its `link` sees it on the web, and its rejected rows,
+    until `link_until`. `rows_corrected` is how many of its own rejected rows have come
+    corrected since, by the files in `corrected`; `rules` are then about the rows that are left.
     """
 
     file_id: str
@@ -102,11 +115,20 @@ class Receipt:
     correction: Correction | None = None
     accounted: Accounted | None = None
     corrects: str | None = None
+    link: str | None = field(default=None, repr=False)
+    link_until: datetime | None = None
+    rows_corrected: int = 0
+    corrected: tuple[CorrectedRows, ...] = ()
 
     @property
     def held(self) -> bool:
         """The earlier name of `waiting`, which users' own templates may have."""
         return self.waiting
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row that was rejected has come corrected since."""
+        return 0 < self.counts.rejected <= self.rows_corrected
 
 
 DOCUMENTS = (".receipt.json", ".receipt.txt", ".rejected.csv")

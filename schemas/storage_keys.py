@@ -9,11 +9,17 @@ from __future__ import annotations
 import hashlib
 
 LANDING, STAGED, AGAIN, BUNDLES = "landing", "staged", "again", "bundles"
+UPLOADED = "uploads"
 
 
 def landing(sha256: str) -> str:
     """Raw bytes, for good."""
     return f"{LANDING}/{sha256[:2]}/{sha256}"
+
+
+def uploaded(upload_id: str) -> str:
+    """What somebody has sent, until it is landed."""
+    return f"{UPLOADED}/{upload_id}"
 
 
 def staged_of(feed: str, file_id: str) -> str:

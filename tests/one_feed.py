@@ -22,6 +22,7 @@ from connectors.ledger import LedgerConfig, SqlLedger
 from connectors.objects.storage import ObjectStorage
 from connectors.objects.store import StorageConfig
 from connectors.protocols import Source
+from connectors.uploads import UploadsSource
 from pipelines import Feed
 from pipelines.discover.step import discover
 from pipelines.monitor.alerts import raise_alert
@@ -83,7 +84,7 @@ class World:
             feeds={"stock": made},
             contracts={"stock": STOCK},
             views=(),
-            sources={"drop": source or here},
+            sources={"drop": source or here, "uploads": UploadsSource(storage)},
             storage=storage,
             ledger=self.ledger,
             warehouse=BigQueryWarehouse(self.config, storage),

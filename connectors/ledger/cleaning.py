@@ -8,11 +8,13 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, exists, or_, select, update
 
 from connectors.ledger.database import Database, insert_into
+from connectors.ledger.drafts import forget_drafts
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import (
     BUNDLED,
     COVERED,
     DONE,
+    UNPOSTED,
     admissions,
     cleaned,
     contents,
@@ -20,7 +22,9 @@ from connectors.ledger.tables import (
     files,
     holds,
     moves,
+    posts,
     profiles,
+    receipt_links,
     replies,
     sightings,
     table_locks,
@@ -28,7 +32,10 @@ from connectors.ledger.tables import (
 from schemas.file import AT_REST, File, Status
 from schemas.reply import OWED_REPLIES
 
-_OF_FILES = (events, contents, sightings, profiles, holds, admissions, replies, moves, files)
+_OF_FILES = (
+    events, contents, sightings, profiles, holds, admissions, replies, receipt_links, posts, moves,
+    files,
+)  # fmt: skip
 _COMMITTED = (Status.LOADED, Status.ACKNOWLEDGING, Status.DONE)
 
 
@@ -139,7 +146,11 @@ class History:
             .values(rejects_key=None)
         )
         with self._database.write() as connection:
-            return bool(connection.execute(statement).rowcount)
+            done = bool(connection.execute(statement).rowcount)
+            if done:
+                # Nothing can be corrected without them.
+                forget_drafts(connection, [file.file_id])
+            return done
 
     def uncovered(self, before: datetime, most: int) -> Sequence[File]:
         query = (
@@ -159,6 +170,7 @@ class History:
             owed = select(replies.c.file_id).where(
                 replies.c.file_id.in_(file_ids), replies.c.state.in_(OWED_REPLIES)
             )
+            unposted = select(posts.c.file_id).where(posts.c.file_id.in_(file_ids), UNPOSTED)
             heirs = files.alias("heirs")
             heir_in_force = exists().where(
                 heirs.c.file_id == files.c.superseded_by, heirs.c.in_force
@@ -170,6 +182,7 @@ class History:
                 ~heir_in_force,
                 files.c.file_id.not_in(again),
                 files.c.file_id.not_in(owed),
+                files.c.file_id.not_in(unposted),
             )
             connection.execute(
                 update(files)
@@ -177,6 +190,7 @@ class History:
                 .values(sender=None, detail={}, reason=None, reason_params=None)
             )
             gone = list(connection.scalars(query.with_for_update()))
+            forget_drafts(connection, gone)
             for table in _OF_FILES:
                 connection.execute(delete(table).where(table.c.file_id.in_(gone)))
             return len(gone)

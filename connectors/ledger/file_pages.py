@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, s
 from connectors.ledger.columns import AnyText
 from connectors.ledger.database import Database
 from connectors.ledger.file_rows import Condition, files_by
+from connectors.ledger.file_states import alternatives
 from connectors.ledger.files import status_is
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import files
@@ -46,11 +47,15 @@ class FilePages:
             later = and_(files.c.discovered_at == at, files.c.file_id < file_id)
             wanted += [files.c.discovered_at <= at, or_(files.c.discovered_at < at, later)]
         if query.contains is not None:
+            wanted += _any_of(query)
             return self._containing(wanted, query.contains, limit)
+        found: list[File] = []
         with self._database.read() as connection:
-            chosen = _by_time(select(files).where(*wanted), of_sender=of_sender)
-            rows = connection.execute(chosen.limit(limit + 1))
-            found = [file_of(row) for row in rows.mappings()]
+            for each in alternatives(query.state):
+                chosen = _by_time(select(files).where(*wanted, *each), of_sender=of_sender)
+                rows = connection.execute(chosen.limit(limit + 1))
+                found += [file_of(row) for row in rows.mappings()]
+        found.sort(key=lambda file: (file.discovered_at, file.file_id), reverse=True)
         return found[:limit], _mark(found[limit - 1]) if len(found) > limit else None
 
     def starting(
@@ -64,7 +69,7 @@ class FilePages:
         text = query.starts or ""
         column = {Starts.NAME: files.c.name, Starts.SENDER: files.c.sender}[by]
         start = _start_of(column)
-        wanted = [*_conditions(query), *_begins(start, text[:_START])]
+        wanted = [*_conditions(query), *_any_of(query), *_begins(start, text[:_START])]
         if feeds is not None:
             wanted.append(_hidden(files.c.feed).in_(sorted(feeds)))
         if len(text) > _START:
@@ -118,6 +123,11 @@ def _conditions(query: FileQuery) -> list[Condition]:
     if query.until is not None:
         wanted.append(files.c.discovered_at < query.until)
     return wanted
+
+
+def _any_of(query: FileQuery) -> list[Condition]:
+    """The condition of the query's state, where an index of something else finds the files."""
+    return [or_(*(and_(*each) for each in alternatives(query.state)))] if query.state else []
 
 
 def _start_of(column: ColumnElement[Any], length: int = _START) -> ColumnElement[Any]:

@@ -36,7 +36,9 @@ class Files:
             known = _known(connection, list(items))
             cursor = connection.scalar(select(feeds.c.cursor).where(feeds.c.feed == feed))
             others = {file_id: items[file_id] for file_id in items if file_id not in known}
-            standing = told_apart(others, known_versions(connection, feed, others.values()), now)
+            standing = told_apart(
+                others, known_versions(connection, feed, source, others.values()), now
+            )
         items, unseen = items | dict(standing.unseen), [*standing.unseen]
         if not unseen and not standing.renamed and page.cursor in (None, cursor):
             return []

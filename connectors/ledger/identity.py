@@ -46,17 +46,17 @@ class Standing:
 
 
 def known_versions(
-    connection: Connection, feed: str, items: Iterable[Item]
+    connection: Connection, feed: str, source: str, items: Iterable[Item]
 ) -> Mapping[str, list[KnownVersion]]:
-    """The versions that are known of the items' keys, as they were found, by key. Items that go by
-    one version only are not looked up."""
+    """The versions that a source has brought of the items' keys, as they were found, by key. Items
+    that go by one version only are not looked up."""
     keys = sorted({item.key for item in items if item.formerly is not None})
     found: dict[str, list[KnownVersion]] = defaultdict(list)
     columns = (files.c.key, files.c.file_id, files.c.version, files.c.sent_at)
     for some in batched(keys, _AT_ONCE, strict=False):
         query = (
             select(*columns)
-            .where(files.c.key.in_(some), files.c.feed == feed)
+            .where(files.c.key.in_(some), files.c.feed == feed, files.c.source == source)
             .order_by(files.c.discovered_at, files.c.sent_at, files.c.file_id)
         )
         for key, file_id, version, sent_at in connection.execute(query):

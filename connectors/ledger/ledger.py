@@ -11,11 +11,13 @@ from connectors.ledger.batches import Batches
 from connectors.ledger.cleaning import History
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.contents import Contents
+from connectors.ledger.contract_revisions import ContractRevisions
 from connectors.ledger.corrections import Corrections
 from connectors.ledger.costs import Costs
 from connectors.ledger.daily_counts import DailyCounts
 from connectors.ledger.database import Database
 from connectors.ledger.digests import Digests
+from connectors.ledger.drafts import Drafts
 from connectors.ledger.drifts import Drifts
 from connectors.ledger.feeds import Feeds
 from connectors.ledger.file_pages import FilePages
@@ -28,8 +30,10 @@ from connectors.ledger.locks import Locks
 from connectors.ledger.measures import Measures
 from connectors.ledger.moves import Moves
 from connectors.ledger.operations import Operations
+from connectors.ledger.posts import Posts
 from connectors.ledger.profiles import FileProfiles
 from connectors.ledger.quota import Quota
+from connectors.ledger.receipt_links import ReceiptLinks
 from connectors.ledger.recovery import Recovery
 from connectors.ledger.replies import Replies
 from connectors.ledger.schema import Schema
@@ -37,6 +41,8 @@ from connectors.ledger.sent_files import SentFiles
 from connectors.ledger.services import Services
 from connectors.ledger.timelines import Timelines
 from connectors.ledger.unmatched import UnmatchedItems
+from connectors.ledger.uploads import Uploads
+from connectors.ledger.webhooks import Webhooks
 from connectors.ledger.workers import Workers
 
 
@@ -67,6 +73,7 @@ class SqlLedger:
         self.recovery = Recovery(database)
         self.quota = Quota(database)
         self.costs = Costs(database)
+        self.contracts = ContractRevisions(database)
         self.drifts = Drifts(database)
         self.profiles = FileProfiles(database)
         self.unmatched = UnmatchedItems(database)
@@ -74,6 +81,9 @@ class SqlLedger:
         self.replies = Replies(database)
         self.digests = Digests(database)
         self.sent_files = SentFiles(database)
+        self.receipt_links = ReceiptLinks(database)
+        self.webhooks = Webhooks(database)
+        self.posts = Posts(database)
         self.alerts = Alerts(database)
         self.workers = Workers(database)
         self.services = Services(database)
@@ -82,7 +92,9 @@ class SqlLedger:
         self.file_pages = FilePages(database)
         self.daily_counts = DailyCounts(database)
         self.acts = Acts(database)
+        self.drafts = Drafts(database)
         self.measures = Measures(database)
+        self.uploads = Uploads(database)
 
     def migrate(self) -> None:
         self._schema.migrate()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, func, insert, null, or_, select, update
 
 from connectors.ledger.database import Database
 from connectors.ledger.tables import UNFINISHED
@@ -85,6 +85,12 @@ class Operations:
         end = {"finished_at": self._database.now(), "owner": None, "lease_until": None}
         facts = {"result": None if result is None else dict(result), "error": error, "hint": hint}
         self._update(operation, state=state, **end, **facts)
+
+    def forget_results(self, kind: OperationKind, before: datetime) -> int:
+        old = (table.c.kind == kind, table.c.finished_at < before, table.c.result.is_not(None))
+        with self._database.write() as connection:
+            done = connection.execute(update(table).where(*old).values(result=null()))
+            return int(done.rowcount)
 
     def _update(self, operation: Operation, **values: Any) -> None:
         mine = and_(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,6 @@ class Replies:
 
 
 def _row_of(reply: Reply) -> dict[str, Any]:
-    receipt = json.loads(json.dumps(asdict(reply.receipt), default=_plain))
     return {
         "reply_id": reply.reply_id,
         "message_id": reply.message_id,
@@ -86,7 +85,7 @@ def _row_of(reply: Reply) -> dict[str, Any]:
         "recipient": reply.to,
         "name": reply.name,
         "root": root_of(reply.name),
-        "receipt": receipt,
+        "receipt": receipt_row(reply.receipt),
         "state": reply.state,
         "is_digest": reply.is_digest,
         "planned_at": reply.planned_at,
@@ -103,7 +102,7 @@ def reply_of(row: RowMapping) -> Reply:
         feed=row["feed"],
         to=row["recipient"],
         name=row["name"],
-        receipt=_receipts().validate_python(_in_todays_words(row["receipt"])),
+        receipt=receipt_from(row["receipt"]),
         state=ReplyState(row["state"]),
         is_digest=row["is_digest"],
         planned_at=row["planned_at"],
@@ -111,6 +110,18 @@ def reply_of(row: RowMapping) -> Reply:
         note=row["note"],
         thread=row["thread"],
     )
+
+
+def receipt_row(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as a column keeps it: whoever reads the ledger shall not find its link there."""
+    kept = replace(receipt, link=None, link_until=None)
+    found: dict[str, Any] = json.loads(json.dumps(asdict(kept), default=_plain))
+    return found
+
+
+def receipt_from(row: dict[str, Any]) -> Receipt:
+    """The receipt of a column."""
+    return _receipts().validate_python(_in_todays_words(row))
 
 
 def _in_todays_words(receipt: dict[str, Any]) -> dict[str, Any]:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from obstore import GetOptions
     from obstore.store import ObjectStore
 
+    from connectors.protocols import TakesParts
+
 __all__ = ["ObjectStorage", "StorageConfig"]
 
 _KEY = re.compile(r"[A-Za-z0-9_=,@+-][A-Za-z0-9_.=,@+-]*(/[A-Za-z0-9_=,@+-][A-Za-z0-9_.=,@+-]*)*")
 _PART_BYTES = 8 * 1024 * 1024
-_PARTS_AT_ONCE = 4
+_PARTS_AT_ONCE = 2
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -146,6 +148,15 @@ class ObjectStorage:
         if content != b"waybill":
             raise RetryableError(f"{self._config.base}: what was written reads back otherwise")
         return f"{self._config.base}, writable"
+
+    @cached_property
+    def parts(self) -> TakesParts | None:
+        """S3's parts; None elsewhere."""
+        if not self._config.url.startswith("s3://"):
+            return None
+        from connectors.objects.multipart import S3Multipart
+
+        return S3Multipart(self._config)
 
     @property
     def _store(self) -> ObjectStore:

@@ -11,8 +11,10 @@ from connectors.protocols.ledger_acts import (
     LedgerKeys,
     LedgerOperations,
 )
+from connectors.protocols.ledger_drafts import LedgerDrafts
 from connectors.protocols.ledger_feeds import (
     FeedState,
+    LedgerContractRevisions,
     LedgerDrifts,
     LedgerFeeds,
     LedgerProfiles,
@@ -38,16 +40,20 @@ from connectors.protocols.ledger_loads import (
 from connectors.protocols.ledger_senders import (
     LedgerDigests,
     LedgerHolds,
+    LedgerPosts,
+    LedgerReceiptLinks,
     LedgerReplies,
     LedgerSentFiles,
+    LedgerWebhooks,
 )
+from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import (
     LedgerAlerts,
     LedgerMeasures,
     LedgerServices,
     LedgerWorkers,
 )
-from connectors.protocols.outgoing import Destination, Notifier
+from connectors.protocols.outgoing import Destination, Notifier, WebhookClient
 from connectors.protocols.records import (
     Change,
     Checked,
@@ -65,7 +71,7 @@ from connectors.protocols.source import (
     Vouching,
     Watched,
 )
-from connectors.protocols.storage import Storage
+from connectors.protocols.storage import OffersParts, Storage, TakesParts
 from connectors.protocols.warehouse import PreloadsParts, Warehouse
 from schemas.capabilities import Capabilities
 
@@ -85,10 +91,12 @@ __all__ = [
     "LedgerAlerts",
     "LedgerBatches",
     "LedgerContents",
+    "LedgerContractRevisions",
     "LedgerCorrections",
     "LedgerCosts",
     "LedgerDailyCounts",
     "LedgerDigests",
+    "LedgerDrafts",
     "LedgerDrifts",
     "LedgerFeeds",
     "LedgerFilePages",
@@ -102,23 +110,30 @@ __all__ = [
     "LedgerMeasures",
     "LedgerMoves",
     "LedgerOperations",
+    "LedgerPosts",
     "LedgerProfiles",
     "LedgerQuota",
+    "LedgerReceiptLinks",
     "LedgerRecovery",
     "LedgerReplies",
     "LedgerSentFiles",
     "LedgerServices",
     "LedgerTimelines",
     "LedgerUnmatched",
+    "LedgerUploads",
+    "LedgerWebhooks",
     "LedgerWorkers",
     "LoadCounts",
     "Notifier",
+    "OffersParts",
     "PartitionCount",
     "PreloadsParts",
     "Source",
     "Storage",
     "Surveyed",
+    "TakesParts",
     "Vouching",
     "Warehouse",
     "Watched",
+    "WebhookClient",
 ]

@@ -11,7 +11,9 @@ from connectors.protocols.ledger_acts import (
     LedgerKeys,
     LedgerOperations,
 )
+from connectors.protocols.ledger_drafts import LedgerDrafts
 from connectors.protocols.ledger_feeds import (
+    LedgerContractRevisions,
     LedgerDrifts,
     LedgerFeeds,
     LedgerProfiles,
@@ -37,9 +39,13 @@ from connectors.protocols.ledger_loads import (
 from connectors.protocols.ledger_senders import (
     LedgerDigests,
     LedgerHolds,
+    LedgerPosts,
+    LedgerReceiptLinks,
     LedgerReplies,
     LedgerSentFiles,
+    LedgerWebhooks,
 )
+from connectors.protocols.ledger_uploads import LedgerUploads
 from connectors.protocols.ledger_watch import (
     LedgerAlerts,
     LedgerMeasures,
@@ -131,6 +137,10 @@ class Ledger(Protocol):
         come."""
 
     @property
+    def contracts(self) -> LedgerContractRevisions:
+        """The texts of contracts and views that are, and were, in force."""
+
+    @property
     def drifts(self) -> LedgerDrifts:
         """What differs between a feed's files and its contract."""
 
@@ -159,6 +169,18 @@ class Ledger(Protocol):
         """What was attached to mails of ours, by its bytes."""
 
     @property
+    def receipt_links(self) -> LedgerReceiptLinks:
+        """The nonce of each file's link to its receipt."""
+
+    @property
+    def webhooks(self) -> LedgerWebhooks:
+        """To which addresses receipts are posted."""
+
+    @property
+    def posts(self) -> LedgerPosts:
+        """Receipts on their way to webhooks."""
+
+    @property
     def alerts(self) -> LedgerAlerts:
         """What is the matter, what is over, and which destination has been told."""
 
@@ -183,6 +205,10 @@ class Ledger(Protocol):
         """Long work that somebody asked for."""
 
     @property
+    def drafts(self) -> LedgerDrafts:
+        """Corrections while they are being written."""
+
+    @property
     def daily_counts(self) -> LedgerDailyCounts:
         """What has ended by feed and day."""
 
@@ -193,3 +219,7 @@ class Ledger(Protocol):
     @property
     def measures(self) -> LedgerMeasures:
         """What a monitoring system asks for: files on their way, and how long steps take."""
+
+    @property
+    def uploads(self) -> LedgerUploads:
+        """What is sent directly, before and after it becomes a file."""

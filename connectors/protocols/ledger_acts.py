@@ -12,7 +12,7 @@ from schemas.daily_count import DailyCount
 from schemas.file import File
 from schemas.file_query import FileQuery, Starts
 from schemas.key import Key
-from schemas.operation import Operation
+from schemas.operation import Operation, OperationKind
 
 
 class LedgerActs(Protocol):
@@ -93,6 +93,9 @@ class LedgerOperations(Protocol):
     ) -> None:
         """Write down what came of a claimed operation; with `error` it has failed. Raises
         LeaseLostError."""
+
+    def forget_results(self, kind: OperationKind, before: datetime) -> int:
+        """Forget what came of operations of a kind that ended before then; how many there were."""
 
 
 class LedgerDailyCounts(Protocol):

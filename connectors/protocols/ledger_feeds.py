@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from schemas.act import Actor
+from schemas.contract_revision import ContractRevision
 from schemas.drift import Drift, DriftStatus, Finding, Profile, Profiles, Sighting
 from schemas.file import File
 from schemas.item import Item
@@ -54,6 +56,33 @@ class LedgerFeeds(Protocol):
         A file that claims to be from the future does not count until then. The latest partition
         is that of the newest thousand files.
         """
+
+
+class LedgerContractRevisions(Protocol):
+    """The texts of contracts and views, one after the other, with who and why; only added to."""
+
+    def mark(self) -> str | None:
+        """What is another one after each revision that is added; None while there is none, also in
+        a ledger that `apply` has not brought here yet. As cheap as a question can be."""
+
+    def in_force(self) -> Mapping[str, ContractRevision]:
+        """The newest revision of each contract, by its name."""
+
+    def of(self, contract: str) -> Sequence[ContractRevision]:
+        """All revisions of a contract, the newest first; none for an unknown one."""
+
+    def add(
+        self,
+        contract: str,
+        text: str | None,
+        *,
+        base: int,
+        actor: Actor,
+        reason: str | None,
+        drift_id: str | None = None,
+    ) -> ContractRevision:
+        """Add a revision to the one with the number `base` (0: to none); without a text the
+        contract is taken out of force. Raises ConflictError if another one is the newest."""
 
 
 class LedgerDrifts(Protocol):

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Protocol
 
 from schemas.file import Event, File
+from schemas.receipt_link import FileLink
 from schemas.reply import Reply, ReplyState
 from schemas.trust import Cause, Hold
+from schemas.webhook import PostState, Webhook, WebhookPost
 
 
 class LedgerHolds(Protocol):
@@ -87,3 +89,81 @@ class LedgerSentFiles(Protocol):
 
     def forget(self, before: datetime) -> int:
         """Forget what was sent before that time; how many files."""
+
+
+class LedgerReceiptLinks(Protocol):
+    """The nonce of each file's link to its receipt, and whether the link is revoked."""
+
+    def of(self, file_id: str) -> FileLink | None:
+        """What is kept of the file's link, also of one that is revoked."""
+
+    def mint(
+        self, nonces: Mapping[str, str], expires_at: datetime, renew_before: datetime
+    ) -> Mapping[str, FileLink]:
+        """The links of those files by file id: the one that there is, also a revoked one, else one
+        of that nonce. One that expires before `renew_before` is good until `expires_at` then. Safe
+        to repeat."""
+
+    def renew(self, file_id: str, nonce: str, expires_at: datetime) -> FileLink:
+        """A new link for a file; those before it are good no more."""
+
+    def revoke(self, file_id: str, who: str) -> bool:
+        """Let all links of a file be good no more, and let none be made by itself; False if that
+        was so before. Safe to repeat."""
+
+
+class LedgerWebhooks(Protocol):
+    """To which addresses receipts are posted: at most one for a feed, and one for a sender."""
+
+    def put(self, webhook: Webhook) -> Webhook:
+        """Write down a webhook. Where there is one for that feed or sender it keeps its id and
+        version, gets the new address, and is no longer disabled."""
+
+    def all(self) -> Sequence[Webhook]:
+        """All webhooks, by feed and by sender."""
+
+    def get(self, webhook_id: str) -> Webhook:
+        """The webhook; raises KeyError."""
+
+    def told_of(self, feed: str, sender: str | None) -> Sequence[Webhook]:
+        """Those that are told of a file of that feed and sender; none that is disabled."""
+
+    def rotate(self, webhook_id: str, previous_until: datetime) -> Webhook:
+        """Raise its version by one; the one before is good until then. Raises KeyError."""
+
+    def disable(self, webhook_id: str, why: str) -> None:
+        """Post nothing more to it, nor what waits."""
+
+    def remove(self, webhook_id: str) -> Webhook:
+        """Forget it; what waits for it is given up. Raises KeyError."""
+
+
+class LedgerPosts(Protocol):
+    """Receipts on their way to webhooks, written down before they are sent and after."""
+
+    def plan(self, posts: Sequence[WebhookPost]) -> None:
+        """Write down what is to be posted. Safe to repeat."""
+
+    def feeds(self) -> Sequence[str]:
+        """The feeds of which something is due."""
+
+    def claim(self, feed: str, owner: str, seconds: float) -> WebhookPost | None:
+        """Take the feed's post that is due first; nobody else gets it for so many seconds."""
+
+    def close(self, post: WebhookPost, state: PostState, note: str) -> None:
+        """Write down what became of a claimed post. Raises LeaseLostError."""
+
+    def again(self, post: WebhookPost, at: datetime, note: str) -> None:
+        """Let a claimed post be sent again then. Raises LeaseLostError."""
+
+    def of(self, file_id: str) -> Sequence[WebhookPost]:
+        """The posts about a file, oldest first."""
+
+    def delay(self, webhook_id: str, at: datetime) -> None:
+        """Let nothing that waits for that webhook be sent before then."""
+
+    def last_closed(self, webhook_id: str, since: datetime) -> WebhookPost | None:
+        """Of the webhook's posts planned since then, the one that was sent or given up last."""
+
+    def waiting(self, webhook_id: str) -> int:
+        """How many posts wait for the webhook."""

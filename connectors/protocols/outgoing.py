@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from schemas.alert import News
@@ -27,3 +28,16 @@ class Destination(Protocol):
 
     def check(self) -> str:
         """Say where alerts go, without a secret; connect where that tells nobody anything."""
+
+
+class WebhookClient(Protocol):
+    """Posts to addresses that others have named: only by https, only to who is no part of our own
+    network, unless that is allowed."""
+
+    def check(self, url: str) -> None:
+        """Raise ConflictError for an address to which nothing may be posted, RetryableError if its
+        host is not found now."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post a body; the status of the answer, of which nothing else is read. Raises
+        RetryableError if there is none, ConflictError as `check` does."""

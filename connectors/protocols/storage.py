@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 
 class Storage(Protocol):
@@ -35,3 +35,32 @@ class Storage(Protocol):
 
     def check(self) -> str:
         """Write, read and remove a small object and say where."""
+
+
+@runtime_checkable
+class OffersParts(Protocol):
+    """A storage that may let others put parts of objects there directly."""
+
+    @property
+    def parts(self) -> TakesParts | None:
+        """What takes them; None where nothing does."""
+
+
+class TakesParts(Protocol):
+    """Objects that others put together from parts, by addresses that we sign."""
+
+    def begin(self, key: str) -> str:
+        """Begin an object; the id of its parts."""
+
+    def part_url(self, key: str, parts_id: str, number: int, seconds: int) -> str:
+        """The address to which one part is PUT within so many seconds."""
+
+    def complete(self, key: str, parts_id: str, parts: Sequence[tuple[int, str]]) -> None:
+        """Put the parts, by number and ETag, together. Raises ConflictError for parts that cannot
+        be, or are together already."""
+
+    def abort(self, key: str, parts_id: str) -> None:
+        """Remove parts that were not put together; quiet if there are none."""
+
+    def size(self, key: str) -> int:
+        """How large the object is. Raises FileNotFoundError."""

@@ -273,6 +273,8 @@ def _plain(checked: Checked, feed: Feed, contract: Contract) -> dict[str, Any]:
         {"name": column.name, "type": str(column.type), "header": header}
         for column, header in checked.columns
     ]
+    for group in plain["rejects"]:
+        del group["public"]
     plain["quotas"] = [
         {"what": each.what, "uses": each.uses, "of": each.of, "share": each.share}
         for each in checked.quotas

@@ -13,6 +13,7 @@ from schemas.language import printable
 
 if TYPE_CHECKING:
     from pipelines.operations.drift_decisions import Decision
+    from pipelines.runtime import Runtime
     from schemas.drift import Drift
 
 
@@ -88,7 +89,8 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
 def accept(config: Path, drift_id: str, as_json: bool) -> None:
     """Change the contract as the drift says, and load the files it held back.
 
-    The change is written into the contract's file, comments kept, once the table can follow.
+    The change is a new revision of the contract, comments kept, which every worker follows, once
+    the table can. The file in the folder is brought to it, unless it has changes of its own.
     """
     from entrypoints.config.assembly import build_runtime
     from entrypoints.config.settings import read_settings
@@ -98,7 +100,10 @@ def accept(config: Path, drift_id: str, as_json: bool) -> None:
     settings = read_settings(config)
     runtime = acting_here(build_runtime(settings))
     found = drift_named(runtime, drift_id)
-    _tell(accept_drift(runtime, settings.folders.contracts, found), as_json)
+    folder = settings.folders.contracts
+    decision = accept_drift(runtime, folder, found)
+    file = _file_of(runtime, folder, decision) if decision.contract is not None else None
+    _tell(decision, as_json, file)
 
 
 @drift.command()
@@ -150,7 +155,22 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.splitlines()))
 
 
-def _tell(decision: Decision, as_json: bool) -> None:
+def _file_of(runtime: Runtime, folder: Path, decision: Decision) -> str:
+    """What became of the contract's file here, in a sentence."""
+    from pipelines.operations.contract_revisions import pull
+    from schemas.errors import WaybillError
+
+    name = str(decision.contract)
+    try:
+        pulled = pull(runtime, folder, [name])
+    except WaybillError as error:
+        return f"the folder stays as it was: {error.message}"
+    if pulled.files:
+        return f"{pulled.files[0]} is changed, too"
+    return f"{name} has changes of its own in the folder: see `waybill contracts diff {name}`"
+
+
+def _tell(decision: Decision, as_json: bool, file: str | None = None) -> None:
     from entrypoints.cli.screen import print_json
 
     if as_json:
@@ -158,7 +178,9 @@ def _tell(decision: Decision, as_json: bool) -> None:
         return
     click.echo(f"drift {decision.drift_id} is {decision.status}")
     if decision.contract is not None:
-        click.echo(f"  {decision.contract} is changed")
+        click.echo(f"  contract {decision.contract}: revision {decision.revision} is in force")
+        if file is not None:
+            click.echo(f"  {file}")
     for change in decision.warehouse:
         click.echo(f"  {change.target}: {change.what}")
     if decision.replayed:

@@ -46,17 +46,34 @@ status_option = click.option("--status", help="Only this status or outcome, such
 since_option = click.option(
     "--since", type=Moment(), help="Only what came since: 2h, 3d, 2026-11-03."
 )
+log_level_option = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
 until_option = click.option(
     "--until", type=Moment(), help="Only what came before: 2h, 3d, 2026-11-03."
 )
 
 
-def open_runtime(config: Path) -> Runtime:
-    """The runtime of that config.yaml."""
+def open_runtime(config: Path, *, lazy_warehouse: bool = False) -> Runtime:
+    """The runtime of that config.yaml; with `lazy_warehouse` the warehouse's libraries are imported
+    when it is first asked."""
     from entrypoints.config.assembly import build_runtime
     from entrypoints.config.settings import read_settings
 
-    return acting_here(build_runtime(read_settings(config)))
+    settings = read_settings(config)
+    return acting_here(build_runtime(settings, lazy_warehouse=lazy_warehouse))
+
+
+def open_with_contracts(config: Path) -> tuple[Runtime, Path]:
+    """The runtime of that config.yaml, and its folder of contracts."""
+    from entrypoints.config.assembly import build_runtime
+    from entrypoints.config.settings import read_settings
+
+    settings = read_settings(config)
+    return acting_here(build_runtime(settings)), settings.folders.contracts
 
 
 def acting_here(runtime: Runtime) -> Runtime:
@@ -68,3 +85,11 @@ def acting_here(runtime: Runtime) -> Runtime:
     except (OSError, KeyError):
         who = "unknown"
     return replace(runtime, actor=Actor(who=who, via="cli", origin=socket.gethostname()))
+
+
+def set_up_log(config: Path, level: str) -> None:
+    """Let the log go to stderr, from that level on, as `log` in config.yaml says."""
+    from entrypoints.config.settings import read_settings
+    from entrypoints.log import write_log
+
+    write_log(read_settings(config).log, level)

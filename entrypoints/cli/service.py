@@ -1,4 +1,4 @@
-"""Commands that do the work or let others see it: run, worker, beat, watch, web, metrics, up."""
+"""Commands that do the work or let others see it: run, worker, beat, watch, metrics, up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from entrypoints.cli.options import json_option, open_runtime
+from entrypoints.cli.options import json_option, log_level_option, open_runtime, set_up_log
 from entrypoints.cli.work_bar import work_bar
 from schemas.errors import ConfigError
 
@@ -23,12 +23,6 @@ log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 5
 _ENDING = {signal.SIGTERM, signal.SIGINT}
-_log_level = click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-)
 
 
 @click.command()
@@ -46,7 +40,7 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     from pipelines.operations.run import run as run_pass
     from schemas.file import Status
 
-    _log(config, "warning")
+    set_up_log(config, "warning")
     runtime = open_runtime(config)
     names = feeds_named(runtime, feeds)
     started = runtime.now()
@@ -61,7 +55,7 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
 @click.command()
 @click.option("--concurrency", "-c", type=click.IntRange(1), help="Processes (default: config).")
 @click.option("--queues", "-Q", help="Only these queues, separated by commas.")
-@_log_level
+@log_level_option
 @click.pass_obj
 def worker(config: Path, concurrency: int | None, queues: str | None, log_level: str) -> None:
     """A Celery worker. TERM finishes the task in hand; what waits stays in the queue."""
@@ -71,7 +65,7 @@ def worker(config: Path, concurrency: int | None, queues: str | None, log_level:
 
 @click.command()
 @click.option("--concurrency", "-c", type=click.IntRange(1), help="Processes (default: config).")
-@_log_level
+@log_level_option
 @click.pass_obj
 def up(config: Path, concurrency: int | None, log_level: str) -> None:
     """Worker, beat and watch in one service. For many machines: one `up`, further `worker`s."""
@@ -82,43 +76,32 @@ def up(config: Path, concurrency: int | None, log_level: str) -> None:
 
 
 @click.command()
-@_log_level
+@log_level_option
 @click.pass_obj
 def beat(config: Path, log_level: str) -> None:
     """The scheduler. A second one does no harm."""
     from entrypoints.worker.app import make_app
     from entrypoints.worker.beat import Beat
 
-    _log(config, log_level)
+    set_up_log(config, log_level)
     Beat(app=make_app(config), loglevel=log_level, quiet=True).run()
 
 
 @click.command()
-@_log_level
+@log_level_option
 @click.option("--parent", type=int, hidden=True, help="End with this process.")
 @click.pass_obj
 def watch(config: Path, log_level: str, parent: int | None) -> None:
     """Wait for new mail, and look at it within seconds. Without it, beat looks on schedule."""
     from entrypoints.worker.watch import watch as watch_all
 
-    _log(config, log_level)
+    set_up_log(config, log_level)
     watch_all(config, parent)
 
 
 @click.command()
-@_log_level
-@click.pass_obj
-def web(config: Path, log_level: str) -> None:
-    """The HTTP API, where `web` in config.yaml says. TERM lets requests under way finish."""
-    from entrypoints.web.server import serve
-
-    _log(config, log_level)
-    serve(config, log_level)
-
-
-@click.command()
 @click.option("--serve", is_flag=True, help="Answer at metrics.port instead, until TERM.")
-@_log_level
+@log_level_option
 @click.pass_obj
 def metrics(config: Path, serve: bool, log_level: str) -> None:
     """What Prometheus reads, once; `waybill web` serves it where `metrics.port` says."""
@@ -127,7 +110,7 @@ def metrics(config: Path, serve: bool, log_level: str) -> None:
     from entrypoints.config.settings import read_settings
     from entrypoints.metrics.server import registry_of, serve_metrics
 
-    _log(config, log_level)
+    set_up_log(config, log_level)
     settings, runtime = read_settings(config), open_runtime(config)
     if not serve:
         click.echo(generate_latest(registry_of(settings, runtime)).decode(), nl=False)
@@ -157,7 +140,7 @@ def mcp(config: Path, files: Path) -> None:
     token = os.environ.get("WAYBILL_KEY")
     if not token:
         raise click.UsageError("set WAYBILL_KEY to a key that `waybill keys create` has printed")
-    _log(config, "warning")
+    set_up_log(config, "warning")
     serve(config, token, files)
 
 
@@ -184,7 +167,7 @@ def _worker(
 
     from entrypoints.worker.app import make_app
 
-    _log(config, log_level)
+    set_up_log(config, log_level)
     arguments = ["worker", "--loglevel", log_level, "--without-gossip", "--without-mingle"]
     if concurrency is not None:
         arguments += ["--concurrency", str(concurrency)]
@@ -216,10 +199,3 @@ def _begin_again() -> None:
     log.error("the worker broke down; it begins again in %d s", _PAUSE_SECONDS)
     time.sleep(_PAUSE_SECONDS)
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- our own command, no shell
-
-
-def _log(config: Path, level: str) -> None:
-    from entrypoints.config.settings import read_settings
-    from entrypoints.log import write_log
-
-    write_log(read_settings(config).log, level)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entrypoints.cli.options import json_option, open_runtime
+from schemas.errors import RetryableError
 
 if TYPE_CHECKING:
-    from entrypoints.config.settings import Broker, Settings, Web
+    from entrypoints.config.settings import Broker, Settings
+    from entrypoints.config.web import Web
     from pipelines.runtime import Runtime
 
 
@@ -40,9 +42,10 @@ def config(path: Path, as_json: bool) -> None:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Try every statement on BigQuery; runs none.")
+@click.option("--ready", is_flag=True, help="Only ask what /readyz of `waybill web` asks.")
 @json_option
 @click.pass_obj
-def doctor(path: Path, dry_run: bool, as_json: bool) -> None:
+def doctor(path: Path, dry_run: bool, ready: bool, as_json: bool) -> None:
     """Connect to every part; say what works, what does not and what to do.
 
     With --dry-run every statement that the feeds can send is tried on the warehouse without being
@@ -54,6 +57,12 @@ def doctor(path: Path, dry_run: bool, as_json: bool) -> None:
     from entrypoints.cli.screen import console, plain_table, print_json
     from entrypoints.config.settings import read_settings
 
+    if ready:
+        from pipelines.operations.readiness import why_not_ready
+
+        if (why_not := why_not_ready(open_runtime(path, lazy_warehouse=True))) is not None:
+            raise RetryableError(f"not ready: {why_not}", hint="`waybill doctor` tries every part")
+        return
     found = [_examined(name, check) for name, check in _checks(read_settings(path))]
     if dry_run:
         found += _rehearsed(path)

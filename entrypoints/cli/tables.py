@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from entrypoints.cli.options import json_option, open_runtime
+from entrypoints.cli.options import json_option, open_with_contracts
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def plan(config: Path, as_json: bool) -> None:
-    """What the warehouse lacks against the contracts; changes nothing.
+    """What `apply` would change: contracts and tables. Changes nothing.
 
     Every rule of every contract is tried; those that could never be evaluated are refused by file,
     line and path. Feeds that take the same objects are named. Exit status 1 when a person must
@@ -28,24 +28,34 @@ def plan(config: Path, as_json: bool) -> None:
     from pipelines.operations.shared_objects import shared_objects
     from pipelines.operations.tables import plan as differences
 
-    runtime = open_runtime(config)
-    changes = differences(runtime)
+    runtime, folder = open_with_contracts(config)
+    changes = differences(runtime, folder)
     for each in shared_objects(runtime):
         click.echo(f"note: {printable(each.render())}", err=True)
     _print(changes, as_json, done=False)
 
 
 @click.command()
+@click.option("--reason", help="Why contracts are changed: `waybill contracts log` shows it.")
+@click.option(
+    "--remove", multiple=True, metavar="NAME", help="Take out of force; its file is gone."
+)
 @json_option
 @click.pass_obj
-def apply(config: Path, as_json: bool) -> None:
-    """Bring the ledger up to date; create tables, views and added columns.
+def apply(config: Path, reason: str | None, remove: tuple[str, ...], as_json: bool) -> None:
+    """Bring the ledger and the console's tables up to date; create tables, views and added columns;
+    put the folder's changed contracts in force.
 
-    Never drops or narrows anything: what needs a person is listed, with exit status 1.
+    Never drops or narrows anything, and overwrites no contract that others have changed: what needs
+    a person is listed, with exit status 1.
     """
+    from entrypoints.web.console.setup import migrate
+    from entrypoints.web.context import web_context
     from pipelines.operations.tables import apply as make_changes
 
-    _print(make_changes(open_runtime(config)), as_json, done=True)
+    migrate(web_context(config))
+    runtime, folder = open_with_contracts(config)
+    _print(make_changes(runtime, folder, reason=reason, remove=remove), as_json, done=True)
 
 
 def _print(changes: Sequence[Change], as_json: bool, *, done: bool) -> None:
@@ -57,7 +67,7 @@ def _print(changes: Sequence[Change], as_json: bool, *, done: bool) -> None:
     if as_json:
         print_json(changes)
     elif not changes:
-        console().print("the warehouse has everything the contracts ask for")
+        console().print("the contracts are in force, and the warehouse has everything they ask for")
     else:
         table = plain_table("", "WHERE")
         table.add_column("WHAT", overflow="fold", ratio=1)

@@ -7,47 +7,56 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import cast
 
+from connectors.https.addresses import AddressGuard
+from connectors.https.client import HttpsClient
 from connectors.private_files import keep_private, private_folder
-from connectors.protocols import Destination, Notifier, Source, Warehouse
+from connectors.protocols import Destination, Ledger, Notifier, Source, Storage, Warehouse
 from connectors.registry import connector_class, warehouse_capabilities
-from entrypoints.config.contracts import Contracts
-from entrypoints.config.feeds import read_feeds
+from connectors.uploads import UploadsSource
+from entrypoints.config.contracts import AtHand, Contracts
+from entrypoints.config.feeds import Feeds
+from entrypoints.config.outgoing import Webhooks
 from entrypoints.config.settings import Part, Settings
-from entrypoints.config.warehouse_fit import refuse_misfits
+from entrypoints.config.warehouse_fit import check_contract, check_limits
+from entrypoints.config.web import Web
 from pipelines.monitor.alerts import raise_alert
-from pipelines.runtime import Runtime
+from pipelines.runtime import Runtime, WebhookSender
+from schemas.receipt_link import LinkKeys
+from schemas.upload import UPLOADS
 
 
-def build_runtime(settings: Settings, *, lazy_warehouse: bool = False) -> Runtime:
-    """The runtime of these settings. Nothing is connected to yet. With `lazy_warehouse` the
-    warehouse's libraries, which are heavy, are imported when it is first asked.
+def build_runtime(
+    settings: Settings, *, lazy_warehouse: bool = False, before: Runtime | None = None
+) -> Runtime:
+    """The runtime of these settings. Nothing is connected to, unless a feed names a contract that
+    only the ledger has. With `lazy_warehouse` the warehouse's libraries, which are heavy, are
+    imported when it is first asked.
 
-    Raises ConfigError or ContractError for feeds, contracts and settings that do not fit.
+    Raises ConfigError or ContractError for feeds, contracts and settings that do not fit. With
+    `before`, the runtime that this one takes the place of, files of feeds and contracts that have
+    become wrong meanwhile are only logged: what they said before stays.
     """
     # Libraries make files too, and know no modes.
     keep_private()
-    contracts = Contracts(settings.folders.contracts)
-    refuse_misfits(
-        contracts.values(), settings.limits, warehouse_capabilities(settings.warehouse.type)
-    )
     private_folder(settings.folders.work)
     storage = connector_class("storage", settings.storage.type)(settings.storage.config)
     notifier = _notifier(settings.mail) if settings.mail is not None else None
     ledger = connector_class("ledger", settings.ledger.type)(settings.ledger.config)
+    contracts, feeds = _contracts_and_feeds(settings, ledger, before)
 
     def warehouse() -> Warehouse:
         made = connector_class("warehouse", settings.warehouse.type)
         return made(settings.warehouse.config, storage, ledger.costs.note)
 
     return Runtime(
-        feeds=read_feeds(settings.folders.feeds, contracts, settings.sources),
+        feeds=feeds,
         contracts=contracts,
         views=contracts.views,
-        sources=_Sources(settings.sources),
+        sources=_Sources(settings.sources, storage),
         storage=storage,
         ledger=ledger,
         warehouse=cast(Warehouse, _LaterWarehouse(warehouse)) if lazy_warehouse else warehouse(),
@@ -64,7 +73,48 @@ def build_runtime(settings: Settings, *, lazy_warehouse: bool = False) -> Runtim
         },
         alert_rules=settings.alerts,
         templates=settings.folders.templates,
+        refresh=contracts.look,
+        links=_links(settings.web),
+        webhooks=_webhooks(settings.webhooks),
     )
+
+
+def _contracts_and_feeds(
+    settings: Settings, ledger: Ledger, before: Runtime | None
+) -> tuple[Contracts, Feeds]:
+    capabilities = warehouse_capabilities(settings.warehouse.type)
+    check_limits(settings.limits, capabilities)
+    old_contracts = before.contracts if before is not None else None
+    old_feeds = before.feeds if before is not None else None
+    contracts = Contracts(
+        settings.folders.contracts,
+        ledger.contracts,
+        partial(check_contract, capabilities=capabilities),
+        old_contracts if isinstance(old_contracts, Contracts) else None,
+    )
+    feeds = Feeds(
+        settings.folders.feeds,
+        AtHand(contracts),
+        settings.sources,
+        old_feeds if isinstance(old_feeds, Feeds) else None,
+    )
+    # A process that forks may have no connection open.
+    ledger.close()
+    return contracts, feeds
+
+
+def _links(web: Web) -> LinkKeys | None:
+    if web.url is None or not web.link_keys:
+        return None
+    keys = {name: key.secret.get_secret_value().encode() for name, key in web.link_keys.items()}
+    return LinkKeys(url=web.url, keys=keys, days=web.link_days)
+
+
+def _webhooks(webhooks: Webhooks) -> WebhookSender | None:
+    if webhooks.secret is None:
+        return None
+    client = HttpsClient(AddressGuard(webhooks.allow_private), webhooks.ca_file)
+    return WebhookSender(client, webhooks.secret.get_secret_value().encode())
 
 
 def _source(part: Part) -> Source:
@@ -92,19 +142,24 @@ class _LaterWarehouse:
 
 
 class _Sources(Mapping[str, Source]):
-    """Sources by name, each made when it is first used."""
+    """Sources by name, each made when it is first used, and that of uploads, which is always
+    there."""
 
-    def __init__(self, parts: Mapping[str, Part]) -> None:
-        self._parts = parts
-        self._made = lru_cache(maxsize=None)(lambda name: _source(parts[name]))
+    def __init__(self, parts: Mapping[str, Part], storage: Storage) -> None:
+        self._names = (*parts, UPLOADS)
+
+        def made(name: str) -> Source:
+            return UploadsSource(storage) if name == UPLOADS else _source(parts[name])
+
+        self._made = lru_cache(maxsize=None)(made)
 
     def __getitem__(self, name: str) -> Source:
-        if name not in self._parts:
+        if name not in self._names:
             raise KeyError(name)
         return self._made(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._parts)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._parts)
+        return len(self._names)

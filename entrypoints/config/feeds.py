@@ -3,47 +3,150 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection, Mapping
+import logging
+import time
+from collections.abc import Collection, Iterator, Mapping
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 from connectors.mailbox.authentication import Authentication
+from entrypoints.config.contracts import state_of
 from pipelines.feed import Feed
-from schemas.batch import WriteMode
 from schemas.contract import Contract
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, FeedGoneError
 from schemas.trust import Trust
+from schemas.upload import UPLOADS
+
+_SUFFIX = ".py"
+_SECONDS = 10.0
+"""After how long a file that was wrong is read again, although it has not changed."""
+
+log = logging.getLogger(__name__)
+
+
+class Feeds(Mapping[str, Feed]):
+    """Feeds by name, as the folder's files are now: a service needs no restart for a change.
+
+    Raises ConfigError when it is made over files that are wrong, unless it can go on with what the
+    process knew `before`. A file that becomes wrong later is logged once, and its feed stays as it
+    was; the others go on. The feed of a file that is taken away is gone.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        contracts: Mapping[str, Contract],
+        sources: Collection[str],
+        before: Feeds | None = None,
+    ) -> None:
+        self._folder, self._contracts, self._sources = folder, contracts, sources
+        self._by_file: dict[Path, Feed] = {} if before is None else dict(before._by_file)
+        self._state = state_of(folder, _SUFFIX)
+        self._said: dict[Path, str] = {}
+        self._due = 0.0
+        if before is None:
+            self._by_file = _read_all(folder, contracts, sources)
+            self._feeds = {feed.name: feed for feed in self._by_file.values()}
+        else:
+            self._read_again()
+
+    def __getitem__(self, name: str) -> Feed:
+        try:
+            return self._current()[name]
+        except KeyError:
+            raise FeedGoneError(f"there is no feed {name} here now") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._current())
+
+    def __len__(self) -> int:
+        return len(self._current())
+
+    def _current(self) -> Mapping[str, Feed]:
+        state = state_of(self._folder, _SUFFIX)
+        # What is wrong may be mended elsewhere: a contract that comes by the ledger.
+        if state != self._state or (self._said and time.monotonic() >= self._due):
+            self._state, self._due = state, time.monotonic() + _SECONDS
+            self._read_again()
+        return self._feeds
+
+    def _read_again(self) -> None:
+        by_file: dict[Path, Feed] = {}
+        feeds: dict[str, Feed] = {}
+        wrong: dict[Path, str] = {}
+        paths = _paths(self._folder)
+        for path in paths:
+            # A new file does not take the name of a feed that another one has.
+            others = {each.name: each for of, each in self._by_file.items() if of in paths}
+            if (own := self._by_file.get(path)) is not None:
+                others.pop(own.name)
+            try:
+                feed = _checked(path, {**others, **feeds}, self._contracts, self._sources)
+            except ConfigError as error:
+                known = self._by_file.get(path)
+                stays = "stays as it was" if known is not None else "is not taken up"
+                wrong[path] = error.message
+                if self._said.get(path) != error.message:
+                    log.error("the feed of %s %s: %s", path.name, stays, error.message)
+                if known is None or known.name in feeds:
+                    continue
+                feed = known
+            by_file[path], feeds[feed.name] = feed, feed
+        if gone := sorted({each.name for each in self._by_file.values()} - set(feeds)):
+            log.warning("feeds that are gone: %s", ", ".join(gone))
+        self._by_file, self._feeds, self._said = by_file, feeds, wrong
 
 
 def read_feeds(
     folder: Path, contracts: Mapping[str, Contract], sources: Collection[str]
 ) -> dict[str, Feed]:
     """The feeds of a folder by name, one a file; raises ConfigError that names the file."""
+    return {feed.name: feed for feed in _read_all(folder, contracts, sources).values()}
+
+
+def _read_all(
+    folder: Path, contracts: Mapping[str, Contract], sources: Collection[str]
+) -> dict[Path, Feed]:
     feeds: dict[str, Feed] = {}
-    for path in sorted(folder.glob("*.py")):
-        if path.name.startswith("_"):
-            continue
-        feed = _read(path)
-        if feed.name in feeds:
-            raise ConfigError(f"{path}: a second feed is named {feed.name}")
-        if feed.source not in sources:
-            raise ConfigError(
-                f"{path}: the source {feed.source} is not in config.yaml",
-                hint=f"known sources: {', '.join(sorted(sources)) or 'none'}",
-            )
-        if feed.contract not in contracts:
-            raise ConfigError(
-                f"{path}: there is no contract {feed.contract}",
-                hint=f"known contracts: {', '.join(sorted(contracts)) or 'none'}",
-            )
-        _check_mode(path, feed, contracts[feed.contract])
-        if feed.trust is not None and isinstance(sources, Mapping):
-            _check_trust(path, feed, feed.trust, getattr(sources[feed.source], "config", None))
-        feeds[feed.name] = feed
+    by_file: dict[Path, Feed] = {}
+    for path in _paths(folder):
+        feed = _checked(path, feeds, contracts, sources)
+        by_file[path], feeds[feed.name] = feed, feed
     if not feeds:
         raise ConfigError(f"{folder} holds no feed", hint="add a file with `feed = Feed(…)`")
-    return feeds
+    return by_file
+
+
+def _paths(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob(f"*{_SUFFIX}")) if not path.name.startswith("_")]
+
+
+def _checked(
+    path: Path,
+    others: Mapping[str, Feed],
+    contracts: Mapping[str, Contract],
+    sources: Collection[str],
+) -> Feed:
+    """The feed of a file; raises ConfigError if it does not fit the others and the rest."""
+    feed = _read(path)
+    if feed.name in others:
+        raise ConfigError(f"{path}: a second feed is named {feed.name}")
+    if feed.source not in sources and feed.source != UPLOADS:
+        raise ConfigError(
+            f"{path}: the source {feed.source} is not in config.yaml",
+            hint=f"known sources: {', '.join(sorted({*sources, UPLOADS}))}",
+        )
+    if feed.contract not in contracts:
+        raise ConfigError(
+            f"{path}: there is no contract {feed.contract}",
+            hint=f"known contracts: {', '.join(sorted(contracts)) or 'none'}",
+        )
+    if (misfit := feed.misfit(contracts[feed.contract])) is not None:
+        raise ConfigError(f"{path}: {misfit.message}", hint=misfit.hint)
+    if feed.trust is not None and isinstance(sources, Mapping):
+        _check_trust(path, feed, feed.trust, getattr(sources.get(feed.source), "config", None))
+    return feed
 
 
 class _Uncached(SourceFileLoader):
@@ -72,19 +175,6 @@ def _read(path: Path) -> Feed:
     if not isinstance(feed, Feed):
         raise ConfigError(f"{path}: there is no `feed = Feed(…)` in it")
     return feed
-
-
-def _check_mode(path: Path, feed: Feed, contract: Contract) -> None:
-    if feed.mode is WriteMode.MERGE and not contract.primary_key:
-        raise ConfigError(
-            f"{path}: merge needs a primary key, and contract {contract.name} has none",
-            hint="set primaryKey: true on the columns that identify a row",
-        )
-    if feed.mode is WriteMode.REPLACE_PARTITION and contract.partition is None:
-        raise ConfigError(
-            f"{path}: replace_partition needs partitions, and contract {contract.name} has none",
-            hint="set partitioned: true on a date column",
-        )
 
 
 def _check_trust(path: Path, feed: Feed, trust: Trust, source: object) -> None:

@@ -27,9 +27,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
 from entrypoints.config.config_file import ConfigFile, expanded, refuse_plain_secrets
+from entrypoints.config.outgoing import Webhooks
 from entrypoints.config.telemetry import Log, Metrics
+from entrypoints.config.web import Web
 from schemas.errors import ConfigError
 from schemas.limits import AlertRules, Limits, Quotas, Retention
+from schemas.upload import UPLOADS
 
 
 class Part(BaseModel):
@@ -170,24 +173,6 @@ class Alerts(AlertRules):
         return {**rest, "to": {"mail": mail, **(rest.get("to") or {})}}
 
 
-class Web(BaseModel):
-    """The web process: where it listens, and how often it may be asked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, lt=65536)
-    processes: int = Field(default=1, gt=0, le=64)
-    """Each answers with one core; about 100 MB."""
-    requests_a_minute: int = Field(default=600, gt=0)
-    """Of one key."""
-    failures_a_minute: int = Field(default=30, gt=0)
-    """Of one address that shows no valid key; then only valid ones are let in until the minute
-    ends."""
-    proxies: tuple[str, ...] = ()
-    """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
-
-
 class Settings(BaseSettings):
     """Everything config.yaml says. `WAYBILL_LIMITS__BATCH_FILES=50` in the environment overrides
     `limits.batch_files`."""
@@ -210,8 +195,17 @@ class Settings(BaseSettings):
     web: Web = Web()
     metrics: Metrics = Metrics()
     log: Log = Log()
+    webhooks: Webhooks = Webhooks()
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
+
+    @field_validator("sources")
+    @classmethod
+    def _none_of_ours(cls, value: dict[str, SourcePart]) -> dict[str, SourcePart]:
+        """Refuse another source of the name that uploads have."""
+        if UPLOADS in value:
+            raise ValueError(f'"{UPLOADS}" is what is uploaded; give this source another name')
+        return value
 
     @field_validator("limits", mode="before")
     @classmethod

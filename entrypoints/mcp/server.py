@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
@@ -49,7 +48,7 @@ def make_server(config: Path, token: str, files: Path) -> MCPServer:
                 hint="set WAYBILL_KEY to one that `waybill keys create` has printed",
             )
         actor = Actor(who=f"{key.name} ({key.key_id})", via="mcp")
-        return Caller(key, context, replace(context.runtime, actor=actor))
+        return Caller.of(key, context, actor)
 
     caller()
     server = MCPServer("waybill", instructions=_ABOUT.strip(), version=version("waybill"))

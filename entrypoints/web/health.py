@@ -9,7 +9,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from entrypoints.web.context import WebContext
-from schemas.errors import WaybillError
+from pipelines.operations.readiness import why_not_ready
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,7 @@ class Health:
         await send({"type": "http.response.body", "body": body})
 
     def _is_ready(self) -> bool:
-        """Whether the ledger answers, and has the tables of this version."""
-        try:
-            self._context.runtime.ledger.check()
-        except WaybillError as error:
-            log.warning("not ready: %s", error.message)
-            return False
-        return True
+        why_not = why_not_ready(self._context.runtime)
+        if why_not is not None:
+            log.warning("not ready: %s", why_not)
+        return why_not is None

@@ -12,21 +12,29 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
+from schemas.receipt_link import PATH
+
 type Scope = dict[str, Any]
 
 log = logging.getLogger("waybill.web")
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _MAX_BODY = 1024 * 1024
+# Their endpoints bound what they take by themselves, once they know who asks.
+_UPLOADS = {
+    "PUT": re.compile(r"/api/v1/feeds/[^/]+/uploads/.+"),
+    "POST": re.compile(r"/api/v1/(feeds/[^/]+/)?checks"),
+}
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_FILE_ID = 16
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
-class TooLargeError(HTTPException):
+class BodyTooLargeError(HTTPException):
     """The body is larger than any request of ours."""
 
     def __init__(self) -> None:
@@ -64,13 +72,15 @@ class Requests:
         found = given.decode() if _ID.fullmatch(given) else secrets.token_hex(8)
         token, began, status = _current.set(found), time.monotonic(), 500
         size = 0
+        uploads = _UPLOADS.get(scope["method"])
+        is_upload = uploads is not None and uploads.fullmatch(scope["path"]) is not None
 
         async def bounded() -> Any:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > _MAX_BODY:
-                raise TooLargeError
+            if size > _MAX_BODY and not is_upload:
+                raise BodyTooLargeError
             return message
 
         async def told(message: Any) -> None:
@@ -91,6 +101,9 @@ class Requests:
             seconds = time.monotonic() - began
             # The query may hold what people search for: the path is enough to know what was asked.
             path = scope["path"].encode("ascii", "backslashreplace").decode()[:200]
+            if path.startswith(PATH):
+                # Who has the whole link needs no login: the id of its file is enough to find it.
+                path = f"{path[: len(PATH) + _FILE_ID]}…"
             log.info(
                 "%s %r %d %.0f ms", scope["method"], path, status, seconds * 1000,
                 extra={"status": status, "seconds": round(seconds, 4)},

@@ -54,4 +54,4 @@ def application() -> Any:
     write_log(read_settings(config).log, os.environ[_LEVEL])
     for handler in logging.getLogger().handlers:
         handler.addFilter(AddsRequestId())
-    return app_of(config)
+    return app_of(config, prepared=True)

@@ -27,12 +27,13 @@ from kombu import Queue
 
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import Settings, read_settings
+from entrypoints.worker.beat import scheduler_of
 from entrypoints.worker.beat_schedule import beat_schedule, look_at_once
 from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.dead_letters import put_bad_messages_aside
 from entrypoints.worker.forks import ParentsLedger
 from entrypoints.worker.heartbeat import WorkerHeartbeat
-from entrypoints.worker.producer import OPERATE, QUEUES, ask_for
+from entrypoints.worker.producer import CHECK, OPERATE, QUEUES, ask_for, queue_of
 from entrypoints.worker.queues import Queues
 from entrypoints.worker.time_limits import GivesBack
 from pipelines.acknowledge.move import move_originals
@@ -53,15 +54,16 @@ class WorkerContext:
     """The queues, and the runtime of this process, made at its first task: connections never cross
     a fork."""
 
-    def __init__(self, settings: Settings, queues: Queues) -> None:
-        self.settings, self.queues = settings, queues
+    def __init__(self, settings: Settings, queues: Queues, parents: Runtime) -> None:
+        self.settings, self.queues, self._parents = settings, queues, parents
         self._made: tuple[int, Runtime] | None = None
 
     @property
     def runtime(self) -> Runtime:
         """This process's runtime."""
         if self._made is None or self._made[0] != os.getpid():
-            runtime = build_runtime(self.settings)
+            # A child that begins later must not end for a file that has become wrong meanwhile.
+            runtime = build_runtime(self.settings, before=self._parents)
             runtime = replace(runtime, ask=partial(self.queues.ask, runtime))
             self._made = (os.getpid(), runtime)
         return self._made[1]
@@ -72,9 +74,11 @@ def make_app(config: Path) -> Celery:
     settings = read_settings(config)
     put_bad_messages_aside()
     app = Celery("waybill", broker=settings.broker.url.get_secret_value(), set_as_current=True)
-    waybill = WorkerContext(settings, Queues(app))
+    runtime = build_runtime(settings)
+    waybill = WorkerContext(settings, Queues(app), runtime)
     app.conf.update(_options(settings))
-    app.conf.beat_schedule = beat_schedule(build_runtime(settings), app)
+    app.conf.beat_schedule = beat_schedule(runtime, app)
+    app.conf.beat_scheduler = scheduler_of(runtime)
     for step in STEPS:
         _add_step(app, waybill, step)
     _add_recover(app, waybill)
@@ -143,9 +147,11 @@ def _add_recover(app: Celery, waybill: WorkerContext) -> None:
             idle = {step for step in STEPS if waybill.queues.length(step) == 0}
             # A step whose queue is not empty is behind, not forgotten: its files are in the queue.
             waybill.queues.send(runtime, (each for each in work if each.step in idle))
-            if waybill.queues.length(OPERATE) == 0:
-                for operation_id in runtime.ledger.operations.due():
-                    ask_for(app, operation_id)
+            idle = {queue for queue in (OPERATE, CHECK) if waybill.queues.length(queue) == 0}
+            for operation_id in runtime.ledger.operations.due() if idle else ():
+                operation = runtime.ledger.operations.get(operation_id)
+                if queue_of(operation) in idle:
+                    ask_for(app, operation)
 
 
 def _add_operate(app: Celery, waybill: WorkerContext) -> None:

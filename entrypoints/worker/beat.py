@@ -1,11 +1,16 @@
-"""Celery beat that ends between two rounds, never inside one."""
+"""Celery beat that ends between two rounds, never inside one, and follows the feeds' files."""
 
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 from celery import beat
 from celery.apps.beat import Beat as CeleryBeat
+
+from entrypoints.worker.beat_schedule import beat_schedule
+from pipelines.feed import Feed
+from pipelines.runtime import Runtime
 
 
 class Beat(CeleryBeat):
@@ -19,3 +24,30 @@ class Beat(CeleryBeat):
         """Ask the service to stop; it looks once a round (`beat_max_loop_interval`)."""
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda *_: service.stop())
+
+
+def scheduler_of(runtime: Runtime) -> type[beat.PersistentScheduler]:
+    """Celery's scheduler, whose entries follow the runtime's feeds: it looks once a round. An entry
+    that stays keeps when it was last due."""
+
+    class FeedScheduler(beat.PersistentScheduler):
+        """The scheduler of these feeds."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._of = _feeds(runtime)
+            super().__init__(*args, **kwargs)
+
+        def tick(self, *args: Any, **kwargs: Any) -> float:
+            """One round, after entries for what has changed."""
+            if (now := _feeds(runtime)) != self._of:
+                self._of = now
+                self.merge_inplace(beat_schedule(runtime, self.app))
+                self.install_default_entries(self.schedule)
+                self.sync()
+            return float(super().tick(*args, **kwargs))
+
+    return FeedScheduler
+
+
+def _feeds(runtime: Runtime) -> dict[str, Feed]:
+    return dict(runtime.feeds)

@@ -70,6 +70,13 @@ class ZonedCrontab(crontab):
         fields = super().__reduce__()[1]
         return (_zoned, (fields, self._zone.key))
 
+    def __eq__(self, other: object) -> bool:
+        same_zone = isinstance(other, ZonedCrontab) and other._zone == self._zone
+        return same_zone and bool(super().__eq__(other))
+
+    def __hash__(self) -> int:
+        return hash((str(self), self._zone.key))
+
     @property
     def tz(self) -> tzinfo:  # type: ignore[override]
         """The zone in which the fields are read."""

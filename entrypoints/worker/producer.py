@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from math import ceil
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from entrypoints.config.settings import Broker
+from pipelines.runtime import Work
 from schemas.errors import RetryableError
+from schemas.operation import Operation, OperationKind
 
-OPERATE = "operate"
+OPERATE, CHECK = "operate", "check"
 QUEUES = (
     "discover",
     "survey",
@@ -22,27 +26,48 @@ QUEUES = (
     "acknowledge",
     "acknowledge_many",
     "digest",
+    "post",
     "recover",
     "clean",
     "alerts",
     OPERATE,
+    CHECK,
 )
 """All queues: one for each step, and those of the service itself."""
 OPERATE_SECONDS = 24 * 3600
 """How long one operation may take."""
 
 
-def send_operation(broker: Broker, operation_id: str) -> None:
+def send_operation(broker: Broker, operation: Operation) -> None:
     """Send an operation to the workers. Raises OperationalError while the broker is away."""
-    ask_for(_producer(broker), operation_id, retry=False)
+    ask_for(_producer(broker), operation, retry=False)
 
 
-def ask_for(app: Celery, operation_id: str, *, retry: bool = True) -> None:
+def send_steps(broker: Broker, steps: Mapping[Work, float]) -> None:
+    """Send steps to the workers, each with how many seconds it may take. Raises OperationalError
+    while the broker is away."""
+    for work, seconds in steps.items():
+        _producer(broker).send_task(
+            f"waybill.{work.step}",
+            args=(work.target,),
+            queue=work.step,
+            time_limit=ceil(seconds),
+            retry=False,
+        )
+
+
+def queue_of(operation: Operation) -> str:
+    """The queue of an operation: somebody sits before a screen and waits for a check."""
+    checks = (OperationKind.CHECK, OperationKind.CHECK_DRAFT)
+    return CHECK if operation.kind in checks else OPERATE
+
+
+def ask_for(app: Celery, operation: Operation, *, retry: bool = True) -> None:
     """Send an operation by that app."""
     app.send_task(
         f"waybill.{OPERATE}",
-        args=(operation_id,),
-        queue=OPERATE,
+        args=(operation.operation_id,),
+        queue=queue_of(operation),
         time_limit=OPERATE_SECONDS,
         retry=retry,
     )

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from kombu.exceptions import OperationalError
@@ -37,19 +37,25 @@ def watch(config: Path, parent: int | None) -> None:
     threads = watchers(runtime, look, stop)
     log.info("sources watched: %d", len(threads))
     while not stop.wait(_BRIEFLY):
+        # A feed that is added may be the first one of its source.
+        threads |= watchers(runtime, look, stop, but=threads)
         if parent is not None and os.getppid() != parent:
             break
     stop.set()
-    for thread in threads:
+    for thread in threads.values():
         thread.join(10)
 
 
 def watchers(
-    runtime: Runtime, look: Callable[[str], None], stop: threading.Event
-) -> list[threading.Thread]:
-    """A thread for every source that feeds use and that can be watched; it starts one more for each
-    thing to watch, and ends after them. They call `look` with the source's name, and rest briefly
-    after it, so that many mails make one look."""
+    runtime: Runtime,
+    look: Callable[[str], None],
+    stop: threading.Event,
+    but: Collection[str] = (),
+) -> dict[str, threading.Thread]:
+    """A thread for every source that feeds use and that can be watched, `but` for those that are
+    already, by the source's name; it starts one more for each thing to watch, and ends after them.
+    They call `look` with the source's name, and rest briefly after it, so that many mails make one
+    look."""
 
     def follow(name: str, news: Iterator[None]) -> None:
         for _ in news:
@@ -66,11 +72,11 @@ def watchers(
             thread.join()
 
     used = {feed.source for feed in runtime.feeds.values()}
-    return [
-        _started(f"watch {name}", attend, name, source)
-        for name in sorted(used)
+    return {
+        name: _started(f"watch {name}", attend, name, source)
+        for name in sorted(used.difference(but))
         if isinstance(source := runtime.sources[name], Watched)
-    ]
+    }
 
 
 def _started(name: str, target: Callable[..., None], *args: object) -> threading.Thread:

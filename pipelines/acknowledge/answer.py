@@ -9,9 +9,11 @@ from pipelines.acknowledge.names import mark_of
 from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.acknowledge.reply import earlier_receipt
 from pipelines.runtime import Runtime
-from pipelines.stored_files import fetched
+from pipelines.stored_files import corrected_lines, fetched
+from schemas.draft import DRAFT
 from schemas.file import File
-from schemas.receipt import Answer
+from schemas.receipt import Answer, CorrectedRows
+from schemas.receipt_link import ReceiptLink
 from schemas.storage_keys import bundle_of, is_shared
 
 
@@ -21,10 +23,12 @@ def answer_about(
     folder: Path,
     stack: ExitStack,
     shared: Path | None = None,
+    link: ReceiptLink | None = None,
 ) -> Answer:
     """The answer about a file that is loaded, its documents inside `folder`; what `stack` holds
     must stay open for as long as the answer is used. What lies in storage for many files is fetched
-    only once into a folder that they have `shared`."""
+    only once into a folder that they have `shared`. Whoever has the `link` sees all values: only an
+    answer for the sender has it."""
     feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
     rejects = None
@@ -44,6 +48,27 @@ def answer_about(
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
         mark=mark_of(runtime, file),
+        link=link,
+        corrected=_corrected(runtime, file),
+        done=corrected_lines(runtime, file) if file.rows_corrected else (),
     )
     last_of_group = runtime.ledger.files.unfinished_of_group(file) == 0
     return answer_of(case, rejects, contract.dialect, folder, last_of_group, runtime.templates)
+
+
+def _corrected(runtime: Runtime, file: File) -> tuple[CorrectedRows, ...]:
+    """Which files have brought rejected rows of it corrected, and by whom they were sent: a draft
+    knows its submitter's role, whatever else came from the sender."""
+    if not file.rows_corrected:
+        return ()
+    roles = {each.draft_id: each.role for each in runtime.ledger.drafts.submitted(file.file_id)}
+    return tuple(
+        CorrectedRows(
+            file_id=each.file_id,
+            rows=each.counts.loaded,
+            at=each.item.sent_at,
+            by=roles.get(each.item.detail.get(DRAFT, "")) or "sender",
+        )
+        for each in runtime.ledger.corrections.active([file.file_id])
+        if each.counts.loaded
+    )

@@ -7,15 +7,18 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.render import digest_bodies
 from pipelines.acknowledge.reply import DeliveryResult, rejects_of, send
 from pipelines.runtime import Runtime, Work
 from schemas.errors import RetryableError
 from schemas.language import translate
-from schemas.receipt import Document, Message
+from schemas.receipt import Document, Message, Receipt
+from schemas.receipt_link import ReceiptLink
 from schemas.reply import Reply, reply_id_of
 
 log = logging.getLogger(__name__)
@@ -58,9 +61,10 @@ def digest(runtime: Runtime, feed_name: str) -> list[Work]:
 def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> DeliveryResult:
     feed = runtime.feeds[feed_name]
     language = feed.language_for(replies[0].to)
-    receipts = [each.receipt for each in replies]
-    bodies = digest_bodies(receipts, feed, language, runtime.templates)
     files = {file.file_id: file for file in runtime.ledger.files.many([r.file_id for r in replies])}
+    links = links_of(runtime, files.values())
+    receipts = [_linked(each.receipt, links.get(each.file_id)) for each in replies]
+    bodies = digest_bodies(receipts, feed, language, runtime.templates)
     with ExitStack() as stack:
         attachments: list[tuple[str, Document]] = []
         for reply in replies:
@@ -98,3 +102,10 @@ def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Deliver
             language=language,
         )
         return send(runtime, message)
+
+
+def _linked(receipt: Receipt, link: ReceiptLink | None) -> Receipt:
+    """A receipt as it was kept, with its link, which is not."""
+    if link is None:
+        return receipt
+    return replace(receipt, link=link.url, link_until=link.until)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,8 +12,11 @@ from pathlib import Path
 
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.follow_up import follow_up
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
+from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_many
+from pipelines.acknowledge.posts import planned_posts
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.failure import HeldFiles, held_many
 from pipelines.runtime import Runtime, Work
@@ -21,6 +24,7 @@ from pipelines.telemetry import timed_step
 from schemas.errors import RetryableError, WaybillError
 from schemas.file import File, Status
 from schemas.receipt import Answer
+from schemas.receipt_link import ReceiptLink
 
 _AT_ONCE = 8
 """Requests under way at once; boto3's client holds 16 connections."""
@@ -49,7 +53,7 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
         ExitStack() as stack,
     ):
         timed = timed_step(runtime, "acknowledge")
-        told = _Telling(runtime, hold, Path(folder), stack)
+        told = _Telling(runtime, hold, Path(folder), stack, links_of(runtime, files))
         for file in files:
             told.reply(file)
         crash_point("bundle.replied")
@@ -71,7 +75,7 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
         crash_point("bundle.done")
         move_many(runtime, [file for file in told_of if runtime.sources[file.source].moves])
     is_full = len(files) >= limits.bundle_files
-    return [Work("acknowledge_many", feed_name)] if is_full else []
+    return [*told.posts, *([Work("acknowledge_many", feed_name)] if is_full else [])]
 
 
 @dataclass(slots=True)
@@ -82,8 +86,10 @@ class _Telling:
     hold: HeldFiles
     folder: Path
     stack: ExitStack
+    links: Mapping[str, ReceiptLink]
     away: RetryableError | None = None
     told: list[tuple[File, Answer, str | None]] = field(default_factory=list)
+    posts: set[Work] = field(default_factory=set)
 
     def reply(self, file: File) -> None:
         """Make the answer about a file, and mail it if that is due. Once the mail server is away,
@@ -93,9 +99,11 @@ class _Telling:
         own.mkdir()
         try:
             self.hold.check()
-            made = answer_about(runtime, file, own, self.stack, self.folder)
+            link = self.links.get(file.file_id)
+            made = answer_about(runtime, file, own, self.stack, self.folder, link)
             answer = answer_to_leave(file, made)
             reply = planned_reply(runtime, file, answer)
+            self.posts.update(planned_posts(runtime, file, answer.receipt))
             if self.away is not None and not isinstance(reply, str):
                 raise self.away
             sent = send_reply(runtime, reply, file, answer)
@@ -136,6 +144,7 @@ class _Telling:
             file, answer, _ = each
             try:
                 leave(self.runtime, file, answer)
+                follow_up(self.runtime, file)
             except Exception as error:
                 found.append((each, error))
             else:

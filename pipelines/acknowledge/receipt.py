@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,13 @@ from pipelines.feed import Feed
 from pipelines.parse.registry import reader_of
 from pipelines.rejects.csv_file import write_rejected
 from schemas.dialect import Dialect
+from schemas.draft import Line
 from schemas.drift import DriftStatus, Sighting
 from schemas.file import File, Outcome
 from schemas.language import render, translate
 from schemas.receipt import (
     Answer,
+    CorrectedRows,
     Correction,
     Document,
     DriftNote,
@@ -29,6 +31,7 @@ from schemas.receipt import (
     RuleChange,
     RuleSummary,
 )
+from schemas.receipt_link import ReceiptLink
 from schemas.reject import RejectedRow
 
 _FIXES: dict[str, str] = {
@@ -67,8 +70,9 @@ _FIX_ROW = "correct the rows so that the rule holds"
 class ReceiptInput:
     """What an answer is made of: the file, its feed and table, when it was answered, and the
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
-    sender was told about the file that this one may correct. `mark` stands in its documents' names
-    before their suffixes."""
+    sender was told about the file that this one may correct; `link` is where it is seen on the
+    web. `corrected` says which files have brought rejected rows of it corrected, `done` which lines
+    these were. `mark` stands in its documents' names before their suffixes."""
 
     file: File
     feed: Feed
@@ -77,6 +81,9 @@ class ReceiptInput:
     sightings: Sequence[Sighting] = ()
     examples: int = 5
     earlier: Receipt | None = None
+    link: ReceiptLink | None = None
+    corrected: tuple[CorrectedRows, ...] = ()
+    done: Collection[Line] = ()
     mark: str = ""
 
     @property
@@ -102,18 +109,15 @@ def answer_of(
     summary = _Summary(case.examples, case.language, _fixes_of(dialect))
     if rejects is not None:
         path = folder / "rejected.csv"
-        write_rejected(rejects, path, dialect, summary.add, case.file.file_id, case.language)
+        file_id = case.file.file_id
+        write_rejected(rejects, path, dialect, summary.add, file_id, case.language, done=case.done)
         documents.append(
             Document(suffix=f"{case.mark}.rejected.csv", content_type="text/csv", path=path)
         )
     receipt = receipt_of(case, summary.rules())
     bodies = receipt_bodies(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
-    (folder / "receipt.json").write_text(
-        json.dumps(to_json(receipt), default=_plain, ensure_ascii=False, indent=2) + "\n",
-        encoding="utf-8",
-        errors="replace",
-    )
+    (folder / "receipt.json").write_bytes(json_of(receipt))
     documents[:0] = [
         Document(
             suffix=f"{case.mark}.receipt.json",
@@ -133,6 +137,12 @@ def answer_of(
         documents=tuple(documents),
         last_of_group=last_of_group,
     )
+
+
+def json_of(receipt: Receipt) -> bytes:
+    """The receipt as a document."""
+    text = json.dumps(to_json(receipt), default=_plain, ensure_ascii=False, indent=2)
+    return f"{text}\n".encode("utf-8", "replace")
 
 
 def to_json(receipt: Receipt) -> dict[str, Any]:
@@ -181,6 +191,10 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
         correction=_correction(case, rules),
         accounted=file.accounted,
         corrects=file.corrects,
+        link=case.link.url if case.link is not None else None,
+        link_until=case.link.until if case.link is not None else None,
+        rows_corrected=file.rows_corrected,
+        corrected=case.corrected,
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HEADLINES: dict[str, str] = {
     "accepted": "accepted, all rows are loaded",
+    "complete": "all rows are loaded, some after they were corrected",
     "partly": "partly loaded, some rows were rejected",
     "quarantined": "rejected, nothing was loaded",
     "waiting": "waiting, nothing is loaded yet",
@@ -26,6 +27,14 @@ HEADLINES: dict[str, str] = {
 }
 """What became of a file, in a few words."""
 
+
+CORRECTED_BY: dict[str, str] = {
+    "sender": "{rows:,} rows came corrected on {at}.",
+    "operator": "{rows:,} rows were corrected by an operator on {at}.",
+    "steward": "{rows:,} rows were corrected by a steward on {at}.",
+    "admin": "{rows:,} rows were corrected by an admin on {at}.",
+}
+"""Who has corrected rows of a file, by role."""
 
 PASSED: dict[str, str] = {
     "blank": "Blank lines",
@@ -54,8 +63,9 @@ def receipt_bodies(receipt: Receipt, feed: Feed, templates: Path | None = None) 
     """
     facts = {
         "receipt": receipt,
-        "headline": _headline(receipt),
+        "headline": headline_of(receipt),
         "passed": PASSED,
+        "corrected_by": CORRECTED_BY,
         # Rows that are computed from all lines of a file cannot be corrected one by one.
         "whole": feed.makes_rows,
     }
@@ -78,7 +88,7 @@ def digest_bodies(
         entries.append(
             {
                 "receipt": receipt,
-                "headline": _headline(receipt),
+                "headline": headline_of(receipt),
                 "text": bodies.text,
                 # What a template has rendered is escaped already.
                 "html": Markup(bodies.html),  # noqa: S704
@@ -90,8 +100,11 @@ def digest_bodies(
     return _bodies("digest", language, templates, facts)
 
 
-def _headline(receipt: Receipt) -> str:
+def headline_of(receipt: Receipt) -> str:
+    """What became of the file, in a few words of its sender's language."""
     key = "waiting" if receipt.waiting else str(receipt.outcome)
+    if receipt.outcome == "partly" and receipt.is_complete:
+        key = "complete"
     return translate(HEADLINES.get(key, key), receipt.language)
 
 

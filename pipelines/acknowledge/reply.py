@@ -51,14 +51,28 @@ def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
         return f"no reply: {reason}" if reason else "receipt left at the source"
     if file.quiet:
         return "receipt renewed; its sender is not told again"
-    if reason:
+    return _planned(runtime, file, answer, sender, reply_id_of(file))
+
+
+def planned_follow_up(runtime: Runtime, file: File, answer: Answer, reply_id: str) -> Reply | str:
+    """A further reply to the sender of a file about which there is more to tell, written into the
+    ledger under an id that says what of; or why none is."""
+    sender = addressee(file)
+    if sender is None:
+        return "receipt left at the source"
+    return _planned(runtime, file, answer, sender, reply_id)
+
+
+def _planned(
+    runtime: Runtime, file: File, answer: Answer, sender: str, reply_id: str
+) -> Reply | str:
+    if reason := file.item.detail.get("no_reply"):
         return f"no reply to {sender}: {reason}"
     if runtime.notifier is None:
         return f"no reply to {sender}: no outgoing mail is configured"
     if file.sha256 is not None and runtime.ledger.sent_files.has(file.sha256):
         return f"no reply to {sender}: the file is, byte for byte, one that we have sent"
     thread = _thread_of(runtime, file)
-    reply_id = reply_id_of(file)
     is_planned = any(each.reply_id == reply_id for each in runtime.ledger.replies.of(file.file_id))
     if not is_planned and (full := _brake(runtime, file, sender, thread)):
         return full

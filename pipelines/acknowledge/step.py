@@ -9,8 +9,11 @@ from pathlib import Path
 
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.follow_up import follow_up
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
+from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_original
+from pipelines.acknowledge.posts import planned_posts
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.failure import held
 from pipelines.runtime import Runtime, Work
@@ -31,6 +34,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
     if file is None:
         return []
     crash_point("acknowledge.claimed")
+    works: list[Work] = []
     moves = runtime.sources[file.source].moves
     with held(runtime, file, "acknowledge") as check, ExitStack() as stack:
         timed = timed_step(runtime, "acknowledge")
@@ -39,8 +43,10 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
                 tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="acknowledge-")
             )
         )
-        answer = answer_to_leave(file, answer_about(runtime, file, folder, stack))
+        link = links_of(runtime, [file]).get(file_id)
+        answer = answer_to_leave(file, answer_about(runtime, file, folder, stack, link=link))
         reply = planned_reply(runtime, file, answer)
+        works = planned_posts(runtime, file, answer.receipt)
         crash_point("acknowledge.replying")
         told = send_reply(runtime, reply, file, answer)
         crash_point("acknowledge.mailed")
@@ -51,6 +57,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             note_receipts(runtime, file.source, error)
             raise
         note_receipts(runtime, file.source)
+        follow_up(runtime, file)
         crash_point("acknowledge.told")
         check()
         now = runtime.now()
@@ -61,4 +68,4 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
         crash_point("acknowledge.done")
     if moves and runtime.ledger.files.get(file_id).status is Status.DONE:
         move_original(runtime, file)
-    return []
+    return works

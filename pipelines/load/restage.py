@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.prepare.corrected import correction_terms, refuse_correction
+from pipelines.prepare.correctable import refuse_correction
+from pipelines.prepare.corrected import correction_terms
 from pipelines.prepare.stage_file import Terms, stage_file
 from pipelines.runtime import Runtime
 from pipelines.stored_files import fetched

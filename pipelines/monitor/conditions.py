@@ -21,6 +21,7 @@ from schemas.limits import Quotas
 from schemas.quota import Pause, Spent
 from schemas.service import Service
 from schemas.unmatched import Unmatched
+from schemas.webhook import PostState, WebhookScope
 
 _MAX_FILES = 10_000
 _FILES: Mapping[AlertKind, str] = {
@@ -56,6 +57,8 @@ _DISMISS = "waybill unmatched lists it; to put it away: waybill unmatched --dism
 _AWAY = "{name} has not done its part since {since}, the last time it did was {good}: {error}"
 _NEVER_DID = "{name} has not done its part since {since}, it never did: {error}"
 _DOCTOR = "waybill doctor tries every part"
+_UNPOSTED = "the webhook of {scope} {subject} takes no receipts: {why}"
+_TEST_WEBHOOK = "waybill webhooks test {id} tries it; waybill webhooks set gives it an address"
 _DRIFT = "feed {feed}: {finding}"
 _SHOW_DRIFT = "waybill drift show {id}"
 _WAITS = "{table}: loads wait until {until}: {reason}"
@@ -78,6 +81,7 @@ def troubles(runtime: Runtime) -> list[Trouble]:
         found += _files(runtime, kind, now - timedelta(days=rules.file_days))
     found += unmatched(ledger.unmatched.latest(), now - timedelta(days=rules.file_days))
     found += away(ledger.services.all(), now, timedelta(minutes=rules.away_minutes))
+    found += unposted(runtime, now - timedelta(days=rules.file_days))
     found += drifted(ledger.drifts.latest(status=DriftStatus.OPEN))
     tables = sorted(
         {runtime.warehouse.table_id(runtime.contract_of(feed)) for feed in runtime.feeds.values()}
@@ -156,6 +160,23 @@ def away(found: Iterable[Service], now: datetime, patience: timedelta) -> Iterat
                     error=each.error,
                 ),
                 todo=translate(_DOCTOR),
+            )
+
+
+def unposted(runtime: Runtime, since: datetime) -> Iterator[Trouble]:
+    """Webhooks whose server wants nothing more, or did not take a receipt for days."""
+    for each in runtime.ledger.webhooks.all():
+        last = runtime.ledger.posts.last_closed(each.webhook_id, since)
+        why = each.disabled_why
+        if why is None and last is not None and last.state is PostState.GIVEN_UP:
+            why = last.note or ""
+        if why is not None:
+            yield Trouble(
+                kind=AlertKind.WEBHOOK,
+                subject=each.webhook_id,
+                feed=each.subject if each.scope is WebhookScope.FEED else None,
+                says=translate(_UNPOSTED, scope=each.scope, subject=each.subject, why=why),
+                todo=translate(_TEST_WEBHOOK, id=each.webhook_id),
             )
 
 

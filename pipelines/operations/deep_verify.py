@@ -177,6 +177,7 @@ def _at_source(runtime: Runtime, feed: str, table: str) -> Iterator[Difference]:
         newest = {
             file.item.key: file.item.version
             for file in runtime.ledger.files.versions(feed, items.keys())
+            if file.source == of.source
         }
         for key, item in items.items():
             known = newest.get(key)

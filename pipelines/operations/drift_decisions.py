@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connectors.protocols import Change
 from pipelines.operations.acts import acting, acting_outside
-from pipelines.operations.contract_files import changed, path_of, write_contract
+from pipelines.operations.contract_revisions import add_revision, changed, text_in_force
 from pipelines.operations.feeds import feed_named
 from pipelines.runtime import Runtime
 from schemas.contract import Contract
@@ -21,12 +21,14 @@ _UNCHANGED = (DriftKind.MISSING, DriftKind.ORDER, DriftKind.SCALE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """What a decision has done: the contract's file if its text was changed, what was changed in
-    the warehouse, the files that are prepared again, and those that wait for another drift."""
+    """What a decision has done: the contract and its new revision if it was changed, what was
+    changed in the warehouse, the files that are prepared again, and those that wait for another
+    drift."""
 
     drift_id: str
     status: DriftStatus
-    contract: Path | None = None
+    contract: str | None = None
+    revision: int | None = None
     warehouse: tuple[Change, ...] = ()
     replayed: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
@@ -58,9 +60,11 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
     """Write the drift's change into the contract, widen the table, and prepare the held files
     again. Safe to repeat.
 
-    Nothing is written when the contract would not be one any more (ContractError), when the table
-    cannot follow without a person (ContractError, whose hint says how), or when there is no
-    sensible change (ConflictError).
+    The change is a new revision of the contract, made from the one in force (from the file in the
+    folder of contracts, where the ledger has none). Nothing is written when the contract would not
+    be one any more (ContractError), when the table cannot follow without a person (ContractError,
+    whose hint says how), when there is no sensible change, or when somebody else has changed the
+    contract just now (ConflictError).
     """
     status = {"status": str(drift.status)}
     with acting_outside(
@@ -73,16 +77,16 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
 
 def _accepted(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
     name = feed_named(runtime, drift.feed).contract
+    runtime.refresh()
     change, kind = drift.finding.change, drift.finding.kind
     contract = runtime.contracts[name]
-    path, written, made = path_of(contracts, name), None, []
+    made: list[Change] = []
+    before, number, after = "", 0, ""
     if change is not None:
-        before = path.read_bytes().decode("utf-8")
-        text, wanted = changed(path, change, runtime.work_folder)
+        before, number = text_in_force(runtime, contracts, name)
+        wanted, after = changed(name, before, change)
         _refuse_what_the_table_cannot(runtime, contract, wanted)
-        if text != before:
-            write_contract(path, text)
-            written = path
+        # The table first: no worker may load a column that its table does not have yet.
         table = runtime.as_table(wanted)
         made = [each for each in runtime.warehouse.apply([table], []) if each.safe]
     elif kind not in _UNCHANGED or drift.finding.column in contract.primary_key:
@@ -91,18 +95,38 @@ def _accepted(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
             f" {drift.finding.render()}",
             hint="ask the sender for the agreed columns, or change the contract by hand",
         )
-    runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.ACCEPTED)
+    revision = _decided(runtime, drift, name, before, number, after)
+    runtime.refresh()
     if kind is DriftKind.SCALE:
         runtime.ledger.profiles.forget(drift.feed, drift.finding.column)
     replayed, waiting = _replayed(runtime, drift)
     return Decision(
         drift_id=drift.drift_id,
         status=DriftStatus.ACCEPTED,
-        contract=written,
+        contract=None if revision is None else name,
+        revision=revision,
         warehouse=tuple(made),
         replayed=replayed,
         waiting=waiting,
     )
+
+
+def _decided(
+    runtime: Runtime, drift: Drift, name: str, before: str, number: int, after: str
+) -> int | None:
+    """Write down the decision together with the revision that it makes; its number, if any."""
+    finding = drift.finding
+    reason = f"drift {drift.drift_id} accepted: {finding.kind}, {finding.column}"
+    revision = None
+    with runtime.ledger.acts.together():
+        if after != before:
+            if not number:
+                first = "as the folder had it before its first change"
+                number = add_revision(runtime, name, before, 0, first).number
+            made = add_revision(runtime, name, after, number, reason, drift.drift_id)
+            revision = made.number
+        runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.ACCEPTED)
+    return revision
 
 
 def dismiss(runtime: Runtime, drift: Drift) -> Decision:
@@ -125,7 +149,8 @@ def dismiss(runtime: Runtime, drift: Drift) -> Decision:
 def _facts(decision: Decision) -> dict[str, object]:
     return {
         "status": str(decision.status),
-        "contract": decision.contract.name if decision.contract is not None else None,
+        "contract": decision.contract,
+        "revision": decision.revision,
         "table": [each.what for each in decision.warehouse],
         "again": len(decision.replayed),
     }

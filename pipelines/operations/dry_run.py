@@ -19,6 +19,7 @@ from pipelines.drift.detector import HeldBackError
 from pipelines.drift.match_columns import match_header
 from pipelines.feed import Feed
 from pipelines.operations.first_rows import FirstRow, first_rows
+from pipelines.operations.masking import Mask
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
 from pipelines.rejects.table import read_rejects
 from schemas.accounted import Accounted
@@ -56,6 +57,8 @@ class RejectGroup:
     column: str | None
     rows: int
     examples: tuple[tuple[int, str], ...]
+    public: tuple[str, ...] = ()
+    """What may be said of the examples to those who may not see values that are not public."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +137,9 @@ def check(
         accounted=accounted,
         uneven=uneven,
         first=() if staged is None else first_rows(path, contract, limits, folder),
-        rejects=() if staged is None else _groups(read_rejects(staged.rejects).rows, feed.language),
+        rejects=()
+        if staged is None
+        else _groups(read_rejects(staged.rejects).rows, feed.language, Mask(contract, False)),
         partitions=() if staged is None or reason else staged.partitions,
         load_bytes=0 if staged is None or reason else staged.size,
         quotas=() if staged is None or reason else _quotas(staged, contract, capabilities),
@@ -230,19 +235,28 @@ def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, Fo
     return {each.name: cells[names[each.name]] for each in contract.columns if each.name in names}
 
 
-def _groups(rejected: Iterable[RejectedRow], language: str) -> tuple[RejectGroup, ...]:
+def _groups(rejected: Iterable[RejectedRow], language: str, mask: Mask) -> tuple[RejectGroup, ...]:
     """The rejected rows by rule and column, the most frequent first."""
     counts: dict[tuple[str, str | None], int] = {}
-    examples: dict[tuple[str, str | None], list[tuple[int, str]]] = {}
+    examples: dict[tuple[str, str | None], list[tuple[int, str, str]]] = {}
     for row in rejected:
         for key in dict.fromkeys((each.rule, each.column) for each in row.problems):
             counts[key] = counts.get(key, 0) + 1
         for number, each in enumerate(row.problems):
             shown = examples.setdefault((each.rule, each.column), [])
             if len(shown) < _EXAMPLES:
-                shown.append((each.line, row.render(language)[number]))
+                public = mask.problems(row)[number].message
+                shown.append((each.line, row.render(language)[number], public))
     ordered = sorted(counts, key=lambda key: -counts[key])
-    return tuple(RejectGroup(*key, counts[key], tuple(examples[key])) for key in ordered)
+    return tuple(
+        RejectGroup(
+            *key,
+            counts[key],
+            tuple((line, message) for line, message, _ in examples[key]),
+            tuple(public for _, _, public in examples[key]),
+        )
+        for key in ordered
+    )
 
 
 def _quotas(staged: Staged, contract: Contract, of: Capabilities) -> tuple[Quota, ...]:

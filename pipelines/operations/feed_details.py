@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pipelines.feed import Feed
 from pipelines.monitor.freshness import Freshness, freshness_of
-from pipelines.operations.contract_files import path_of
+from pipelines.operations.contract_revisions import text_in_force
 from pipelines.operations.explain import checks_of
 from pipelines.operations.feeds import FeedPause, feed_named, why_waiting
 from pipelines.runtime import Runtime
 from schemas.contract import Column, Contract
 from schemas.daily_count import DailyCount
-from schemas.errors import NotFoundError
+from schemas.errors import ContractError, NotFoundError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,11 +65,10 @@ def daily_counts(runtime: Runtime, name: str, days: int) -> Sequence[DailyCount]
 
 
 def contract_text(runtime: Runtime, contracts: Path, name: str) -> str:
-    """The text of a feed's contract (ODCS), as it stands in its file. Raises NotFoundError."""
-    path = path_of(contracts, feed_named(runtime, name).contract)
+    """The text of a feed's contract (ODCS) that is in force. Raises NotFoundError."""
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
+        return text_in_force(runtime, contracts, feed_named(runtime, name).contract)[0]
+    except ContractError:
         raise NotFoundError(f"the contract of feed {name} cannot be read now") from None
 
 

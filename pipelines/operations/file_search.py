@@ -13,7 +13,7 @@ from pipelines.operations.feeds import feed_named
 from pipelines.runtime import Runtime
 from schemas.errors import ConflictError
 from schemas.file import File
-from schemas.file_query import FileQuery, Starts
+from schemas.file_query import FileQuery, Starts, state_of
 
 _ID = re.compile(r"[0-9a-f]{4,16}")
 _BY = (Starts.NAME, Starts.SENDER)
@@ -112,6 +112,7 @@ def _fits(file: File, query: FileQuery) -> bool:
     at = file.discovered_at or file.item.sent_at
     return (
         (query.status is None or query.status in (file.status, file.outcome))
+        and (query.state is None or query.state is state_of(file))
         and (query.sender is None or query.sender == file.item.sender)
         and (query.since is None or at >= query.since)
         and (query.until is None or at < query.until)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from pipelines.lease import keep_lease
-from pipelines.operations.acts import acting
+from pipelines.operations.asked import ask_for_work
 from pipelines.operations.backfill import backfill
+from pipelines.operations.checks import check_upload
+from pipelines.operations.draft_work import do_check_draft, do_submit_draft
 from pipelines.operations.feeds import feed_named
 from pipelines.operations.replay import Progress, replay, replayable
 from pipelines.operations.unload import plan_unload, unload
@@ -39,7 +40,7 @@ def request_unload(runtime: Runtime, file: File) -> Operation:
             f"{file.item.name} is {file.status}: it has no rows to unload now",
             hint="only files that are loaded and done can be unloaded",
         )
-    return _request(runtime, OperationKind.UNLOAD, file.feed, {"file_ids": [file.file_id]})
+    return ask_for_work(runtime, OperationKind.UNLOAD, file.feed, {"file_ids": [file.file_id]})
 
 
 def request_replay(
@@ -59,7 +60,7 @@ def request_replay(
     request: dict[str, Any] = {**_bounds(since, until), "tell": tell}
     if file is not None:
         request["file_ids"] = [file.file_id]
-    return _request(runtime, OperationKind.REPLAY, feed, request)
+    return ask_for_work(runtime, OperationKind.REPLAY, feed, request)
 
 
 def request_backfill(
@@ -71,7 +72,7 @@ def request_backfill(
     state = runtime.ledger.feeds.state(feed)
     if state.stopped_at is not None:
         raise ConflictError(f"feed {feed} is stopped: {state.reason}", hint="resume it first")
-    return _request(runtime, OperationKind.BACKFILL, feed, _bounds(since, until))
+    return ask_for_work(runtime, OperationKind.BACKFILL, feed, _bounds(since, until))
 
 
 def operation_of(runtime: Runtime, operation_id: str) -> Operation:
@@ -96,6 +97,10 @@ def do_operation(runtime: Runtime, operation_id: str) -> None:
     operation = ledger.claim(operation_id, runtime.owner, _LEASE_SECONDS)
     if operation is None:
         return
+    if operation.tries > _TRIES:
+        # Whoever did it was killed each time.
+        ledger.finish(operation, error=f"it was broken off {_TRIES} times", hint="tell an admin")
+        return
     acting_runtime = replace(runtime, actor=operation.actor)
     try:
         with keep_lease(
@@ -116,21 +121,6 @@ def do_operation(runtime: Runtime, operation_id: str) -> None:
     except Exception as error:
         ledger.finish(operation, error=f"it broke down: {type(error).__name__}")
         raise
-
-
-def _request(
-    runtime: Runtime, kind: OperationKind, feed: str, request: Mapping[str, Any]
-) -> Operation:
-    operation = Operation(
-        operation_id=secrets.token_hex(8),
-        kind=kind,
-        feed=feed,
-        request=request,
-        actor=runtime.actor,
-    )
-    with acting(runtime, f"request_{kind}", "operation", operation.operation_id, feed) as told:
-        told.after = dict(request)
-        return runtime.ledger.operations.add(operation)
 
 
 def _unload(runtime: Runtime, operation: Operation, told: Progress) -> dict[str, Any]:
@@ -194,4 +184,7 @@ _DO = {
     OperationKind.UNLOAD: _unload,
     OperationKind.REPLAY: _replay,
     OperationKind.BACKFILL: _backfill,
+    OperationKind.CHECK_DRAFT: do_check_draft,
+    OperationKind.SUBMIT_DRAFT: do_submit_draft,
+    OperationKind.CHECK: check_upload,
 }

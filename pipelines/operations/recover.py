@@ -32,6 +32,7 @@ def recover(runtime: Runtime) -> list[Work]:
             for feed, is_begun in digests.items()
             if feed in known and (is_begun or known[feed].digest is None)
         ),
+        *(Work("post", feed) for feed in ledger.posts.feeds() if runtime.webhooks is not None),
     ]
 
 

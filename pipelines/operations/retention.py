@@ -16,30 +16,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.protocols import PreloadsParts
 from pipelines.acknowledge.names import mark_of
 from pipelines.operations.acts import acting_outside
+from pipelines.operations.cleaned import Cleaned
+from pipelines.operations.cleaned_uploads import abandoned, finished
 from pipelines.prepare.landing_lock import LOCK_SECONDS
 from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.act import SERVICE
 from schemas.file import File, Status
+from schemas.upload import UPLOADS
 
 log = logging.getLogger(__name__)
 
 _PAGES_A_LISTING = 100
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cleaned:
-    """How many of one kind went (or would go), and whether there is more to be done at once."""
-
-    kind: str
-    count: int
-    more: bool = False
 
 
 def clean(runtime: Runtime, *, dry_run: bool = False) -> list[Cleaned]:
@@ -70,6 +63,9 @@ def _clean(runtime: Runtime, dry_run: bool) -> list[Cleaned]:
         done.append(_bundles(runtime, keep.staged_days, dry_run))
     if keep.landing_days is not None:
         done.append(_uncovered(runtime, keep.landing_days, dry_run))
+    done.append(abandoned(runtime, dry_run))
+    if keep.uploads_days is not None:
+        done.append(finished(runtime, keep.uploads_days, dry_run))
     done += _rows(runtime, dry_run)
     done += [_leftovers(runtime, dry_run), _brought_back(runtime, dry_run)]
     return done
@@ -223,7 +219,8 @@ def _files(runtime: Runtime, before: datetime, dry_run: bool) -> Cleaned:
             if file.feed not in listed:
                 listed[file.feed] = _listing(runtime, file.feed)
             known = listed[file.feed]
-            if known is not None and (file.item.key, file.item.version) not in known:
+            is_listed = known is None or (file.item.key, file.item.version) in known
+            if file.source == UPLOADS or not is_listed:
                 gone.append(file.file_id)
         last = page[-1]
         assert last.done_at is not None

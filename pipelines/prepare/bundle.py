@@ -68,6 +68,8 @@ def prepare_many(runtime: Runtime, feed_name: str) -> list[Work]:
     crash_point("bundle.claimed")
     work: list[Work] = []
     with held_many(runtime, files, "prepare") as hold:
+        # They may be due because their contract was changed a moment ago.
+        runtime.refresh()
         with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="bundle-") as folder:
             alone = BundleFiles(runtime, hold, Path(folder), lease).prepare(files)
         work += load_of(runtime, feed_name)

@@ -17,16 +17,13 @@ from pipelines.rejects.correction import Correcting, correction_dialect, file_na
 from pipelines.runtime import Runtime
 from pipelines.stored_files import stored_rejects
 from schemas.dialect import Dialect
-from schemas.errors import BusyError, DataError
-from schemas.file import File, Outcome, Status
+from schemas.errors import DataError
+from schemas.file import File, Outcome
 from schemas.item import Item, Page
 from schemas.language import translate
+from schemas.upload import UPLOADS
 
 _UNKNOWN = "its column {column} names the file {file}, which nobody here has sent"
-_ON_ITS_WAY = frozenset(
-    {Status.DISCOVERED, Status.PREPARING, Status.PREPARED, Status.LOADING, Status.UNLOADING}
-)
-_WHOLE_HINT = "send that file again, whole, with its rows corrected"
 
 
 def corrected_file(
@@ -38,7 +35,9 @@ def corrected_file(
     if named is None:
         return None
     target = _known(runtime, named)
-    if target is None or not may_speak(file.item, target):
+    # Whoever uploads may do so for the one feed that they name.
+    is_others = target is not None and file.source == UPLOADS and target.feed != file.feed
+    if target is None or is_others or not may_speak(file.item, target):
         raise DataError(
             _UNKNOWN,
             hint="leave the three columns at the end as they were when you got them",
@@ -84,40 +83,6 @@ def handed_over(runtime: Runtime, file: File, target: File) -> File:
         feed=target.feed,
     )
     return replace(file, outcome=Outcome.UNCHANGED, repeats=(*new, *same)[0], reason=reason)
-
-
-def refuse_correction(runtime: Runtime, target: File, file: File) -> None:
-    """Raise DataError for a file whose rejected rows cannot be corrected one by one, and BusyError
-    for one that is on its way: what of it is rejected is not known yet."""
-    feed = runtime.feeds[target.feed]
-    name = target.item.name
-    if target.status in _ON_ITS_WAY:
-        raise BusyError(f"{name}, which it corrects, is on its way")
-    if target.item.key == file.item.key:
-        raise DataError(
-            "it lies where {name} lay, whose rejected rows it corrects: as its new version it would"
-            " take all other rows away",
-            hint="save it under another name, and send the file itself again",
-            name=name,
-        )
-    if feed.makes_rows:
-        raise DataError(
-            "the rows of {name} are computed from all of its lines", hint=_WHOLE_HINT, name=name
-        )
-    if target.outcome is Outcome.QUARANTINED or not target.in_force:
-        why = (
-            "{name} itself is not loaded"
-            if target.superseded_by is None
-            else "{name} has been replaced by a newer version, which stands by itself"
-        )
-        raise DataError(why, hint=_WHOLE_HINT, name=name)
-    if target.rejects_key is None or not runtime.storage.exists(target.rejects_key):
-        why = (
-            "the rejected rows of {name} are not kept any more"
-            if target.counts.rejected
-            else "no row of {name} was rejected"
-        )
-        raise DataError(why, hint=_WHOLE_HINT, name=name)
 
 
 def correction_terms(

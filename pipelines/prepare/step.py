@@ -12,12 +12,8 @@ from pipelines.drift.detector import FeedHistory
 from pipelines.failure import held
 from pipelines.parse.kind import Kind, kind_of
 from pipelines.parse.registry import reader_of
-from pipelines.prepare.corrected import (
-    corrected_file,
-    correction_terms,
-    handed_over,
-    refuse_correction,
-)
+from pipelines.prepare.correctable import refuse_correction
+from pipelines.prepare.corrected import corrected_file, correction_terms, handed_over
 from pipelines.prepare.land import Landing, landing
 from pipelines.prepare.landing_lock import protect_landing
 from pipelines.prepare.outcome import StoredAlone, gone, quarantined, settled
@@ -58,6 +54,8 @@ def prepare_claimed(runtime: Runtime, file: File) -> list[Work]:
     crash_point("prepare.claimed")
     prepared = False
     with held(runtime, file, "prepare") as check:
+        # It may be due because its contract was changed a moment ago.
+        runtime.refresh()
         with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="prepare-") as folder:
             timed = timed_step(runtime, "prepare")
             done, doubt = _prepared(runtime, file, Path(folder), check)

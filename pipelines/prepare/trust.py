@@ -19,6 +19,7 @@ from schemas.contract import Contract
 from schemas.errors import RetryableError
 from schemas.file import File, Status
 from schemas.trust import Cause, Trust, Vouched
+from schemas.upload import UPLOADS
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +58,11 @@ def doubt_about_mail(runtime: Runtime, file: File, feed: Feed) -> HoldReason | N
     if trust is None:
         return None
     subject = item.detail.get("subject", "")
-    if doubt := _doubt_about_sender(runtime, file, trust):
+    # Whoever uploads has shown a key for the feed; there is no mail to speak of.
+    is_upload = file.source == UPLOADS
+    if not is_upload and (doubt := _doubt_about_sender(runtime, file, trust)):
         return doubt
-    if trust.subjects and not _matches(subject, trust.subjects):
+    if not is_upload and trust.subjects and not _matches(subject, trust.subjects):
         return HoldReason(
             cause=Cause.SUBJECT, reason=f'the subject "{subject[:100]}" is not expected'
         )
@@ -93,7 +96,7 @@ def doubt_about_content(
     if trust.files_a_day is None and trust.bytes_a_day is None:
         return None
     author = address_of(file.item.detail.get("author") or file.item.sender or "")
-    sender = author.key if author else ""
+    sender = author.key if author else file.item.detail.get("uploaded_by", "")
     day = runtime.now().date().isoformat()
     if runtime.ledger.holds.count_against_sender_quota(
         file, sender, day, trust.files_a_day, trust.bytes_a_day

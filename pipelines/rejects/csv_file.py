@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from pipelines.rejects.correction import FILE_COLUMN, LINE_COLUMN, OUR_COLUMNS, 
 from pipelines.rejects.escape import harmless, restored_cell
 from pipelines.rejects.table import Rejects, read_rejects
 from schemas.dialect import Dialect
+from schemas.draft import Line
 from schemas.reject import RejectedRow
 
 
@@ -23,6 +24,9 @@ def write_rejected(
     saw: Callable[[RejectedRow], None],
     file_id: str = "",
     language: str = "en",
+    *,
+    done: Collection[Line] = (),
+    drafted: Mapping[Line, Mapping[str, str]] | None = None,
 ) -> None:
     """Write the bad rows in the file's own dialect, line ends and columns, cells as they stood, and
     after them `_line`, `_error` (in `language`) and `_file`, by which a correction is known; those
@@ -31,6 +35,9 @@ def write_rejected(
     One header line stands above the rows, whatever the original had there. Cells that a
     spreadsheet would run are disarmed. What came as a workbook, JSON Lines or Parquet goes back
     as CSV in UTF-8.
+
+    Rows that are `done` are left out: others have corrected them. With what was `drafted` only the
+    rows it is about are written, with these cells (by the header's names) in place of their own.
     """
     kept = read_rejects(rejects, file_id)
     own = [name for name in kept.header if name not in OUR_COLUMNS]
@@ -38,11 +45,13 @@ def write_rejected(
     is_correction = len(own) < len(kept.header)
     with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
         out.write(write.line([*own, *OUR_COLUMNS]))
-        for row in _shown(kept.rows, saw):
+        for row in _shown(_wanted(kept.rows, done, drafted), saw):
             cells = cells_of(row, kept, dialect, is_correction)
             if is_correction:
                 cells = [restored_cell(cell) for cell in cells]
             named = dict(zip(kept.header, cells, strict=True))
+            if drafted is not None:
+                named |= drafted[row.member, row.line]
             where = f"{row.member}:{row.line}" if row.member else str(row.line)
             if is_correction:
                 where = named.get(LINE_COLUMN, where)
@@ -74,6 +83,17 @@ def _reasons(row: RejectedRow, language: str) -> str:
         f"{each.column}: {message}" if each.column else message
         for each, message in zip(row.problems, row.render(language), strict=True)
     )
+
+
+def _wanted(
+    rows: Iterator[RejectedRow],
+    done: Collection[Line],
+    drafted: Mapping[Line, Mapping[str, str]] | None,
+) -> Iterator[RejectedRow]:
+    for row in rows:
+        where = (row.member, row.line)
+        if where not in done and (drafted is None or where in drafted):
+            yield row
 
 
 def _shown(

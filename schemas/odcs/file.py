@@ -73,11 +73,11 @@ class Faults:
 
 
 class OdcsFile:
-    """One contract file, read with the lines of its keys."""
+    """One contract file, or `data` under its name, read with the lines of its keys."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, data: bytes | None = None) -> None:
         self.path = path
-        self._tree: Any = read_plain_yaml(path, ContractError)
+        self._tree: Any = read_plain_yaml(path, ContractError, data)
         self.faults = Faults(path, self._tree)
 
     def checked(self) -> dict[str, Any]:

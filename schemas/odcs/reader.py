@@ -42,6 +42,7 @@ from schemas.odcs.table import (
     read_lookback,
 )
 from schemas.odcs.types import parse_type
+from schemas.plain_yaml import read_small
 
 SUFFIX = ".odcs.yaml"
 _OBJECT_WORDS = frozenset(
@@ -84,9 +85,11 @@ def read_contracts(folder: Path) -> tuple[dict[str, Contract], tuple[View, ...]]
     return contracts, tuple(views)
 
 
-def read_contract(path: Path) -> Contract | View:
-    """The contract, or the view, that one ODCS file describes; raises ContractError."""
-    file = OdcsFile(path)
+def read_contract(path: Path, data: bytes | None = None) -> Contract | View:
+    """The contract, or the view, that one ODCS file describes (or `data` under its name); raises
+    ContractError."""
+    data = read_small(path, ContractError) if data is None else data
+    file = OdcsFile(path, data)
     document = OpenDataContractStandard(**file.checked())
     faults = file.faults
     objects = document.schema_ or []
@@ -111,7 +114,7 @@ def read_contract(path: Path) -> Contract | View:
     measured = _measured(table, dataset, name, contract["partition"])
     sla = read_sla(document.slaProperties, document.slaDefaultElement, measured, faults)
     faults.raise_any()
-    version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    version = hashlib.sha256(data).hexdigest()[:12]
     return Contract(
         name=str(table.name),
         version=version,

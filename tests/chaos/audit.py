@@ -72,6 +72,9 @@ def _check_files(world: World, book: Book) -> list[str]:
         more = have - want
         if want - have or any(outcome != "repeated" for outcome, *_ in more):
             faults.append(f"{[deed.name for deed in deeds]}: {dict(have)} instead of {dict(want)}")
+    for deed in book.deeds:
+        if deed.upload is not None and len(by_name[deed.name]) != 1:
+            faults.append(f"{deed.name} was sent once and is {len(by_name[deed.name])} files")
     return faults
 
 

@@ -25,7 +25,8 @@ type Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One file that is dropped (`key`) or mailed (`sender`), and what is to become of it."""
+    """One file that is dropped (`key`), mailed (`sender`) or uploaded to a feed (`upload`), and
+    what is to become of it."""
 
     name: str
     body: bytes
@@ -35,6 +36,16 @@ class Deed:
     rejected: int
     key: str | None = None
     sender: str | None = None
+    upload: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell as it should be: its line, its column, its value."""
+
+    line: int
+    column: str
+    value: str
 
 
 @dataclass(slots=True)
@@ -54,6 +65,7 @@ class Book:
         makers = [
             self._plain, self._plain, self._dirty, self._packed, self._repeated, self._stranger,
             self._stock, self._mailed, self._mailed_dirty, self.large,
+            self.uploaded,
         ]  # fmt: skip
         return [self.rng.choice(makers)() for _ in range(count)]
 
@@ -97,6 +109,15 @@ class Book:
         name = f"shop_{self._next()}.csv"
         return self._note(
             Deed(name, text(ORDERS, rows), "accepted", len(rows), len(rows), 0, f"orders/{name}")
+        )
+
+    def uploaded(self) -> Deed:
+        """A file that is sent by the API."""
+        rows = self._order_rows(self.rng.randrange(5, 120))
+        self._keep_orders(rows)
+        name = f"sent_{self._next()}.csv"
+        return self._note(
+            Deed(name, text(ORDERS, rows), "accepted", len(rows), len(rows), 0, upload="orders")
         )
 
     def large(self) -> Deed:
@@ -181,6 +202,14 @@ class Book:
         rows[3][3] = "a lot"
         self._keep_payouts(rows[:3] + rows[4:])
         return self._note(self._report(rows, "partly", 11, 1))
+
+    def corrected(self) -> tuple[Deed, Cell]:
+        """A mailed report, and the cell of its rejected row that somebody corrects."""
+        deed = self._mailed_dirty()
+        row = deed.body.decode().splitlines()[4].split(";")
+        gross = row[0].removeprefix("P-") + ".50"
+        self.payouts[row[0]] = (row[0], Decimal(gross), Decimal(row[5]))
+        return deed, Cell(5, "gross", gross)
 
     def _report(self, rows: list[list[str]], outcome: str, loaded: int, rejected: int) -> Deed:
         number = self._next()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from chaos.audit import check, settle
 from chaos.deeds import Book
 from chaos.disk import small_disk
+from chaos.drafting import all_corrected, correct
 from chaos.world import World
 from connectors.failpoints import POINTS
 from entrypoints.worker.app import make_app
@@ -20,6 +22,10 @@ _FILES = 6
 _HIT_SECONDS = 120.0
 _OF_LARGE = frozenset({"prepare.preloading", "load.adopted"})
 """Crash points that only files come to that are cut into parts."""
+
+
+_OF_DRAFTS = frozenset({"draft.saved", "draft.submitted", "draft.sent", "acknowledge.followed"})
+"""Crash points that are only come to where rejected rows are corrected over the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +41,13 @@ class Outcome:
 def crash_rounds(points: list[str]) -> Iterator[tuple[str, Callable[[World, Book], str]]]:
     """A round for each crash point: once the pool's child dies there, once the whole worker."""
     for point in points:
+        if point.startswith("upload."):
+            # Whoever takes uploads has no children.
+            yield f"{point} (web)", _crash_web(point)
+            continue
         for suffix, who in (("", "child"), ("!", "worker")):
-            yield f"{point} ({who})", _crash(point + suffix)
+            breaking = _crash_drafting if point in _OF_DRAFTS else _crash
+            yield f"{point} ({who})", breaking(point + suffix)
 
 
 def _crash(order: str) -> Callable[[World, Book], str]:
@@ -58,12 +69,58 @@ def _crash(order: str) -> Callable[[World, Book], str]:
     return breaking
 
 
+def _crash_drafting(order: str) -> Callable[[World, Book], str]:
+    """The web process or a worker dies there, and the ledger with it where it is a server."""
+
+    def breaking(world: World, book: Book) -> str:
+        world.crash_file.write_text(order, encoding="utf-8")
+        file = correct(world, *book.corrected())
+        deadline = time.monotonic() + _HIT_SECONDS
+        while world.crash_file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        hit = not world.crash_file.exists()
+        world.crash_file.unlink(missing_ok=True)
+        if "postgres" in world.twins:
+            world.twins["postgres"].kill()
+        world.bring_back()
+        all_corrected(world, file)
+        return "" if hit else "the point was not reached"
+
+    return breaking
+
+
+def _crash_web(point: str) -> Callable[[World, Book], str]:
+    def breaking(world: World, book: Book) -> str:
+        world.crash_file.write_text(point, encoding="utf-8")
+        for _ in range(2):
+            # The sender has no answer, and sends it again.
+            world.do(book.uploaded())
+        hit = not world.crash_file.exists()
+        world.crash_file.unlink(missing_ok=True)
+        return "" if hit else "the point was not reached"
+
+    return breaking
+
+
+def _kill_web(world: World, book: Book) -> str:
+    """The web process is killed again and again while it takes files."""
+    world.do(book.uploaded())
+    for _ in range(_FILES):
+        later = threading.Timer(book.rng.uniform(0, 0.3), world.kill_service, ("web-1",))
+        later.start()
+        world.do(book.uploaded())
+        later.join()
+        world.start_web()
+    return ""
+
+
 def kill_rounds(world: World) -> dict[str, Callable[[World, Book], str]]:
     """A round for every server and process of ours that can be killed, and one for Redis with its
     data."""
     rounds = {f"kill -9 {name}": _kill_server(name) for name in world.twins}
     rounds["kill -9 redis, its data lost"] = _kill_server("redis", lose_data=True)
     rounds |= {f"kill -9 {name}": _kill_service(name) for name in ("worker-1", "beat-1")}
+    rounds["kill -9 web-1"] = _kill_web
     rounds["kill -9 everything"] = _kill_everything
     return rounds
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -30,13 +31,17 @@ from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
 from entrypoints.demo import servers
 from entrypoints.demo.postgres import postgres
+from entrypoints.demo.process import free_ports
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint
+from pipelines.operations.keys import create_key
 from pipelines.runtime import Runtime
+from schemas.key import Role
 from strict_bigquery.control import front_process, open_front
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET, STORE, MAILBOX = "drop", "store", "reports@example.com"
 _WARNING = re.compile(r"\d{4}-\d\d-\d\d \S+ [WEC] ")
+_WEB = "web-1"
 _COMMANDS = {"worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat"}
 
 
@@ -61,6 +66,8 @@ class World:
         self.folder, self.sink = folder, Sink()
         self.crash_file = folder / "crash"
         self._services: dict[str, Service] = {}
+        [self.web_port] = free_ports(1)
+        self._token = ""
         loop = stack.enter_context(proxies())
         starts: dict[str, tuple[Any, Any]] = {
             "redis": (servers.valkey, lambda url: urlsplit(url).port),
@@ -146,6 +153,7 @@ class World:
                 "contracts": str(ROOT / "schemas"), "feeds": str(feeds),
                 "work": str(self.folder / "work"),
             },
+            "web": {"port": self.web_port, "requests_a_minute": 100_000},
             "concurrency": 2,
         }  # fmt: skip
         path = self.folder / "config.yaml"
@@ -160,6 +168,14 @@ class World:
             running = self._services.get(name)
             if running is None or running.process.poll() is not None:
                 self._services[name] = self._start(name, command)
+        if _WEB in self._services:
+            self.start_web()
+
+    def start_web(self) -> None:
+        """Start the web process, unless it runs."""
+        running = self._services.get(_WEB)
+        if running is None or running.process.poll() is not None:
+            self._services[_WEB] = self._start(_WEB, "web")
 
     def _start(self, name: str, command: str, prefix: tuple[str, ...] = ()) -> Service:
         work = self.folder / name
@@ -231,12 +247,28 @@ class World:
 
     def do(self, deed: Deed) -> None:
         """Drop or mail a file. A sender tries until it works."""
-        if deed.key is not None:
+        if deed.upload is not None:
+            self._until_it_works(lambda: self._upload(deed))
+        elif deed.key is not None:
             self._until_it_works(lambda: self._drop(deed))
         else:
             message = _message(deed)
             self._mails.append(message)
             self._until_it_works(lambda: self._append([message]))
+
+    def _upload(self, deed: Deed) -> None:
+        """Send a file under the same Idempotency-Key as before, if it was sent before."""
+        self.start_web()
+        if not self._token:
+            self._token = create_key(self.runtime, "partner", Role.OPERATOR, ["*"]).token
+        request = urllib.request.Request(
+            f"http://{HOST}:{self.web_port}/api/v1/feeds/{deed.upload}/uploads/{deed.name}",
+            deed.body,
+            {"Authorization": f"Bearer {self._token}", "Idempotency-Key": deed.name},
+            method="PUT",
+        )
+        with urllib.request.urlopen(request, timeout=20):
+            pass
 
     def _drop(self, deed: Deed) -> None:
         self._s3().put_object(Bucket=BUCKET, Key=str(deed.key), Body=deed.body)

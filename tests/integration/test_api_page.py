@@ -22,6 +22,8 @@ def test_the_page_is_true(tmp_path: Path, redis_url: str) -> None:
     blocks = re.findall(r"<!-- run -->\n```sh\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == page.count("```sh")
     with web_world(tmp_path, redis_url) as world:
+        more = "".join(f"E{n},2026-11-03,5,\n" for n in range(3))
+        world.done(world.put("till.csv", PARTLY + more))
         file = world.done(world.put("shop.csv", PARTLY))
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
@@ -41,6 +43,7 @@ def test_the_page_is_true(tmp_path: Path, redis_url: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"write amount as the reason says"' in done.stdout
     assert '"waiting"' in done.stdout
+    assert '"4 of 7"' in done.stdout
     assert "unbroken" in done.stdout
     assert file.file_id in (tmp_path / "files.json").read_text()
     assert "•••" in (tmp_path / "rejected.csv").read_text()

@@ -74,8 +74,16 @@ class Orders:
         """Run a command as it is written; it may say that something is the matter, and no more."""
         words = shlex.split(line, comments=True)
         assert words.pop(0) == "waybill", line
-        done = CliRunner().invoke(cli, ["--config", str(self.service.config), *words], input="y\n")
-        assert done.exit_code in (0, 1), (line, done.output, done.exception)
+        if words[0] in ("unload", "replay", "backfill"):
+            # A person would be asked.
+            words.append("--yes")
+        done = CliRunner().invoke(cli, ["--config", str(self.service.config), *words])
+        # No broker answers here, which the doctor says.
+        assert done.exit_code in (0, 4 if words[0] == "doctor" else 1), (
+            line,
+            done.output,
+            done.exception,
+        )
         assert done.exception is None or isinstance(done.exception, SystemExit), (
             line,
             done.exception,
@@ -114,7 +122,7 @@ def test_the_question_finds_the_row_once_whatever_became_of_its_file(
     service.drop("shop.csv", text)
     service.run()
     assert orders.asked() == ("shop.csv", 2)
-    orders.waybill("waybill replay orders --yes")
+    orders.waybill("waybill replay orders")
     service.run()
     assert orders.asked() == ("shop.csv", 2)
     orders.waybill("waybill retry shop.csv")

@@ -19,7 +19,12 @@ from bigquery_emulator import client_of
 from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
+from pipelines.operations.contract_folder import FolderState, compare
 from pipelines.operations.run import run as run_pass
+from pipelines.operations.tables import plan
+from pipelines.runtime import Runtime
+from schemas.contract import Type
+from schemas.contract_revision import sha256_of
 
 CONTRACT = """\
 # Stock as the shops count it.
@@ -142,6 +147,16 @@ def world(tmp_path: Path, bigquery_url: str) -> Callable[..., World]:
     return made
 
 
+def elsewhere(it: World, contract: str) -> Runtime:
+    """A process on a machine whose folder has that contract."""
+    folder = it.folder / "elsewhere"
+    folder.mkdir()
+    (folder / "stock.odcs.yaml").write_text(contract)
+    settings = read_settings(it.config)
+    folders = settings.folders.model_copy(update={"contracts": folder})
+    return build_runtime(settings.model_copy(update={"folders": folders}))
+
+
 def test_a_held_file_loads_once_its_drift_is_accepted(world: Callable[..., World]) -> None:
     it = world("strict")
     runtime = build_runtime(read_settings(it.config))  # a service that runs all the while
@@ -157,6 +172,8 @@ def test_a_held_file_loads_once_its_drift_is_accepted(world: Callable[..., World
     assert max(map(len, table.splitlines())) <= 80
     assert "physicalType: INT64" in it.waybill("drift", "show", drift["drift_id"][:5])
     it.waybill("drift", "show", "zzz", code=1)
+    before = it.contract.read_text()
+    assert runtime.contracts["stock"].version == sha256_of(before)[:12]
     it.waybill("drift", "accept", drift["drift_id"])
     text = it.contract.read_text()
     assert "# Stock as the shops count it." in text
@@ -166,6 +183,16 @@ def test_a_held_file_loads_once_its_drift_is_accepted(world: Callable[..., World
         "        logicalType: integer",
         "        physicalType: INT64",
     ]
+    there = elsewhere(it, before)
+    assert there.contracts["stock"].column("shelf_no").type is Type.INT64
+    [behind] = compare(there, it.folder / "elsewhere")
+    assert (behind.state, behind.number) == (FolderState.BEHIND, 2)
+    assert plan(there, it.folder / "elsewhere") == []
+    log = json.loads(it.waybill("contracts", "log", "stock", "--json"))
+    assert [(each["revision"], each["drift_id"]) for each in log] == [
+        (2, drift["drift_id"]), (1, None),
+    ]  # fmt: skip
+    assert json.loads(it.waybill("contracts", "--json"))[0]["state"] == "same"
     run_pass(runtime, ["stock"])
     assert it.receipt("new.csv")["outcome"] == "accepted"
     assert it.rows("sku, quantity, shelf_no") == [("a", 3, 1), ("b", 2, 7)]

@@ -33,8 +33,14 @@ from entrypoints.demo.servers import MailEndpoint
 from mailbox_server import body_of
 from one_feed import World
 from pipelines import Trust, every
+from pipelines.acknowledge.follow_up import follow_up
+from pipelines.operations.draft_work import submit_draft
+from pipelines.operations.drafts import change_draft
+from pipelines.operations.long_work import do_operation
+from pipelines.operations.masking import Mask
 from pipelines.operations.run import run
 from schemas.batch import WriteMode
+from schemas.draft import CellChange
 from schemas.errors import RetryableError
 from schemas.file import File, Status
 from schemas.receipt import Message
@@ -355,3 +361,30 @@ def test_templates_of_the_user_come_first(post: Post, tmp_path: Path) -> None:
     (reply,) = post.replies()
     assert "Acme: stock&lt;i&gt;.csv" in body_of(reply, "html")
     assert "Rows loaded" in body_of(reply, "plain")
+
+
+def test_who_sent_a_file_is_told_when_others_have_corrected_its_rows(post: Post) -> None:
+    """In the sender's language, once, though the answer to the first mail was lost."""
+    post.use(language="es")
+    asked = post.send(b"k,day,n\na,2026-11-01,1\nb,2026-11-01,x\nc,2026-11-01,3\n")
+    (file,) = post.run()
+    world = post.world
+    cell = CellChange(line=3, column="n", value="2")
+    change_draft(world.runtime, file, Mask(world.runtime.contracts["stock"], True), [cell])
+    operation = submit_draft(world.runtime, file, role="operator")
+    do_operation(world.runtime, operation.operation_id)
+    post.run()
+    first, further = post.replies()
+    assert (further["In-Reply-To"], further["Subject"]) == (asked, "Re: Stock")
+    body = further.get_body(("plain",))
+    assert body is not None
+    assert "Ahora están cargadas 3 de 3 filas." in body.get_content()
+    assert "Un operador corrigió 1 filas" in body.get_content()
+    assert [*further.iter_attachments()] == []
+    assert first["Message-ID"] != further["Message-ID"]
+    # The correction is acknowledged once more, as after a crash: nothing is mailed again.
+    (correction,) = world.ledger.corrections.active([file.file_id])
+    follow_up(world.runtime, correction)
+    assert len(post.replies()) == 2
+    states = [each.state for each in world.ledger.replies.of(file.file_id)]
+    assert states == [ReplyState.SENT, ReplyState.SENT]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipelines.operations.acts import verify_acts
+from pipelines.operations.contract_revisions import add_revision, push
 from schemas.item import Item, Page
 from schemas.unmatched import Unmatched, UnmatchedItem, Why
 from web_server import Asking
@@ -235,13 +236,26 @@ def test_a_feed_tells_of_its_days_and_its_contract(world: WebWorld) -> None:
     words = ask.get(f"{V1}/feeds/sales/contract").json
     assert "id is there" in words["checks"]
     assert ask.get(f"{V1}/feeds/sales/contract.odcs.yaml").body.decode().startswith("\napiVersion")
+    runtime, folder = world.service.runtime, world.service.folder / "contracts"
+    revisions = f"{V1}/feeds/sales/contract/revisions"
+    assert ask.get(revisions).json == {"items": []}
+    push(runtime, folder, ["sales"], reason="as agreed")
+    text = (folder / "sales.odcs.yaml").read_text() + "# ours\n"
+    add_revision(runtime, "sales", text, 1, "by somebody else")
+    assert ask.get(f"{V1}/feeds/sales/contract.odcs.yaml").body.decode() == text
+    found = ask.get(revisions).json["items"]
+    assert [(each["revision"], each["reason"]) for each in found] == [
+        (2, "by somebody else"), (1, "as agreed"),
+    ]  # fmt: skip
+    assert ask.get(f"{revisions}/2").json["changes"].endswith("+# ours")
+    assert ask.get(f"{revisions}/3").status == 404
     assert ask.get(f"{V1}/feeds/sales").json["freshness"]["late"] is None
 
 
 def test_every_error_is_a_problem_that_says_what_to_do(world: WebWorld) -> None:
     ask = world.asking("viewer")
     for method, path, status in (
-        ("GET", "/nothing", 404), ("GET", f"{V1}/files/nothing", 422),
+        ("GET", "/api/nothing", 404), ("GET", f"{V1}/files/nothing", 422),
         ("PATCH", f"{V1}/files", 405), ("GET", f"{V1}/files?limit=0", 422),
     ):  # fmt: skip
         found = ask(method, path)

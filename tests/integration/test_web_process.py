@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from sqlalchemy import text
+
 from bare_service import bare_service
 from connectors.protocols import Ledger
 from entrypoints.demo.process import free_ports
@@ -16,7 +18,7 @@ from pipelines.operations.feeds import stop
 from pipelines.operations.keys import create_key, key_of
 from schemas.key import Role
 from service_process import process
-from web_server import Asking
+from web_server import Asking, web_server
 
 HEAVY = """
 import sys
@@ -96,3 +98,18 @@ def test_it_takes_as_long_whichever_part_of_a_key_is_wrong(tmp_path: Path) -> No
             found.append(time.perf_counter() - began)
     low, high = sorted(sorted(each)[len(each) // 2] for each in seconds.values())
     assert high < 1.5 * low
+
+
+def test_doctor_and_readyz_agree(tmp_path: Path, redis_url: str) -> None:
+    service = bare_service(tmp_path, broker={"url": redis_url})
+    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(service.config)]
+
+    def answers(url: str) -> tuple[int, int]:
+        asked = subprocess.run([*command, "doctor", "--ready"], capture_output=True, timeout=60)
+        return asked.returncode, Asking(url).get("/readyz").status
+
+    with web_server(service.config) as url:
+        assert answers(url) == (0, 200)
+        with service.ledger.database.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        assert answers(url) == (4, 503)

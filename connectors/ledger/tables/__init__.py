@@ -15,6 +15,7 @@ from connectors.ledger.tables.conditions import (
     COVERED,
     DIGESTED,
     DONE,
+    DRAFTED,
     GROUPED,
     HELD,
     IN_FORCE,
@@ -27,16 +28,28 @@ from connectors.ledger.tables.conditions import (
     RESOLVED,
     SUPERSEDED,
     UNFINISHED,
+    UNPOSTED,
     UNRELEASED,
     UNRESOLVED,
     WAITING,
 )
+from connectors.ledger.tables.contracts import contract_revisions
+from connectors.ledger.tables.drafts import draft_cells, drafts
 from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
 from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
 from connectors.ledger.tables.files import batches, contents, events, files
 from connectors.ledger.tables.metadata import metadata
 from connectors.ledger.tables.quota import buckets, charges, costs, pauses
-from connectors.ledger.tables.senders import admissions, holds, replies, sent_files
+from connectors.ledger.tables.senders import (
+    admissions,
+    holds,
+    posts,
+    receipt_links,
+    replies,
+    sent_files,
+    webhooks,
+)
+from connectors.ledger.tables.uploads import uploads
 
 __all__ = [
     "BATCHED",
@@ -45,6 +58,7 @@ __all__ = [
     "COVERED",
     "DIGESTED",
     "DONE",
+    "DRAFTED",
     "GROUPED",
     "HELD",
     "IN_FORCE",
@@ -57,6 +71,7 @@ __all__ = [
     "RESOLVED",
     "SUPERSEDED",
     "UNFINISHED",
+    "UNPOSTED",
     "UNRELEASED",
     "UNRESOLVED",
     "WAITING",
@@ -68,9 +83,12 @@ __all__ = [
     "charges",
     "cleaned",
     "contents",
+    "contract_revisions",
     "costs",
     "daily_counts",
     "deliveries",
+    "draft_cells",
+    "drafts",
     "drifts",
     "events",
     "feeds",
@@ -82,12 +100,16 @@ __all__ = [
     "moves",
     "operations",
     "pauses",
+    "posts",
     "profiles",
+    "receipt_links",
     "replies",
     "sent_files",
     "services",
     "sightings",
     "table_locks",
     "unmatched",
+    "uploads",
+    "webhooks",
     "workers",
 ]

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     String,
     Table,
 )
@@ -15,6 +16,7 @@ from sqlalchemy import (
 from connectors.ledger.columns import AnyText, JsonText, UtcTime
 from connectors.ledger.tables.conditions import (
     DIGESTED,
+    UNPOSTED,
     UNRELEASED,
 )
 from connectors.ledger.tables.files import files
@@ -82,4 +84,51 @@ sent_files = Table(
     Column("message_id", AnyText, nullable=False),
     Column("sent_at", UtcTime, nullable=False),
     Index("sent_files_at", "sent_at"),
+)
+
+receipt_links = Table(
+    "receipt_links",
+    metadata,
+    Column("file_id", ForeignKey(files.c.file_id), primary_key=True),
+    Column("nonce", String(32)),
+    Column("minted_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+    Column("revoked_by", AnyText),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("webhook_id", String(12), primary_key=True),
+    Column("scope", String(8), nullable=False),
+    Column("subject", AnyText, nullable=False),
+    Column("url", AnyText, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("previous_until", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", AnyText, nullable=False),
+    Column("disabled_at", UtcTime),
+    Column("disabled_why", AnyText),
+    Index("webhooks_subject", "scope", "subject", unique=True),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("post_id", String(24), primary_key=True),
+    Column("webhook_id", String(12), nullable=False),
+    Column("file_id", ForeignKey(files.c.file_id), nullable=False),
+    Column("feed", AnyText, nullable=False),
+    Column("receipt", JsonText, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("planned_at", UtcTime, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("owner", AnyText),
+    Column("closed_at", UtcTime),
+    Column("note", AnyText),
+    Index("posts_file", "file_id"),
+    Index("posts_webhook", "webhook_id", "planned_at"),
+    Index("posts_due", "feed", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED),
 )

@@ -40,19 +40,14 @@ class AlertModel(Model):
     @classmethod
     def of(cls, alert: Alert, caller: Caller) -> Self:
         """An alert as the caller may see it."""
-        trouble = alert.trouble
-        summary, advice = trouble.says, trouble.todo
-        if trouble.feed is not None:
-            known, mask = (trouble.feed, trouble.subject), caller.mask(trouble.feed)
-            summary = mask.sentence(summary, known) or ""
-            advice = mask.sentence(advice, known) or ""
+        trouble = caller.masked_alert(alert).trouble
         return cls(
             alert_id=alert.alert_id,
             kind=trouble.kind,
             feed=trouble.feed,
             subject=trouble.subject,
-            summary=summary,
-            advice=advice,
+            summary=trouble.says,
+            advice=trouble.todo,
             opened_at=alert.opened_at,
             resolved_at=alert.resolved_at,
             acknowledged_at=alert.acknowledged_at,

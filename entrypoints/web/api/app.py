@@ -8,7 +8,21 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from entrypoints.web.api import alerts, drifts, feeds, file_acts, files, service, waiting
+from entrypoints.web.api import (
+    alerts,
+    checks,
+    contract_revisions,
+    drafts,
+    drifts,
+    feeds,
+    file_acts,
+    files,
+    part_uploads,
+    service,
+    uploads,
+    waiting,
+    webhooks,
+)
 from entrypoints.web.api.etags import NotModifiedError, unchanged
 from entrypoints.web.api.problems import Problem, add_handlers
 from entrypoints.web.context import WebContext
@@ -42,7 +56,21 @@ def make_api(context: WebContext) -> FastAPI:
     add_handlers(app)
     app.add_exception_handler(NotModifiedError, unchanged)
     api = APIRouter(prefix=PREFIX, generate_unique_id_function=_name_of)
-    for each in (files, file_acts, feeds, alerts, drifts, waiting, service):
+    for each in (
+        files,
+        file_acts,
+        drafts,
+        uploads,
+        part_uploads,
+        checks,
+        feeds,
+        contract_revisions,
+        alerts,
+        drifts,
+        waiting,
+        webhooks,
+        service,
+    ):
         api.include_router(each.router)
     app.include_router(api)
     _document(app)

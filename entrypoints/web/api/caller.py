@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from entrypoints.web.api.problems import NOT_FOUND, ProblemError
+from entrypoints.web.api.problems import ProblemError
+from entrypoints.web.caller import Caller as AnyCaller
+from entrypoints.web.caller import Grant
 from entrypoints.web.context import WebContext
 from entrypoints.web.requests import request_id
-from pipelines.operations.drift_decisions import drift_named
 from pipelines.operations.keys import key_of
-from pipelines.operations.masking import Mask
-from pipelines.runtime import Runtime
 from schemas.act import Actor
-from schemas.alert import Alert
-from schemas.drift import Drift
-from schemas.errors import WaybillError
-from schemas.file import File
 from schemas.key import Key, Role
 
 _BEARER = HTTPBearer(
@@ -30,79 +24,19 @@ _BEARER = HTTPBearer(
     description="A key that `waybill keys create` has printed.",
     auto_error=False,
 )
-_ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(AnyCaller):
     """A valid key, and the runtime in whose name it acts."""
 
     key: Key
-    context: WebContext
-    runtime: Runtime
 
-    @property
-    def sees_all(self) -> bool:
-        """Whether the key is for every feed, also those to come."""
-        return _ALL in self.key.feeds
-
-    @property
-    def feeds(self) -> list[str]:
-        """The feeds that the key is for."""
-        return [name for name in self.runtime.feeds if self.sees(name)]
-
-    @property
-    def only_feeds(self) -> list[str] | None:
-        """The same, or None if it need not be asked for each."""
-        return None if self.sees_all else self.feeds
-
-    def sees(self, feed: str | None) -> bool:
-        """Whether the key is for that feed; what is of no feed only a key for all of them sees."""
-        if self.sees_all:
-            return True
-        return feed is not None and any(fnmatchcase(feed, glob) for glob in self.key.feeds)
-
-    def mask(self, feed: str | None) -> Mask:
-        """What may be seen of a feed's values."""
-        known = self.runtime.feeds.get(feed or "")
-        contract = None if known is None else self.runtime.contracts.get(known.contract)
-        return Mask(contract, self.key.role.may(Role.STEWARD))
-
-    def feed(self, name: str) -> str:
-        """A feed that the key is for; else it is not there."""
-        if name not in self.runtime.feeds or not self.sees(name):
-            raise NOT_FOUND
-        return name
-
-    def file(self, file_id: str) -> File:
-        """A file of such a feed; else it is not there."""
-        try:
-            file = self.runtime.ledger.files.get(file_id)
-        except KeyError:
-            raise NOT_FOUND from None
-        if not self.sees(file.feed):
-            raise NOT_FOUND
-        return file
-
-    def drift(self, drift_id: str) -> Drift:
-        """A drift of such a feed; else it is not there."""
-        try:
-            drift = drift_named(self.runtime, drift_id)
-        except WaybillError:
-            raise NOT_FOUND from None
-        if drift.drift_id != drift_id or not self.sees(drift.feed):
-            raise NOT_FOUND
-        return drift
-
-    def alert(self, alert_id: str) -> Alert:
-        """An alert about such a feed; else it is not there."""
-        try:
-            alert = self.runtime.ledger.alerts.get(alert_id)
-        except KeyError:
-            raise NOT_FOUND from None
-        if not self.sees(alert.trouble.feed):
-            raise NOT_FOUND
-        return alert
+    @classmethod
+    def of(cls, key: Key, context: WebContext, actor: Actor) -> Self:
+        """The caller of a key."""
+        runtime = replace(context.runtime, actor=actor)
+        return cls((Grant(key.role, key.feeds),), context, runtime, key)
 
 
 def context_of(request: Request) -> WebContext:
@@ -141,7 +75,7 @@ def _caller(
     actor = Actor(
         who=f"{key.name} ({key.key_id})", via="api", origin=origin, request_id=request_id()
     )
-    return Caller(key, context, replace(context.runtime, actor=actor))
+    return Caller.of(key, context, actor)
 
 
 def _too_many(seconds: int) -> ProblemError:

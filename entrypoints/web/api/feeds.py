@@ -188,7 +188,7 @@ def get_contract(caller: Viewer, feed: FeedName) -> ContractModel:
     responses=responses(404, 422, media_type="application/yaml"),
 )
 def get_contract_text(caller: Viewer, feed: FeedName) -> PlainTextResponse:
-    """The contract as it stands in its file (Open Data Contract Standard)."""
+    """The text of the contract that is in force (Open Data Contract Standard)."""
     folder = caller.context.settings.folders.contracts
     text = contract_text(caller.runtime, folder, caller.feed(feed))
     return PlainTextResponse(text, media_type="application/yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -17,6 +18,7 @@ from entrypoints.web.api.problems import responses
 from pipelines.operations.file_search import search_files
 from pipelines.operations.holds import release
 from pipelines.operations.long_work import request_replay, request_unload
+from pipelines.operations.receipt_link import renew_link, revoke_link
 from pipelines.operations.retry import retry, retry_files
 from schemas.file_query import FileQuery
 
@@ -54,6 +56,20 @@ class RetriedModel(Model):
 
     again: tuple[str, ...]
     left: tuple[LeftModel, ...]
+
+
+class LinkModel(Model):
+    """A link to a receipt, and until when it is good."""
+
+    url: str
+    until: datetime
+
+
+class RevokedLinkModel(Model):
+    """A file without a link; `changed` is false if that was so before."""
+
+    file_id: str
+    changed: bool
 
 
 @router.post("/retry", responses=responses(404, 409, 422))
@@ -123,3 +139,17 @@ def replay_file(
         check_match(if_match, file_etag(file))
         operation = request_replay(caller.runtime, file.feed, file=file, tell=body.tell)
     return accepted(caller, request, response, operation)
+
+
+@router.post("/{file_id}/link", responses=responses(404, 409, 422))
+def renew_file_link(caller: Steward, file_id: FileId) -> LinkModel:
+    """Make a new link to its receipt, in place of all before it. Who has it sees all values, so
+    keep it to yourself and the sender: it is not shown again."""
+    return LinkModel.model_validate(renew_link(caller.runtime, caller.file(file_id)))
+
+
+@router.post("/{file_id}/link/revoke", responses=responses(404, 422))
+def revoke_file_link(caller: Operator, file_id: FileId) -> RevokedLinkModel:
+    """End all links to its receipt; none is made by itself any more. Safe to repeat."""
+    done = revoke_link(caller.runtime, caller.file(file_id))
+    return RevokedLinkModel(file_id=file_id, changed=done)

@@ -60,6 +60,7 @@ class FileModel(Model):
     done_at: datetime | None
     size: int | None
     counts: CountsModel
+    rows_corrected: int = Field(description="Rejected rows that have come corrected since.")
     in_force: bool = Field(description="Whether the table holds its rows.")
     superseded_by: str | None
     batch_id: str | None
@@ -199,6 +200,16 @@ class RuleModel(Model):
         return cls.model_validate(rule)
 
 
+class CorrectedModel(Model):
+    """A file that has brought rejected rows corrected: how many, when it was sent, and by whom: a
+    role, or `sender`."""
+
+    file_id: str
+    rows: int
+    at: datetime
+    by: str
+
+
 class ReceiptModel(Model):
     """What the sender is told: outcome, counts, and the broken rules with how to fix each."""
 
@@ -212,6 +223,8 @@ class ReceiptModel(Model):
     reason: Text | None
     warnings: tuple[Text, ...]
     rules: tuple[RuleModel, ...]
+    rows_corrected: int
+    corrected: tuple[CorrectedModel, ...]
     waiting: bool
     language: str
 
@@ -238,6 +251,7 @@ def _facts(file: File) -> dict[str, object]:
         "done_at": file.done_at,
         "size": file.size if file.size is not None else item.size,
         "counts": file.counts,
+        "rows_corrected": file.rows_corrected,
         "in_force": file.in_force,
         "superseded_by": file.superseded_by,
         "batch_id": file.batch_id,

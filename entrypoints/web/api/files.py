@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -25,6 +24,7 @@ from entrypoints.web.api.file_models import (
 )
 from entrypoints.web.api.paging import cursor_of, link_next, mark_of
 from entrypoints.web.api.problems import responses
+from entrypoints.web.streaming import streamed
 from pipelines.operations.answers import raw_file, receipt_of, rejected_page, rejects_csv
 from pipelines.operations.feeds import why_waiting
 from pipelines.operations.file_search import search_files
@@ -33,7 +33,6 @@ from schemas.file_query import FileQuery
 
 router = APIRouter(prefix="/files", tags=["files"])
 
-_CHUNK = 1024 * 1024
 _Word = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
@@ -121,18 +120,8 @@ def get_rejects_csv(caller: Viewer, file_id: FileId) -> StreamingResponse:
     is left out."""
     file = caller.file(file_id)
     opened = rejects_csv(caller.runtime, file, caller.mask(file.feed))
-    path = opened.__enter__()
-
-    def chunks() -> Iterator[bytes]:
-        try:
-            with path.open("rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    yield chunk
-        finally:
-            opened.__exit__(None, None, None)
-
     return StreamingResponse(
-        chunks(), media_type="text/csv", headers=_attachment(f"{file.file_id}.rejected.csv")
+        streamed(opened), media_type="text/csv", headers=_attachment(f"{file.file_id}.rejected.csv")
     )
 
 
@@ -146,17 +135,8 @@ def get_raw(caller: Operator, file_id: FileId) -> StreamingResponse:
     them."""
     file = caller.file(file_id)
     opened = raw_file(caller.runtime, file, caller.mask(file.feed))
-    stream = opened.__enter__()
-
-    def chunks() -> Iterator[bytes]:
-        try:
-            while chunk := stream.read(_CHUNK):
-                yield chunk
-        finally:
-            opened.__exit__(None, None, None)
-
     return StreamingResponse(
-        chunks(),
+        streamed(opened),
         media_type="application/octet-stream",
         headers=_attachment(f"{file.file_id}.raw"),
     )

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from entrypoints.web.api.caller import Caller
 from entrypoints.web.api.fields import Body, Model, Moment, Text
+from pipelines.operations.checks import check_result
 from schemas.operation import Operation, OperationKind, OperationState
 
 
@@ -18,7 +19,7 @@ class OperationModel(Model):
 
     operation_id: str = Field(examples=["8c1f0de2aa934b70"])
     kind: OperationKind
-    feed: str
+    feed: str | None
     state: OperationState
     request: dict[str, Any]
     who: Text
@@ -36,17 +37,24 @@ class OperationModel(Model):
         return cls(
             operation_id=operation.operation_id,
             kind=operation.kind,
-            feed=operation.feed,
+            feed=operation.feed or None,
             state=operation.state,
             request=dict(operation.request),
             who=operation.actor.who,
             created_at=operation.created_at,
             started_at=operation.started_at,
             finished_at=operation.finished_at,
-            result=None if operation.result is None else dict(operation.result),
+            result=_result(operation, mask.sees_all),
             error=mask.sentence(operation.error),
             hint=mask.sentence(operation.hint),
         )
+
+
+def _result(operation: Operation, sees_all: bool) -> dict[str, Any] | None:
+    if operation.result is None:
+        return None
+    result = dict(operation.result)
+    return check_result(result, sees_all) if operation.kind is OperationKind.CHECK else result
 
 
 class OperationsModel(Model):

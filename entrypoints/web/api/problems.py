@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,13 +13,16 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from entrypoints.web.requests import TooLargeError, request_id
+from entrypoints.web.caller import NotThereError
+from entrypoints.web.requests import BodyTooLargeError, request_id
 from schemas.errors import (
     ConfigError,
     ConflictError,
     ContractError,
     NotFoundError,
+    RefusedError,
     RetryableError,
+    TooLargeError,
     WaybillError,
 )
 from schemas.language import printable
@@ -64,10 +68,11 @@ class ProblemError(Exception):
         detail: str,
         hint: str | None = None,
         headers: dict[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.hint = status, detail, hint
-        self.headers = headers or {}
+        self.headers, self.more = headers or {}, more
 
 
 NOT_FOUND = ProblemError(
@@ -105,14 +110,18 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(WaybillError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_framework)
-    app.add_exception_handler(TooLargeError, _too_large)
+    app.add_exception_handler(BodyTooLargeError, _too_large)
     app.add_exception_handler(Exception, _unforeseen)
 
 
 def answer(
-    status: int, detail: str, hint: str | None = None, headers: dict[str, str] | None = None
+    status: int,
+    detail: str,
+    hint: str | None = None,
+    headers: dict[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
-    """A problem as an answer."""
+    """A problem as an answer; `more` are members of its own kind of problem."""
     problem = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -121,7 +130,7 @@ def answer(
         request_id=request_id(),
     )
     return JSONResponse(
-        problem.model_dump(),
+        {**problem.model_dump(), **(more or {})},
         status_code=status,
         headers=headers,
         media_type="application/problem+json",
@@ -135,17 +144,22 @@ def clean(text: str) -> str:
 
 def _said(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProblemError)
-    return answer(error.status, error.detail, error.hint, error.headers)
+    return answer(error.status, error.detail, error.hint, error.headers, error.more)
 
 
 def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WaybillError)
+    if isinstance(error, NotThereError):
+        return answer(404, NOT_FOUND.detail, NOT_FOUND.hint)
     if isinstance(error, RetryableError):
         log.warning("%s: %s", request.method, error.message)
         wait = {"Retry-After": _AWAY_SECONDS}
         return answer(503, "a part of the service does not answer", "ask again later", wait)
     if isinstance(error, NotFoundError | ConflictError | ContractError | ConfigError):
         status = 404 if isinstance(error, NotFoundError) else 409
+        return answer(status, printable(error.message), error.hint)
+    if isinstance(error, RefusedError):
+        status = 413 if isinstance(error, TooLargeError) else 422
         return answer(status, printable(error.message), error.hint)
     log.error("%s: %s", request.method, error.message)
     return answer(500, "the service is not set up as it must be", "an admin finds why in its log")

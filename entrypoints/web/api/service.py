@@ -174,7 +174,7 @@ def get_operation(
         operation = operation_of(caller.runtime, operation_id)
     except NotFoundError:
         raise NOT_FOUND from None
-    if not caller.sees(operation.feed):
+    if not caller.may_follow(operation):
         raise NOT_FOUND
     return OperationModel.of(operation, caller)
 

@@ -34,6 +34,7 @@ from schemas.item import Item
 from schemas.language import FOLDER, LANGUAGES, translate
 from schemas.limits import Limits
 from schemas.receipt import DriftNote, Receipt
+from schemas.receipt_link import ReceiptLink
 from schemas.reject import Problem, RejectedRow
 
 SCHEMA = json.loads((ROOT / "docs" / "receipt.schema.json").read_text("utf-8"))
@@ -82,6 +83,28 @@ def test_every_receipt_is_as_documented_and_has_no_control_characters(
     assert translate("Rows read", language) in answer.text or outcome == "repeated"
     assert "in·.csv" in answer.text
     assert told["held"] is (outcome == "quarantined")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_receipt_and_its_line_in_a_digest_have_its_link(tmp_path: Path, language: str) -> None:
+    link = ReceiptLink(url="https://w.example/r/1.2.k.m", until=NOON)
+    feed = Feed(name="t", source="s", match="*", contract="t", language=language)
+    facts: dict[str, Any] = {"feed": feed, "table": "p.d.t", "loaded_at": NOON}
+    case = ReceiptInput(file=file_of(Outcome.ACCEPTED), link=link, **facts)
+    answer = answer_of(case, None, Dialect(), tmp_path, last_of_group=True)
+    told = json.loads((tmp_path / "receipt.json").read_text("utf-8"))
+    assert (told["link"], told["link_until"]) == (link.url, NOON.isoformat())
+    Draft202012Validator(SCHEMA).validate(told)
+    assert f"\n  {link.url}\n" in answer.text
+    assert answer.html is not None
+    assert f'href="{link.url}"' in answer.html
+    digest = render.digest_bodies([answer.receipt], feed, language)
+    assert f"\n  {link.url}\n" in digest.text
+    assert f'href="{link.url}"' in digest.html
+    assert link.url not in repr(answer.receipt)
+    without = ReceiptInput(file=file_of(Outcome.ACCEPTED), **facts)
+    plain = answer_of(without, None, Dialect(), tmp_path, last_of_group=True)
+    assert "http" not in plain.text + (plain.html or "")
 
 
 def test_templates_made_for_an_earlier_release_are_rendered(tmp_path: Path) -> None:

@@ -126,3 +126,26 @@ alerts:
     ) as error:
         read_settings(write(folder, GOOD + alerts))
     assert "planted" not in error.value.message
+
+
+def test_what_signs_links_and_posts_is_a_secret_and_long(folder: Path) -> None:
+    (folder / "long").write_text("n" * 40 + "\n")
+    web = 'web: {url: "https://w.example.com", link_keys: {b: {secret_file: long}, a: KEY}}\n'
+    good = GOOD + web.replace("KEY", "{secret_file: long}") + "webhooks: {secret_file: long}\n"
+    settings = read_settings(write(folder, good))
+    assert [*settings.web.link_keys] == ["b", "a"], "the first one signs"
+    assert "nnnn" not in json.dumps(masked(settings)) + repr(settings)
+    for wrong, said in (
+        (web.replace("KEY", "{secret: plain}"), r"web\.link_keys\.a\.secret: a secret must not"),
+        (web.replace("KEY", "{secret_file: PASSWORD}"), "shorter than 32"),
+        (web.replace("KEY", "{secret_file: long}").replace("a:", "a.b:"), "name a key by letters"),
+        ("web: {link_keys: {a: {secret_file: long}}}\n", "set url too"),
+        ('web: {url: "http://w.example.com"}\n', "write https://"),
+        ('web: {url: "https://u:p@w.example.com"}\n', "secret must not|without a question"),
+        ("webhooks: {secret: plain}\n", r"webhooks\.secret: a secret must not"),
+        ("webhooks: {secret_file: PASSWORD}\n", "shorter than 32"),
+        ("webhooks: {secret_file: long, allow_private: [10.0.0.1/8]}\n", "allow_private"),
+    ):
+        with pytest.raises(ConfigError, match=said) as caught:
+            read_settings(write(folder, GOOD + wrong))
+        assert "planted" not in caught.value.message

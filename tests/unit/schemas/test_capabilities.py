@@ -10,7 +10,7 @@ import pytest
 from connectors.bigquery import BigQueryWarehouse
 from connectors.bigquery.capabilities import BIGQUERY
 from connectors.registry import warehouse_capabilities
-from entrypoints.config.warehouse_fit import refuse_misfits
+from entrypoints.config.warehouse_fit import check_contract, check_limits
 from schemas.contract import Column, Contract, Type
 from schemas.errors import ConfigError, ContractError
 from schemas.limits import Limits
@@ -24,7 +24,7 @@ def contract(*types: Type) -> Contract:
 
 
 def test_a_table_that_fits_is_let_be() -> None:
-    refuse_misfits([contract(Type.STRING, Type.STRING)], Limits(), SMALL)
+    check_contract(contract(Type.STRING, Type.STRING), SMALL)
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ def test_a_table_that_fits_is_let_be() -> None:
 )
 def test_a_table_that_the_warehouse_cannot_hold_is_refused(types: list[Type], said: str) -> None:
     with pytest.raises(ContractError) as refused:
-        refuse_misfits([contract(*types)], Limits(), SMALL)
+        check_contract(contract(*types), SMALL)
     assert refused.value.message == said
 
 
 def test_a_limit_beyond_the_warehouse_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"5,000, and Small takes 4,000 in one job"):
-        refuse_misfits([], Limits(partitions=5_000), SMALL)
+        check_limits(Limits(partitions=5_000), SMALL)
 
 
 def test_they_are_known_by_the_name_of_the_warehouse() -> None:

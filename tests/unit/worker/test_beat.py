@@ -13,7 +13,7 @@ import pytest
 from celery import Celery
 from celery.beat import Service
 
-from entrypoints.worker.beat import Beat
+from entrypoints.worker.beat import Beat, scheduler_of
 from entrypoints.worker.beat_schedule import beat_schedule, look_at_once
 from pipelines import Feed, cron, every
 from schemas.limits import AlertRules, Limits, Retention
@@ -47,6 +47,34 @@ def test_term_in_the_middle_of_a_round_lets_it_finish_with_its_schedule_open(
     monkeypatch.setattr(service.scheduler, "tick", told_to_stop)
     service.start()
     assert rounds == 1
+
+
+def test_beat_follows_the_feeds_and_keeps_when_each_was_due(tmp_path: Path) -> None:
+    app = Celery("quiet", broker="memory://")
+    feeds = {"old": feed("old", 60), "gone": feed("gone", 60)}
+    runtime: Any = SimpleNamespace(
+        feeds=feeds, limits=Limits(), retention=Retention(), alert_rules=AlertRules()
+    )
+    app.conf.beat_schedule = beat_schedule(runtime, app)
+    app.conf.beat_schedule_filename = str(tmp_path / "schedule")
+    service = Service(app, scheduler_cls=scheduler_of(runtime))
+    scheduler = service.scheduler
+    due = scheduler.schedule["discover old"].last_run_at
+    scheduler.tick()
+    del feeds["gone"]
+    feeds["old"], feeds["new"] = feed("old", 7), feed("new", 60)
+    scheduler.tick()
+    entries = scheduler.schedule
+    assert {name for name in entries if name.startswith("discover")} == {
+        "discover old", "discover new",
+    }  # fmt: skip
+    assert str(entries["discover old"].schedule) == "<freq: 7.00 seconds>"
+    assert entries["discover old"].last_run_at == due
+    scheduler.close()
+
+
+def feed(name: str, seconds: int) -> Feed:
+    return Feed(name=name, source="s", match="*", contract="t", schedule=every(seconds=seconds))
 
 
 def test_a_digest_keeps_to_its_schedule_also_after_a_restart(

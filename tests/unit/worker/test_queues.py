@@ -7,8 +7,10 @@ from typing import cast
 
 from celery import Celery
 
+from entrypoints.worker.producer import QUEUES
 from entrypoints.worker.queues import Queues
 from pipelines.runtime import Runtime, Work
+from pipelines.steps import STEPS
 from schemas.limits import Limits
 
 
@@ -45,3 +47,7 @@ def test_each_task_takes_a_bundle_of_its_own() -> None:
         _runtime(True), [bundle, bundle, Work("digest", "orders"), Work("digest", "orders")]
     )
     assert (queues.length("prepare_many"), queues.length("digest")) == (2, 1)
+
+
+def test_every_step_has_a_queue() -> None:
+    assert set(STEPS) < set(QUEUES)

@@ -28,10 +28,16 @@ def test_what_appears_later_is_followed_until_the_end() -> None:
     source, stop, looks = Late(), threading.Event(), queue.Queue[str]()
     feeds = {name: SimpleNamespace(source=name) for name in ("mail", "drop")}
     runtime: Any = SimpleNamespace(feeds=feeds, sources={"mail": source, "drop": object()})
-    [thread] = watchers(runtime, looks.put, stop)
+    [thread] = watchers(runtime, looks.put, stop).values()
     assert looks.get(timeout=10) == "mail"
     source.heard.set()
     assert looks.get(timeout=10) == "mail"
+    feeds["more"] = SimpleNamespace(source="later")
+    later = Late()
+    later.heard.set()
+    runtime.sources["later"] = later
+    [added] = watchers(runtime, looks.put, stop, but=["mail"])
+    assert looks.get(timeout=10) == added == "later"
     stop.set()
     thread.join(10)
     assert not thread.is_alive()

@@ -1,0 +1,1 @@
+"""Requests by https to addresses that somebody has named."""

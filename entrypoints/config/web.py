@@ -1,0 +1,105 @@
+"""Settings of the web process: where it listens, who signs in how, which links it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from connectors.paths import with_secrets_from_files
+from entrypoints.config.outgoing import LinkKey
+from schemas.receipt_link import KEY_ID
+
+
+class Oidc(BaseModel):
+    """An OpenID Connect provider by which people sign in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "Single sign-on"
+    """What the button says."""
+    issuer: str = Field(pattern=r"^https?://")
+    """Its address; `/.well-known/openid-configuration` is looked for beneath it."""
+    client_id: str
+    client_secret: SecretStr
+    groups_claim: str | None = None
+    """The claim that names a person's groups. With it people are let in whom nobody has added
+    before, and at each login everybody is put into those of our groups that it names."""
+
+
+class Web(BaseModel):
+    """The web process: where it listens, who signs in how, and how often it may be asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, lt=65536)
+    url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
+    """The address that people type, such as `https://waybill.example.com`; links in mails and
+    receipts begin with it, and no other name is answered. With https, cookies are sent over TLS
+    only."""
+    secret_key: SecretStr | None = None
+    """Signs sessions and links; the same for all web processes. Without it one is made, and kept in
+    the work folder."""
+    session_hours: int = Field(default=12, gt=0, le=720)
+    """After how long people sign in again."""
+    oidc: Oidc | None = None
+    processes: int = Field(default=1, gt=0, le=64)
+    """Each answers with one core; about 100 MB."""
+    requests_a_minute: int = Field(default=600, gt=0)
+    """Of one key."""
+    failures_a_minute: int = Field(default=30, gt=0)
+    """Of one address that shows no valid key; then only valid ones are let in until the minute
+    ends."""
+    upload_bytes: int = Field(default=100 * 1024**2, gt=0)
+    """The most that one request may upload; larger files go in parts, where storage is S3."""
+    upload_stall_seconds: float = Field(default=30, gt=0)
+    """An upload that brings fewer than 32 KiB in that time is given up."""
+    proxies: tuple[str, ...] = ()
+    """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
+    link_keys: dict[str, LinkKey] = Field(default_factory=dict)
+    """Keys of links to receipts, by names of your own. The first signs; links that another of them
+    has signed are still good. Without any there are no links."""
+    link_days: int = Field(default=30, gt=0, le=3650)
+    """For how long a link is good."""
+    link_requests_a_minute: int = Field(default=120, gt=0)
+    """For links, of one address."""
+
+    @field_validator("url")
+    @classmethod
+    def _encrypted(cls, value: str | None) -> str | None:
+        """Refuse what is no https:// address; http:// only on this machine."""
+        parts = urlsplit(value or "https://unset")
+        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not parts.hostname or not (parts.scheme == "https" or local):
+            raise ValueError("write https:// and the host (http:// only for 127.0.0.1)")
+        if parts.query or parts.fragment or parts.username is not None:
+            raise ValueError("write the address alone, without a question or a user")
+        return value
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        """Keys are of no use without an address, and their names stand in links."""
+        if self.link_keys and self.url is None:
+            raise ValueError("link_keys: set url too, at which links are opened")
+        if wrong := [name for name in self.link_keys if not KEY_ID.fullmatch(name)]:
+            raise ValueError(f'link_keys: "{wrong[0]}": name a key by letters, digits, _ and -')
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_files(cls, value: Any) -> Any:
+        """Read `secret_key_file`, and the provider's `client_secret_file`, if they are given."""
+        if not isinstance(value, Mapping):
+            return value
+        found = dict(with_secrets_from_files(dict(value), cls))
+        if isinstance(oidc := found.get("oidc"), Mapping):
+            found["oidc"] = with_secrets_from_files(dict(oidc), Oidc)
+        return found
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people come over TLS."""
+        return self.url is not None and self.url.startswith("https:")

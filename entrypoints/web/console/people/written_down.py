@@ -1,0 +1,73 @@
+"""What is done to people and by them about themselves, written down as acts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from allauth.account.signals import password_changed, password_reset, password_set
+from allauth.mfa.signals import authenticator_added, authenticator_removed
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+
+from entrypoints.web.console.people.models import Person
+from entrypoints.web.context import WebContext
+from entrypoints.web.requests import request_id
+from pipelines.operations.acts import acting
+from schemas.act import Actor
+
+_OF_THEMSELVES = {
+    "change_password": password_changed,
+    "set_password": password_set,
+    "reset_password": password_reset,
+    "add_second_factor": authenticator_added,
+    "remove_second_factor": authenticator_removed,
+}
+
+
+def actor_of(request: HttpRequest, name: str) -> Actor:
+    """Somebody who acts through a request."""
+    origin = request.META.get("REMOTE_ADDR") or None
+    return Actor(who=name, via="console", origin=origin, request_id=request_id())
+
+
+def write_down(request: HttpRequest, action: str, who: str, subject: Person | Group) -> None:
+    """Add an act about a person or a group, as they are now. Called within the transaction of the
+    change, so that without the act it is not made either."""
+    context: WebContext = settings.WAYBILL
+    runtime = replace(context.runtime, actor=actor_of(request, who))
+    kind = "person" if isinstance(subject, Person) else "group"
+    with acting(runtime, action, kind, _name_of(subject)) as told:
+        told.after = _facts(subject)
+
+
+def connect() -> None:
+    """Write down what people change about how they sign in."""
+    for action, signal in _OF_THEMSELVES.items():
+        signal.connect(_receiver(action), weak=False, dispatch_uid=f"waybill.{action}")
+
+
+def _receiver(action: str) -> Any:
+    def received(request: HttpRequest, user: Person, **_: object) -> None:
+        write_down(request, action, user.get_username(), user)
+
+    return received
+
+
+def _name_of(subject: Person | Group) -> str:
+    return subject.get_username() if isinstance(subject, Person) else subject.name
+
+
+def _facts(subject: Person | Group) -> dict[str, Any]:
+    if subject.pk is None:
+        return {}
+    if isinstance(subject, Person):
+        groups = sorted(group.name for group in subject.groups.all())
+        return {"email": subject.email, "is_active": subject.is_active, "groups": groups}
+    access = getattr(subject, "access", None)
+    if access is None:
+        return {}
+    # What was read before the change may be old.
+    access.refresh_from_db()
+    return {"role": access.role, "feeds": access.feeds.split()}

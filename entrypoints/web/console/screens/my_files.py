@@ -1,0 +1,101 @@
+"""My files: what arrived and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from entrypoints.web.caller import Caller
+from entrypoints.web.console.fates import Fate, fate_of
+from entrypoints.web.console.language import say
+from entrypoints.web.console.lists import CSV_ROWS, PAGE, csv_answer, mark_in, query_of
+from entrypoints.web.console.pages import screen, show
+from entrypoints.web.marks import cursor_of
+from pipelines.operations.file_search import FilePage, search_files
+from schemas.file import File
+from schemas.file_query import UNDER_WAY, FileQuery, FileState
+from schemas.key import Role
+
+_HEADER = ("file", "feed", "sender", "state", "rows", "loaded", "rejected", "sent (UTC)", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A file of the list."""
+
+    file: File
+    fate: Fate
+    rows: int | None
+
+
+@screen(Role.VIEWER)
+def my_files(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """The list, newest first; with a search in the order of what begins so."""
+    query = query_of(request, "q", "feed", "state")
+    page = _found(caller, query, PAGE)
+    rows = [_row(caller, file) for file in page.files]
+    facts: dict[str, Any] = {
+        "here": "my_files",
+        "query": query,
+        "rows": rows,
+        "next": cursor_of(page.mark),
+        "feeds": caller.feeds,
+        "searched": bool(query),
+        "on_their_way": any(row.file.status in UNDER_WAY for row in rows),
+        "choices": [
+            ("", say("All")),
+            (FileState.PARTLY, say("Partly loaded")),
+            (FileState.NOT_LOADED, say("Not loaded")),
+            (FileState.ON_ITS_WAY, say("On their way")),
+            (FileState.LOADED, say("Loaded")),
+        ],
+    }
+    if request.GET.get("part") == "list":
+        return show(request, caller, "parts/my_files_list.html", **facts)
+    return show(request, caller, "my_files.html", **facts)
+
+
+@screen(Role.VIEWER)
+def my_files_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """The same list as CSV, from its beginning."""
+    query = query_of(request, "q", "feed", "state")
+    return csv_answer("files", _HEADER, _lines(caller, query))
+
+
+def _found(caller: Caller, query: dict[str, str], limit: int) -> FilePage:
+    feeds = [caller.feed(query["feed"])] if "feed" in query else caller.only_feeds
+    state = query.get("state")
+    wanted = FileQuery(
+        starts=query.get("q"), state=FileState(state) if state in list(FileState) else None
+    )
+    return search_files(caller.runtime, wanted, feeds, mark_in(query), limit)
+
+
+def _row(caller: Caller, file: File) -> Row:
+    shown = caller.mask(file.feed).file(file)
+    return Row(shown, fate_of(shown), file.counts.read if file.outcome is not None else None)
+
+
+def _lines(caller: Caller, query: dict[str, str]) -> Iterator[tuple[object, ...]]:
+    query = {name: value for name, value in query.items() if name != "cursor"}
+    left = CSV_ROWS
+    while left > 0:
+        page = _found(caller, query, min(left, 1000))
+        for file in page.files:
+            row = _row(caller, file)
+            counts, item = file.counts, file.item
+            yield (
+                item.name, file.feed, item.sender, row.fate.says, row.rows, counts.loaded,
+                counts.rejected, f"{item.sent_at:%Y-%m-%d %H:%M:%S}", file.file_id,
+            )  # fmt: skip
+        left -= len(page.files)
+        if page.mark is None:
+            return
+        query["cursor"] = cursor_of(page.mark) or ""
+
+
+PATHS = [path("", my_files, name="my_files"), path("files.csv", my_files_csv, name="my_files_csv")]

@@ -1,0 +1,62 @@
+"""The environment of the console's own templates (Jinja2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from babel.numbers import format_decimal
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+from entrypoints.web.console.language import SPOKEN, language, role_name, said, say, say_count
+from entrypoints.web.console.times import time_tag
+from schemas.language import printable
+
+
+def environment(**options: Any) -> jinja2.Environment:
+    """The environment: everything is escaped, and a name that is not there is an error."""
+    options |= {"autoescape": True, "undefined": jinja2.StrictUndefined}
+    made = jinja2.Environment(**options)  # noqa: S701 -- it is on
+    made.trim_blocks = made.lstrip_blocks = True
+    made.globals |= {
+        "say": say,
+        "say_count": say_count,
+        "said": said,
+        "role_name": role_name,
+        "language": language,
+        "languages": SPOKEN,
+        "static": static,
+        "url": _url,
+        "nonce": _nonce,
+        "asked": _asked,
+    }
+    made.filters |= {"time": time_tag, "number": _number, "plain": printable}
+    return made
+
+
+def _url(name: str, *args: object, **query: object) -> str:
+    """The address of a screen."""
+    path = reverse(name, args=args)
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _asked(query: Mapping[str, object], **changes: object) -> str:
+    """The query of the page, with changes; what is None or empty is left out."""
+    kept = {name: str(value) for name, value in {**query, **changes}.items() if value}
+    return "?" + urlencode(kept)
+
+
+def _nonce(request: HttpRequest) -> str:
+    """What the page's scripts must show."""
+    from django.middleware.csp import get_nonce
+
+    return str(get_nonce(request))
+
+
+def _number(value: int | float | None) -> str:
+    """A number as people of the language write it; a dash for none."""
+    return "–" if value is None else str(format_decimal(value, locale=language()))

@@ -1,0 +1,21 @@
+"""Times on pages: in UTC as they are sent, in the viewer's zone once the page's script has run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from babel.dates import format_datetime
+from markupsafe import Markup
+
+from entrypoints.web.console.language import language
+
+
+def time_tag(moment: datetime | None) -> Markup:
+    """A moment as `<time>`, with UTC on hover; a dash for none."""
+    if moment is None:
+        return Markup("–")
+    utc = moment.astimezone(UTC)
+    shown = format_datetime(utc, "d MMM y, HH:mm", locale=language())
+    return Markup('<time datetime="{}" title="{} UTC">{} UTC</time>').format(
+        utc.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{utc:%Y-%m-%d %H:%M:%S}", shown
+    )

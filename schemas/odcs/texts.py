@@ -1,0 +1,52 @@
+"""Texts of contracts: files of a folder, or what the ledger keeps, with what they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.contract import Contract, View
+from schemas.contract_revision import sha256_of
+from schemas.errors import ContractError
+from schemas.odcs.reader import SUFFIX, read_contract
+from schemas.plain_yaml import read_small
+
+
+@dataclass(frozen=True, slots=True)
+class ContractText:
+    """The text of a contract or a view, and what it means."""
+
+    text: str
+    means: Contract | View
+
+    @property
+    def sha256(self) -> str:
+        """The hash by which texts of contracts are told apart."""
+        return sha256_of(self.text)
+
+
+def read_texts(folder: Path) -> dict[str, ContractText]:
+    """Every `*.odcs.yaml` of a folder by its name; raises ContractError that names what is wrong,
+    also for a folder without any."""
+    found = {
+        path.name.removesuffix(SUFFIX): read_file(path)
+        for path in sorted(folder.glob(f"*{SUFFIX}"))
+    }
+    if not any(isinstance(each.means, Contract) for each in found.values()):
+        raise ContractError(f"{folder} holds no contract", hint=f"add a file named *{SUFFIX}")
+    return found
+
+
+def read_file(path: Path) -> ContractText:
+    """One ODCS file; raises ContractError."""
+    return _read(path, read_small(path, ContractError))
+
+
+def read_text(name: str, text: str) -> ContractText:
+    """The text of the contract of that name; raises ContractError."""
+    return _read(Path(f"{name}{SUFFIX}"), text.encode("utf-8"))
+
+
+def _read(path: Path, data: bytes) -> ContractText:
+    means = read_contract(path, data)
+    return ContractText(data.decode("utf-8"), means)

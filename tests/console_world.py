@@ -1,0 +1,124 @@
+"""The console as people meet it: `waybill web` as a process, with a person of every role."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bare_service import bare_service
+from entrypoints.demo.process import HOST, free_ports
+from service_process import process
+from web_world import WebWorld
+
+PASSWORD = "correct horse battery staple"
+ROLES = ("viewer", "operator", "steward", "admin")
+_SET_UP = """
+import json, sys
+from pathlib import Path
+from entrypoints.web.console.setup import migrate
+from entrypoints.web.context import web_context
+context = web_context(Path(sys.argv[1]))
+migrate(context)
+migrate(context)
+from django.contrib.auth.models import Group
+from entrypoints.web.console.people.models import Access, Person
+from entrypoints.web.console.urls import screens
+def person(name, role, feeds):
+    made = Person(username=name, email=f"{name}@example.com")
+    made.set_password(sys.argv[2])
+    made.save()
+    group = Group.objects.create(name=name)
+    Access.objects.create(group=group, role=role, feeds=feeds)
+    made.groups.add(group)
+for role in ("viewer", "operator", "steward", "admin"):
+    person(role, role, "*")
+person("other", "admin", "other")
+print(json.dumps([each.name for each in screens()]))
+"""
+_CHANGE = """
+import sys
+from pathlib import Path
+from entrypoints.web.console.setup import set_up
+from entrypoints.web.context import web_context
+set_up(web_context(Path(sys.argv[1])))
+from entrypoints.web.console.people.models import Access, Person
+exec(sys.argv[2])
+"""
+_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class Browsing(httpx.Client):
+    """Somebody with a browser that has no script."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(base_url=url, follow_redirects=True, timeout=30, trust_env=False)
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
+        page = self.get("/account/login/")
+        return self.send_form(page, "/account/login/", login=name, password=password)
+
+    def send_form(self, page: httpx.Response, path: str, **fields: str) -> httpx.Response:
+        found = _TOKEN.search(page.text)
+        assert found is not None, page.text[:500]
+        headers = {"Referer": str(page.url)}
+        return self.post(path, data={"csrfmiddlewaretoken": found[1], **fields}, headers=headers)
+
+
+@dataclass
+class ConsoleWorld(WebWorld):
+    """The service behind the console, and the names of its screens."""
+
+    screens: list[str]
+
+    @contextmanager
+    def browsing(self, name: str | None = None) -> Iterator[Browsing]:
+        """A browser of its own; signed in, if somebody is named."""
+        with Browsing(self.url) as made:
+            if name is not None:
+                assert made.sign_in(name).url.path == "/"
+            yield made
+
+    def change(self, statements: str) -> None:
+        """Change people and groups as an admin would."""
+        run_script(_CHANGE, self.service.config, statements)
+
+
+def run_script(script: str, config: Path, *arguments: str) -> str:
+    command = [sys.executable, "-c", script, str(config), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@contextmanager
+def console_world(
+    folder: Path, redis_url: str, ledger_url: str | None = None, **web: Any
+) -> Iterator[ConsoleWorld]:
+    [port] = free_ports(1)
+    service = bare_service(
+        folder, "sales", "other", ledger_url=ledger_url,
+        broker={"url": redis_url}, web={"port": port, **web},
+        mail={"type": "file", "path": str(folder / "mail")},
+    )  # fmt: skip
+    screens = json.loads(run_script(_SET_UP, service.config, PASSWORD))
+    with process(service.config, "web", "--log-level", "info"):
+        url = f"http://{HOST}:{port}"
+        until = time.monotonic() + 60
+        while True:
+            try:
+                assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < until, (folder / "web.log").read_text()[-2000:]
+                time.sleep(0.1)
+        yield ConsoleWorld(service, url, {}, screens)

@@ -1,0 +1,234 @@
+"""The console over HTTP, without a browser: who may open what, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+
+import httpx
+import pytest
+
+from console_world import PASSWORD, ROLES, ConsoleWorld, console_world
+from pipelines.operations.acts import list_acts
+from schemas.file import File
+from web_world import IBAN, LONG, PARTLY
+
+EVIL = "<img src=x onerror=alert(1)>"
+# Each screen: how it is asked for, and the first role that may. A screen that is not here fails.
+TABLE = {
+    "my_files": ("GET", "/", "viewer"),
+    "my_files_csv": ("GET", "/files.csv", "viewer"),
+    "file": ("GET", "/files/{file}", "viewer"),
+    "rejected_csv": ("GET", "/files/{file}/rejected.csv", "viewer"),
+    "retry_file": ("POST", "/files/{file}/retry", "operator"),
+    "unload_file": ("POST", "/files/{file}/unload", "steward"),
+    "decide": ("GET", "/decide", "viewer"),
+    "decide_csv": ("GET", "/decide.csv", "viewer"),
+    "let_in": ("POST", "/files/{file}/let-in", "steward"),
+    "dismiss": ("POST", "/unmatched/0a0a0a0a/dismiss", "steward"),
+    "alerts": ("GET", "/alerts", "viewer"),
+    "alerts_csv": ("GET", "/alerts.csv", "viewer"),
+    "look_after": ("POST", "/alerts/{alert}/look-after", "operator"),
+    "feeds": ("GET", "/feeds", "viewer"),
+    "feeds_csv": ("GET", "/feeds.csv", "viewer"),
+    "feed": ("GET", "/feeds/sales", "viewer"),
+    "feed_csv": ("GET", "/feeds/sales/days.csv", "viewer"),
+    "stop_feed": ("POST", "/feeds/sales/stop", "steward"),
+    "resume_feed": ("POST", "/feeds/sales/resume", "steward"),
+    "service": ("GET", "/service", "viewer"),
+    "people": ("GET", "/people", "admin"),
+    "keys": ("GET", "/people/keys", "admin"),
+    "make_key": ("POST", "/people/keys/new", "admin"),
+    "revoke_key": ("POST", "/people/keys/0a0a0a0a0a0a/revoke", "admin"),
+    "acts": ("GET", "/people/acts", "admin"),
+    "acts_csv": ("GET", "/people/acts.csv", "admin"),
+    "me": ("GET", "/me", "viewer"),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[ConsoleWorld]:
+    with console_world(tmp_path_factory.mktemp("console"), redis_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def file(world: ConsoleWorld) -> File:
+    return world.done(world.put(f"{EVIL}.csv", PARTLY))
+
+
+def test_every_screen_is_open_to_its_role_and_to_none_below(
+    world: ConsoleWorld, file: File
+) -> None:
+    assert set(world.screens) == set(TABLE), "list the screen in TABLE, with its role"
+    alert = world.alert()
+    for role in ROLES:
+        with world.browsing(role) as somebody:
+            page = somebody.get("/me")
+            for name, (method, path, needed) in TABLE.items():
+                path = path.format(file=file.file_id, alert=alert)
+                is_read = method == "GET"
+                found = somebody.get(path) if is_read else somebody.send_form(page, path)
+                is_refused = ROLES.index(role) < ROLES.index(needed)
+                # What may be done may yet be impossible: there is no such key.
+                assert (found.status_code == 403) is is_refused, (role, name, found.status_code)
+                assert found.status_code < 500, (role, name, found.text)
+    for name, (method, path, _) in TABLE.items():
+        address = world.url + path.format(file=file.file_id, alert=alert)
+        answer = httpx.request(method, address, trust_env=False)
+        assert answer.status_code in ((302,) if method == "GET" else (403,)), name
+        assert answer.status_code == 403 or "/account/login/" in answer.headers["location"]
+
+
+def test_what_is_of_another_feed_is_not_there(world: ConsoleWorld, file: File) -> None:
+    alert = world.alert()
+    with world.browsing("other") as other:
+        page = other.get("/me")
+        assert "onerror" not in other.get("/").text
+        for path in (f"/files/{file.file_id}", "/feeds/sales", "/?feed=sales"):
+            assert other.get(path).status_code == 404, path
+        for path in (f"/files/{file.file_id}/retry", f"/alerts/{alert}/look-after"):
+            assert other.send_form(page, path).status_code == 404, path
+        # An admin of some feeds makes nobody an admin of all.
+        for path in ("/people", "/people/keys", "/people/admin/"):
+            assert other.get(path).status_code == 403, path
+        assert other.send_form(page, "/people/keys/new", role="admin").status_code == 403
+
+
+def test_values_that_are_not_public_are_dots_but_to_stewards(
+    world: ConsoleWorld,
+) -> None:
+    file = world.put("values.csv", PARTLY.replace("A,", "V,"))
+    for role in ROLES:
+        sees = ROLES.index(role) >= ROLES.index("steward")
+        with world.browsing(role) as somebody:
+            for path in (f"/files/{file.file_id}", f"/files/{file.file_id}/rejected.csv"):
+                text = somebody.get(path).text
+                assert (LONG in text or IBAN in text) is sees, (role, path)
+
+
+def test_names_from_strangers_are_text_and_no_markup(world: ConsoleWorld, file: File) -> None:
+    with world.browsing("admin") as somebody:
+        for path in (
+            "/",
+            f"/files/{file.file_id}",
+            "/people/acts",
+            "/?q=<script>alert(1)</script>",
+        ):
+            page = somebody.get(path)
+            assert "<img" not in page.text, path
+            assert "<script>" not in page.text, path
+            rules = page.headers["content-security-policy"]
+            assert "default-src 'none'" in rules
+            assert "unsafe" not in rules
+            nonce = re.search(r"'nonce-([^']+)'", rules)
+            assert nonce is not None
+            for script in re.findall(r"<script[^>]*>", page.text):
+                assert f'nonce="{nonce[1]}"' in script
+                assert 'src="/static/' in script
+            assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page.text)
+            assert not re.search(r"\son[a-z]+=[\"']|\sstyle=", page.text)
+        csv = somebody.get("/files.csv")
+        assert csv.headers["content-disposition"].startswith("attachment")
+        assert csv.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_form_of_another_site_changes_nothing(world: ConsoleWorld, file: File) -> None:
+    with world.browsing("steward") as somebody:
+        for headers in ({}, {"Origin": "https://evil.example"}):
+            answer = somebody.post("/feeds/sales/stop", data={"reason": "because"}, headers=headers)
+            assert answer.status_code == 403
+        assert somebody.get("/feeds/sales/stop").status_code == 405
+    assert world.service.runtime.ledger.feeds.state("sales").stopped_at is None
+
+
+def test_a_session_that_somebody_else_chose_is_not_the_one_that_signs_in(
+    world: ConsoleWorld,
+) -> None:
+    with world.browsing() as somebody:
+        somebody.cookies.set("waybill-session", "chosenbyanattacker00000000000000")
+        somebody.sign_in("viewer")
+        after = [c.value for c in somebody.cookies.jar if c.name == "waybill-session"][-1]
+        assert after != "chosenbyanattacker00000000000000"
+        kept = httpx.Cookies({"waybill-session": after or ""})
+        assert httpx.get(f"{world.url}/me", cookies=kept, trust_env=False).status_code == 200
+        somebody.send_form(somebody.get("/me"), "/account/logout/")
+        # What was copied before is of no use afterwards.
+        gone = httpx.get(f"{world.url}/me", cookies=kept, trust_env=False)
+        assert gone.status_code == 302
+
+
+def test_a_session_ends_when_its_role_does(world: ConsoleWorld) -> None:
+    with world.browsing("operator") as somebody:
+        assert somebody.get("/me").url.path == "/me"
+        world.change("Access.objects.filter(group__name='operator').update(role='viewer')")
+        assert somebody.get("/me").url.path == "/account/login/"
+        somebody.sign_in("operator")
+        world.change("Person.objects.get(username='operator').groups.clear()")
+        assert somebody.get("/me").url.path == "/account/login/"
+        assert somebody.sign_in("operator").status_code == 403
+        world.change(
+            "Access.objects.filter(group__name='operator').update(role='operator'); "
+            "Person.objects.get(username='operator').groups.set([Access.objects.get("
+            "group__name='operator').group])"
+        )
+
+
+def test_an_act_says_who_did_it_and_how(world: ConsoleWorld) -> None:
+    with world.browsing("steward") as somebody:
+        page = somebody.get("/feeds/other")
+        somebody.send_form(page, "/feeds/other/stop", reason="its partner moves")
+        assert "its partner moves" in somebody.get("/feeds/other").text
+        somebody.send_form(page, "/feeds/other/resume")
+    act = next(each for each in list_acts(world.service.runtime) if each.action == "stop")
+    assert (act.actor.who, act.actor.via, act.subject) == ("steward", "console", "other")
+    assert act.actor.request_id is not None
+    with world.browsing("admin") as admin:
+        page = admin.get("/people/admin/auth/group/add/")
+        fields = {"access-TOTAL_FORMS": "1", "access-INITIAL_FORMS": "0",
+                  "access-0-role": "viewer", "access-0-feeds": "sales*"}  # fmt: skip
+        added = admin.send_form(page, "/people/admin/auth/group/add/", name="partners", **fields)
+        assert added.status_code == 200
+    act = next(each for each in list_acts(world.service.runtime) if each.subject == "partners")
+    assert (act.actor.who, act.action, act.subject_kind) == ("admin", "add", "group")
+    assert act.after == {"role": "viewer", "feeds": ["sales*"]}
+
+
+def test_a_forgotten_password_is_set_anew_by_mail(world: ConsoleWorld) -> None:
+    with world.browsing() as somebody:
+        page = somebody.get("/account/password/reset/")
+        for email in ("viewer@example.com", "nobody@example.com"):
+            answer = somebody.send_form(page, "/account/password/reset/", email=email)
+            assert answer.status_code == 200
+        [path] = (world.service.folder / "mail").glob("*.eml")
+        body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body()
+        assert body is not None
+        [link] = re.findall(r"/account/password/reset/key/\S+", body.get_content())
+        page = somebody.get(link)
+        new = "an even longer pass phrase"
+        done = somebody.send_form(page, page.url.path, password1=new, password2=new)
+        assert done.url.path == "/account/password/reset/key/done/", done.text
+        assert somebody.sign_in("viewer", new).url.path == "/"
+    world.change(
+        f"p = Person.objects.get(username='viewer'); p.set_password({PASSWORD!r}); p.save()"
+    )
+
+
+def test_nobody_signs_up_by_themselves_and_tries_are_counted(world: ConsoleWorld) -> None:
+    with world.browsing() as somebody:
+        assert "password1" not in somebody.get("/account/signup/").text
+        texts = [somebody.sign_in("admin", "wrong").text for _ in range(6)]
+        assert "Too many" in texts[-1]
+        assert "Too many" not in texts[0]
+        assert somebody.sign_in("admin").url.path == "/account/login/"
+
+
+def test_pages_are_in_spanish_for_who_wants_it(world: ConsoleWorld, file: File) -> None:
+    with world.browsing("viewer") as somebody:
+        somebody.headers["Accept-Language"] = "es-ES,es;q=0.9"
+        page = somebody.get("/")
+        assert '<html lang="es">' in page.text
+        assert "Mis archivos" in page.text
+        somebody.send_form(page, "/language", language="en", next="/")
+        assert "My files" in somebody.get("/").text
