@@ -16,7 +16,7 @@ from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
 from pipelines.operations.new_feed import match_of
-from schemas.errors import ConfigError, DataError
+from schemas.errors import ConfigError, ContractError, DataError
 
 
 @pytest.fixture
@@ -113,3 +113,30 @@ def test_sheet_and_member_are_chosen(project: Path) -> None:
 )
 def test_a_glob_is_made_of_names(names: list[str], match: str) -> None:
     assert match_of(names) == match
+
+
+def test_all_that_is_wrong_is_said_at_once_and_the_doctor_goes_on(project: Path) -> None:
+    feeds, contracts = project / "feeds", project / "contracts"
+    (feeds / "one.py").write_text("import nothing_of_the_kind\n")
+    (feeds / "two.py").write_text("feed = 1\n")
+    planned = waybill("plan")
+    assert isinstance(planned.exception, ConfigError)
+    assert "one.py: ModuleNotFoundError" in planned.exception.message
+    assert "two.py: there is no `feed = Feed(…)`" in planned.exception.message
+    examined = {each["part"]: each for each in json.loads(waybill("doctor", "--json").output)}
+    assert not examined["files"]["ok"]
+    assert "one.py" in examined["files"]["says"]
+    assert examined["feeds"]["says"].startswith("orders (")
+    assert examined["source drop"]["ok"]
+    for path in (feeds / "one.py", feeds / "two.py"):
+        path.unlink()
+    text = (contracts / "orders.odcs.yaml").read_text()
+    for name in ("a", "b"):
+        (contracts / f"{name}.odcs.yaml").write_text(text.replace("- name: orders", "- name: x"))
+    planned = waybill("plan")
+    assert isinstance(planned.exception, ContractError)
+    for name in ("a", "b"):
+        assert f"{name}.odcs.yaml:" in planned.exception.message
+    examined = {each["part"]: each for each in json.loads(waybill("doctor", "--json").output)}
+    assert not examined["files"]["ok"]
+    assert examined["storage"]["ok"]
