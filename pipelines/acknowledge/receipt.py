@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ from pipelines.acknowledge.addressee import addressee
 from pipelines.acknowledge.render import receipt_bodies
 from pipelines.feed import Feed
 from pipelines.parse.registry import reader_of
-from pipelines.rejects.csv_file import write_rejected
+from pipelines.rejects.csv_file import sent_dialect, write_rejected
 from schemas.dialect import Dialect
 from schemas.draft import Line
 from schemas.drift import DriftStatus, Sighting
@@ -112,7 +113,11 @@ def answer_of(
         file_id = case.file.file_id
         write_rejected(rejects, path, dialect, summary.add, file_id, case.language, done=case.done)
         documents.append(
-            Document(suffix=f"{case.mark}.rejected.csv", content_type="text/csv", path=path)
+            Document(
+                suffix=f"{case.mark}.rejected.csv",
+                content_type=f"text/csv; charset={_charset(dialect, case.language)}",
+                path=path,
+            )
         )
     receipt = receipt_of(case, summary.rules())
     bodies = receipt_bodies(receipt, case.feed, templates)
@@ -230,6 +235,12 @@ def _fixes_of(dialect: Dialect) -> Mapping[str, str]:
     """What to do about each rule. In text of fixed width there are no cells to quote."""
     padded = reader_of(dialect.format).traits.padding
     return {**_FIXES, "columns": _FIX_PLACES} if padded else _FIXES
+
+
+def _charset(dialect: Dialect, language: str) -> str:
+    """The name by which mail and the web know the encoding of a file of rejected rows."""
+    name = codecs.lookup(sent_dialect(dialect, language).encoding).name
+    return name.removesuffix("-sig").replace("cp125", "windows-125")
 
 
 class _Summary:
