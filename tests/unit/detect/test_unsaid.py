@@ -1,4 +1,4 @@
-"""A workbook of several sheets: the one that was looked at is named in the contract."""
+"""What a proposal says that would load wrong values unsaid: which sheet, and aligned text."""
 
 from __future__ import annotations
 
@@ -32,3 +32,16 @@ def test_the_sheet_is_pinned_where_there_are_several(tmp_path: Path) -> None:
     assert seen(other, made).rows == [("a", 1), ("b", 2)]
     alone, _ = proposed(workbook(tmp_path / "alone.xlsx", Sales=sales))
     assert alone.dialect == replace(alone.dialect, sheet="")
+
+
+def test_aligned_text_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "aligned.csv"
+    path.write_text('"name",   "n"\n"Anna",   "3"\n"Bo",     "4"\n"Cecilia","5"\n')
+    found, _ = proposed(path)
+    [quote] = [each for each in found.findings if each.what == "quote"]
+    assert quote.confidence < 0.5
+    assert quote.evidence.startswith("ASK for files without blanks before quotes; 3 cells")
+    path.write_text('"name", "n"\n"Anna", "3"\n"Bo", "4"\n"Cecilia", "5"\n')
+    found, made = proposed(path)
+    assert made.dialect.delimiter == ", "
+    assert all("ASK" not in each.evidence for each in found.findings)
