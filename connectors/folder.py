@@ -192,13 +192,13 @@ class FolderSource:
         """True: a listing is always whole, and the ledger knows what a feed has seen of it."""
         return True
 
-    def forget(self, item: Item) -> int:
-        """Remove the item's receipts; how many there were."""
+    def forget(self, item: Item, mark: str = "") -> int:
+        """Remove the item's receipts, whose names have that mark; how many there were."""
         gone = 0
         with self._translating():
             # The receipt last: by it, the rejected rows beside it are told to be ours.
             for suffix in reversed(DOCUMENTS):
-                target = _below(self._receipts, f"{item.key}{suffix}")
+                target = _below(self._receipts, f"{item.key}{mark}{suffix}")
                 if target.parent.resolve().is_relative_to(self._receipts) and target.is_file():
                     target.unlink(missing_ok=True)
                     gone += 1

@@ -163,7 +163,7 @@ class MailBucketSource:
         """Move the item's message, if configured."""
         self._objects.finish(_stored(item))
 
-    def forget(self, item: Item) -> int:
+    def forget(self, item: Item, mark: str = "") -> int:
         """Nothing: replies are in their readers' mailboxes."""
         return 0
 

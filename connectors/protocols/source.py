@@ -47,8 +47,9 @@ class Source(Protocol):
         """Whether a listing that goes on at the cursor would not bring the item again; True for a
         source whose listing is always whole."""
 
-    def forget(self, item: Item) -> int:
-        """Remove the answer that was left for an item, not the item; how many documents went."""
+    def forget(self, item: Item, mark: str = "") -> int:
+        """Remove the answer that was left for an item, not the item; how many documents went.
+        `mark` stands in their names before the suffixes."""
 
     def check(self) -> str:
         """Connect and say in a few words what answered; raises what a listing would raise."""

@@ -198,8 +198,8 @@ class S3Source:
         key = f"{self._config.answers_prefix}{item.key}"
         return shortened(key, _LONGEST_KEY - len(suffix)) + suffix
 
-    def forget(self, item: Item) -> int:
-        """Remove the item's receipts; how many there were."""
+    def forget(self, item: Item, mark: str = "") -> int:
+        """Remove the item's receipts, whose names have that mark; how many there were."""
         where = self._config.answers
         if where.to not in _WRITTEN:
             return 0
@@ -207,7 +207,7 @@ class S3Source:
         with translating(bucket):
             # The receipt last: by it, the rejected rows beside it are told to be ours.
             for suffix in reversed(DOCUMENTS):
-                key = self._answer_key(item, suffix)
+                key = self._answer_key(item, f"{mark}{suffix}")
                 try:
                     self._client.head_object(Bucket=bucket, Key=key)
                 except ClientError as error:

@@ -53,7 +53,7 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
     out = console()
     with _bar() as bar:
         task = bar.add_task("starting Redis, S3, mail and BigQuery", total=None)
-        with start_all(folder / "servers", strict=strict) as stack:
+        with ended_by_term(), start_all(folder / "servers", strict=strict) as stack:
             [port] = free_ports(1)
             config = write_config(folder, stack, web_port=port)
             runtime = open_runtime(config)
@@ -78,6 +78,20 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
                 if keep:
                     _wait(f"everything runs; bucket {stack.s3.url}, mail to {MAILBOX}")
     click.echo("everything is stopped; what it left lies in " + str(folder))
+
+
+@contextmanager
+def ended_by_term() -> Iterator[None]:
+    """Within the block TERM ends us as Ctrl-C does, so that what was started is ended, too."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _empty(folder: Path) -> Path:

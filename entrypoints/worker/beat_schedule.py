@@ -96,8 +96,9 @@ def _celery_schedule(when: Every | Cron, app: Celery) -> schedule | crontab:
 
 def look_at_once(app: Celery, **_: object) -> None:
     """Run every entry once as beat starts: nobody waits a full period after a restart. Digests keep
-    to their schedule, or every restart would send one."""
+    to their schedule, or every restart would send one; so do feeds that look at set times (what was
+    due while beat was away, its own file of what ran when tells it)."""
     for entry in app.conf.beat_schedule.values():
-        if entry["task"] == "waybill.digest":
+        if entry["task"] == "waybill.digest" or isinstance(entry["schedule"], crontab):
             continue
         app.send_task(entry["task"], args=entry.get("args", ()), **entry["options"])

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from connectors.protocols import PreloadsParts
+from pipelines.acknowledge.names import mark_of
 from pipelines.operations.acts import acting_outside
 from pipelines.operations.cleaned import Cleaned
 from pipelines.operations.cleaned_uploads import abandoned, finished
@@ -96,7 +97,7 @@ def _receipts(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> 
     source = runtime.sources.get(file.source)
     if source is None:
         return 0
-    return 1 if dry_run else source.forget(file.item)
+    return 1 if dry_run else source.forget(file.item, mark_of(runtime, file))
 
 
 def _staged(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,8 +86,12 @@ def test_a_digest_keeps_to_its_schedule_also_after_a_restart(
         name="t", source="s", match="*", contract="t", schedule=every(minutes=1),
         digest=cron("0 18 * * *", "Europe/Madrid"),
     )  # fmt: skip
+    nightly = replace(feed, name="nightly", schedule=cron("0 3 * * *"), digest=None)
     runtime: Any = SimpleNamespace(
-        feeds={"t": feed}, limits=Limits(), retention=Retention(), alert_rules=AlertRules()
+        feeds={"t": feed, "nightly": nightly},
+        limits=Limits(),
+        retention=Retention(),
+        alert_rules=AlertRules(),
     )
     app.conf.beat_schedule = beat_schedule(runtime, app)
     entry = app.conf.beat_schedule["digest t"]
@@ -94,8 +99,9 @@ def test_a_digest_keeps_to_its_schedule_also_after_a_restart(
         "waybill.digest", ("t",), "digest",
     )  # fmt: skip
     assert str(entry["schedule"].tz) == "Europe/Madrid"
-    sent: list[str] = []
-    monkeypatch.setattr(app, "send_task", lambda name, **_: sent.append(name))
+    sent: list[tuple[object, ...]] = []
+    monkeypatch.setattr(app, "send_task", lambda name, args, **_: sent.append((name, *args)))
     look_at_once(app)
-    assert "waybill.discover" in sent
-    assert "waybill.digest" not in sent
+    assert ("waybill.discover", "t") in sent
+    assert ("waybill.discover", "nightly") not in sent
+    assert "waybill.digest" not in {name for name, *_ in sent}
