@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Destination,
         FetchesMany,
         FinishesMany,
+        Hinted,
         Ledger,
         LedgerActs,
         LedgerAlerts,
@@ -104,6 +105,12 @@ if TYPE_CHECKING:
         return each
 
     def _s3_is_surveyed(each: S3Source) -> Surveyed:
+        return each
+
+    def _s3_is_watched(each: S3Source) -> Watched:
+        return each
+
+    def _s3_is_hinted(each: S3Source) -> Hinted:
         return each
 
     def _mailbox(each: MailboxSource) -> Source:

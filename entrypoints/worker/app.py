@@ -36,6 +36,7 @@ from entrypoints.worker.producer import OPERATE, QUEUES, ask_for
 from entrypoints.worker.queues import Queues
 from entrypoints.worker.time_limits import GivesBack
 from pipelines.acknowledge.move import move_originals
+from pipelines.discover.look import look
 from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.monitor.freshness import publish
 from pipelines.operations.long_work import do_operation
@@ -77,6 +78,7 @@ def make_app(config: Path) -> Celery:
     app.conf.beat_schedule = beat_schedule(build_runtime(settings), app)
     for step in STEPS:
         _add_step(app, waybill, step)
+    _add_look(app, waybill)
     _add_recover(app, waybill)
     _add_operate(app, waybill)
     _add_clean(app, waybill)
@@ -131,6 +133,14 @@ def _add_step(app: Celery, waybill: WorkerContext, step: str) -> None:
         runtime = waybill.runtime
         with log_expected_errors(f"{step} of {target}"):
             waybill.queues.send(runtime, STEPS[step](runtime, target))
+
+
+def _add_look(app: Celery, waybill: WorkerContext) -> None:
+    @app.task(name="waybill.look")
+    def run_look(feed: str) -> None:
+        runtime = waybill.runtime
+        with log_expected_errors(f"look of {feed}"):
+            waybill.queues.send(runtime, look(runtime, feed))
 
 
 def _add_recover(app: Celery, waybill: WorkerContext) -> None:

@@ -136,7 +136,7 @@ def unloaded(ledger: Ledger, *file_ids: str) -> None:
 def test_schema_is_made_once_and_is_what_the_tables_say(ledger: SqlLedger) -> None:
     add(ledger, item("a.csv"))
     ledger.migrate()
-    assert "schema 0015" in ledger.check()
+    assert "schema 0021" in ledger.check()
     assert len(ledger.files.latest()) == 1
     with ledger.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -695,7 +695,7 @@ def test_processes_may_migrate_at_once(url: str, tmp_path: Path) -> None:
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 4
-    assert "schema 0015" in ledger.check()
+    assert "schema 0021" in ledger.check()
     ledger.database.engine.dispose()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,8 +59,9 @@ def test_a_digest_keeps_to_its_schedule_also_after_a_restart(
         digest=cron("0 18 * * *", "Europe/Madrid"),
     )  # fmt: skip
     runtime: Any = SimpleNamespace(
-        feeds={"t": feed}, limits=Limits(), retention=Retention(), alert_rules=AlertRules()
-    )
+        feeds={"t": feed}, limits=Limits(), retention=Retention(), alert_rules=AlertRules(),
+        sources={"s": object()},
+    )  # fmt: skip
     app.conf.beat_schedule = beat_schedule(runtime, app)
     entry = app.conf.beat_schedule["digest t"]
     assert (entry["task"], entry["args"], entry["options"]["queue"]) == (
@@ -71,3 +73,32 @@ def test_a_digest_keeps_to_its_schedule_also_after_a_restart(
     look_at_once(app)
     assert "waybill.discover" in sent
     assert "waybill.digest" not in sent
+
+
+class Telling:
+    """A source that tells what arrives, and is listed every hour."""
+
+    full_listing = timedelta(hours=1)
+
+    def hinted(self) -> None: ...
+
+    def heed(self) -> None: ...
+
+
+def test_a_source_that_tells_what_arrives_is_only_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = Celery("quiet", broker="memory://")
+    feed = Feed(name="t", source="s", match="*", contract="t", schedule=every(minutes=1))
+    runtime: Any = SimpleNamespace(
+        feeds={"t": feed}, limits=Limits(), retention=Retention(), alert_rules=AlertRules(),
+        sources={"s": Telling()},
+    )  # fmt: skip
+    app.conf.beat_schedule = entries = beat_schedule(runtime, app)
+    assert entries["discover t"]["task"] == "waybill.look"
+    assert entries["survey s"]["schedule"] == 3600
+    sent: list[str] = []
+    monkeypatch.setattr(app, "send_task", lambda name, **_: sent.append(name))
+    look_at_once(app)
+    assert "waybill.discover" in sent
+    assert "waybill.look" not in sent
