@@ -101,6 +101,12 @@ if TYPE_CHECKING:
     def _folder_is_surveyed(each: FolderSource) -> Surveyed:
         return each
 
+    def _folder_is_watched(each: FolderSource) -> Watched:
+        return each
+
+    def _folder_is_hinted(each: FolderSource) -> Hinted:
+        return each
+
     def _s3(each: S3Source) -> Source:
         return each
 
