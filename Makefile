@@ -77,7 +77,7 @@ fuzz-mail: setup  ## 100,000 changed mails and 10,000 changed IMAP dialogues (AR
 quota-day: setup  ## a day of 1.2 million files on a virtual clock, against BigQuery's quotas
 	@PYTHONPATH=tests:. $(BIN)/python tests/quota_day.py
 
-chaos: setup  ## kill and cut everything while files arrive, and check every row (ARGS="--seed 7")
+chaos: setup  ## kill and cut everything while files arrive, and check every row (ARGS="--seed 7", or "--wing events")
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 # An environment of its own: Chalice and cfn-lint would move what the lock of the service names.

@@ -15,10 +15,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote_plus
 
 import boto3
+from rich.console import Console
 
 from bare_service import BareService, bare_service
 from pipelines.discover.hinted import register_hinted
@@ -148,6 +150,29 @@ def play(url: str, folder: Path, seed: int, acts: int = 60) -> None:
     events.service.ledger.close()
     if faults:
         raise AssertionError(f"seed {seed}:\n" + "\n".join(faults))
+
+
+def play_many(seed: int, count: int, console: Console) -> bool:
+    """Play so many histories; whether one left a fault."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    is_faulty = False
+    try:
+        for each in range(seed, seed + count):
+            with TemporaryDirectory(prefix="waybill-events-") as name:
+                try:
+                    play(f"http://{host}:{port}", Path(name), each)
+                except AssertionError as error:
+                    console.print(f"[red]events {error}[/]")
+                    is_faulty = True
+                else:
+                    console.print(f"[green]events   seed {each}: all right[/]")
+    finally:
+        server.stop()
+    return is_faulty
 
 
 def _faults(events: Events) -> list[str]:
