@@ -4,6 +4,7 @@ file."""
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -103,6 +104,7 @@ def _queue() -> Iterator[tuple[Any, str]]:
     """A client of a queue server, and a queue's address."""
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

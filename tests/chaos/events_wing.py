@@ -9,6 +9,7 @@ feed takes must be unmatched, the queue be empty, and its dead-letter queue hold
 from __future__ import annotations
 
 import json
+import logging
 import random
 import time
 import uuid
@@ -156,6 +157,7 @@ def play_many(seed: int, count: int, console: Console) -> bool:
     """Play so many histories; whether one left a fault."""
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
