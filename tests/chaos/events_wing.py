@@ -225,7 +225,7 @@ def _world(url: str, folder: Path, rng: random.Random) -> Events:
     dead = sqs.create_queue(QueueName=f"{bucket}-dead")["QueueUrl"]
     found = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
     policy = {"deadLetterTargetArn": found["QueueArn"], "maxReceiveCount": str(RECEIVES)}
-    redrive = {"RedrivePolicy": json.dumps(policy)}
+    redrive: Any = {"RedrivePolicy": json.dumps(policy)}
     queue = sqs.create_queue(QueueName=bucket, Attributes=redrive)["QueueUrl"]
     secret = folder / "key"
     secret.touch(mode=0o600)

@@ -13,10 +13,12 @@ from typing import Any
 
 import boto3
 import pytest
+from ruamel.yaml import YAML
 
 from bare_service import BareService, bare_service
 from connectors.s3.client import S3Config
 from connectors.s3.event_messages import Told, objects_in
+from entrypoints.config.settings import read_settings
 from pipelines.discover.hinted import register_hinted
 from pipelines.discover.look import look
 from pipelines.discover.step import discover
@@ -283,6 +285,18 @@ def test_a_queue_that_is_not_there_is_said(moto_url: str) -> None:
     for _ in range(2):
         with pytest.raises(ConfigError, match="there is no queue"):
             next(news)
+
+
+def test_two_sources_may_not_read_one_queue(world: World, tmp_path: Path) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    said = yaml.load(world.service.config.read_text())
+    said["sources"]["other"] = json.loads(json.dumps(said["sources"]["drop"]))
+    path = tmp_path / "other.yaml"
+    with path.open("w") as out:
+        yaml.dump(said, out)
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="two sources read one queue"):
+        read_settings(path)
 
 
 def test_hints_are_told_apart_by_their_message() -> None:
