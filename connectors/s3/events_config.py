@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-_REGION = re.compile(r"(?:^|\.)sqs\.([a-z]{2}(?:-[a-z]+)+-[0-9])\.|^([a-z]{2}(?:-[a-z]+)+-[0-9])\.")
 
 
 class EventsConfig(BaseModel):
@@ -46,8 +43,15 @@ class EventsConfig(BaseModel):
     @property
     def named_region(self) -> str | None:
         """The region that is configured, or that the address names."""
-        found = _REGION.search(urlsplit(self.queue_url).hostname or "")
-        return self.region or (found and (found[1] or found[2])) or None
+        if self.region:
+            return self.region
+        # sqs.eu-west-1.amazonaws.com, also behind an endpoint of one's own; or the older
+        # eu-west-1.queue.amazonaws.com.
+        parts = (urlsplit(self.queue_url).hostname or "").split(".")
+        if "amazonaws" not in parts:
+            return None
+        after = parts[parts.index("sqs") + 1] if "sqs" in parts else parts[0]
+        return after if "-" in after else None
 
 
 class FullListing(BaseModel):
