@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         Destination,
         FetchesMany,
         FinishesMany,
+        Hinted,
         Ledger,
         LedgerActs,
         LedgerAlerts,
@@ -118,10 +119,22 @@ if TYPE_CHECKING:
     def _folder_is_surveyed(each: FolderSource) -> Surveyed:
         return each
 
+    def _folder_is_watched(each: FolderSource) -> Watched:
+        return each
+
+    def _folder_is_hinted(each: FolderSource) -> Hinted:
+        return each
+
     def _s3(each: S3Source) -> Source:
         return each
 
     def _s3_is_surveyed(each: S3Source) -> Surveyed:
+        return each
+
+    def _s3_is_watched(each: S3Source) -> Watched:
+        return each
+
+    def _s3_is_hinted(each: S3Source) -> Hinted:
         return each
 
     def _mailbox(each: MailboxSource) -> Source:
