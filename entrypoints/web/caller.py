@@ -83,6 +83,11 @@ class Caller:
         """Whether they may do what needs that role about any feed at all."""
         return any(grant.role.may(role) for grant in self.grants)
 
+    def role_for(self, feed: str | None) -> Role | None:
+        """The greatest role that they have for that feed."""
+        found = [grant.role for grant in self.grants if grant.covers(feed)]
+        return max(found, key=list(Role).index, default=None)
+
     def feeds_where(self, role: Role) -> list[str]:
         """The feeds about which they may do what needs that role."""
         return [name for name in self.runtime.feeds if self.may(role, name)]

@@ -25,11 +25,13 @@ from entrypoints.web.streaming import streamed
 from pipelines.acknowledge.receipt import json_of
 from pipelines.acknowledge.render import PASSED, headline_of
 from pipelines.operations.answers import has_rejects
+from pipelines.operations.fix_page import may_correct
 from pipelines.operations.receipt_link import (
     ExpiredLinkError,
     OpenedLink,
     linked_receipt,
     linked_rejects,
+    may_fix,
     open_link,
 )
 from schemas.errors import ConflictError, NotFoundError, WaybillError
@@ -39,12 +41,14 @@ from schemas.receipt_link import PATH
 log = logging.getLogger(__name__)
 
 _JSON, _REJECTS, _FIX = ".json", "/rejected.csv", "/fix"
-_ALWAYS = {
+ALWAYS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow, noarchive",
     "X-Content-Type-Options": "nosniff",
 }
+"""What every answer to a link says of itself."""
+_ASK = "Ask whoever receives your files for a new link."
 _NOTHING = "There is no receipt at this address."
 _EXPIRED = "This link has expired. The receipt that was mailed to you still holds."
 _NOT_YET = "This file is on its way. Look again in some minutes."
@@ -66,7 +70,7 @@ class Links:
             await self._app(scope, receive, send)
             return
         found = await run_in_threadpool(answered, self._context, Request(scope))
-        found.headers.update(_ALWAYS)
+        found.headers.update(ALWAYS)
         await found(scope, receive, send)
 
 
@@ -116,9 +120,14 @@ def _receipt(context: WebContext, link: OpenedLink, text: str, wants_json: bool)
         "passed": PASSED,
         "rejects": f"{text}{_REJECTS}" if has_rejects(link.file) else None,
         "json": f"{text}{_JSON}",
+        "fix": f"{text}{_FIX}" if _can_fix(context, link) else None,
         "whole": context.runtime.feeds[link.file.feed].makes_rows,
     }
     return _page("receipt", link.language, facts)
+
+
+def _can_fix(context: WebContext, link: OpenedLink) -> bool:
+    return may_fix(context.runtime, link) and may_correct(context.runtime, link.file)
 
 
 def _rejects(context: WebContext, link: OpenedLink) -> Response:
@@ -144,7 +153,9 @@ def _refusal(
     said = translate(sentence, language)
     if wants_json:
         return problem(status, said, headers=headers)
-    page = _page("refusal", language, {"sentence": said}, status)
+    is_over = status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+    more = translate(_ASK, language) if is_over else ""
+    page = _page("refusal", language, {"sentence": said, "more": more}, status)
     page.headers.update(headers or {})
     return page
 

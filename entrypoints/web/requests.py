@@ -23,7 +23,7 @@ _MAX_BODY = 1024 * 1024
 # Their endpoints bound what they take by themselves, once they know who asks.
 _UPLOADS = {
     "PUT": re.compile(r"/api/v1/feeds/[^/]+/uploads/.+"),
-    "POST": re.compile(r"/api/v1/(feeds/[^/]+/)?checks"),
+    "POST": re.compile(r"/api/v1/(feeds/[^/]+/)?checks|/send/check"),
 }
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -54,6 +54,23 @@ class AddsRequestId(logging.Filter):
         if (found := _current.get()) is not None:
             record.request_id = found
         return True
+
+
+class HidesLinks(logging.Filter):
+    """Cuts receipt links out of what is logged about requests: who has one needs no login."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never leaves a record out."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                hidden(each) if isinstance(each, str) else each for each in record.args
+            )
+        return True
+
+
+def hidden(path: str) -> str:
+    """An address for the log: of a receipt link the id of its file is enough to find it."""
+    return f"{path[: len(PATH) + _FILE_ID]}…" if path.startswith(PATH) else path
 
 
 class Requests:
@@ -101,11 +118,8 @@ class Requests:
             seconds = time.monotonic() - began
             # The query may hold what people search for: the path is enough to know what was asked.
             path = scope["path"].encode("ascii", "backslashreplace").decode()[:200]
-            if path.startswith(PATH):
-                # Who has the whole link needs no login: the id of its file is enough to find it.
-                path = f"{path[: len(PATH) + _FILE_ID]}…"
             log.info(
-                "%s %r %d %.0f ms", scope["method"], path, status, seconds * 1000,
+                "%s %r %d %.0f ms", scope["method"], hidden(path), status, seconds * 1000,
                 extra={"status": status, "seconds": round(seconds, 4)},
             )  # fmt: skip
             _current.reset(token)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -93,9 +93,11 @@ def draft_page(
     column: str | None = None,
     after: int = 0,
     limit: int = 50,
+    each_row: Callable[[OpenRow, Collection[DraftCell]], None] = lambda row, drafted: None,
 ) -> DraftPage:
     """The file's draft with the rejected rows after the first so many, which break that rule, in
-    that column. Raises ConflictError for a file whose rows cannot be corrected one by one now."""
+    that column; `each_row` is shown every row that is rejected now. Raises ConflictError for a file
+    whose rows cannot be corrected one by one now."""
     draft = runtime.ledger.drafts.open_of(file.file_id)
     cells = cells_by_line(runtime, draft)
     with open_rows(runtime, file) as found:
@@ -104,6 +106,7 @@ def draft_page(
         for each in found.rows:
             left += 1
             drafted += each.where in cells
+            each_row(each, cells.get(each.where, ()))
             if each.number <= after or not _breaks(each.row, rule, column):
                 continue
             if len(rows) < limit:

@@ -107,7 +107,7 @@ class Mask:
         """A problem as it may be shown; `message` is its sentence with its template, if it has
         one."""
         if not self.hides:
-            return problem
+            return replace(problem, message=message)
         if self.hides_column(problem.column):
             said = self.sentence(message, (), False)
             value = None if problem.value is None else HIDDEN

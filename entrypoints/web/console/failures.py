@@ -19,6 +19,7 @@ def failure(
         404: say("There is nothing here"),
         409: say("This cannot be done now"),
         413: say("This is too large"),
+        429: say("Not now"),
         503: say("Not now"),
     }
     advice = {
@@ -26,6 +27,7 @@ def failure(
         403: say("Somebody with the role of an admin can give your group another role."),
         404: say("The address may be wrong, or it is about a feed that you may not see."),
         409: say("Look at it as it is now, and try again."),
+        429: say("Try again in a minute."),
         503: say("Try again in a minute."),
     }
     facts = {

@@ -36,11 +36,14 @@ def fate_of(file: File) -> Fate:
 
 
 def _partly(file: File) -> Fate:
-    counts = file.counts
-    loaded = say("{loaded:,} of {read:,} rows", loaded=counts.loaded, read=counts.read)
+    counts, fixed = file.counts, file.rows_corrected
+    loaded = say("{loaded:,} of {read:,} rows", loaded=counts.loaded + fixed, read=counts.read)
     if not counts.rejected:
         return Fate("part", "◐", loaded, said(file.reason))
-    need = say_count(counts.rejected, "1 row needs you", "{count:,} rows need you")
+    if fixed >= counts.rejected:
+        return Fate("good", "✓", loaded, say_count(fixed, "1 was fixed", "{count:,} were fixed"))
+    left = counts.rejected - fixed
+    need = say_count(left, "1 row needs you", "{count:,} rows need you")
     return Fate("part", "◐", loaded, need)
 
 

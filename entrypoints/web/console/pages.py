@@ -80,6 +80,13 @@ def show(
     )
 
 
+def render(
+    request: HttpRequest, template: str, facts: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """A page for somebody who is not signed in."""
+    return HttpResponse(_template(template).render(facts, request), status=status)
+
+
 def say_done(request: HttpRequest, sentence: str) -> None:
     """Let the next page begin with a sentence about what was done."""
     messages.success(request, str(sentence))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
 from entrypoints.web.context import WebContext
+from entrypoints.web.requests import HidesLinks
 from schemas.errors import FatalError, WaybillError
 
 _lock = threading.RLock()
@@ -26,6 +28,9 @@ def set_up(context: WebContext) -> None:
             return
         settings.configure(**django_settings(context))
         django.setup()
+        # Filters of a logger do not see what its children log: each of these logs addresses.
+        for name in ("django.request", "django.security.csrf"):
+            logging.getLogger(name).addFilter(HidesLinks())
 
 
 def migrate(context: WebContext) -> None:

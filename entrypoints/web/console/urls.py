@@ -9,8 +9,20 @@ from django.views.i18n import set_language
 
 from entrypoints.web.console import failures
 from entrypoints.web.console.people.site import people_site
+from entrypoints.web.console.screens import link
 
-SCREENS = ("my_files", "file", "decide", "alerts", "feeds", "service", "people", "me")
+SCREENS = (
+    "my_files",
+    "file",
+    "fix",
+    "send",
+    "decide",
+    "alerts",
+    "feeds",
+    "service",
+    "people",
+    "me",
+)
 """The modules in `screens/`, each with its `PATHS`."""
 
 
@@ -24,6 +36,7 @@ def screens() -> list[URLPattern]:
 
 urlpatterns = [
     *screens(),
+    *link.PATHS,
     path("language", set_language, name="set_language"),
     path("account/", include("allauth.urls")),
     path("people/admin/", people_site.urls),

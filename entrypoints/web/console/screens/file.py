@@ -14,8 +14,10 @@ from entrypoints.web.caller import Caller
 from entrypoints.web.console.fates import fate_of
 from entrypoints.web.console.language import say
 from entrypoints.web.console.pages import require, say_done, screen, show
+from entrypoints.web.console.sent_rows import sent_rows
 from entrypoints.web.console.steps import Step, steps_of
 from pipelines.operations.answers import has_rejects, receipt_of, rejects_csv
+from pipelines.operations.fix_page import may_correct
 from pipelines.operations.long_work import request_unload
 from pipelines.operations.masking import Mask
 from pipelines.operations.retry import retry
@@ -44,6 +46,7 @@ def file(request: HttpRequest, caller: Caller, file_id: str) -> HttpResponse:
             "corrects": _named(caller, found.corrects),
         }
     shown = mask.file(found)
+    sent = sent_rows(caller.runtime, found, mask, request.GET.get("sent"))
     return show(
         request,
         caller,
@@ -55,6 +58,9 @@ def file(request: HttpRequest, caller: Caller, file_id: str) -> HttpResponse:
         has_rejects=has_rejects(found),
         is_masked=mask.hides,
         on_its_way=found.status in UNDER_WAY,
+        sent=sent,
+        is_live=found.status in UNDER_WAY or (sent is not None and sent.kind == "way"),
+        may_fix=may_correct(caller.runtime, found) and caller.may(Role.OPERATOR, found.feed),
         may_retry=caller.may(Role.OPERATOR, found.feed) and found.status in AT_REST,
         may_unload=caller.may(Role.STEWARD, found.feed) and found.in_force,
         **facts,
