@@ -105,6 +105,9 @@ class LedgerDailyCounts(Protocol):
         """The feed's counts from that day on (`2026-11-03`, UTC), oldest first; days on which
         nothing ended are left out."""
 
+    def total(self, feeds: Collection[str] | None, since: str) -> DailyCount:
+        """What has ended from that day on, of all those feeds (None: of every feed)."""
+
 
 class LedgerFilePages(Protocol):
     """Lists of files of any length, a page at a time; a page costs the same however many there
