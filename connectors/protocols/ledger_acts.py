@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from schemas.act import Act
 from schemas.daily_count import DailyCount
 from schemas.file import File
-from schemas.file_query import FileQuery, Starts
+from schemas.file_query import FileQuery, FileState, Starts
 from schemas.key import Key
 from schemas.operation import Operation, OperationKind
 
@@ -125,6 +125,16 @@ class LedgerFilePages(Protocol):
 
         Raises ValueError for a status that is none.
         """
+
+    def first_sent(
+        self, feed: str, windows: Sequence[tuple[datetime, datetime]]
+    ) -> Sequence[datetime | None]:
+        """For each window of time, when the first file was sent that the feed found within it and
+        took; None where there was none."""
+
+    def at_most(self, state: FileState, feeds: Collection[str] | None, most: int) -> int:
+        """How many files of those feeds (None: of every feed) are in a state, but `most` where
+        there are more: no more are looked at."""
 
     def starting(
         self,

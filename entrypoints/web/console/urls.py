@@ -10,7 +10,10 @@ from django.views.i18n import set_language
 from entrypoints.web.console import failures
 from entrypoints.web.console.people.site import people_site
 
-SCREENS = ("my_files", "file", "decide", "alerts", "feeds", "service", "people", "me")
+SCREENS = (
+    "my_files", "file", "feeds", "calendar", "drift", "decide", "alerts", "row", "senders",
+    "service", "people", "me",
+)  # fmt: skip
 """The modules in `screens/`, each with its `PATHS`."""
 
 
