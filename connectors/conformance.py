@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from connectors.ledger.receipt_links import ReceiptLinks
     from connectors.ledger.recovery import Recovery
     from connectors.ledger.replies import Replies
+    from connectors.ledger.sender_counts import SenderCounts
     from connectors.ledger.sent_files import SentFiles
     from connectors.ledger.services import Services
     from connectors.ledger.timelines import Timelines
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
         LedgerReceiptLinks,
         LedgerRecovery,
         LedgerReplies,
+        LedgerSenders,
         LedgerSentFiles,
         LedgerServices,
         LedgerTimelines,
@@ -300,6 +302,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql_acts(each: Acts) -> LedgerActs:
+        return each
+
+    def _sql_senders(each: SenderCounts) -> LedgerSenders:
         return each
 
     def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:

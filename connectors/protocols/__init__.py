@@ -43,6 +43,7 @@ from connectors.protocols.ledger_senders import (
     LedgerPosts,
     LedgerReceiptLinks,
     LedgerReplies,
+    LedgerSenders,
     LedgerSentFiles,
     LedgerWebhooks,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "LedgerReceiptLinks",
     "LedgerRecovery",
     "LedgerReplies",
+    "LedgerSenders",
     "LedgerSentFiles",
     "LedgerServices",
     "LedgerTimelines",

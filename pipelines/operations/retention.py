@@ -201,6 +201,8 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
         count = runtime.ledger.timelines.prune(before, most, dry_run=dry_run)
         yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
     if keep.files_days is not None:
+        if not dry_run:
+            runtime.ledger.senders.forget(now - timedelta(days=keep.files_days))
         yield _files(runtime, now - timedelta(days=keep.files_days), dry_run)
 
 

@@ -64,7 +64,7 @@ def check_file(request: HttpRequest, caller: Caller) -> HttpResponse:
 def checked(request: HttpRequest, caller: Caller, operation_id: str) -> HttpResponse:
     """What would become of the file."""
     operation = _check(caller, operation_id)
-    facts: dict[str, Any] = {}
+    facts: Mapping[str, Any] = {}
     if operation.state is OperationState.DONE:
         facts = _found(caller, operation)
     is_busy = operation.state not in ENDED
