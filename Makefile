@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The first of these that really is Python 3.13 is taken: a version manager's shim may not be.
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
-.PHONY: help setup demo bench bench-quick bench-short bench-setup chaos test test-fast test-long lint types imports
+.PHONY: door help setup demo bench bench-quick bench-short bench-setup chaos test test-fast test-long lint types imports
 .PHONY: audit fuzz-mail pollock quota-day format clean
 
 help:  ## what each target does
@@ -77,8 +77,23 @@ fuzz-mail: setup  ## 100,000 changed mails and 10,000 changed IMAP dialogues (AR
 quota-day: setup  ## a day of 1.2 million files on a virtual clock, against BigQuery's quotas
 	@PYTHONPATH=tests:. $(BIN)/python tests/quota_day.py
 
-chaos: setup  ## kill and cut everything while files arrive, and check every row (ARGS="--seed 7")
+chaos: setup  ## kill and cut everything while files arrive, and check every row (ARGS="--seed 7", or "--wing events")
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+# An environment of its own: Chalice and cfn-lint would move what the lock of the service names.
+DOOR := $(CURDIR)/.venv-door
+DOOR_ENV := env -u PYTHONPATH -u VIRTUAL_ENV PATH="$(DOOR)/bin:$$PATH" AWS_DEFAULT_REGION=eu-west-1
+$(DOOR)/.ready: deploy/door/tools.txt $(VENV)/.ready
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DOOR)
+	$(BIN)/uv pip install --quiet --python $(DOOR)/bin/python -r deploy/door/tools.txt
+	touch $@
+
+door: setup $(DOOR)/.ready  ## the serverless door: its tests, its package, and the way from it to a row
+	cd deploy/door && $(DOOR_ENV) PYTHONPATH=. python -m pytest -q -c /dev/null --rootdir . tests
+	package="$$(mktemp -d)"; trap 'rm -rf "$$package"' EXIT; cd deploy/door \
+		&& $(DOOR_ENV) chalice package --stage prod "$$package" \
+		&& $(DOOR_ENV) cfn-lint --regions eu-west-1 --template "$$package/sam.json"
+	DOOR_PYTHON=$(DOOR)/bin/python $(BIN)/pytest -q tests/integration/test_door.py
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .
@@ -110,5 +125,5 @@ format: setup  ## let ruff tidy the code
 	$(BIN)/ruff format .
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) data/demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(DOOR) data/demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	rm -rf .hypothesis .coverage .coverage.*

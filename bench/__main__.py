@@ -84,16 +84,23 @@ def run_command(
 
 
 @main.command()
+@click.option("--events", is_flag=True, help="From the drop on, told of by a queue.")
 @_results
-def drops(results: Path) -> None:
+def drops(events: bool, results: Path) -> None:
     """Drop 100 files, one after the other, on an idle service: seconds to the receipt of each."""
-    from bench.drops import figures, measure_drops
+    from bench.drops import figures, measure_drops, measure_events
 
     shape = Shape(name="drops", title="100 drops", rows=2_000, files=100)
     made, warm = make(shape, CACHE), make(warm_up(), CACHE)
     with TemporaryDirectory(prefix="bench-") as name, servers.shared(Path(name) / "shared") as both:
         servers.upload(both.s3, warm)
-        found = figures(measure_drops(made, warm, both, Path(name) / "run"))
+        measure = measure_events if events else measure_drops
+        found = figures(measure(made, warm, both, Path(name) / "run"))
+    if events:
+        save({"events": found}, results)
+        half, most = found["drop_p50"], found["drop_p95"]
+        _console().print(f"from the drop to the receipt: {half:.2f} s, p95 {most:.2f} s")
+        return
     save({"drops": found}, results)
     _show(results, _console())
 

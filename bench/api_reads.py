@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import click
 from pydantic import SecretStr
 
-from bench.ledger_scale import FEED, SOURCE, fill
+from bench.ledger_history import FEED, SOURCE, History, fill
 from bench.setting import dump
 from connectors.ledger import LedgerConfig, SqlLedger
 from entrypoints.cli.options import open_runtime
@@ -58,13 +58,14 @@ type Ask = Callable[[str], bytes]
 def main(files: int, databases: tuple[str, ...]) -> None:
     """Measure reads by the API."""
     for database in databases:
-        with TemporaryDirectory(prefix="waybill-api-") as name, _ledger(database) as url:
+        with TemporaryDirectory(prefix="waybill-api-") as name, ledger_of(database) as url:
             with valkey(Path(name) / "valkey") as redis_url:
-                _measure(Path(name), database, url or _sqlite(name), redis_url, files)
+                _measure(Path(name), database, url or sqlite_in(name), redis_url, files)
 
 
 @contextmanager
-def _ledger(database: str) -> Iterator[str | None]:
+def ledger_of(database: str) -> Iterator[str | None]:
+    """The address of an empty PostgreSQL database; None for SQLite, which needs no server."""
     if database == "sqlite":
         yield None
         return
@@ -73,23 +74,23 @@ def _ledger(database: str) -> Iterator[str | None]:
             yield url
 
 
-def _sqlite(folder: str) -> str:
+def sqlite_in(folder: str) -> str:
+    """The address of a ledger in a folder."""
     return f"sqlite:///{folder}/ledger.db"
 
 
 def _measure(folder: Path, database: str, ledger_url: str, redis_url: str, files: int) -> None:
     [port] = free_ports(1)
-    config = _write(folder, ledger_url, redis_url, port)
+    config = write_config(folder, ledger_url, redis_url, port)
     ledger = SqlLedger(LedgerConfig(url=SecretStr(ledger_url)))
     ledger.migrate()
-    fill(ledger, files)
+    fill(ledger, History(files, 1000))
     token = create_key(open_runtime(config), "bench", Role.VIEWER, ["*"]).token
     narrow = create_key(open_runtime(config), "bench", Role.VIEWER, [FEED]).token
     some, _ = ledger.file_pages.newest(FileQuery(), None, None, 200)
     ids = [file.file_id for file in some]
-    with _web(config):
+    with waiting_web(config, port):
         ask = _asking(port, token)
-        _wait(port, token)
         rate = _rate(port, token, ids)
         click.echo(f"{database}: {files:,} files, {rate:,.0f} reads of one file a second")
         for name, paths in _lists(ask, files).items():
@@ -98,7 +99,8 @@ def _measure(folder: Path, database: str, ledger_url: str, redis_url: str, files
                 click.echo(f"  {name}, key for {kind}: p95 {1000 * p95:,.0f} ms")
 
 
-def _write(folder: Path, ledger_url: str, redis_url: str, port: int) -> Path:
+def write_config(folder: Path, ledger_url: str, redis_url: str, port: int) -> Path:
+    """A config.yaml of one feed in a folder."""
     for name in ("contracts", "feeds", "work", "drop"):
         (folder / name).mkdir()
     dump(_CONTRACT, folder / "contracts" / f"{FEED}.odcs.yaml")
@@ -123,11 +125,13 @@ def _write(folder: Path, ledger_url: str, redis_url: str, port: int) -> Path:
 
 
 @contextmanager
-def _web(config: Path) -> Iterator[None]:
+def waiting_web(config: Path, port: int) -> Iterator[None]:
+    """`waybill web`, once it answers."""
     command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "web"]
     with (config.parent / "web.log").open("wb") as sink:
         process = subprocess.Popen([*command, "--log-level", "warning"], stdout=sink, stderr=sink)
     try:
+        _wait(port)
         yield
     finally:
         process.send_signal(signal.SIGTERM)
@@ -150,11 +154,11 @@ def _asking(port: int, token: str) -> Ask:
     return ask
 
 
-def _wait(port: int, token: str) -> None:
+def _wait(port: int) -> None:
     until = time.monotonic() + 60
     while True:
         try:
-            _asking(port, token)("/readyz")
+            _asking(port, "")("/readyz")
             return
         except OSError:
             if time.monotonic() > until:

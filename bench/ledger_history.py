@@ -59,6 +59,7 @@ def fill(ledger: SqlLedger, history: History) -> None:
         else:
             for each in batched(range(history.files), _AT_ONCE, strict=False):
                 _insert(connection, history, each)
+        connection.execute(text(_SENDERS))
     with ledger.database.engine.connect() as connection:
         # What autovacuum would have done by itself while the files came one by one; without the
         # visibility it writes down, PostgreSQL reads the row behind every index entry.
@@ -176,6 +177,15 @@ def _insert(connection: Connection, history: History, numbers: Sequence[int]) ->
         if rows:
             connection.execute(insert(table), rows)
 
+
+_SENDERS = """
+INSERT INTO sender_counts (sender, feed, first_sent, last_sent, last_day, days, accepted, partly,
+    rows_read, rows_loaded)
+SELECT sender, feed, min(sent_at), max(sent_at), substr(CAST(max(sent_at) AS TEXT), 1, 10), 5,
+    sum(CASE WHEN outcome = 'accepted' THEN 1 ELSE 0 END),
+    sum(CASE WHEN outcome = 'partly' THEN 1 ELSE 0 END), sum(rows_read), sum(rows_loaded)
+FROM files GROUP BY sender, feed
+"""
 
 # The same in SQL, of a number n: what a row has beside these is the same in all rows.
 _NAME = "'report-' || lpad(n::text, greatest(7, length(n::text)), '0') || '.csv'"

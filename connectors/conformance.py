@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from connectors.ledger.receipt_links import ReceiptLinks
     from connectors.ledger.recovery import Recovery
     from connectors.ledger.replies import Replies
+    from connectors.ledger.sender_counts import SenderCounts
     from connectors.ledger.sent_files import SentFiles
     from connectors.ledger.services import Services
     from connectors.ledger.timelines import Timelines
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         Destination,
         FetchesMany,
         FinishesMany,
+        Hinted,
         Ledger,
         LedgerActs,
         LedgerAlerts,
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
         LedgerReceiptLinks,
         LedgerRecovery,
         LedgerReplies,
+        LedgerSenders,
         LedgerSentFiles,
         LedgerServices,
         LedgerTimelines,
@@ -118,10 +121,22 @@ if TYPE_CHECKING:
     def _folder_is_surveyed(each: FolderSource) -> Surveyed:
         return each
 
+    def _folder_is_watched(each: FolderSource) -> Watched:
+        return each
+
+    def _folder_is_hinted(each: FolderSource) -> Hinted:
+        return each
+
     def _s3(each: S3Source) -> Source:
         return each
 
     def _s3_is_surveyed(each: S3Source) -> Surveyed:
+        return each
+
+    def _s3_is_watched(each: S3Source) -> Watched:
+        return each
+
+    def _s3_is_hinted(each: S3Source) -> Hinted:
         return each
 
     def _mailbox(each: MailboxSource) -> Source:
@@ -287,6 +302,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql_acts(each: Acts) -> LedgerActs:
+        return each
+
+    def _sql_senders(each: SenderCounts) -> LedgerSenders:
         return each
 
     def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
-import secrets
-import shutil
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import batched
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.copies import copied
+from connectors.folder_files import (
+    BUFFER_BYTES,
+    DropFile,
+    below,
+    check_version,
+    content_of,
+    is_text,
+    version_of,
+    write_document,
+)
+from connectors.folder_watch import news
 from connectors.globs import OurAnswers, matches
 from connectors.paths import LocalPath
-from connectors.private_files import share_like, shared_folder
+from connectors.private_files import shared_folder
 from schemas.errors import (
     AccessDeniedError,
     AwayError,
     ConfigError,
     ItemChangedError,
-    RetryableError,
     WaybillError,
 )
-from schemas.item import Item, Left, Page
-from schemas.receipt import DOCUMENTS, Answer, Document
-
-log = logging.getLogger(__name__)
+from schemas.item import Hint, Item, Left, Page
+from schemas.receipt import DOCUMENTS, Answer
 
 _PAGE_ITEMS = 1000
-_BUFFER_BYTES = 1024 * 1024
 
 
 class FolderConfig(BaseModel):
@@ -51,6 +56,9 @@ class FolderConfig(BaseModel):
     """A file that changed this recently may still be being written, and is not listed yet."""
     receipts_folder: LocalPath | None = None
     """Answers go below it instead of beside the drop."""
+    watch: bool | Literal["poll"] = True
+    """Whether `waybill watch` takes files in as they arrive. The system tells of them, but not of
+    what comes to a network file system from elsewhere: `poll` looks instead, every second."""
 
 
 class FolderSource:
@@ -103,7 +111,7 @@ class FolderSource:
             path = folder / entry.name
             if entry.name.startswith("."):
                 continue
-            if not _is_text(path):
+            if not is_text(path):
                 odd.append(self._left(path, "ODD_NAME"))
                 continue
             if entry.is_dir(follow_symlinks=False):
@@ -114,6 +122,51 @@ class FolderSource:
                     yield path
                 else:
                     odd.append(self._left(path, "UNREADABLE"))
+
+    def watches(self, stop: threading.Event) -> Iterator[Iterator[Sequence[Hint] | None]]:
+        """What changes in the folder, once it has settled (protocol `Watched`)."""
+        if self._config.watch:
+            yield news(
+                self._root,
+                stop,
+                settle_seconds=self._config.settle_seconds,
+                is_recursive=self._config.recursive,
+                is_polled=self._config.watch == "poll",
+            )
+
+    @property
+    def full_listing(self) -> timedelta | None:
+        """None: a folder is listed on schedule, too, which costs little (protocol `Hinted`)."""
+        return None
+
+    def hinted(self, hints: Sequence[Hint]) -> Iterator[tuple[Hint, Item | WaybillError | None]]:
+        """Each hint with the file that it names, as the listing has it (protocol `Hinted`)."""
+        with self._translating():
+            for hint in hints:
+                path = self._root / hint.key
+                yield hint, self._item(path) if self._is_listed(path) else None
+
+    def _is_listed(self, path: Path) -> bool:
+        """Whether the listing comes to that file."""
+        *folders, name = path.relative_to(self._root).parts
+        answers = OurAnswers()
+        for suffix in DOCUMENTS[:-1]:
+            receipt = path.with_name(f"{name.removesuffix(DOCUMENTS[-1])}{suffix}")
+            if name.endswith(DOCUMENTS[-1]) and receipt.is_file():
+                answers.has(receipt.name)
+        return (
+            path.is_file()
+            and (self._config.recursive or not folders)
+            and not any(each.startswith(".") for each in (*folders, name))
+            and not any(
+                each == self._receipts or each.is_symlink() for each in _between(self._root, path)
+            )
+            and not answers.has(name)
+            and path.resolve().is_relative_to(self._root)
+        )
+
+    def heed(self, hints: Sequence[Hint]) -> None:
+        """Nothing: what was told is told once, and the listing brings all else."""
 
     def _left(self, path: Path, why: str) -> Left:
         key = os.fsencode(self._key(path)).decode("utf-8", "replace")
@@ -135,11 +188,11 @@ class FolderSource:
             return None
         return Item(
             key=self._key(path),
-            version=_version(found),
+            version=version_of(found),
             name=path.name,
             sent_at=datetime.fromtimestamp(found.st_mtime, UTC),
             size=found.st_size,
-            formerly=_content(found),
+            formerly=content_of(found),
         )
 
     def _key(self, path: Path) -> str:
@@ -150,14 +203,14 @@ class FolderSource:
         """Stream that very version; raises ItemChangedError if the file was changed before or
         while it was read."""
         with self._translating(item.key):
-            path = _below(self._root, item.key).resolve()
+            path = below(self._root, item.key).resolve()
             if not path.is_relative_to(self._root):
                 raise ItemChangedError(f"{item.key} leads out of the folder now")
-            file = _File(path)
-        with io.BufferedReader(file, _BUFFER_BYTES) as stream:
-            _check_version(item, file)
+            file = DropFile(path)
+        with io.BufferedReader(file, BUFFER_BYTES) as stream:
+            check_version(item, file)
             yield stream
-            _check_version(item, file)
+            check_version(item, file)
 
     def fetch_many(
         self, items: Sequence[Item], folder: Path
@@ -174,11 +227,11 @@ class FolderSource:
         whole or not at all. The original stays where it is."""
         with self._translating():
             for document in answer.documents:
-                target = _below(self._receipts, f"{item.key}{document.suffix}")
+                target = below(self._receipts, f"{item.key}{document.suffix}")
                 if not target.parent.resolve().is_relative_to(self._receipts):
                     raise ItemChangedError(f"{item.key} leads out of the folder now")
                 shared_folder(target.parent)
-                _write(document, target, _below(self._root, item.key))
+                write_document(document, target, below(self._root, item.key))
 
     @property
     def moves(self) -> bool:
@@ -192,13 +245,13 @@ class FolderSource:
         """True: a listing is always whole, and the ledger knows what a feed has seen of it."""
         return True
 
-    def forget(self, item: Item) -> int:
-        """Remove the item's receipts; how many there were."""
+    def forget(self, item: Item, mark: str = "") -> int:
+        """Remove the item's receipts, whose names have that mark; how many there were."""
         gone = 0
         with self._translating():
             # The receipt last: by it, the rejected rows beside it are told to be ours.
             for suffix in reversed(DOCUMENTS):
-                target = _below(self._receipts, f"{item.key}{suffix}")
+                target = below(self._receipts, f"{item.key}{mark}{suffix}")
                 if target.parent.resolve().is_relative_to(self._receipts) and target.is_file():
                     target.unlink(missing_ok=True)
                     gone += 1
@@ -237,60 +290,9 @@ class FolderSource:
             raise AwayError(f"{self._root}: {error}") from error
 
 
-class _File(io.FileIO):
-    """A file whose faults are ours."""
-
-    def readinto(self, buffer: Any, /) -> int | None:
-        """Fill the buffer; raises RetryableError if the disk or the mount fails."""
-        try:
-            return super().readinto(buffer)
-        except OSError as error:
-            raise RetryableError(f"{self.name}: {error}") from error
-
-
-def _check_version(item: Item, file: io.FileIO) -> None:
-    found = os.fstat(file.fileno())
-    # Not the third time: a new link or other rights change it, and not the bytes.
-    if _content(found).split(":") != item.version.split(":")[:2]:
-        raise ItemChangedError(f"{item.key} was overwritten")
-
-
-def _content(found: os.stat_result) -> str:
-    """What tells a file's bytes from others, unless somebody has set the clock back."""
-    return f"{found.st_mtime_ns}:{found.st_size}"
-
-
-def _version(found: os.stat_result) -> str:
-    return f"{_content(found)}:{found.st_ctime_ns}"
-
-
-def _below(folder: Path, key: str) -> Path:
-    """The path of a key; raises ItemChangedError for a key that no listing could have made."""
-    if key.startswith("/") or "\x00" in key or ".." in key.split("/"):
-        raise ItemChangedError(f"{key!r} is not a file of this folder")
-    return folder / key
-
-
-def _is_text(path: Path) -> bool:
-    """Whether the name is UTF-8, as the ledger needs it; says so in the log if not."""
-    try:
-        path.name.encode("utf-8")
-    except UnicodeEncodeError:
-        log.warning("%r is left out: its name is not UTF-8; rename it", os.fsencode(path))
-        return False
-    return True
-
-
-def _write(document: Document, target: Path, drop: Path) -> None:
-    """Copy a document to a path that nobody sees before it is complete, for those who may read the
-    drop that it answers."""
-    unfinished = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        # Mode x never writes through a link that somebody has put there.
-        with document.path.open("rb") as content, unfinished.open("xb") as copy:
-            shutil.copyfileobj(content, copy, _BUFFER_BYTES)
-        share_like(unfinished, drop)
-        unfinished.replace(target)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+def _between(root: Path, path: Path) -> Iterator[Path]:
+    """The folders on the way from the root to a path, without both."""
+    for each in path.parents:
+        if each == root:
+            return
+        yield each

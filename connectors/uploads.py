@@ -61,7 +61,7 @@ class UploadsSource:
         """True: no listing brings it."""
         return True
 
-    def forget(self, item: Item) -> int:
+    def forget(self, item: Item, mark: str = "") -> int:
         """Nothing was left for anybody."""
         return 0
 

@@ -111,7 +111,8 @@ class Expectation:
 
     Types that begin with `odcs_` are rules of the standard that GX has no expectation for.
     `column` is None for a rule about the table as a whole. `severity` `warning` reports only;
-    `error` rejects the row, or quarantines the file when no single row is to blame.
+    `error` rejects the row, or quarantines the file when no single row is to blame. `place` is
+    where it stands, by file, line and path.
     """
 
     type: str
@@ -119,6 +120,7 @@ class Expectation:
     column: str | None = None
     severity: str = "error"
     description: str | None = None
+    place: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A subclass's docstring is its default message. `hint` says what a person should 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from schemas.accounted import Accounted
 from schemas.language import WITH_HINT, Sentence, translate
@@ -49,6 +49,14 @@ class WaybillError(Exception):
             return sentence
         hint = translate(self._hint, language, **self._values)
         return translate(WITH_HINT, language, sentence=sentence, hint=hint)
+
+
+def in_one[E: WaybillError](errors: Sequence[E]) -> E:
+    """One error that says what all of them do; there must be one at least."""
+    if len(errors) == 1:
+        return errors[0]
+    told = [f"{each.message} ({each.hint})" if each.hint else each.message for each in errors]
+    return type(errors[0])("\n".join(told), hint="correct each of them")
 
 
 class RetryableError(WaybillError):

@@ -40,6 +40,16 @@ class Left:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """That something has arrived under a key, in a version if one is named. `mark` is the source's
+    own, by which it knows what told so."""
+
+    key: str
+    version: str | None = None
+    mark: str = ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
     """Some items of a listing, what it left out, and the cursor from which the next may start.

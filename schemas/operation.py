@@ -20,6 +20,7 @@ class OperationKind(StrEnum):
     CHECK_DRAFT = "check_draft"
     SUBMIT_DRAFT = "submit_draft"
     CHECK = "check"
+    FIND_ROW = "find_row"
 
 
 class OperationState(StrEnum):

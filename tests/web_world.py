@@ -14,6 +14,8 @@ from bare_service import BareService, bare_service
 from pipelines.operations.keys import create_key
 from schemas.alert import AlertKind, Trouble
 from schemas.batch import Committed
+from schemas.contract import Type
+from schemas.drift import ContractChange, DriftKind, Finding, drift_id_of
 from schemas.file import Event, File, Status
 from schemas.key import Role
 from taking_in import taken_in
@@ -80,6 +82,16 @@ class WebWorld:
             for each in self.service.runtime.ledger.alerts.latest()
             if each.trouble.feed == feed
         )
+
+    def drift(self, file: File) -> str:
+        """A drift that a file has shown, and that it waits for."""
+        finding = Finding(
+            kind=DriftKind.NEW, column="colour", cell="Colour", held=True,
+            template='the contract does not know the column "{cell}"', values={"cell": "Colour"},
+            change=ContractChange(column="colour", type=Type.STRING, headers=("Colour",)),
+        )  # fmt: skip
+        self.service.runtime.ledger.drifts.note(file, [finding])
+        return drift_id_of(file.feed, finding)
 
 
 @contextmanager

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from schemas.errors import ConflictError, RetryableError
 
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_OLD = tuple(map(IPv6Network, ("::/96", "::ffff:0:0:0/96", "fec0::/10")))
+"""What stood for addresses of the old internet, or of a site, and still leads there on some
+networks, though the registry of today does not call it private."""
+_HOSTS = (IPv4Address("168.63.129.16"),)
+"""A cloud's service for its own machines, at an address that is not its own (Azure)."""
 _HINT = "only addresses of the internet, or those of webhooks.allow_private, may be used"
 
 
@@ -39,13 +44,18 @@ class AddressGuard:
         if any(each.version == one.version and one in each for each in self._allowed
                for one in (where, inner)):  # fmt: skip
             return True
+        if where in _HOSTS or inner in _HOSTS or any(where in each for each in _OLD):
+            return False
         return all(one.is_global and not one.is_multicast for one in (where, inner))
 
-    def connected(self, host: str, port: int, seconds: float) -> socket.socket:
-        """A connection to the first address of a host that answers, each looked at before. Raises
-        as `allowed` does, and OSError."""
+    def connected(self, host: str, port: int, left: Callable[[], float]) -> socket.socket:
+        """A connection to the first address of a host that answers, each looked at before, for as
+        long as seconds are `left`, however many addresses it has. Raises as `allowed` does, and
+        OSError."""
         failure: OSError | None = None
         for each in self.allowed(host, port):
+            if (seconds := left()) <= 0:
+                raise failure or TimeoutError
             try:
                 return socket.create_connection((each, port), seconds)
             except OSError as error:

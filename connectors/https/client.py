@@ -9,6 +9,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -127,7 +128,8 @@ class _GuardedHandler(urllib.request.HTTPSHandler):
 
 class _GuardedConnection(http.client.HTTPSConnection):
     """Connects to an address that was looked at, not to a name that may mean another one by then;
-    the certificate must be the name's. Once the time is over it is shut, whoever still sends."""
+    the certificate must be the name's. Once the time is over it is shut, whoever still sends, and
+    no further address of the host is tried."""
 
     def __init__(
         self,
@@ -140,26 +142,37 @@ class _GuardedConnection(http.client.HTTPSConnection):
     ) -> None:
         super().__init__(host, context=trusted, **options)
         self._guard, self._trusted = guard, trusted
-        self._timer = threading.Timer(seconds, self._shut)
-        self._timer.daemon = True
+        self._until = time.monotonic() + seconds
+        self._timer: threading.Timer | None = None
 
     def connect(self) -> None:
-        self._timer.start()
-        raw = self._guard.connected(self.host, self.port, self.timeout or _SECONDS)
+        raw = self._guard.connected(self.host, self.port, self._left)
         self.sock = self._trusted.wrap_socket(
             raw, server_hostname=self.host, do_handshake_on_connect=False
         )
+        # Only now is there something to shut: a timer that ended before would end nothing.
+        self._timer = threading.Timer(max(0.0, self._left()), self._shut)
+        self._timer.daemon = True
+        self._timer.start()
         self.sock.do_handshake()
 
     def getresponse(self) -> http.client.HTTPResponse:
         try:
             return super().getresponse()
         finally:
-            self._timer.cancel()
+            self._cancel()
 
     def close(self) -> None:
-        self._timer.cancel()
+        self._cancel()
         super().close()
+
+    def _left(self) -> float:
+        """How many seconds there are left for all of it."""
+        return self._until - time.monotonic()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _shut(self) -> None:
         if self.sock is not None:

@@ -4,21 +4,17 @@ history."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from connectors.ledger.database import Database, insert_into
+from connectors.ledger.sender_counts import count_senders, outcome_name
 from connectors.ledger.tables import daily_counts as table
 from schemas.daily_count import DailyCount
-from schemas.file import File, Outcome, Status
+from schemas.file import File, Status
 
-_NAMES = {
-    Outcome.ACCEPTED: "accepted",
-    Outcome.PARTLY: "partly",
-    Outcome.QUARANTINED: "quarantined",
-}
 _COUNTED = (Status.DONE, Status.UNLOADING)
 
 
@@ -33,6 +29,15 @@ class DailyCounts:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(table.c.day)).mappings()
             return [DailyCount(**row) for row in rows]
+
+    def total(self, feeds: Collection[str] | None, since: str) -> DailyCount:
+        wanted = [table.c.day >= since]
+        if feeds is not None:
+            wanted.append(table.c.feed.in_(sorted(feeds)))
+        sums = [func.coalesce(func.sum(each), 0).label(each.name) for each in list(table.c)[2:]]
+        with self._database.read() as connection:
+            row = connection.execute(select(*sums).where(*wanted)).mappings().one()
+        return DailyCount(feed="", day=since, **{name: int(value) for name, value in row.items()})
 
 
 def count_ended(connection: Connection, files: Sequence[File]) -> None:
@@ -52,11 +57,10 @@ def _add(connection: Connection, files: Sequence[File], sign: int) -> None:
     for file in files:
         if file.done_at is None:
             continue
-        name = _NAMES.get(file.outcome, "left_out") if file.outcome else "left_out"
         day = file.done_at.astimezone(UTC).date().isoformat()
         days[file.feed, day].update(
             {
-                name: 1,
+                outcome_name(file): 1,
                 "rows_read": file.counts.read,
                 "rows_loaded": file.counts.loaded,
                 "rows_rejected": file.counts.rejected,
@@ -72,3 +76,4 @@ def _add(connection: Connection, files: Sequence[File], sign: int) -> None:
                 set_={each: table.c[each] + statement.excluded[each] for each in values},
             )
         )
+    count_senders(connection, files, sign)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select, union, update
 
@@ -22,12 +23,14 @@ class Feeds:
         self._database = database
 
     def state(self, feed: str) -> FeedState:
-        query = select(feeds.c.cursor, feeds.c.stopped_at, feeds.c.reason)
+        query = select(feeds.c.cursor, feeds.c.stopped_at, feeds.c.reason, feeds.c.listed_at)
         with self._database.read() as connection:
             row = connection.execute(query.where(feeds.c.feed == feed)).first()
         if row is None:
             return FeedState(feed=feed)
-        return FeedState(feed=feed, cursor=row[0], stopped_at=row[1], reason=row[2])
+        return FeedState(
+            feed=feed, cursor=row[0], stopped_at=row[1], reason=row[2], listed_at=row[3]
+        )
 
     def stop(self, feed: str, reason: str) -> bool:
         with self._database.write() as connection:
@@ -60,6 +63,11 @@ class Feeds:
             ensure_feed(connection, feed)
             connection.execute(update(feeds).where(feeds.c.feed == feed).values(matched=match))
         return before
+
+    def note_listed(self, feed: str, at: datetime | None) -> None:
+        with self._database.write() as connection:
+            ensure_feed(connection, feed)
+            connection.execute(update(feeds).where(feeds.c.feed == feed).values(listed_at=at))
 
     def request_load(self, feed: str) -> bool:
         with self._database.write() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from itertools import batched
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select
@@ -16,10 +17,12 @@ from connectors.ledger.file_states import alternatives
 from connectors.ledger.files import status_is
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import files
-from schemas.file import File
-from schemas.file_query import FileQuery, Starts
+from schemas.file import File, Outcome
+from schemas.file_query import FileQuery, FileState, Starts
 
 _START = 64
+_TAKEN = (Outcome.ACCEPTED, Outcome.PARTLY, Outcome.SUPERSEDED)
+_FIRSTS_AT_ONCE = 50
 _LOOKED_THROUGH = 5_000
 """So many files are looked through for a text within their names before a page ends."""
 
@@ -57,6 +60,41 @@ class FilePages:
                 found += [file_of(row) for row in rows.mappings()]
         found.sort(key=lambda file: (file.discovered_at, file.file_id), reverse=True)
         return found[:limit], _mark(found[limit - 1]) if len(found) > limit else None
+
+    def first_sent(
+        self, feed: str, windows: Sequence[tuple[datetime, datetime]]
+    ) -> Sequence[datetime | None]:
+        if not windows:
+            return []
+        firsts = [
+            select(files.c.sent_at)
+            .where(
+                files.c.feed == feed,
+                files.c.discovered_at >= start,
+                files.c.discovered_at < end,
+                files.c.outcome.in_(_TAKEN),
+            )
+            .order_by(files.c.discovered_at)
+            .limit(1)
+            .scalar_subquery()
+            for start, end in windows
+        ]
+        found: list[datetime | None] = []
+        with self._database.read() as connection:
+            for some in batched(firsts, _FIRSTS_AT_ONCE, strict=False):
+                found += connection.execute(select(*some)).one()
+        return found
+
+    def at_most(self, state: FileState, feeds: Collection[str] | None, most: int) -> int:
+        wanted = [] if feeds is None else [_hidden(files.c.feed).in_(sorted(feeds))]
+        count = 0
+        with self._database.read() as connection:
+            for each in alternatives(state):
+                some = select(files.c.file_id).where(*each, *wanted).limit(most - count)
+                count += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+                if count >= most:
+                    break
+        return count
 
     def starting(
         self,

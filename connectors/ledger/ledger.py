@@ -37,6 +37,7 @@ from connectors.ledger.receipt_links import ReceiptLinks
 from connectors.ledger.recovery import Recovery
 from connectors.ledger.replies import Replies
 from connectors.ledger.schema import Schema
+from connectors.ledger.sender_counts import SenderCounts
 from connectors.ledger.sent_files import SentFiles
 from connectors.ledger.services import Services
 from connectors.ledger.timelines import Timelines
@@ -91,6 +92,7 @@ class SqlLedger:
         self.keys = Keys(database)
         self.file_pages = FilePages(database)
         self.daily_counts = DailyCounts(database)
+        self.senders = SenderCounts(database)
         self.acts = Acts(database)
         self.drafts = Drafts(database)
         self.measures = Measures(database)

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from connectors.globs import matches
 from connectors.mailbox.authentication import Authentication, vouched_for
@@ -46,6 +46,12 @@ class MailBucketConfig(S3Config):
     """A larger message is passed over; mail services accept up to 40 MB."""
     authentication: Authentication = Authentication()
     """What speaks for the senders, for feeds that require it."""
+
+    @model_validator(mode="after")
+    def _without_events(self) -> Self:
+        if self.events is not None:
+            raise ValueError("events: a bucket of mails is looked at on schedule")
+        return self
 
 
 class MailBucketSource:
@@ -163,7 +169,7 @@ class MailBucketSource:
         """Move the item's message, if configured."""
         self._objects.finish(_stored(item))
 
-    def forget(self, item: Item) -> int:
+    def forget(self, item: Item, mark: str = "") -> int:
         """Nothing: replies are in their readers' mailboxes."""
         return 0
 

@@ -161,7 +161,7 @@ class MailboxSource:
         with logged_in(self._config):
             pass
 
-    def forget(self, item: Item) -> int:
+    def forget(self, item: Item, mark: str = "") -> int:
         """Nothing: replies are in their readers' mailboxes."""
         return 0
 

@@ -42,6 +42,7 @@ from connectors.protocols.ledger_senders import (
     LedgerPosts,
     LedgerReceiptLinks,
     LedgerReplies,
+    LedgerSenders,
     LedgerSentFiles,
     LedgerWebhooks,
 )
@@ -211,6 +212,10 @@ class Ledger(Protocol):
     @property
     def daily_counts(self) -> LedgerDailyCounts:
         """What has ended by feed and day."""
+
+    @property
+    def senders(self) -> LedgerSenders:
+        """What has ended by sender and feed."""
 
     @property
     def file_pages(self) -> LedgerFilePages:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from schemas.act import Act
 from schemas.daily_count import DailyCount
 from schemas.file import File
-from schemas.file_query import FileQuery, Starts
+from schemas.file_query import FileQuery, FileState, Starts
 from schemas.key import Key
 from schemas.operation import Operation, OperationKind
 
@@ -105,6 +105,9 @@ class LedgerDailyCounts(Protocol):
         """The feed's counts from that day on (`2026-11-03`, UTC), oldest first; days on which
         nothing ended are left out."""
 
+    def total(self, feeds: Collection[str] | None, since: str) -> DailyCount:
+        """What has ended from that day on, of all those feeds (None: of every feed)."""
+
 
 class LedgerFilePages(Protocol):
     """Lists of files of any length, a page at a time; a page costs the same however many there
@@ -122,6 +125,16 @@ class LedgerFilePages(Protocol):
 
         Raises ValueError for a status that is none.
         """
+
+    def first_sent(
+        self, feed: str, windows: Sequence[tuple[datetime, datetime]]
+    ) -> Sequence[datetime | None]:
+        """For each window of time, when the first file was sent that the feed found within it and
+        took; None where there was none."""
+
+    def at_most(self, state: FileState, feeds: Collection[str] | None, most: int) -> int:
+        """How many files of those feeds (None: of every feed) are in a state, but `most` where
+        there are more: no more are looked at."""
 
     def starting(
         self,

@@ -18,12 +18,17 @@ from schemas.unmatched import Unmatched
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeedState:
-    """What the ledger knows of a feed as a whole. A stopped feed is not discovered any more."""
+    """What the ledger knows of a feed as a whole. A stopped feed is not discovered any more.
+
+    `listed_at` is when the last listing began that brought all there is; None if one is owed. It is
+    kept only for feeds whose source tells what arrives.
+    """
 
     feed: str
     cursor: str | None = None
     stopped_at: datetime | None = None
     reason: str | None = None
+    listed_at: datetime | None = None
 
 
 class LedgerFeeds(Protocol):
@@ -40,6 +45,9 @@ class LedgerFeeds(Protocol):
 
     def note_match(self, feed: str, match: str) -> str | None:
         """Keep by which glob the feed looks; the one before, if it was another."""
+
+    def note_listed(self, feed: str, at: datetime | None) -> None:
+        """Keep when a whole listing began; with None that one is owed."""
 
     def request_load(self, feed: str) -> bool:
         """Note that the feed has prepared files; True if nobody had noted it yet."""

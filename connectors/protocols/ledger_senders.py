@@ -9,6 +9,7 @@ from typing import Protocol
 from schemas.file import Event, File
 from schemas.receipt_link import FileLink
 from schemas.reply import Reply, ReplyState
+from schemas.sender import SenderCount
 from schemas.trust import Cause, Hold
 from schemas.webhook import PostState, Webhook, WebhookPost
 
@@ -62,6 +63,21 @@ class LedgerReplies(Protocol):
 
     def count_since(self, to: str, thread: str | None, since: datetime) -> tuple[int, int]:
         """How many replies were planned since then in the thread, and to the address."""
+
+
+class LedgerSenders(Protocol):
+    """What has ended by sender and feed, counted as it ends."""
+
+    def page(
+        self, contains: str | None, feeds: Collection[str] | None, after: str | None, limit: int
+    ) -> Sequence[SenderCount]:
+        """What so many senders at most have sent to those feeds (None: to every feed), by address
+        and then by feed, from the first address after `after` on. With `contains` only addresses
+        in which that text stands, in whatever case. A page costs the same however many files there
+        are."""
+
+    def forget(self, before: datetime) -> int:
+        """Forget what was sent to a feed by those who sent it nothing since then; of how many."""
 
 
 class LedgerDigests(Protocol):

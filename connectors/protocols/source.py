@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from schemas.errors import WaybillError
-from schemas.item import Item, Page
+from schemas.item import Hint, Item, Page
 from schemas.receipt import Answer
 from schemas.trust import Vouched
 
@@ -47,8 +47,9 @@ class Source(Protocol):
         """Whether a listing that goes on at the cursor would not bring the item again; True for a
         source whose listing is always whole."""
 
-    def forget(self, item: Item) -> int:
-        """Remove the answer that was left for an item, not the item; how many documents went."""
+    def forget(self, item: Item, mark: str = "") -> int:
+        """Remove the answer that was left for an item, not the item; how many documents went.
+        `mark` stands in their names before the suffixes."""
 
     def check(self) -> str:
         """Connect and say in a few words what answered; raises what a listing would raise."""
@@ -75,9 +76,37 @@ class Answering(Protocol):
 class Watched(Protocol):
     """A source that can tell when something has arrived."""
 
-    def watches(self, stop: threading.Event) -> Iterator[Iterator[None]]:
+    def watches(self, stop: threading.Event) -> Iterator[Iterator[Sequence[Hint] | None]]:
         """Iterators that go on, each in a thread of its own, when something may have arrived; more
-        may come later. All end once `stop` is set."""
+        may come later. All end once `stop` is set.
+
+        None says that anything may have. A source that is `Hinted` may tell what instead; with
+        nothing in a list it says that it still listens. An iterator may raise a WaybillError while
+        nothing can be heard, and goes on when it is asked again.
+        """
+
+
+@runtime_checkable
+class Hinted(Protocol):
+    """A watched source that may tell exactly what has arrived.
+
+    What it tells are hints: they may come twice, late, in any order, for what is gone, or never.
+    The listing, which is then rarer, stays the truth.
+    """
+
+    @property
+    def full_listing(self) -> timedelta | None:
+        """How often it is listed whole while it is watched; None if it tells nothing, or is listed
+        as often as any."""
+
+    def hinted(self, hints: Sequence[Hint]) -> Iterator[tuple[Hint, Item | WaybillError | None]]:
+        """Each hint with the item that a listing would have brought, or with the version that it
+        names if that is still there; with None for what is gone, or no file that a listing brings;
+        or with the error that this one alone has. Raises a WaybillError about the source."""
+
+    def heed(self, hints: Sequence[Hint]) -> None:
+        """Forget these hints: the ledger knows all that they tell. Others come again, or are put
+        aside. Safe to repeat."""
 
 
 @runtime_checkable

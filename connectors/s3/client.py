@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -28,6 +29,7 @@ from pydantic import (
 )
 
 from connectors.paths import LocalFile
+from connectors.s3.events_config import EventsConfig, FullListing
 from schemas.errors import (
     ConfigError,
 )
@@ -90,6 +92,11 @@ class S3Config(BaseModel):
     """Originals move below this folder once they are acknowledged; a later version of the same
     key replaces the earlier one there."""
 
+    events: EventsConfig | None = None
+    """A queue that tells what arrives, so that `waybill watch` takes it in at once."""
+    full_listing: FullListing | None = None
+    """How often the bucket is listed whole all the same; every hour, if there are `events`."""
+
     @field_validator(
         "endpoint", "region", "access_key", "secret_key", "sts_endpoint", mode="before"
     )
@@ -124,6 +131,19 @@ class S3Config(BaseModel):
             raise ValueError("receipts_prefix is short for receipts: give one of them")
         return self
 
+    @property
+    def full_listing_period(self) -> timedelta | None:
+        """How often the bucket is listed whole while events tell what arrives."""
+        if self.events is None:
+            return None
+        return (self.full_listing or FullListing(hours=1)).period
+
+    @model_validator(mode="after")
+    def _listing_of_events(self) -> Self:
+        if self.full_listing is not None and self.events is None:
+            raise ValueError("full_listing: without events the bucket is listed on schedule")
+        return self
+
     @model_validator(mode="after")
     def _both_keys(self) -> Self:
         if (self.access_key is None) != (self.secret_key is None):
@@ -131,16 +151,21 @@ class S3Config(BaseModel):
         return self
 
 
-def new_client(config: S3Config) -> S3Client:
-    """A client for that bucket; connects to nothing yet. Raises ConfigError."""
+def session(config: S3Config) -> boto3.Session:
+    """A session with the credentials of that configuration; connects to nothing yet."""
     core = get_session()
     if config.access_key and config.secret_key:
         core.set_credentials(config.access_key, config.secret_key.get_secret_value())
+    if config.role_arn:
+        core = _in_role(core, config)
+    return boto3.Session(botocore_session=core)
+
+
+def new_client(config: S3Config) -> S3Client:
+    """A client for that bucket; connects to nothing yet. Raises ConfigError."""
     verify = str(config.ca_file) if config.ca_file else config.verify_tls
     try:
-        if config.role_arn:
-            core = _in_role(core, config)
-        client = boto3.Session(botocore_session=core).client(
+        client = session(config).client(
             "s3",
             region_name=config.region,
             endpoint_url=config.endpoint,

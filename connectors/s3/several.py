@@ -8,13 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 from schemas.errors import WaybillError
-from schemas.item import Item
 
 _AT_A_TIME = 8
 """Fewer than the connections that a client of boto3 keeps open."""
 
 
-def several[T](
+def several[Item, T](
     items: Sequence[Item], do: Callable[[Item], T]
 ) -> Iterator[tuple[Item, T | WaybillError]]:
     """Every item in turn, with what was done or its error; no more than twice as many are begun as

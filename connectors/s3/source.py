@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from botocore.exceptions import ClientError
 
 from connectors.copies import copied, new_path
-from connectors.globs import OurAnswers, matches, shortened, static_prefix
+from connectors.globs import matches, shortened, static_prefix
 from connectors.s3.client import S3Config, new_client
-from connectors.s3.objects import etag_of, is_there, item_of, version_argument
+from connectors.s3.listing import Listing
+from connectors.s3.objects import etag_of, is_there, version_argument
+from connectors.s3.queue import EventQueue
 from connectors.s3.refusals import GONE, translating
 from connectors.s3.several import several
 from connectors.s3.spans import SPAN_BYTES, spans, whole
-from schemas.errors import AwayError, ConfigError, DataError, WaybillError
-from schemas.item import Item, Page
+from schemas.errors import AwayError, ConfigError, DataError, FatalError, WaybillError
+from schemas.item import Hint, Item, Page
 from schemas.receipt import DOCUMENTS, Answer, Document
 
 if TYPE_CHECKING:
@@ -30,7 +33,6 @@ __all__ = ["S3Config", "S3Source"]
 
 _WRITTEN = ("beside", "prefix", "bucket")
 _LONGEST_KEY = 1024
-_MARKERS = ("_SUCCESS", ".keep", ".gitkeep", "_$folder$")
 
 
 class S3Source:
@@ -42,6 +44,7 @@ class S3Source:
 
     def __init__(self, config: S3Config) -> None:
         self._config = config
+        self._events = EventQueue(config, config.events) if config.events else None
 
     def list(self, match: str, cursor: str | None, since: datetime | None = None) -> Iterator[Page]:
         """Pages of at most 1,000 matching objects; `cursor` is not used, a listing is whole.
@@ -78,36 +81,36 @@ class S3Source:
         return self._listed(self._config.prefix)
 
     def _listed(self, prefix: str) -> Iterator[Page]:
-        """Pages of the objects below a prefix that are nobody's own."""
-        answers = OurAnswers()
         with translating(self._config.bucket):
-            for listed in self._pages(prefix):
-                yield Page(
-                    items=tuple(item_of(each) for each in listed if self._is_wanted(each, answers))
-                )
+            yield from self._listing.whole(prefix)
 
-    def _pages(self, prefix: str) -> Iterator[Sequence[Mapping[str, Any]]]:
-        bucket = self._config.bucket
-        if self._is_versioned:
-            versions = self._client.get_paginator("list_object_versions")
-            for page in versions.paginate(Bucket=bucket, Prefix=prefix):
-                yield [each for each in page.get("Versions", []) if each["IsLatest"]]
-        else:
-            objects = self._client.get_paginator("list_objects_v2")
-            for listed in objects.paginate(Bucket=bucket, Prefix=prefix):
-                yield [*listed.get("Contents", [])]
+    def watches(self, stop: threading.Event) -> Iterator[Iterator[Sequence[Hint] | None]]:
+        """What the queue of `events` tells, if there is one (protocol `Watched`)."""
+        if self._events is not None:
+            yield self._events.news(stop)
 
-    def _is_wanted(self, listed: Mapping[str, Any], answers: OurAnswers) -> bool:
-        key: str = listed["Key"]
-        ours = "" if self._config.answers.bucket else self._config.answers_prefix
-        apart = [each for each in (ours, self._config.move_to) if each]
-        is_marker = listed["Size"] == 0 and key.rpartition("/")[2].endswith(_MARKERS)
-        return (
-            not answers.has(key)
-            and not key.endswith("/")
-            and not is_marker
-            and not key.startswith(tuple(apart))
-        )
+    @property
+    def full_listing(self) -> timedelta | None:
+        """How often the bucket is listed whole although it is watched (protocol `Hinted`)."""
+        return self._config.full_listing_period
+
+    def hinted(self, hints: Sequence[Hint]) -> Iterator[tuple[Hint, Item | WaybillError | None]]:
+        """Each hint with what it names, several at a time over one client (protocol `Hinted`)."""
+        asked = list({(each.key, each.version): each for each in hints}.values())
+        found = {}
+        with translating(self._config.bucket):
+            listing = self._listing
+        for hint, item in several(asked, listing.hinted):
+            if isinstance(item, AwayError | FatalError):
+                raise item
+            found[hint.key, hint.version] = self._told(item) if isinstance(item, Item) else item
+        for hint in hints:
+            yield hint, found[hint.key, hint.version]
+
+    def heed(self, hints: Sequence[Hint]) -> None:
+        """Remove the messages of which nothing is left (protocol `Hinted`)."""
+        if self._events is not None:
+            self._events.heed(hints)
 
     @contextmanager
     def open(self, item: Item) -> Iterator[BinaryIO]:
@@ -198,8 +201,8 @@ class S3Source:
         key = f"{self._config.answers_prefix}{item.key}"
         return shortened(key, _LONGEST_KEY - len(suffix)) + suffix
 
-    def forget(self, item: Item) -> int:
-        """Remove the item's receipts; how many there were."""
+    def forget(self, item: Item, mark: str = "") -> int:
+        """Remove the item's receipts, whose names have that mark; how many there were."""
         where = self._config.answers
         if where.to not in _WRITTEN:
             return 0
@@ -207,7 +210,7 @@ class S3Source:
         with translating(bucket):
             # The receipt last: by it, the rejected rows beside it are told to be ours.
             for suffix in reversed(DOCUMENTS):
-                key = self._answer_key(item, suffix)
+                key = self._answer_key(item, f"{mark}{suffix}")
                 try:
                     self._client.head_object(Bucket=bucket, Key=key)
                 except ClientError as error:
@@ -245,7 +248,8 @@ class S3Source:
             )
             kind = "versioned bucket" if self._is_versioned else "bucket"
         where = f" at {self._config.endpoint}" if self._config.endpoint else ""
-        return f"{kind} {self._config.bucket}{where}"
+        told = f", {self._events.check()}" if self._events is not None else ""
+        return f"{kind} {self._config.bucket}{where}{told}"
 
     @cached_property
     def _is_versioned(self) -> bool:
@@ -256,6 +260,10 @@ class S3Source:
                 return False
             raise
         return reply.get("Status") == "Enabled"
+
+    @cached_property
+    def _listing(self) -> Listing:
+        return Listing(self._client, self._config, is_versioned=self._is_versioned)
 
     @cached_property
     def _client(self) -> S3Client:

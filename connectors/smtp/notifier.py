@@ -203,9 +203,14 @@ def compose(message: Message, sender: str, attachment_bytes: int) -> EmailMessag
         html_note = f"<p>({escape(note)})</p>\n" if left else ""
         mail.add_alternative(message.html + html_note, subtype="html")
     for name, document in small:
-        kind, _, subtype = document.content_type.partition(";")[0].partition("/")
+        whole, _, charset = document.content_type.partition("; charset=")
+        kind, _, subtype = whole.partition("/")
         mail.add_attachment(
-            document.path.read_bytes(), maintype=kind, subtype=subtype, filename=_line(name)
+            document.path.read_bytes(),
+            maintype=kind,
+            subtype=subtype,
+            filename=_line(name),
+            params={"charset": charset} if charset else None,
         )
     return mail
 

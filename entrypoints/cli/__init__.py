@@ -31,6 +31,8 @@ COMMANDS = {
     "backfill": ("entrypoints.cli.undo", "backfill", "Take in what a source holds from before."),
     "resume": ("entrypoints.cli.files", "resume", "Let a stopped feed run again."),
     "infer": ("entrypoints.cli.infer", "infer", "What a file is; proposes a contract for it."),
+    "init": ("entrypoints.cli.new", "init", "A project of your own, in a folder."),
+    "new": ("entrypoints.cli.new", "new", "A feed made from files like those that will come."),
     "check": ("entrypoints.cli.check", "check", "What would become of a file; loads nothing."),
     "drift": ("entrypoints.cli.drift", "drift", "Files that differ from their contracts."),
     "contracts": ("entrypoints.cli.contracts", "contracts", "Contracts in force; push, pull, log."),

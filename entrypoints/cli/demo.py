@@ -43,8 +43,16 @@ _PATIENCE = 90.0
 def demo(folder: Path, keep: bool, strict: bool) -> None:
     """Watch the whole way on this machine: a bucket, a mailbox, a broker and BigQuery's emulator
     start on free ports, samples arrive, a real worker and beat take them to their tables."""
-    from entrypoints.cli.demo_report import next_commands, next_requests, print_report
+    from entrypoints.cli.demo_report import (
+        demo_key,
+        next_commands,
+        next_requests,
+        print_correction,
+        print_report,
+    )
     from entrypoints.cli.screen import console
+    from entrypoints.demo.console import let_in
+    from entrypoints.demo.correction import send_and_correct
     from entrypoints.demo.process import free_ports
     from entrypoints.demo.servers import start_all
     from entrypoints.demo.setting import MAILBOX, drop_samples, mail_samples, write_config
@@ -53,13 +61,15 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
     out = console()
     with _bar() as bar:
         task = bar.add_task("starting Redis, S3, mail and BigQuery", total=None)
-        with start_all(folder / "servers", strict=strict) as stack:
+        with ended_by_term(), start_all(folder / "servers", strict=strict) as stack:
             [port] = free_ports(1)
+            url = f"http://127.0.0.1:{port}"
             config = write_config(folder, stack, web_port=port)
             runtime = open_runtime(config)
             bar.update(task, description="creating ledger and tables")
             runtime.ledger.migrate()
             runtime.warehouse.apply(runtime.tables(), runtime.views)
+            login = let_in(config)
             bar.update(task, description="dropping files, mailing reports")
             expected = drop_samples(stack.s3) + mail_samples(stack.mail)
             started = time.monotonic()
@@ -69,15 +79,36 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
             ):
                 bar.update(task, description="worker and beat are starting", total=expected)
                 files = _watch(runtime, bar, task, expected, service)
+                seconds = time.monotonic() - started
+                bar.update(task, description="one more is sent with curl, and corrected")
+                key = demo_key(runtime)
+                corrected = send_and_correct(url, key)
                 bar.stop()
-                print_report(out, runtime, files, stack.mail, time.monotonic() - started)
+                print_report(out, runtime, files, stack.mail, seconds)
+                print_correction(out, corrected)
                 out.rule("[bold]Try next", align="left")
                 out.print(next_commands(config, files), soft_wrap=True)
                 out.rule("[bold]Ask by HTTP, while it runs (--keep)", align="left")
-                out.print(next_requests(runtime, port), soft_wrap=True, markup=False)
+                out.print(next_requests(url, key), soft_wrap=True, markup=False)
+                out.rule("[bold]The console, while it runs (--keep)", align="left")
+                out.print(f"{url}\nname {login.name}, password {login.password}", markup=False)
                 if keep:
                     _wait(f"everything runs; bucket {stack.s3.url}, mail to {MAILBOX}")
     click.echo("everything is stopped; what it left lies in " + str(folder))
+
+
+@contextmanager
+def ended_by_term() -> Iterator[None]:
+    """Within the block TERM ends us as Ctrl-C does, so that what was started is ended, too."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _empty(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 from pathlib import Path
+from typing import Any
 
 from imapclient import IMAPClient
 from rich.console import Console, Group
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from entrypoints.cli.screen import file_table, plain_table
+from entrypoints.demo.correction import Corrected
 from entrypoints.demo.servers import MailEndpoint
 from pipelines.operations.keys import create_key
 from pipelines.runtime import Runtime
@@ -95,10 +97,32 @@ def next_commands(config: Path, files: list[File]) -> str:
     )
 
 
-def next_requests(runtime: Runtime, port: int) -> str:
-    """What to ask by HTTP, with a key that is made here and shown this once."""
-    made = create_key(runtime, "demo", Role.STEWARD, ["*"])
-    return (
-        f"export KEY={made.token}\n"
-        f'curl -s "http://127.0.0.1:{port}/api/v1/files?limit=3" -H "Authorization: Bearer $KEY"'
-    )
+def demo_key(runtime: Runtime) -> str:
+    """A key of a steward, shown this once."""
+    return create_key(runtime, "demo", Role.STEWARD, ["*"]).token
+
+
+def next_requests(url: str, key: str) -> str:
+    """What to ask by HTTP."""
+    return f'export KEY={key}\ncurl -s "{url}/api/v1/files?limit=3" -H "Authorization: Bearer $KEY"'
+
+
+def print_correction(out: Console, corrected: Corrected | None) -> None:
+    """Print how a file was sent and its row corrected, and its receipt before and after."""
+    if corrected is None:
+        return
+    out.rule("[bold]A file sent with curl, and its rejected row corrected by the API", align="left")
+    out.print(corrected.sent_by, soft_wrap=True, markup=False)
+    _print_counts(out, corrected.before)
+    for rule in corrected.before["rules"]:
+        for example in rule["examples"][:1]:
+            out.print(
+                f"  line {example['line']}: {example['value']!r}: {rule['fix']}", markup=False
+            )
+    out.print(corrected.corrected_by, soft_wrap=True, markup=False)
+    _print_counts(out, corrected.after)
+
+
+def _print_counts(out: Console, receipt: dict[str, Any]) -> None:
+    loaded = receipt["counts"]["loaded"] + receipt["rows_corrected"]
+    out.print(f"[green]receipt:[/] {loaded} of {receipt['counts']['read']} rows are in the table")

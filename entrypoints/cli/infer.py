@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from entrypoints.cli.options import json_option
+from schemas.errors import ConfigError
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -29,9 +28,19 @@ _SUFFIX = ".odcs.yaml"
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the contract here, such as schemas/orders.odcs.yaml; printed if not given.",
 )
+@click.option("--sheet", default="", help="The sheet of a workbook, by its name.")
+@click.option("--member", default="", help="The member of an archive, by its name or a glob.")
 @click.option("--force", is_flag=True, help="Overwrite an existing contract.")
 @json_option
-def infer(file: Path, name: str | None, out: Path | None, force: bool, as_json: bool) -> None:
+def infer(
+    file: Path,
+    name: str | None,
+    out: Path | None,
+    sheet: str,
+    member: str,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Say what FILE is and how sure that is, and propose a contract for files like it.
 
     A guess for a person to read and correct: no feed ever uses what was not written into its
@@ -39,18 +48,15 @@ def infer(file: Path, name: str | None, out: Path | None, force: bool, as_json: 
     """
     from datetime import UTC, datetime
 
-    from pipelines.detect import detect
-    from pipelines.detect.contract import propose
+    from pipelines.operations.proposals import proposal_for
+    from schemas.limits import Limits
 
     name = _name(file, name, out)
     if out is not None and out.exists() and not force:
         raise click.UsageError(f"{out} exists; --force overwrites it")
-    detected = detect(file)
-    if not detected.columns:
-        raise click.ClickException(f"{file.name} holds nothing to make a contract of")
     today = datetime.now(UTC).date()
-    text = propose(detected, name, file.name, today)
-    first = _checked(text, name, file)
+    made = proposal_for(file, name, Limits(), today, sheet=sheet, member=member)
+    detected, text, first = made.detected, made.text, made.first
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
@@ -76,30 +82,12 @@ def _name(file: Path, name: str | None, out: Path | None) -> str:
         if name is not None and name != from_out:
             raise click.BadParameter(f"{out.name} must be {name}{_SUFFIX}", param_hint="--out")
         name = from_out
-    if name is None:
-        stem = re.sub(r"[^A-Za-z0-9]+", "_", file.name.partition(".")[0]).strip("_").lower()
-        name = f"t_{stem}" if not stem or stem[0].isdigit() else stem
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
-        raise click.BadParameter(
-            f'"{name}": letters, digits and _, starting with a letter', param_hint="--name"
-        )
-    return name
+    from pipelines.operations.proposals import checked_name, name_of_file
 
-
-def _checked(text: str, name: str, file: Path) -> tuple[FirstRow, ...]:
-    """Read the proposal as the service would, for a proposal that is no contract must not go out;
-    and the file's first rows under it."""
-    from pipelines.operations.first_rows import first_rows
-    from schemas.contract import Contract
-    from schemas.limits import Limits
-    from schemas.odcs.reader import read_contract
-
-    with tempfile.TemporaryDirectory(prefix="waybill-") as folder:
-        path = Path(folder) / f"{name}{_SUFFIX}"
-        path.write_text(text, encoding="utf-8")
-        contract = read_contract(path)
-        assert isinstance(contract, Contract)
-        return first_rows(file, contract, Limits(), Path(folder))
+    try:
+        return checked_name(name or name_of_file(file))
+    except ConfigError as error:
+        raise click.BadParameter(f"{error.message}: {error.hint}", param_hint="--name") from error
 
 
 def _print(file: Path, detected: Detected, first: tuple[FirstRow, ...]) -> None:

@@ -91,11 +91,22 @@ def revoke(config: Path, key_id: str, as_json: bool) -> None:
 
 
 @keys.command()
+@click.option(
+    "--for", "what", type=click.Choice(("review", "door")), default="review", show_default=True
+)
 @click.pass_obj
-def export(config: Path) -> None:
-    """Every key as CSV, for a review of who may do what: no secrets, no hashes."""
-    from pipelines.operations.keys import list_keys
+def export(config: Path, what: str) -> None:
+    """Every key as CSV, for a review of who may do what: no secrets, no hashes.
+
+    For the serverless door (docs/door.md): the keys that it lets in as JSON, with their hashes.
+    """
+    from entrypoints.cli.screen import print_json
+    from pipelines.operations.keys import door_keys, list_keys
     from pipelines.rejects.escape import harmless
+
+    if what == "door":
+        print_json(door_keys(open_runtime(config)))
+        return
 
     names = ("key_id", "name", "role", "feeds", "created_at", "created_by", "expires_at",
         "revoked_at", "revoked_by", "last_used_at", "failures", "last_failed_at")  # fmt: skip

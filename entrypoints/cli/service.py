@@ -92,7 +92,8 @@ def beat(config: Path, log_level: str) -> None:
 @click.option("--parent", type=int, hidden=True, help="End with this process.")
 @click.pass_obj
 def watch(config: Path, log_level: str, parent: int | None) -> None:
-    """Wait for new mail, and look at it within seconds. Without it, beat looks on schedule."""
+    """Take in what arrives within seconds: mail, files of folders, and of buckets with `events`.
+    Without it, beat looks on schedule."""
     from entrypoints.worker.watch import watch as watch_all
 
     set_up_log(config, log_level)

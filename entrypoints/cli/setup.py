@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from entrypoints.config.settings import Broker, Settings
     from entrypoints.config.web import Web
     from pipelines.runtime import Runtime
+    from schemas.errors import WaybillError
 
 
 @click.command()
@@ -119,10 +120,17 @@ def _examined(name: str, check: Callable[[], str]) -> dict[str, object]:
 
 
 def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Every part and how to try it. Feeds and contracts come first: the rest needs them."""
+    """Every part and how to try it. Feeds and contracts come first; the rest is tried without those
+    that are wrong."""
     from entrypoints.config.assembly import build_runtime
+    from schemas.errors import ConfigError, ContractError
 
-    runtime = build_runtime(settings)
+    try:
+        runtime = build_runtime(settings)
+    except (ConfigError, ContractError) as error:
+        wrong = error
+        yield "files", lambda: _said(wrong)
+        runtime = build_runtime(settings, is_lenient=True)
     feeds = runtime.feeds.values()
     yield "contracts", lambda: f"{len(runtime.contracts)} contracts, {len(runtime.views)} views"
     yield "feeds", lambda: ", ".join(f"{feed.name} ({feed.schedule})" for feed in feeds)
@@ -143,6 +151,10 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"alerts {name}", destination.check
     if not runtime.destinations:
         yield "alerts", lambda: "sent nowhere; `waybill alerts` lists them"
+
+
+def _said(error: WaybillError) -> str:
+    raise error
 
 
 def _check_web(web: Web, runtime: Runtime) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entrypoints.cli.options import json_option, open_with_contracts
+from schemas.language import printable
 
 if TYPE_CHECKING:
     from connectors.protocols import Change
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 def plan(config: Path, as_json: bool) -> None:
     """What `apply` would change: contracts and tables. Changes nothing.
 
-    Exit status 1 when a person must decide something.
+    Every rule of every contract is tried; those that could never be evaluated are refused by file,
+    line and path. Feeds that take the same objects are named. Exit status 1 when a person must
+    decide something.
     """
-
+    from pipelines.operations.shared_objects import shared_objects
     from pipelines.operations.tables import plan as differences
 
     runtime, folder = open_with_contracts(config)
-    _print(differences(runtime, folder), as_json, done=False)
+    changes = differences(runtime, folder)
+    for each in shared_objects(runtime):
+        click.echo(f"note: {printable(each.render())}", err=True)
+    _print(changes, as_json, done=False)
 
 
 @click.command()

@@ -30,7 +30,11 @@ from schemas.upload import UPLOADS
 
 
 def build_runtime(
-    settings: Settings, *, lazy_warehouse: bool = False, before: Runtime | None = None
+    settings: Settings,
+    *,
+    lazy_warehouse: bool = False,
+    before: Runtime | None = None,
+    is_lenient: bool = False,
 ) -> Runtime:
     """The runtime of these settings. Nothing is connected to, unless a feed names a contract that
     only the ledger has. With `lazy_warehouse` the warehouse's libraries, which are heavy, are
@@ -38,7 +42,8 @@ def build_runtime(
 
     Raises ConfigError or ContractError for feeds, contracts and settings that do not fit. With
     `before`, the runtime that this one takes the place of, files of feeds and contracts that have
-    become wrong meanwhile are only logged: what they said before stays.
+    become wrong meanwhile are only logged: what they said before stays. One that `is_lenient` is
+    made without those that are wrong.
     """
     # Libraries make files too, and know no modes.
     keep_private()
@@ -46,7 +51,7 @@ def build_runtime(
     storage = connector_class("storage", settings.storage.type)(settings.storage.config)
     notifier = _notifier(settings.mail) if settings.mail is not None else None
     ledger = connector_class("ledger", settings.ledger.type)(settings.ledger.config)
-    contracts, feeds = _contracts_and_feeds(settings, ledger, before)
+    contracts, feeds = _contracts_and_feeds(settings, ledger, before, is_lenient)
 
     def warehouse() -> Warehouse:
         made = connector_class("warehouse", settings.warehouse.type)
@@ -80,7 +85,7 @@ def build_runtime(
 
 
 def _contracts_and_feeds(
-    settings: Settings, ledger: Ledger, before: Runtime | None
+    settings: Settings, ledger: Ledger, before: Runtime | None, is_lenient: bool
 ) -> tuple[Contracts, Feeds]:
     capabilities = warehouse_capabilities(settings.warehouse.type)
     check_limits(settings.limits, capabilities)
@@ -91,12 +96,14 @@ def _contracts_and_feeds(
         ledger.contracts,
         partial(check_contract, capabilities=capabilities),
         old_contracts if isinstance(old_contracts, Contracts) else None,
+        is_lenient=is_lenient,
     )
     feeds = Feeds(
         settings.folders.feeds,
         AtHand(contracts),
         settings.sources,
         old_feeds if isinstance(old_feeds, Feeds) else None,
+        is_lenient=is_lenient,
     )
     # A process that forks may have no connection open.
     ledger.close()

@@ -36,7 +36,8 @@ class Contracts(Mapping[str, Contract]):
     in force before stays.
 
     Raises ContractError when it is made over files that are wrong, unless it can go on with what
-    the process knew `before`; and on use what the ledger raises, until it has answered once.
+    the process knew `before`, or `is_lenient` and goes on without; and on use what the ledger
+    raises, until it has answered once.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Contracts(Mapping[str, Contract]):
         revisions: LedgerContractRevisions | None = None,
         fits: Callable[[Contract], None] = _fits_anything,
         before: Contracts | None = None,
+        *,
+        is_lenient: bool = False,
     ) -> None:
         self._folder, self._revisions, self._fits = folder, revisions, fits
         self._lock = threading.Lock()
@@ -56,10 +59,10 @@ class Contracts(Mapping[str, Contract]):
         try:
             self._files = self._read_folder()
         except ContractError as error:
-            if before is None:
+            if before is None and not is_lenient:
                 raise
             log.error("the folder's contracts stay as they were: %s", error.message)
-            self._files = before._files
+            self._files = {} if before is None else before._files
         self._merge()
 
     def __getitem__(self, name: str) -> Contract:

@@ -14,7 +14,7 @@ from connectors.mailbox.authentication import Authentication
 from entrypoints.config.contracts import state_of
 from pipelines.feed import Feed
 from schemas.contract import Contract
-from schemas.errors import ConfigError, FeedGoneError
+from schemas.errors import ConfigError, FeedGoneError, in_one
 from schemas.trust import Trust
 from schemas.upload import UPLOADS
 
@@ -29,8 +29,9 @@ class Feeds(Mapping[str, Feed]):
     """Feeds by name, as the folder's files are now: a service needs no restart for a change.
 
     Raises ConfigError when it is made over files that are wrong, unless it can go on with what the
-    process knew `before`. A file that becomes wrong later is logged once, and its feed stays as it
-    was; the others go on. The feed of a file that is taken away is gone.
+    process knew `before`, or `is_lenient` and goes on without them. A file that becomes wrong later
+    is logged once, and its feed stays as it was; the others go on. The feed of a file that is taken
+    away is gone.
     """
 
     def __init__(
@@ -39,13 +40,15 @@ class Feeds(Mapping[str, Feed]):
         contracts: Mapping[str, Contract],
         sources: Collection[str],
         before: Feeds | None = None,
+        *,
+        is_lenient: bool = False,
     ) -> None:
         self._folder, self._contracts, self._sources = folder, contracts, sources
         self._by_file: dict[Path, Feed] = {} if before is None else dict(before._by_file)
         self._state = state_of(folder, _SUFFIX)
         self._said: dict[Path, str] = {}
         self._due = 0.0
-        if before is None:
+        if before is None and not is_lenient:
             self._by_file = _read_all(folder, contracts, sources)
             self._feeds = {feed.name: feed for feed in self._by_file.values()}
         else:
@@ -101,7 +104,8 @@ class Feeds(Mapping[str, Feed]):
 def read_feeds(
     folder: Path, contracts: Mapping[str, Contract], sources: Collection[str]
 ) -> dict[str, Feed]:
-    """The feeds of a folder by name, one a file; raises ConfigError that names the file."""
+    """The feeds of a folder by name, one a file; raises one ConfigError that names all files that
+    are wrong."""
     return {feed.name: feed for feed in _read_all(folder, contracts, sources).values()}
 
 
@@ -110,9 +114,16 @@ def _read_all(
 ) -> dict[Path, Feed]:
     feeds: dict[str, Feed] = {}
     by_file: dict[Path, Feed] = {}
+    wrong: list[ConfigError] = []
     for path in _paths(folder):
-        feed = _checked(path, feeds, contracts, sources)
+        try:
+            feed = _checked(path, feeds, contracts, sources)
+        except ConfigError as error:
+            wrong.append(error)
+            continue
         by_file[path], feeds[feed.name] = feed, feed
+    if wrong:
+        raise in_one(wrong)
     if not feeds:
         raise ConfigError(f"{folder} holds no feed", hint="add a file with `feed = Feed(…)`")
     return by_file

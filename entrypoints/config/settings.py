@@ -207,6 +207,19 @@ class Settings(BaseSettings):
             raise ValueError(f'"{UPLOADS}" is what is uploaded; give this source another name')
         return value
 
+    @field_validator("sources")
+    @classmethod
+    def _a_queue_each(cls, value: dict[str, SourcePart]) -> dict[str, SourcePart]:
+        """Refuse two sources that read one queue: each would remove what is the other's."""
+        told = [
+            events for part in value.values() if (events := getattr(part.config, "events", None))
+        ]
+        if len({each.queue_url for each in told}) < len(told):
+            raise ValueError(
+                "two sources read one queue: give each an events: queue_url of its own"
+            )
+        return value
+
     @field_validator("limits", mode="before")
     @classmethod
     def _limits_from_files(cls, value: Any) -> Any:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import boto3
@@ -53,8 +54,18 @@ def write_config(
     with path.open("w", encoding="utf-8") as out:
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = False
-        yaml.dump(_config(folder, stack, secrets, feeds) | {"web": {"port": web_port}}, out)
+        yaml.dump(_config(folder, stack, secrets, feeds) | {"web": _web(secrets, web_port)}, out)
     return path
+
+
+def _web(secrets: Path, port: int) -> dict[str, Any]:
+    if not port:
+        return {"port": port}
+    key = secrets / "links"
+    key.write_text(token_hex(32), encoding="utf-8")
+    key.chmod(0o600)
+    links = {"demo": {"secret_file": str(key)}}
+    return {"port": port, "url": f"http://127.0.0.1:{port}", "link_keys": links}
 
 
 def _config(folder: Path, stack: Stack, secrets: Path, feeds: Path) -> dict[str, Any]:

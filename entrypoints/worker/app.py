@@ -37,6 +37,7 @@ from entrypoints.worker.producer import CHECK, OPERATE, QUEUES, ask_for, queue_o
 from entrypoints.worker.queues import Queues
 from entrypoints.worker.time_limits import GivesBack
 from pipelines.acknowledge.move import move_originals
+from pipelines.discover.look import look
 from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.monitor.freshness import publish
 from pipelines.operations.long_work import do_operation
@@ -81,6 +82,7 @@ def make_app(config: Path) -> Celery:
     app.conf.beat_scheduler = scheduler_of(runtime)
     for step in STEPS:
         _add_step(app, waybill, step)
+    _add_look(app, waybill)
     _add_recover(app, waybill)
     _add_operate(app, waybill)
     _add_clean(app, waybill)
@@ -135,6 +137,14 @@ def _add_step(app: Celery, waybill: WorkerContext, step: str) -> None:
         runtime = waybill.runtime
         with log_expected_errors(f"{step} of {target}"):
             waybill.queues.send(runtime, STEPS[step](runtime, target))
+
+
+def _add_look(app: Celery, waybill: WorkerContext) -> None:
+    @app.task(name="waybill.look")
+    def run_look(feed: str) -> None:
+        runtime = waybill.runtime
+        with log_expected_errors(f"look of {feed}"):
+            waybill.queues.send(runtime, look(runtime, feed))
 
 
 def _add_recover(app: Celery, waybill: WorkerContext) -> None:

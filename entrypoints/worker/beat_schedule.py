@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from celery import Celery
 from celery.schedules import crontab, schedule
 
+from pipelines.discover.look import full_listing_of
 from pipelines.runtime import Runtime
 from pipelines.schedule import Cron, Every
 
 _PUBLISH_SECONDS = 3600
+_LOOK = "waybill.look"
+"""Discovers a feed unless its source, which tells what arrives, was listed not long ago."""
+_NONE = timedelta()
 
 
 def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
     """One entry a feed, one for its digest if it has one, and those for recover, clean, alerts and
     what the warehouse expects."""
     entries: dict[str, Any] = {}
+    rare = {
+        source: period
+        for source in {feed.source for feed in runtime.feeds.values()}
+        if (period := full_listing_of(runtime, source)) is not None
+    }
     for feed in runtime.feeds.values():
         for step, when in (("discover", feed.schedule), ("digest", feed.digest)):
             if when is not None:
                 entries[f"{step} {feed.name}"] = {
-                    "task": f"waybill.{step}",
+                    "task": _LOOK
+                    if step == "discover" and feed.source in rare
+                    else f"waybill.{step}",
                     "args": (feed.name,),
                     "schedule": _celery_schedule(when, app),
                     "options": {"queue": step, "expires": 600},
@@ -32,7 +43,7 @@ def beat_schedule(runtime: Runtime, app: Celery) -> dict[str, Any]:
         entries[f"survey {source}"] = {
             "task": "waybill.survey",
             "args": (source,),
-            "schedule": runtime.limits.survey_seconds,
+            "schedule": max(runtime.limits.survey_seconds, rare.get(source, _NONE).total_seconds()),
             "options": {"queue": "survey", "expires": 600},
         }
     entries["recover"] = {
@@ -96,8 +107,11 @@ def _celery_schedule(when: Every | Cron, app: Celery) -> schedule | crontab:
 
 def look_at_once(app: Celery, **_: object) -> None:
     """Run every entry once as beat starts: nobody waits a full period after a restart. Digests keep
-    to their schedule, or every restart would send one."""
+    to their schedule, or every restart would send one; so do feeds that look at set times (what was
+    due while beat was away, its own file of what ran when tells it)."""
     for entry in app.conf.beat_schedule.values():
-        if entry["task"] == "waybill.digest":
+        if entry["task"] == "waybill.digest" or isinstance(entry["schedule"], crontab):
             continue
-        app.send_task(entry["task"], args=entry.get("args", ()), **entry["options"])
+        # Whatever was listed before: nobody knows for how long nobody listened.
+        task = "waybill.discover" if entry["task"] == _LOOK else entry["task"]
+        app.send_task(task, args=entry.get("args", ()), **entry["options"])

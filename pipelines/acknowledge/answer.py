@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from pipelines.acknowledge.names import mark_of
 from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.acknowledge.reply import earlier_receipt
 from pipelines.runtime import Runtime
@@ -46,6 +47,7 @@ def answer_about(
         sightings=runtime.ledger.drifts.sightings(file.file_id),
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
+        mark=mark_of(runtime, file),
         link=link,
         corrected=_corrected(runtime, file),
         done=corrected_lines(runtime, file) if file.rows_corrected else (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ from pipelines.acknowledge.addressee import addressee
 from pipelines.acknowledge.render import receipt_bodies
 from pipelines.feed import Feed
 from pipelines.parse.registry import reader_of
-from pipelines.rejects.csv_file import write_rejected
+from pipelines.rejects.csv_file import sent_dialect, write_rejected
 from schemas.dialect import Dialect
 from schemas.draft import Line
 from schemas.drift import DriftStatus, Sighting
@@ -72,7 +73,7 @@ class ReceiptInput:
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
     sender was told about the file that this one may correct; `link` is where it is seen on the
     web. `corrected` says which files have brought rejected rows of it corrected, `done` which lines
-    these were."""
+    these were. `mark` stands in its documents' names before their suffixes."""
 
     file: File
     feed: Feed
@@ -84,6 +85,7 @@ class ReceiptInput:
     link: ReceiptLink | None = None
     corrected: tuple[CorrectedRows, ...] = ()
     done: Collection[Line] = ()
+    mark: str = ""
 
     @property
     def language(self) -> str:
@@ -105,26 +107,30 @@ def answer_of(
     folder of `templates` comes before our own.
     """
     documents = []
-    # Beside the drop stands the receipt of the newest version; an older one's has its own name.
-    own = f".{case.file.file_id[:8]}" if case.file.superseded_by else ""
     summary = _Summary(case.examples, case.language, _fixes_of(dialect))
     if rejects is not None:
         path = folder / "rejected.csv"
         file_id = case.file.file_id
         write_rejected(rejects, path, dialect, summary.add, file_id, case.language, done=case.done)
-        documents.append(Document(suffix=f"{own}.rejected.csv", content_type="text/csv", path=path))
+        documents.append(
+            Document(
+                suffix=f"{case.mark}.rejected.csv",
+                content_type=f"text/csv; charset={_charset(dialect, case.language)}",
+                path=path,
+            )
+        )
     receipt = receipt_of(case, summary.rules())
     bodies = receipt_bodies(receipt, case.feed, templates)
     (folder / "receipt.txt").write_text(bodies.text, encoding="utf-8")
     (folder / "receipt.json").write_bytes(json_of(receipt))
     documents[:0] = [
         Document(
-            suffix=f"{own}.receipt.json",
+            suffix=f"{case.mark}.receipt.json",
             content_type="application/json",
             path=folder / "receipt.json",
         ),
         Document(
-            suffix=f"{own}.receipt.txt",
+            suffix=f"{case.mark}.receipt.txt",
             content_type="text/plain; charset=utf-8",
             path=folder / "receipt.txt",
         ),
@@ -229,6 +235,12 @@ def _fixes_of(dialect: Dialect) -> Mapping[str, str]:
     """What to do about each rule. In text of fixed width there are no cells to quote."""
     padded = reader_of(dialect.format).traits.padding
     return {**_FIXES, "columns": _FIX_PLACES} if padded else _FIXES
+
+
+def _charset(dialect: Dialect, language: str) -> str:
+    """The name by which mail and the web know the encoding of a file of rejected rows."""
+    name = codecs.lookup(sent_dialect(dialect, language).encoding).name
+    return name.removesuffix("-sig").replace("cp125", "windows-125")
 
 
 class _Summary:

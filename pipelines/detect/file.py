@@ -21,27 +21,46 @@ from schemas.limits import Limits
 _IN_FILES = (Kind.ZIP, Kind.WORKBOOK, Kind.OLD_WORKBOOK, Kind.PARQUET)
 
 
-def detect(path: Path, limits: Limits | None = None) -> Detected:
+def detect(
+    path: Path, limits: Limits | None = None, *, sheet: str = "", member: str = ""
+) -> Detected:
     """What a file is, as far as a sample shows it. Only proposes: no running feed relies on it.
 
-    Of an archive the first member that looks like data is taken. Raises DataError for what cannot
-    be unpacked or is no table at all.
+    Of an archive the first member that looks like data is taken, unless `member` (a name or a glob)
+    says which; of a workbook the first sheet of some size, unless `sheet` does. Raises DataError
+    for what cannot be unpacked or is no table at all, and for a sheet or member that is not there.
     """
     limits = limits or Limits()
     packing, pattern = find_packing(path, limits)
+    pattern = member or pattern
     with closing(members(path, pattern, limits)) as found, TemporaryDirectory() as folder:
-        detected = _of_kind(next(found), path, Path(folder), limits)
+        first = next(found, None)
+        if first is None or (member and first.name is None):
+            raise DataError(
+                '{file} has no member "{member}"',
+                hint="take the name from the archive's own list",
+                file=path.name,
+                member=pattern,
+            )
+        detected = _of_kind(first, path, Path(folder), limits, sheet)
     dialect = replace(detected.dialect, members=pattern)
     return replace(detected, dialect=dialect, findings=(*packing, *detected.findings))
 
 
-def _of_kind(member: Member, path: Path, folder: Path, limits: Limits) -> Detected:
+def _of_kind(member: Member, path: Path, folder: Path, limits: Limits, sheet: str = "") -> Detected:
     """The member by what its first bytes say."""
+    if sheet and member.kind not in (Kind.WORKBOOK, Kind.OLD_WORKBOOK):
+        raise DataError(
+            "{file} is {kind}, which has no sheets",
+            hint="leave the sheet out",
+            file=member.name or path.name,
+            kind=member.kind,
+        )
     if member.kind in _IN_FILES:
         local = _local(member, path, folder)
         if member.kind is Kind.PARQUET:
             return detect_parquet(local)
-        return detect_workbook(local, limits)
+        return detect_workbook(local, limits, sheet)
     if member.kind is not Kind.TEXT:
         raise DataError(
             "{file} is {kind}, which is not read",

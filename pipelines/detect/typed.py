@@ -25,7 +25,7 @@ from pipelines.parse.chunk import Chunk
 from pipelines.parse.json_values import json_values
 from pipelines.parse.jsonl import cells_of, read_jsonl
 from pipelines.parse.parquet import read_parquet
-from pipelines.parse.workbook import sheet_names, sheet_rows
+from pipelines.parse.workbook import check_sheet, sheet_names, sheet_rows
 from schemas.contract import Type
 from schemas.dialect import Dialect, Format
 from schemas.errors import DataError
@@ -36,23 +36,26 @@ _SOME = 64 * 1024
 _OBJECTS = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*+"\s*:.*\}\s*\{', re.DOTALL)
 
 
-def detect_workbook(path: Path, limits: Limits) -> Detected:
-    """The sheet of a workbook that has the most cells, its layout and columns.
+def detect_workbook(path: Path, limits: Limits, sheet: str = "") -> Detected:
+    """The sheet of a workbook that is named, or else the first of some size; its layout and
+    columns.
 
-    Raises DataError for a workbook that cannot be read.
+    Raises DataError for a workbook that cannot be read, or has no such sheet.
     """
     most = limits.workbook_bytes
     names = sheet_names(path, most)
+    check_sheet(names, sheet)
     found = {name: _sheet(path, name, most) for name in names}
     sizes = {name: sum(_filled(cells) for _, cells in rows) for name, rows in found.items()}
     # The first sheet that is of some size is meant more often than the very largest.
     largest = max(sizes.values(), default=0)
-    chosen = next((name for name in names if sizes[name] * 3 >= largest and sizes[name]), "")
+    chosen = sheet or next((n for n in names if sizes[n] * 3 >= largest and sizes[n]), "")
     rows = found.get(chosen, [])
     left, right = _bounds([cells for _, cells in rows])
     dialect = Dialect(
         format=Format.EXCEL,
-        sheet="" if not chosen or chosen == names[0] else chosen,
+        # Of several the one that was looked at is named: theirs may stand in another order.
+        sheet=chosen if len(names) > 1 else "",
         range=f"{_letters(left)}:{_letters(right)}" if left else "",
     )
     others = [name for name in names if name != chosen and sizes[name]]

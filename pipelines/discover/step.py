@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.failpoints import crash_point
-from connectors.protocols import FeedState, Surveyed
+from connectors.protocols import FeedState, Hinted, Surveyed
 from pipelines.discover.taking import taken
 from pipelines.discover.unmatched import note_left, tell_senders
 from pipelines.failure import stop_feed
@@ -46,18 +46,21 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
         return []
     room = runtime.limits.queued_files - runtime.ledger.files.waiting(feed_name)
     work, found = list[Work](), 0
+    begun = runtime.now()
     try:
         if room > 0:
-            begins = _begins(runtime, feed, state)
+            begins = first_moment(runtime, feed, state)
             _say_what_fits_now(runtime, feed)
             for page in runtime.sources[feed.source].list(feed.match, state.cursor, begins):
                 new = register(runtime, feed_name, page)
                 crash_point("discover.registered")
                 found += len(new)
-                work += bundles_of(runtime, feed_name, _sizes(feed_name, page, new))
+                work += bundled(runtime, feed_name, page, new)
                 if found >= room:
                     log.info("feed %s: %d files wait, listing goes on later", feed_name, found)
                     break
+            else:
+                _note_listed(runtime, feed, begun)
             runtime.ledger.services.note(service)
             tell_senders(runtime, feed.source)
     except FatalError as error:
@@ -71,10 +74,10 @@ def discover(runtime: Runtime, feed_name: str) -> list[Work]:
     return work
 
 
-def _sizes(feed: str, page: Page, file_ids: Sequence[str]) -> list[tuple[str, int | None]]:
-    """Files of a page with their sizes at the source."""
+def bundled(runtime: Runtime, feed: str, page: Page, file_ids: Sequence[str]) -> list[Work]:
+    """The work that new files of a page make."""
     sizes = {file_id_of(feed, item.key, item.version): item.size for item in page.items}
-    return [(file_id, sizes.get(file_id)) for file_id in file_ids]
+    return bundles_of(runtime, feed, [(file_id, sizes.get(file_id)) for file_id in file_ids])
 
 
 def _say_what_fits_now(runtime: Runtime, feed: Feed) -> None:
@@ -102,7 +105,13 @@ def _say_what_fits_now(runtime: Runtime, feed: Feed) -> None:
         )  # fmt: skip
 
 
-def _begins(runtime: Runtime, feed: Feed, state: FeedState) -> datetime | None:
+def _note_listed(runtime: Runtime, feed: Feed, begun: datetime) -> None:
+    source = runtime.sources[feed.source]
+    if isinstance(source, Hinted) and source.full_listing is not None:
+        runtime.ledger.feeds.note_listed(feed.name, begun)
+
+
+def first_moment(runtime: Runtime, feed: Feed, state: FeedState) -> datetime | None:
     """From when on items are the feed's. Nobody is answered about mails of last year because a feed
     is new; what lies in a bucket or a folder is there to be loaded."""
     if feed.begins is not None or isinstance(runtime.sources[feed.source], Surveyed):

@@ -24,7 +24,8 @@ def abandoned(runtime: Runtime, dry_run: bool) -> Cleaned:
     most, before = runtime.retention.clean_files, runtime.now() - _UNSENT
     if not dry_run:
         # They quote the file.
-        runtime.ledger.operations.forget_results(OperationKind.CHECK, before)
+        for kind in (OperationKind.CHECK, OperationKind.FIND_ROW):
+            runtime.ledger.operations.forget_results(kind, before)
     found = runtime.ledger.uploads.waiting(before, most)
     gone = [each for each in found if dry_run or _remove(runtime, each)]
     return Cleaned(kind="unsent uploads", count=len(gone), more=len(found) == most)

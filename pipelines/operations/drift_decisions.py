@@ -56,9 +56,9 @@ def drift_named(runtime: Runtime, text: str) -> Drift:
     return found[0]
 
 
-def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
+def accept(runtime: Runtime, contracts: Path, drift: Drift, note: str = "") -> Decision:
     """Write the drift's change into the contract, widen the table, and prepare the held files
-    again. Safe to repeat.
+    again; the note stays with the act and with the contract's revision. Safe to repeat.
 
     The change is a new revision of the contract, made from the one in force (from the file in the
     folder of contracts, where the ledger has none). Nothing is written when the contract would not
@@ -70,12 +70,12 @@ def accept(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
     with acting_outside(
         runtime, "accept", "drift", drift.drift_id, drift.feed, before=status
     ) as told:
-        decision = _accepted(runtime, contracts, drift)
-        told.after = _facts(decision)
+        decision = _accepted(runtime, contracts, drift, note)
+        told.after = _facts(decision, note)
     return decision
 
 
-def _accepted(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
+def _accepted(runtime: Runtime, contracts: Path, drift: Drift, note: str) -> Decision:
     name = feed_named(runtime, drift.feed).contract
     runtime.refresh()
     change, kind = drift.finding.change, drift.finding.kind
@@ -95,7 +95,9 @@ def _accepted(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
             f" {drift.finding.render()}",
             hint="ask the sender for the agreed columns, or change the contract by hand",
         )
-    revision = _decided(runtime, drift, name, before, number, after)
+    reason = f"drift {drift.drift_id} accepted: {kind}, {drift.finding.column}"
+    reason = f"{reason} ({note})" if note else reason
+    revision = _decided(runtime, drift, name, before, number, after, reason)
     runtime.refresh()
     if kind is DriftKind.SCALE:
         runtime.ledger.profiles.forget(drift.feed, drift.finding.column)
@@ -112,11 +114,9 @@ def _accepted(runtime: Runtime, contracts: Path, drift: Drift) -> Decision:
 
 
 def _decided(
-    runtime: Runtime, drift: Drift, name: str, before: str, number: int, after: str
+    runtime: Runtime, drift: Drift, name: str, before: str, number: int, after: str, reason: str
 ) -> int | None:
     """Write down the decision together with the revision that it makes; its number, if any."""
-    finding = drift.finding
-    reason = f"drift {drift.drift_id} accepted: {finding.kind}, {finding.column}"
     revision = None
     with runtime.ledger.acts.together():
         if after != before:
@@ -129,9 +129,9 @@ def _decided(
     return revision
 
 
-def dismiss(runtime: Runtime, drift: Drift) -> Decision:
-    """Leave the contract as it is. Files that were held back stay rejected, but for those of a
-    rename that is none: they are looked at again."""
+def dismiss(runtime: Runtime, drift: Drift, note: str = "") -> Decision:
+    """Leave the contract as it is; the note stays with the act. Files that were held back stay
+    rejected, but for those of a rename that is none: they are looked at again."""
     with acting(runtime, "dismiss", "drift", drift.drift_id, drift.feed) as told:
         runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.DISMISSED)
         again = drift.finding.kind is DriftKind.RENAMED
@@ -142,12 +142,13 @@ def dismiss(runtime: Runtime, drift: Drift) -> Decision:
             replayed=replayed,
             waiting=waiting,
         )
-        told.before, told.after = {"status": str(drift.status)}, _facts(decision)
+        told.before, told.after = {"status": str(drift.status)}, _facts(decision, note)
     return decision
 
 
-def _facts(decision: Decision) -> dict[str, object]:
+def _facts(decision: Decision, note: str) -> dict[str, object]:
     return {
+        **({"note": note} if note else {}),
         "status": str(decision.status),
         "contract": decision.contract,
         "revision": decision.revision,

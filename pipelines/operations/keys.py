@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 
+from connectors.globs import static_prefix
 from pipelines.operations.acts import acting
 from pipelines.runtime import Runtime
 from schemas.errors import BusyError, ConflictError, NotFoundError
@@ -60,6 +62,26 @@ def create_key(
 def list_keys(runtime: Runtime) -> Sequence[Key]:
     """All keys there ever were, oldest first."""
     return runtime.ledger.keys.all()
+
+
+def door_keys(runtime: Runtime) -> Mapping[str, object]:
+    """What the serverless door lets in (docs/door.md): of each valid key that may do more than
+    read, the hash of its secret, until when, and for each of its feeds the folder of the keys that
+    the feed takes. Feeds that look anywhere are left out, and so are keys without any."""
+    found = {}
+    for key in runtime.ledger.keys.all():
+        kept = runtime.ledger.keys.find(key.key_id)
+        feeds = {
+            feed.name: f"{folder}/"
+            for feed in runtime.feeds.values()
+            if any(fnmatchcase(feed.name, each) for each in key.feeds)
+            and (folder := static_prefix(feed.match).rpartition("/")[0])
+        }
+        is_let_in = key.role.may(Role.OPERATOR) and key.is_valid(runtime.now())
+        if kept is not None and feeds and is_let_in:
+            expires = key.expires_at.isoformat() if key.expires_at is not None else None
+            found[key.key_id] = {"sha256": kept[1], "expires_at": expires, "feeds": feeds}
+    return {"version": 1, "keys": found}
 
 
 def revoke_key(runtime: Runtime, key_id: str) -> bool:

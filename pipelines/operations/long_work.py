@@ -15,6 +15,7 @@ from pipelines.operations.checks import check_upload
 from pipelines.operations.draft_work import do_check_draft, do_submit_draft
 from pipelines.operations.feeds import feed_named
 from pipelines.operations.replay import Progress, replay, replayable
+from pipelines.operations.row_search import find_row
 from pipelines.operations.unload import plan_unload, unload
 from pipelines.runtime import Runtime
 from schemas.errors import (
@@ -187,4 +188,5 @@ _DO = {
     OperationKind.CHECK_DRAFT: do_check_draft,
     OperationKind.SUBMIT_DRAFT: do_submit_draft,
     OperationKind.CHECK: check_upload,
+    OperationKind.FIND_ROW: find_row,
 }

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from connectors.protocols import PreloadsParts
+from pipelines.acknowledge.names import mark_of
 from pipelines.operations.acts import acting_outside
 from pipelines.operations.cleaned import Cleaned
 from pipelines.operations.cleaned_uploads import abandoned, finished
@@ -96,7 +97,7 @@ def _receipts(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> 
     source = runtime.sources.get(file.source)
     if source is None:
         return 0
-    return 1 if dry_run else source.forget(file.item)
+    return 1 if dry_run else source.forget(file.item, mark_of(runtime, file))
 
 
 def _staged(runtime: Runtime, file: File, before: datetime, dry_run: bool) -> int:
@@ -200,6 +201,8 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
         count = runtime.ledger.timelines.prune(before, most, dry_run=dry_run)
         yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
     if keep.files_days is not None:
+        if not dry_run:
+            runtime.ledger.senders.forget(now - timedelta(days=keep.files_days))
         yield _files(runtime, now - timedelta(days=keep.files_days), dry_run)
 
 

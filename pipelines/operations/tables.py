@@ -4,6 +4,7 @@ where that is safe."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from connectors.protocols import Change
@@ -12,7 +13,9 @@ from pipelines.operations.acts import acting_outside
 from pipelines.operations.contract_folder import FolderContract, FolderState, compare
 from pipelines.operations.contract_revisions import check_fits, push_found, take_out
 from pipelines.runtime import Runtime
+from pipelines.validate.tried_rules import wrong_rules
 from schemas.contract import Contract, View
+from schemas.errors import ContractError
 
 _WHAT = {
     FolderState.NEW: "gets its first revision",
@@ -31,10 +34,21 @@ _TODO = {
 
 def plan(runtime: Runtime, folder: Path) -> list[Change]:
     """What differs between the folder's contracts, those in force and the warehouse; changes
-    nothing."""
+    nothing. Raises ContractError for rules that could never be evaluated, all of them at once."""
     runtime.refresh()
     found = compare(runtime, folder)
+    _refuse_wrong_rules(found, runtime.now())
     return [*_of_contracts(found), *runtime.warehouse.plan(*_wanted(runtime, found))]
+
+
+def _refuse_wrong_rules(found: Sequence[FolderContract], now: datetime) -> None:
+    """Try every rule of the folder's contracts; raises ContractError that names those that cannot
+    be evaluated by file, line and path."""
+    there = [each.file.means for each in found if each.file is not None]
+    contracts = [each for each in there if isinstance(each, Contract)]
+    wrong = [says for contract in contracts for says in wrong_rules(contract, now)]
+    if wrong:
+        raise ContractError("\n".join(wrong), hint="correct these rules; nothing was changed")
 
 
 def apply(

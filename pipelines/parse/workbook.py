@@ -124,7 +124,7 @@ def sheet_rows(
     sign = dialect.numbers.decimal
     try:
         with read_sheet(path, dialect.sheet, sign, _memory(path, most_bytes)) as sheets:
-            _check_sheet(sheets.names, dialect.sheet)
+            check_sheet(sheets.names, dialect.sheet)
             if others is not None:
                 own = dialect.sheet or sheets.names[0]
                 others += [name for name in sheets.names if name != own]
@@ -165,7 +165,8 @@ def _check_size(path: Path, most: int) -> None:
         )
 
 
-def _check_sheet(names: Sequence[str], wanted: str) -> None:
+def check_sheet(names: Sequence[str], wanted: str) -> None:
+    """Raise DataError for a workbook without a sheet, or without the wanted one."""
     if not names:
         raise DataError("the workbook has no sheet", hint="send one with a sheet of rows")
     if wanted and wanted not in names:

@@ -34,14 +34,14 @@ def write_rejected(
 
     One header line stands above the rows, whatever the original had there. Cells that a
     spreadsheet would run are disarmed. What came as a workbook, JSON Lines or Parquet goes back
-    as CSV in UTF-8.
+    as CSV in UTF-8; a workbook's as a spreadsheet of that language opens it (`sent_dialect`).
 
     Rows that are `done` are left out: others have corrected them. With what was `drafted` only the
     rows it is about are written, with these cells (by the header's names) in place of their own.
     """
     kept = read_rejects(rejects, file_id)
     own = [name for name in kept.header if name not in OUR_COLUMNS]
-    write = _Writer(rejects_dialect(dialect), kept.line_end)
+    write = _Writer(sent_dialect(dialect, language), kept.line_end)
     is_correction = len(own) < len(kept.header)
     with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
         out.write(write.line([*own, *OUR_COLUMNS]))
@@ -58,6 +58,19 @@ def write_rejected(
             belongs = named.get(FILE_COLUMN, file_id) if is_correction else file_id
             ours = [where, harmless(_reasons(row, language)), harmless(belongs)]
             out.write(write.line([*(harmless(named[name]) for name in own), *ours]))
+
+
+def sent_dialect(dialect: Dialect, language: str) -> Dialect:
+    """The dialect in which rejected rows are written. To who has sent a workbook it is CSV that a
+    spreadsheet opens by itself: with a byte order mark, without which it takes UTF-8 for something
+    else, and with semicolons where the language's decimal sign is the comma."""
+    from babel.numbers import get_decimal_symbol
+
+    plain = rejects_dialect(dialect)
+    if not reader_of(dialect.format).traits.is_sheet:
+        return plain
+    has_comma = get_decimal_symbol(language.replace("-", "_")) == ","
+    return replace(plain, encoding="utf-8-sig", delimiter=";" if has_comma else ",")
 
 
 def cells_of(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: bool) -> list[str]:

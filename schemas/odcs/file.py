@@ -40,6 +40,14 @@ class Faults:
 
     def add(self, where: Where, what: str) -> None:
         """Note a fault at a place such as `("schema", 0, "properties", 2)`."""
+        line, place = self._place(where)
+        self._found.append((line, f"{place}: {what}"))
+
+    def place(self, where: Where) -> str:
+        """A place in words: file, line and path."""
+        return self._place(where)[1]
+
+    def _place(self, where: Where) -> tuple[int, str]:
         line, dotted = 1, ""
         node: Any = self._tree
         for key in where:
@@ -49,7 +57,7 @@ class Faults:
                 line, node = at[0] + 1, node[key]
             except (KeyError, IndexError, AttributeError, TypeError):
                 break
-        self._found.append((line, f"{self._path}:{line}: {dotted.lstrip('.') or 'file'}: {what}"))
+        return line, f"{self._path}:{line}: {dotted.lstrip('.') or 'file'}"
 
     def unknown(self, where: Where, name: str, known: Iterable[str]) -> None:
         """Note a name that nobody knows, with the likeliest one that was meant."""

@@ -75,3 +75,9 @@ NOT_ON_FILES: frozenset[str] = frozenset(
     }
 )
 """Those that GX can only check by SQL in a database."""
+
+NEEDED = {
+    "expect_column_values_to_match_regex": "regex",
+    "expect_column_values_to_match_json_schema": "json_schema",
+}
+"""What an expectation says nothing without, though Great Expectations, or we, would take it."""

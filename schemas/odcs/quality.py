@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from open_data_contract_standard.model import DataQuality, SchemaProperty
@@ -10,7 +11,7 @@ from open_data_contract_standard.model import DataQuality, SchemaProperty
 from schemas.contract import Column, Expectation
 from schemas.odcs.bounds import typed, typed_arguments
 from schemas.odcs.file import Faults, Where, check_regex
-from schemas.odcs.gx_names import GX_EXPECTATIONS, NOT_ON_FILES
+from schemas.odcs.gx_names import GX_EXPECTATIONS, NEEDED, NOT_ON_FILES
 from schemas.odcs.metrics import metric_rules
 
 _ENGINES = ("greatexpectations", "great-expectations", "great_expectations")
@@ -27,12 +28,27 @@ def column_rules(
     each: SchemaProperty, column: Column, at: Where, faults: Faults
 ) -> Iterator[Expectation]:
     """The expectations of one column: logicalTypeOptions, enum and quality."""
-    options = each.logicalTypeOptions or {}
+    where = (*at, "logicalTypeOptions")
+    yield from _placed(
+        _of_options(each.logicalTypeOptions or {}, column, where, faults), where, faults
+    )
+    if each.enum:
+        values = [typed(allowed.value, column) for allowed in each.enum]
+        allowed_ones = _rule("expect_column_values_to_be_in_set", column, value_set=values)
+        yield from _placed([allowed_ones], (*at, "enum"), faults)
+    yield from _quality(each.quality or [], column, {}, (*at, "quality"), faults)
+
+
+def _of_options(
+    options: Mapping[str, Any], column: Column, at: Where, faults: Faults
+) -> Iterator[Expectation]:
     try:
         yield from _bounds(options, column)
     except ValueError:
-        faults.add((*at, "logicalTypeOptions"), f"the bounds are not {column.type} values")
+        faults.add(at, f"the bounds are not {column.type} values")
     if "multipleOf" in options:
+        if not options["multipleOf"] > 0:
+            faults.add((*at, "multipleOf"), "a step is a number above 0")
         yield _rule("odcs_multiple_of", column, step=options["multipleOf"])
     if "minLength" in options or "maxLength" in options:
         yield _rule(
@@ -42,12 +58,22 @@ def column_rules(
             max_value=options.get("maxLength"),
         )
     if "pattern" in options:
-        check_regex(str(options["pattern"]), (*at, "logicalTypeOptions", "pattern"), faults)
+        check_regex(str(options["pattern"]), (*at, "pattern"), faults)
         yield _rule("expect_column_values_to_match_regex", column, regex=str(options["pattern"]))
-    if each.enum:
-        values = [typed(allowed.value, column) for allowed in each.enum]
-        yield _rule("expect_column_values_to_be_in_set", column, value_set=values)
-    yield from _quality(each.quality or [], column, {}, (*at, "quality"), faults)
+
+
+def _placed(made: Iterable[Expectation], at: Where, faults: Faults) -> Iterator[Expectation]:
+    """The expectations with their place; bounds that nothing can lie between are faults."""
+    for each in made:
+        low, high = each.kwargs.get("min_value"), each.kwargs.get("max_value")
+        try:
+            is_empty = low is not None and high is not None and low > high
+        except TypeError:
+            # Of different kinds, such as one that moves: they are compared where the rule runs.
+            is_empty = False
+        if is_empty:
+            faults.add(at, f"nothing lies between {low} and {high}: the first is above the second")
+        yield replace(each, place=faults.place(at))
 
 
 def object_rules(
@@ -87,9 +113,11 @@ def _quality(
         severity = _severity(rule, where, faults)
         kind = rule.type or ("library" if rule.metric else "text")
         if kind == "custom":
-            yield from _custom(rule, column, columns, severity, where, faults)
+            made = _custom(rule, column, columns, severity, where, faults)
+            yield from _placed(made, where, faults)
         elif kind == "library":
-            yield from metric_rules(rule, column, columns, severity, where, faults)
+            made = metric_rules(rule, column, columns, severity, where, faults)
+            yield from _placed(made, where, faults)
         elif kind == "sql":
             faults.add(where, "an SQL rule cannot be checked on a file; use greatExpectations")
 
@@ -115,6 +143,13 @@ def _custom(
         return
     if column is not None and name.startswith("expect_column_") and "column_A" not in kwargs:
         kwargs.setdefault("column", column.name)
+    if (needed := NEEDED.get(name)) and needed not in kwargs:
+        faults.add((*at, "implementation"), f"{name} needs kwargs: {{{needed}: …}}")
+    is_between = name.endswith("_to_be_between") and "quantile" not in name
+    if is_between and not {"min_value", "max_value"} & kwargs.keys():
+        faults.add((*at, "implementation"), f"{name} needs min_value, max_value or both")
+    if "json_schema" in kwargs:
+        _check_json_schema(kwargs["json_schema"], (*at, "implementation", "kwargs"), faults)
     for key in ("regex", "regex_list"):
         given_ones = kwargs.get(key) or ()
         for each in [given_ones] if isinstance(given_ones, str) else given_ones:
@@ -134,6 +169,16 @@ def _custom(
         severity=severity,
         description=rule.description,
     )
+
+
+def _check_json_schema(given: Any, at: Where, faults: Faults) -> None:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(given)
+    except SchemaError as error:
+        faults.add((*at, "json_schema"), f"is no JSON schema: {error.message[:200]}")
 
 
 def _named(kwargs: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from schemas.contract import Contract, View
 from schemas.contract_revision import sha256_of
-from schemas.errors import ContractError
+from schemas.errors import ContractError, in_one
 from schemas.odcs.reader import SUFFIX, read_contract
 from schemas.plain_yaml import read_small
 
@@ -26,12 +26,16 @@ class ContractText:
 
 
 def read_texts(folder: Path) -> dict[str, ContractText]:
-    """Every `*.odcs.yaml` of a folder by its name; raises ContractError that names what is wrong,
-    also for a folder without any."""
-    found = {
-        path.name.removesuffix(SUFFIX): read_file(path)
-        for path in sorted(folder.glob(f"*{SUFFIX}"))
-    }
+    """Every `*.odcs.yaml` of a folder by its name; raises one ContractError that names what is
+    wrong in all of them, also for a folder without any."""
+    found, wrong = dict[str, ContractText](), list[ContractError]()
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            found[path.name.removesuffix(SUFFIX)] = read_file(path)
+        except ContractError as error:
+            wrong.append(error)
+    if wrong:
+        raise in_one(wrong)
     if not any(isinstance(each.means, Contract) for each in found.values()):
         raise ContractError(f"{folder} holds no contract", hint=f"add a file named *{SUFFIX}")
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from chaos import rounds
+from chaos import events_wing, rounds
 from chaos.time_run import play_many
 from chaos.world import ROOT, world
 from connectors.failpoints import POINTS
@@ -28,13 +28,17 @@ def main() -> int:
     parser.add_argument("--ledger", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--only", default="", help="only rounds whose name holds this")
     parser.add_argument("--write", action="store_true", help="write the table into the docs")
-    parser.add_argument("--wing", choices=["time"], help="histories in process instead of rounds")
+    parser.add_argument(
+        "--wing", choices=["time", "events"], help="histories in process instead of rounds"
+    )
     given = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(f"seed {given.seed}")
     if given.wing == "time":
         ledgers = ("sqlite", "postgres") if given.ledger == "both" else (given.ledger,)
         return any(play_many(each, given.seed, given.rounds, console) for each in ledgers)
+    if given.wing == "events":
+        return events_wing.play_many(given.seed, given.rounds, console)
     found: dict[str, list[rounds.Outcome]] = {}
     for ledger in ("sqlite", "postgres") if given.ledger == "both" else (given.ledger,):
         found[ledger] = _played(ledger, given, console)

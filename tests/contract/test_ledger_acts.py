@@ -150,6 +150,34 @@ def test_what_ends_is_counted_on_its_day(ledger: SqlLedger, clock: Clock) -> Non
     assert ledger.daily_counts.of("orders", "2026-03-31") == []
 
 
+def test_what_ends_is_counted_for_its_sender(ledger: SqlLedger, clock: Clock) -> None:
+    first, second = add(
+        ledger,
+        item("a.csv", sender="Ana@x.example", sent_at=START),
+        item("b.csv", sender="Ana@x.example", sent_at=START + timedelta(days=1)),
+    )
+    done(ledger, first)
+    done(ledger, second)
+    done(ledger, *add(ledger, item("c.csv", sender="bo@y.example")))
+    [ana, bo] = ledger.senders.page(None, None, None, 50)
+    assert (ana.sender, ana.feed, ana.accepted) == ("Ana@x.example", "orders", 2)
+    assert ana.last_sent == START + timedelta(days=1)
+    assert [each.sender for each in ledger.senders.page(None, None, ana.sender, 50)] == [bo.sender]
+    assert ledger.senders.page("ana@X", None, None, 50) == [ana]
+    assert ledger.senders.page("%", None, None, 50) == []
+    assert ledger.senders.page(None, ["other"], None, 50) == []
+    assert ledger.senders.page(None, ["orders"], None, 1) == [ana]
+    ledger.files.retry(second)
+    assert ledger.senders.page("ana", None, None, 50) == [replace(ana, accepted=1)]
+    done(ledger, second)
+    assert ledger.senders.page("ana", None, None, 50) == [ana]
+    assert ledger.daily_counts.total(["orders"], "2026-01-01").accepted == 3
+    assert ana.days == 2
+    assert ledger.senders.forget(START + timedelta(days=2)) == 2
+    ledger.files.retry(first)
+    assert ledger.senders.page(None, None, None, 50) == []
+
+
 def test_pages_of_files_go_on_where_the_last_ended(ledger: SqlLedger, clock: Clock) -> None:
     names = [f"{letter}{number}.csv" for number in range(5) for letter in "ab"]
     add(ledger, *(item(name, sender=f"{name[0]}@x.example") for name in names[:6]))

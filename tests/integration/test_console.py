@@ -44,6 +44,18 @@ TABLE = {
     "feed_csv": ("GET", "/feeds/sales/days.csv", "viewer"),
     "stop_feed": ("POST", "/feeds/sales/stop", "steward"),
     "resume_feed": ("POST", "/feeds/sales/resume", "steward"),
+    "calendar": ("GET", "/calendar", "viewer"),
+    "calendar_csv": ("GET", "/calendar.csv", "viewer"),
+    "drifts": ("GET", "/drift", "viewer"),
+    "drifts_csv": ("GET", "/drift.csv", "viewer"),
+    "drift": ("GET", "/drift/{drift}", "viewer"),
+    "accept_drift": ("POST", "/drift/0a0a0a0a/accept", "steward"),
+    "dismiss_drift": ("POST", "/drift/0a0a0a0a/dismiss", "steward"),
+    "row": ("GET", "/row", "operator"),
+    "find_row": ("POST", "/row/find", "operator"),
+    "found_row": ("GET", "/row/0a0a0a0a", "operator"),
+    "senders": ("GET", "/senders", "viewer"),
+    "senders_csv": ("GET", "/senders.csv", "viewer"),
     "service": ("GET", "/service", "viewer"),
     "people": ("GET", "/people", "admin"),
     "keys": ("GET", "/people/keys", "admin"),
@@ -70,12 +82,12 @@ def test_every_screen_is_open_to_its_role_and_to_none_below(
     world: ConsoleWorld, file: File
 ) -> None:
     assert set(world.screens) == set(TABLE), "list the screen in TABLE, with its role"
-    alert = world.alert()
+    alert, drift = world.alert(), world.drift(file)
     for role in ROLES:
         with world.browsing(role) as somebody:
             page = somebody.get("/me")
             for name, (method, path, needed) in TABLE.items():
-                path = path.format(file=file.file_id, alert=alert)
+                path = path.format(file=file.file_id, alert=alert, drift=drift)
                 is_read = method == "GET"
                 found = somebody.get(path) if is_read else somebody.send_form(page, path)
                 is_refused = ROLES.index(role) < ROLES.index(needed)
@@ -83,7 +95,7 @@ def test_every_screen_is_open_to_its_role_and_to_none_below(
                 assert (found.status_code == 403) is is_refused, (role, name, found.status_code)
                 assert found.status_code < 500, (role, name, found.text)
     for name, (method, path, _) in TABLE.items():
-        address = world.url + path.format(file=file.file_id, alert=alert)
+        address = world.url + path.format(file=file.file_id, alert=alert, drift=drift)
         answer = httpx.request(method, address, trust_env=False)
         assert answer.status_code in ((302,) if method == "GET" else (403,)), name
         assert answer.status_code == 403 or "/account/login/" in answer.headers["location"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -269,6 +270,8 @@ def test_no_redirect_is_followed_and_no_other_server_trusted(
         "https://user:pass@erp.example.com/", "https://erp.example.com/#x", "https://[::1",
         "https://169.254.169.254/latest/meta-data", "https://127.0.0.1/", "https://[::1]/",
         "https://localhost/", "https://10.0.0.1/", "https://[::ffff:10.0.0.1]/", "https://0/",
+        "https://[fec0::1]/", "https://[::10.0.0.1]/", "https://[::ffff:0:10.0.0.1]/",
+        "https://168.63.129.16/", "https://[::ffff:168.63.129.16]/",
         "https://[64:ff9b::a00:1]/", "https://[fe80::1]/", "https://2130706433/", "https://0x7f.1/",
         "https://erp.example.com:99999/", "https://erp.example.com/\n", "https://é.example.com/",
     ],
@@ -311,6 +314,43 @@ def test_a_server_that_never_ends_its_answer_is_left(
         url = f"https://localhost:{silent.getsockname()[1]}/"
         with pytest.raises(RetryableError, match="does not answer"):
             post(url, b"{}", {}, whose="it", timeout=0.4, ca_file=authority_file, guard=guard)
+
+
+def test_a_host_of_many_addresses_holds_nobody_up(
+    authority: trustme.CA, authority_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One address that takes no connection, and behind it one that never ends its answer."""
+    with receiver(authority) as found, socket.socket() as full, ExitStack() as waiting:
+        found.drips = True
+        port = int(found.url.rpartition(":")[2].partition("/")[0])
+        full.bind(("127.0.0.2", port))
+        full.listen(0)
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.2", port))
+        both = ["127.0.0.2", "127.0.0.1"]
+
+        def looked_up(host: str, *_: Any, **__: Any) -> list[Any]:
+            hosts = both if host == "localhost" else [host]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in hosts]
+
+        monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+        guard = AddressGuard([ip_network(each) for each in LOOPBACK])
+        failures: list[Exception] = []
+
+        def tried() -> None:
+            try:
+                post(found.url, b"{}", {}, whose="it", timeout=0.3,
+                     ca_file=authority_file, guard=guard)  # fmt: skip
+            except RetryableError as error:
+                failures.append(error)
+
+        thread = Thread(target=tried, daemon=True)
+        thread.start()
+        thread.join(timeout=20)
+        found.drips = False
+        assert len(failures) == 1
 
 
 def test_removed_and_unknown_webhooks(world: Hooked) -> None:

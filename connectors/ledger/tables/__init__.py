@@ -46,6 +46,7 @@ from connectors.ledger.tables.senders import (
     posts,
     receipt_links,
     replies,
+    sender_counts,
     sent_files,
     webhooks,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "profiles",
     "receipt_links",
     "replies",
+    "sender_counts",
     "sent_files",
     "services",
     "sightings",

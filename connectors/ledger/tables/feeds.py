@@ -25,6 +25,7 @@ feeds = Table(
     Column("load_requested_at", UtcTime),
     Column("watched_since", UtcTime),
     Column("matched", AnyText),
+    Column("listed_at", UtcTime),
 )
 
 table_locks = Table(

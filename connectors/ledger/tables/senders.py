@@ -132,3 +132,26 @@ posts = Table(
     Index("posts_webhook", "webhook_id", "planned_at"),
     Index("posts_due", "feed", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED),
 )
+
+sender_counts = Table(
+    "sender_counts",
+    metadata,
+    Column("sender", AnyText, primary_key=True),
+    Column("feed", AnyText, primary_key=True),
+    Column("first_sent", UtcTime, nullable=False),
+    Column("last_sent", UtcTime, nullable=False),
+    Column("last_day", String(10), nullable=False),
+    *(
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in (
+            "days",
+            "accepted",
+            "partly",
+            "quarantined",
+            "left_out",
+            "rows_read",
+            "rows_loaded",
+        )
+    ),
+    Index("sender_counts_last", "last_sent"),
+)

@@ -12,8 +12,8 @@ from entrypoints.web.api.caller import Caller, Steward, Viewer
 from entrypoints.web.api.etags import IfMatch, check_match, etag_of, say_etag
 from entrypoints.web.api.fields import FeedQuery, Model, ShortId, Text
 from entrypoints.web.api.problems import responses
+from entrypoints.web.seen_drift import seen_drift
 from pipelines.operations.drift_decisions import Decision, accept, dismiss, list_drifts
-from pipelines.operations.masking import HIDDEN
 from schemas.drift import Drift, DriftKind, DriftStatus
 from schemas.odcs.edit import fragment
 
@@ -40,24 +40,19 @@ class DriftModel(Model):
     @classmethod
     def of(cls, drift: Drift, caller: Caller) -> Self:
         """A drift as the caller may see it."""
-        finding = drift.finding
-        mask = caller.mask(drift.feed)
-        # The header of a column that no contract knows may be a value: a file without a header.
-        is_known = finding.kind is not DriftKind.NEW or not mask.hides
-        known = (finding.column, finding.cell) if is_known else ()
-        said = mask.sentence(finding.render(), known, False)
+        seen = seen_drift(drift, caller)
         return cls(
             drift_id=drift.drift_id,
             feed=drift.feed,
-            kind=finding.kind,
-            column=finding.column if is_known else HIDDEN,
-            summary=said or "",
+            kind=drift.finding.kind,
+            column=seen.column,
+            summary=seen.summary,
             status=drift.status,
             first_seen=drift.first_seen,
             last_seen=drift.last_seen,
             files=drift.files,
             waiting_files=drift.held,
-            proposal=fragment(finding.change) if finding.change is not None and is_known else None,
+            proposal=fragment(seen.change) if seen.change is not None else None,
         )
 
 

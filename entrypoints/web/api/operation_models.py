@@ -11,6 +11,8 @@ from pydantic import Field
 from entrypoints.web.api.caller import Caller
 from entrypoints.web.api.fields import Body, Model, Moment, Text
 from pipelines.operations.checks import check_result
+from pipelines.operations.masking import Mask
+from pipelines.operations.row_search import row_request, row_result
 from schemas.operation import Operation, OperationKind, OperationState
 
 
@@ -39,22 +41,32 @@ class OperationModel(Model):
             kind=operation.kind,
             feed=operation.feed or None,
             state=operation.state,
-            request=dict(operation.request),
+            request=_request(operation, mask),
             who=operation.actor.who,
             created_at=operation.created_at,
             started_at=operation.started_at,
             finished_at=operation.finished_at,
-            result=_result(operation, mask.sees_all),
+            result=_result(operation, mask),
             error=mask.sentence(operation.error),
             hint=mask.sentence(operation.hint),
         )
 
 
-def _result(operation: Operation, sees_all: bool) -> dict[str, Any] | None:
+def _request(operation: Operation, mask: Mask) -> dict[str, Any]:
+    is_row = operation.kind is OperationKind.FIND_ROW
+    return row_request(operation.request, mask) if is_row else dict(operation.request)
+
+
+def _result(operation: Operation, mask: Mask) -> dict[str, Any] | None:
     if operation.result is None:
         return None
-    result = dict(operation.result)
-    return check_result(result, sees_all) if operation.kind is OperationKind.CHECK else result
+    match operation.kind:
+        case OperationKind.CHECK:
+            return check_result(dict(operation.result), mask.sees_all)
+        case OperationKind.FIND_ROW:
+            return row_result(operation.result, mask)
+        case _:
+            return dict(operation.result)
 
 
 class OperationsModel(Model):

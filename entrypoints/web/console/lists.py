@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from django.http import HttpRequest, HttpResponse
 
@@ -32,6 +32,19 @@ def mark_in(query: dict[str, str]) -> list[str] | None:
         return mark_of(query.get("cursor"))
     except ValueError:
         raise ConflictError("the address names no page of this list", hint=None) from None
+
+
+def later_than[Each](
+    found: Sequence[Each], query: dict[str, str], limit: int, key: Callable[[Each], str]
+) -> tuple[Sequence[Each], str | None]:
+    """A page of a list that is at hand whole: what stands after the one whose key is the cursor,
+    and the key to go on from. From the beginning where that one is no longer in the list."""
+    keys = [key(each) for each in found]
+    cursor = query.get("cursor")
+    start = keys.index(cursor) + 1 if cursor in keys else 0
+    page = found[start : start + limit]
+    further = keys[start + limit - 1] if len(found) > start + limit else None
+    return page, further
 
 
 def csv_answer(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> HttpResponse:

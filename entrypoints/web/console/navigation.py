@@ -27,8 +27,11 @@ def places(caller: Caller) -> list[Place]:
         "send": (say("Send a file"), Role.OPERATOR),
         "feeds": (say("Feeds"), Role.VIEWER),
         "calendar": (say("Calendar"), Role.VIEWER),
+        "drifts": (say("Drift"), Role.VIEWER),
         "decide": (say("Decide"), Role.VIEWER),
         "alerts": (say("Alerts"), Role.VIEWER),
+        "row": (say("Find a row"), Role.OPERATOR),
+        "senders": (say("Senders"), Role.VIEWER),
         "service": (say("Service"), Role.VIEWER),
         "people": (say("People"), Role.ADMIN),
     }

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any, cast
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -74,7 +75,9 @@ def show(
 ) -> HttpResponse:
     """A page; or a part of one (a template in `parts/`, which the page includes) for htmx to put in
     its place."""
-    return HttpResponse(_template(template).render(_facts(caller, facts), request), status=status)
+    return HttpResponse(
+        _template(template).render(_facts(request, caller, facts), request), status=status
+    )
 
 
 def render(
@@ -86,20 +89,17 @@ def render(
 
 def say_done(request: HttpRequest, sentence: str) -> None:
     """Let the next page begin with a sentence about what was done."""
-    from django.contrib import messages
-
     messages.success(request, str(sentence))
 
 
 def say_failed(request: HttpRequest, sentence: str) -> None:
     """Let the next page begin with a sentence about what could not be done."""
-    from django.contrib import messages
-
     messages.error(request, str(sentence))
 
 
-def _facts(caller: Caller, facts: dict[str, object]) -> dict[str, object]:
-    return {"caller": caller, "Role": Role, "places": places(caller), **facts}
+def _facts(request: HttpRequest, caller: Caller, facts: dict[str, object]) -> dict[str, object]:
+    said = messages.get_messages(request)
+    return {"caller": caller, "Role": Role, "places": places(caller), "messages": said, **facts}
 
 
 def _template(name: str) -> Template:

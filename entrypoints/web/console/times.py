@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from markupsafe import Markup
 
 from entrypoints.web.console.language import language
@@ -18,4 +18,12 @@ def time_tag(moment: datetime | None) -> Markup:
     shown = format_datetime(utc, "d MMM y, HH:mm", locale=language())
     return Markup('<time datetime="{}" title="{} UTC">{} UTC</time>').format(
         utc.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{utc:%Y-%m-%d %H:%M:%S}", shown
+    )
+
+
+def day_name(day: date) -> tuple[str, str]:
+    """A day's short name and its date, as people of the language write them."""
+    return (
+        format_date(day, "EEE", locale=language()),
+        format_date(day, "d MMM", locale=language()),
     )

@@ -12,17 +12,9 @@ from entrypoints.web.console.people.site import people_site
 from entrypoints.web.console.screens import link
 
 SCREENS = (
-    "my_files",
-    "file",
-    "fix",
-    "send",
-    "decide",
-    "alerts",
-    "feeds",
-    "service",
-    "people",
-    "me",
-)
+    "my_files", "file", "fix", "send", "feeds", "calendar", "drift", "decide", "alerts", "row",
+    "senders", "service", "people", "me",
+)  # fmt: skip
 """The modules in `screens/`, each with its `PATHS`."""
 
 

@@ -210,3 +210,21 @@ def test_json_lines_go_back_as_csv(tmp_path: Path) -> None:
         '{nope,,4,"n: ""x"" is wrong",f1',
     ]
     assert pq.read_metadata(tmp_path / "rejects.parquet").num_rows == 2
+
+
+@pytest.mark.parametrize(("language", "delimiter"), [("es", ";"), ("de", ";"), ("en", ",")])
+def test_a_workbooks_rejects_open_in_a_spreadsheet_and_come_back(
+    tmp_path: Path, language: str, delimiter: str
+) -> None:
+    from pipelines.rejects.correction import dialect_of
+
+    dialect = Dialect(format=Format.EXCEL)
+    bad = rejects(tmp_path, ["ñ", "m"], row(3, "Añ,1.50"))
+    sent = tmp_path / "rejected.csv"
+    write_rejected(bad, sent, dialect, lambda seen: None, "f1", language)
+    head = delimiter.join(["ñ", "m", "_line", "_error", "_file"])
+    assert sent.read_bytes().startswith(b"\xef\xbb\xbf" + head.encode())
+    with parsed(sent, dialect_of(sent, dialect), Limits(), tmp_path) as found:
+        (chunk,) = (each for each in found.chunks if each.cells.num_rows)
+    assert found.names == ("ñ", "m", "_line", "_error", "_file")
+    assert chunk.cells.column("ñ").to_pylist() == ["Añ"]

@@ -15,7 +15,7 @@ from pipelines.operations.acts import acting, acting_outside, list_acts, verify_
 from pipelines.operations.feeds import resume, stop
 from pipelines.operations.keys import create_key, key_of, revoke_key
 from schemas.errors import ConflictError, NotFoundError
-from schemas.key import Role
+from schemas.key import Role, sha256_of
 
 
 @pytest.fixture
@@ -98,7 +98,14 @@ def test_keys_are_made_listed_and_exported_by_the_command(service: BareService) 
     assert token.startswith(f"wb_{key['key_id']}_")
     assert "'=erp()" in run("keys", "export")
     assert token.split("_", 2)[2] not in run("keys", "export") + run("keys", "list")
+    door = json.loads(run("keys", "export", "--for", "door"))["keys"]
+    assert door[key["key_id"]] == {
+        "sha256": sha256_of(token.split("_", 2)[2]),
+        "expires_at": None,
+        "feeds": {"sales": "sales/"},
+    }
     run("keys", "revoke", key["key_id"])
+    assert json.loads(run("keys", "export", "--for", "door"))["keys"] == {}
     [revoked, made] = json.loads(run("acts", "--json"))
     assert (made["action"], revoked["action"]) == ("create_key", "revoke_key")
     assert made["actor"]["via"] == "cli"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -53,8 +55,9 @@ def test_beat_follows_the_feeds_and_keeps_when_each_was_due(tmp_path: Path) -> N
     app = Celery("quiet", broker="memory://")
     feeds = {"old": feed("old", 60), "gone": feed("gone", 60)}
     runtime: Any = SimpleNamespace(
-        feeds=feeds, limits=Limits(), retention=Retention(), alert_rules=AlertRules()
-    )
+        feeds=feeds, limits=Limits(), retention=Retention(), alert_rules=AlertRules(),
+        sources={"s": object()},
+    )  # fmt: skip
     app.conf.beat_schedule = beat_schedule(runtime, app)
     app.conf.beat_schedule_filename = str(tmp_path / "schedule")
     service = Service(app, scheduler_cls=scheduler_of(runtime))
@@ -85,17 +88,49 @@ def test_a_digest_keeps_to_its_schedule_also_after_a_restart(
         name="t", source="s", match="*", contract="t", schedule=every(minutes=1),
         digest=cron("0 18 * * *", "Europe/Madrid"),
     )  # fmt: skip
+    nightly = replace(feed, name="nightly", schedule=cron("0 3 * * *"), digest=None)
     runtime: Any = SimpleNamespace(
-        feeds={"t": feed}, limits=Limits(), retention=Retention(), alert_rules=AlertRules()
-    )
+        feeds={"t": feed, "nightly": nightly}, limits=Limits(), retention=Retention(),
+        alert_rules=AlertRules(), sources={"s": object()},
+    )  # fmt: skip
     app.conf.beat_schedule = beat_schedule(runtime, app)
     entry = app.conf.beat_schedule["digest t"]
     assert (entry["task"], entry["args"], entry["options"]["queue"]) == (
         "waybill.digest", ("t",), "digest",
     )  # fmt: skip
     assert str(entry["schedule"].tz) == "Europe/Madrid"
+    sent: list[tuple[object, ...]] = []
+    monkeypatch.setattr(app, "send_task", lambda name, args, **_: sent.append((name, *args)))
+    look_at_once(app)
+    assert ("waybill.discover", "t") in sent
+    assert ("waybill.discover", "nightly") not in sent
+    assert "waybill.digest" not in {name for name, *_ in sent}
+
+
+class Telling:
+    """A source that tells what arrives, and is listed every hour."""
+
+    full_listing = timedelta(hours=1)
+
+    def hinted(self) -> None: ...
+
+    def heed(self) -> None: ...
+
+
+def test_a_source_that_tells_what_arrives_is_only_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = Celery("quiet", broker="memory://")
+    feed = Feed(name="t", source="s", match="*", contract="t", schedule=every(minutes=1))
+    runtime: Any = SimpleNamespace(
+        feeds={"t": feed}, limits=Limits(), retention=Retention(), alert_rules=AlertRules(),
+        sources={"s": Telling()},
+    )  # fmt: skip
+    app.conf.beat_schedule = entries = beat_schedule(runtime, app)
+    assert entries["discover t"]["task"] == "waybill.look"
+    assert entries["survey s"]["schedule"] == 3600
     sent: list[str] = []
     monkeypatch.setattr(app, "send_task", lambda name, **_: sent.append(name))
     look_at_once(app)
     assert "waybill.discover" in sent
-    assert "waybill.digest" not in sent
+    assert "waybill.look" not in sent

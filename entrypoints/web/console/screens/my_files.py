@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -16,11 +17,14 @@ from entrypoints.web.console.lists import CSV_ROWS, PAGE, csv_answer, mark_in, q
 from entrypoints.web.console.pages import screen, show
 from entrypoints.web.marks import cursor_of
 from pipelines.operations.file_search import FilePage, search_files
+from schemas.errors import ConflictError
 from schemas.file import File
 from schemas.file_query import UNDER_WAY, FileQuery, FileState
 from schemas.key import Role
 
 _HEADER = ("file", "feed", "sender", "state", "rows", "loaded", "rejected", "sent (UTC)", "id")
+_COUNTED = 99
+"""More files of a state are not counted, so that a page costs the same however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Row:
 @screen(Role.VIEWER)
 def my_files(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The list, newest first; with a search in the order of what begins so."""
-    query = query_of(request, "q", "feed", "state")
+    query = query_of(request, "q", "feed", "state", "day")
     page = _found(caller, query, PAGE)
     rows = [_row(caller, file) for file in page.files]
     facts: dict[str, Any] = {
@@ -46,33 +50,66 @@ def my_files(request: HttpRequest, caller: Caller) -> HttpResponse:
         "feeds": caller.feeds,
         "searched": bool(query),
         "on_their_way": any(row.file.status in UNDER_WAY for row in rows),
-        "choices": [
-            ("", say("All")),
-            (FileState.PARTLY, say("Partly loaded")),
-            (FileState.NOT_LOADED, say("Not loaded")),
-            (FileState.ON_ITS_WAY, say("On their way")),
-            (FileState.LOADED, say("Loaded")),
-        ],
+        "choices": _choices(caller),
+        "week": caller.runtime.ledger.daily_counts.total(caller.only_feeds, _a_week_ago(caller)),
     }
     if request.GET.get("part") == "list":
         return show(request, caller, "parts/my_files_list.html", **facts)
     return show(request, caller, "my_files.html", **facts)
 
 
+def _choices(caller: Caller) -> list[tuple[str, str]]:
+    """The states, with how many files are in those that need somebody."""
+    words = {
+        FileState.PARTLY: say("Partly loaded"),
+        FileState.NOT_LOADED: say("Not loaded"),
+        FileState.ON_ITS_WAY: say("On their way"),
+    }
+    counted = [
+        (str(state), f"{word} {_count(caller, state)}".strip()) for state, word in words.items()
+    ]
+    return [("", say("All")), *counted, (str(FileState.LOADED), say("Loaded"))]
+
+
+def _count(caller: Caller, state: FileState) -> str:
+    found = caller.runtime.ledger.file_pages.at_most(state, caller.only_feeds, _COUNTED + 1)
+    return f"{_COUNTED}+" if found > _COUNTED else str(found or "")
+
+
+def _a_week_ago(caller: Caller) -> str:
+    return (caller.runtime.now().date() - timedelta(days=6)).isoformat()
+
+
 @screen(Role.VIEWER)
 def my_files_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The same list as CSV, from its beginning."""
-    query = query_of(request, "q", "feed", "state")
+    query = query_of(request, "q", "feed", "state", "day")
     return csv_answer("files", _HEADER, _lines(caller, query))
 
 
 def _found(caller: Caller, query: dict[str, str], limit: int) -> FilePage:
     feeds = [caller.feed(query["feed"])] if "feed" in query else caller.only_feeds
     state = query.get("state")
+    since, until = _day(query.get("day"))
     wanted = FileQuery(
-        starts=query.get("q"), state=FileState(state) if state in list(FileState) else None
+        starts=query.get("q"),
+        state=FileState(state) if state in list(FileState) else None,
+        since=since,
+        until=until,
     )
     return search_files(caller.runtime, wanted, feeds, mark_in(query), limit)
+
+
+def _day(text: str | None) -> tuple[datetime | None, datetime | None]:
+    """The beginning of a day (UTC) and of the next one; raises ConflictError for what is none."""
+    if text is None:
+        return None, None
+    try:
+        day = date.fromisoformat(text)
+        start = datetime.combine(day, time(), UTC)
+        return start, start + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise ConflictError("the address names no day", hint=None) from None
 
 
 def _row(caller: Caller, file: File) -> Row:

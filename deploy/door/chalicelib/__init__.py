@@ -1,0 +1,1 @@
+"""What the door's functions do, without Chalice."""

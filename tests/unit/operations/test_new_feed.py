@@ -1,0 +1,142 @@
+"""From an empty folder to a feed of one's own, by commands alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from openpyxl import Workbook
+from ruamel.yaml import YAML
+
+from entrypoints.cli import cli
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
+from pipelines.operations.new_feed import match_of
+from schemas.errors import ConfigError, ContractError, DataError
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project as `waybill init` makes it, and the folder that we stand in."""
+    folder = tmp_path / "ours"
+    told = CliRunner().invoke(cli, ["init", str(folder)])
+    assert told.exit_code == 0, told.output
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def waybill(*words: str) -> Result:
+    return CliRunner().invoke(cli, words)
+
+
+def test_a_project_can_be_used_as_it_is_made(project: Path) -> None:
+    dry = waybill("check", "samples/orders/orders.csv", "--feed", "orders")
+    assert dry.exit_code == 0, dry.output
+    runtime = build_runtime(read_settings(project / "config.yaml"))
+    assert (set(runtime.feeds), set(runtime.contracts)) == ({"orders"}, {"orders"})
+    runtime.sources["drop"].check()
+    targets = subprocess.run(["make", "help"], capture_output=True, text=True, check=True)
+    assert "dry-run every sample" in targets.stdout
+    ci = YAML(typ="safe", pure=True).load(project / ".github" / "workflows" / "ci.yml")
+    assert ci["jobs"]["check"]["steps"][-1]["run"].startswith("make check")
+    assert (project / "requirements.txt").read_text().startswith("waybill")
+    before = (project / "config.yaml").read_text()
+    again = waybill("init")
+    assert isinstance(again.exception, ConfigError)
+    assert (project / "config.yaml").read_text() == before
+
+
+def test_a_feed_is_made_of_files_and_they_are_checked_under_it(project: Path) -> None:
+    folder = project.parent
+    head = "Código;Día;Precio"
+    for month in (10, 11):
+        rows = "".join(f"{n:04};{n + 1:02}/{month}/2026;{n},50\n" for n in range(25))
+        (folder / f"Ventas 2026-{month}.csv").write_text(f"{head}\n{rows}", encoding="cp1252")
+    files = sorted(map(str, folder.glob("*.csv")))
+    told = waybill("new", "feed", *files, "--name", "ventas", "--json")
+    assert told.exit_code == 0, told.output
+    made = json.loads(told.output)
+    assert [each["loaded"] for each in made["files"]] == [25, 25]
+    assert made["match"] == "**/Ventas *.csv"
+    runtime = build_runtime(read_settings(project / "config.yaml"))
+    feed = runtime.feeds["ventas"]
+    assert (feed.source, feed.contract, feed.match) == ("drop", "ventas", "**/Ventas *.csv")
+    assert runtime.contracts["ventas"].dialect.delimiter == ";"
+    again = waybill("new", "feed", *files, "--name", "ventas")
+    assert isinstance(again.exception, ConfigError)
+    (folder / "Ventas 2026-12.csv").write_text(f"{head}\nx\n", encoding="cp1252")
+    odd = waybill("new", "feed", *files, str(folder / "Ventas 2026-12.csv"), "--name", "more")
+    assert odd.exit_code == 1
+    assert "Ventas 2026-12.csv: " in odd.output
+    merged = waybill("new", "feed", files[0], "--name", "keys", "--write", "merge")
+    assert isinstance(merged.exception, ConfigError)
+    assert not (project / "feeds" / "keys.py").exists()
+
+
+def test_sheet_and_member_are_chosen(project: Path) -> None:
+    book = Workbook()
+    for name, column in (("Sales", "id"), ("Stock", "sku")):
+        sheet = book.create_sheet(name)
+        for row in ((column, "n"), ("a", 1), ("b", 2)):
+            sheet.append(row)
+    book.save(project / "book.xlsx")
+    told = waybill("infer", "book.xlsx", "--sheet", "Stock", "--json")
+    assert json.loads(told.output)["dialect"]["sheet"] == "Stock"
+    assert [each["name"] for each in json.loads(told.output)["columns"]] == ["sku", "n"]
+    wrong = waybill("infer", "book.xlsx", "--sheet", "Stocks")
+    assert isinstance(wrong.exception, DataError)
+    assert "its sheets are" in str(wrong.exception.hint)
+    with zipfile.ZipFile(project / "feed.zip", "w") as archive:
+        archive.writestr("a/stops.txt", "stop_id,name\n1,x\n2,y\n")
+        archive.writestr("a/trips.txt", "trip_id,route\n7,x\n8,y\n")
+    told = waybill("new", "feed", "feed.zip", "--member", "a/trips.txt", "--name", "trips")
+    assert told.exit_code == 0, told.output
+    made = build_runtime(read_settings(project / "config.yaml")).contracts["trips"]
+    assert [each.name for each in made.columns] == ["trip_id", "route"]
+    assert made.dialect.members == "a/trips.txt"
+    for words in (["feed.zip", "--member", "none"], ["book.xlsx", "--member", "none"]):
+        assert isinstance(waybill("infer", *words).exception, DataError)
+
+
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (["shop.csv"], "**/shop*.csv"),
+        (["orders_2026-11-03.csv.gz", "orders_2026-11-04.csv.gz"], "**/orders_*.csv.gz"),
+        (["a.csv", "b.xlsx"], "**/*"),
+        (["x[1].csv"], "**/x?*.csv"),
+    ],
+)
+def test_a_glob_is_made_of_names(names: list[str], match: str) -> None:
+    assert match_of(names) == match
+
+
+def test_all_that_is_wrong_is_said_at_once_and_the_doctor_goes_on(project: Path) -> None:
+    feeds, contracts = project / "feeds", project / "contracts"
+    (feeds / "one.py").write_text("import nothing_of_the_kind\n")
+    (feeds / "two.py").write_text("feed = 1\n")
+    planned = waybill("plan")
+    assert isinstance(planned.exception, ConfigError)
+    assert "one.py: ModuleNotFoundError" in planned.exception.message
+    assert "two.py: there is no `feed = Feed(…)`" in planned.exception.message
+    examined = {each["part"]: each for each in json.loads(waybill("doctor", "--json").output)}
+    assert not examined["files"]["ok"]
+    assert "one.py" in examined["files"]["says"]
+    assert examined["feeds"]["says"].startswith("orders (")
+    assert examined["source drop"]["ok"]
+    for path in (feeds / "one.py", feeds / "two.py"):
+        path.unlink()
+    text = (contracts / "orders.odcs.yaml").read_text()
+    for name in ("a", "b"):
+        (contracts / f"{name}.odcs.yaml").write_text(text.replace("- name: orders", "- name: x"))
+    planned = waybill("plan")
+    assert isinstance(planned.exception, ContractError)
+    for name in ("a", "b"):
+        assert f"{name}.odcs.yaml:" in planned.exception.message
+    examined = {each["part"]: each for each in json.loads(waybill("doctor", "--json").output)}
+    assert not examined["files"]["ok"]
+    assert examined["storage"]["ok"]
