@@ -34,7 +34,7 @@ def make_app(context: WebContext, *, prepared: bool = False) -> Any:
     if prepared:
         console.prepare()
     routes = Routes(make_api(context), console)
-    return Requests(Health(Links(routes, context), context))
+    return Requests(Health(Links(routes, context), context), context.settings.web.upload_bytes)
 
 
 def app_of(config: Path, *, prepared: bool = False) -> Any:

@@ -23,8 +23,10 @@ _MAX_BODY = 1024 * 1024
 # Their endpoints bound what they take by themselves, once they know who asks.
 _UPLOADS = {
     "PUT": re.compile(r"/api/v1/feeds/[^/]+/uploads/.+"),
-    "POST": re.compile(r"/api/v1/(feeds/[^/]+/)?checks|/send/check"),
+    "POST": re.compile(r"/api/v1/(feeds/[^/]+/)?checks"),
 }
+_FORM = "/send/check"
+"""Where a file comes in a form, which is taken in before it is known who sends it."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -77,8 +79,8 @@ class Requests:
     """An ASGI application around another one. A caller's own X-Request-Id is kept if it is a word;
     the answer says which id it was."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self, app: Any, upload_bytes: int) -> None:
+        self._app, self._upload_bytes = app, upload_bytes
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Let the other application answer, with all that goes around it."""
@@ -89,6 +91,7 @@ class Requests:
         found = given.decode() if _ID.fullmatch(given) else secrets.token_hex(8)
         token, began, status = _current.set(found), time.monotonic(), 500
         size = 0
+        most = _MAX_BODY + (self._upload_bytes if scope["path"] == _FORM else 0)
         uploads = _UPLOADS.get(scope["method"])
         is_upload = uploads is not None and uploads.fullmatch(scope["path"]) is not None
 
@@ -96,7 +99,7 @@ class Requests:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > _MAX_BODY and not is_upload:
+            if size > most and not is_upload:
                 raise BodyTooLargeError
             return message
 

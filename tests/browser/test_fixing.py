@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from fixing_world import FixingWorld, fixing_world, rows, until
@@ -14,8 +15,13 @@ from pipelines.operations.acts import list_acts
 from pipelines.operations.receipt_link import renew_link, revoke_link
 
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here"),
+    # The first test starts the whole service.
+    pytest.mark.timeout(400),
+]
 SOON = 30_000
+EVIL = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +116,123 @@ def test_whoever_has_the_link_fixes_the_rows_without_a_login(
     other.goto(f"{url}/fix")
     expect(other.get_by_role("heading")).to_have_text("There is no receipt at this address.")
     assert wrong == []
+
+
+def test_two_people_fix_the_same_cell_and_both_see_it(browser: Browser, world: FixingWorld) -> None:
+    file = world.dropped("both.csv", rows(3, 5, prefix="b"))
+    one, two = world.signed_in(browser), world.signed_in(browser, "steward")
+    for page in (one, two):
+        page.goto(f"/files/{file.file_id}/fix")
+    for page, value in ((one, "1"), (two, "2")):
+        page.get_by_role("textbox").first.fill(value)
+        page.keyboard.press("Enter")
+        expect(page.locator("#kept")).not_to_contain_text("What you write")
+    cell = two.locator(".cell").first
+    expect(cell).to_contain_text('operator has written "1" here meanwhile.')
+    expect(two.locator("#kept")).to_contain_text("Not all is saved")
+    cell.get_by_role("button", name="Keep mine").click()
+    expect(cell.get_by_role("button", name="Keep mine")).to_have_count(0)
+    one.reload()
+    expect(one.get_by_role("textbox").first).to_have_value("2")
+    one.get_by_role("textbox").nth(1).fill("8")
+    one.keyboard.press("Enter")
+    expect(one.locator("#fixed")).to_contain_text("2 of 3 fixed")
+    two.get_by_role("textbox").nth(1).fill("9")
+    two.keyboard.press("Enter")
+    second = two.locator(".cell").nth(1)
+    second.get_by_role("button", name="Take theirs").click()
+    expect(two.get_by_role("textbox").nth(1)).to_have_value("8")
+    # Who sends must have seen what the other has written since.
+    one.get_by_role("textbox").nth(2).fill("7")
+    one.keyboard.press("Enter")
+    expect(one.locator("#fixed")).to_contain_text("3 of 3 fixed")
+    two.get_by_role("button", name="Send the fixed rows").click()
+    expect(two.get_by_role("alert")).to_contain_text("Somebody else has changed these rows")
+
+
+def test_what_a_spreadsheet_copies_goes_down_the_cells_that_are_wrong(
+    browser: Browser, world: FixingWorld
+) -> None:
+    file = world.dropped("paste.csv", rows(3, 5, prefix="p"))
+    page = world.signed_in(browser)
+    page.goto(f"/files/{file.file_id}/fix")
+    page.get_by_role("textbox").first.focus()
+    page.evaluate(
+        """() => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text/plain", "11\\n12\\n13\\n14\\n");
+          document.activeElement.dispatchEvent(
+            new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(page.locator("#fixed")).to_contain_text("3 of 3 fixed")
+    page.context.close()
+    page = world.signed_in(browser)
+    page.goto(f"/files/{file.file_id}/fix")
+    for at, value in enumerate(("11", "12", "13")):
+        expect(page.get_by_role("textbox").nth(at)).to_have_value(value)
+
+
+def test_without_a_script_a_page_of_cells_is_saved_and_nothing_of_it_is_markup(
+    browser: Browser, world: FixingWorld
+) -> None:
+    name, text = f"{EVIL}.csv", rows(1, 5, prefix="x") + f"xe,2026-11-03,{EVIL}\n"
+    world.service.drop(name, text)
+    until(lambda: [f for f in world.service.runtime.ledger.files.latest() if f.item.name == name])
+    file = world.file(name)
+    until(lambda: world.file(name).status == "done")
+    page = world.signed_in(browser, java_script_enabled=False)
+    page.goto(f"/files/{file.file_id}/fix")
+    assert page.locator("main img").count() == 0
+    expect(page.get_by_role("textbox").nth(1)).to_have_value(EVIL)
+    page.get_by_role("textbox").nth(0).fill(f'"{EVIL}')
+    page.get_by_role("textbox").nth(1).fill("2")
+    page.locator("noscript button").click()
+    expect(page.locator("#fixed")).to_contain_text("2 of 2 fixed")
+    assert page.locator("main img").count() == 0
+    expect(page.get_by_role("textbox").nth(0)).to_have_value(f'"{EVIL}')
+    for answer in (
+        page.request.post(f"/files/{file.file_id}/fix/save", form={"at": "[1]", "value": "1"}),
+        page.request.post(f"/files/{file.file_id}/fix/send"),
+    ):
+        assert answer.status == 403, "a form without a token changes nothing"
+
+
+def test_a_file_finds_its_feed_and_is_sent_only_then(browser: Browser, world: FixingWorld) -> None:
+    page = world.signed_in(browser)
+    page.goto("/send")
+    data = {"name": "new.csv", "mimeType": "text/csv", "buffer": rows(3, 97, prefix="n").encode()}
+    page.set_input_files("#id_file", data)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Check it").click()
+    expect(page.locator("#checked")).to_contain_text("would load 97 of 100 rows", timeout=SOON)
+    expect(page.locator("#checked")).to_contain_text("100 %")
+    expect(page.locator("#checked")).to_contain_text("→ 2026-11-03")
+    assert world.service.runtime.ledger.files.find("new.csv") == []
+    page.get_by_role("button", name="Send it to sales").click()
+    expect(page.locator("p.lead")).to_contain_text("97 of 100 rows", timeout=SOON)
+    expect(page.get_by_role("link", name="Fix 3 rows")).to_be_visible()
+    page.goto("/send")
+    page.set_input_files("#id_file", {**data, "name": "empty.csv", "buffer": b""})  # type: ignore[arg-type]
+    page.get_by_role("button", name="Check it").click()
+    expect(page.get_by_role("alert")).to_contain_text("the file is empty")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_fix_rows(browser: Browser, world: FixingWorld, scheme: str) -> None:
+    file = world.dropped(f"axe_{scheme}.csv", rows(2, 5, prefix=f"axe{scheme}"))
+    url = renew_link(world.service.runtime, file).url
+    width, locale = (360, "es-ES") if scheme == "dark" else (1120, "en-US")
+    page = world.signed_in(
+        browser, color_scheme=scheme, locale=locale, viewport={"width": width, "height": 800}
+    )
+    for path in (
+        f"/files/{file.file_id}",
+        f"/files/{file.file_id}/fix",
+        "/send",
+        url,
+        f"{url}/fix",
+    ):
+        page.goto(path)
+        found = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["target"]) for each in found] == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
