@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 
 from connectors.ledger.columns import AnyText
 from connectors.ledger.database import Database, insert_into
@@ -33,7 +33,7 @@ class SenderCounts:
         self, contains: str | None, feeds: Collection[str] | None, after: str | None, limit: int
     ) -> Sequence[SenderCount]:
         seen = [] if feeds is None else [table.c.feed.in_(sorted(feeds))]
-        wanted = list(seen)
+        wanted: list[ColumnElement[bool]] = list(seen)
         if contains:
             wanted.append(_place_of(self._database, contains.lower()) > 0)
         if after is not None:

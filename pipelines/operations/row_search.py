@@ -27,7 +27,12 @@ from schemas.operation import Operation, OperationKind
 MAX_KEY = 500
 _ROWS = 5
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_MOMENTS = {Type.DATE: date, Type.TIME: time, Type.DATETIME: datetime, Type.TIMESTAMP: datetime}
+_MOMENTS: dict[Type, Any] = {
+    Type.DATE: date,
+    Type.TIME: time,
+    Type.DATETIME: datetime,
+    Type.TIMESTAMP: datetime,
+}
 
 
 def key_columns(contract: Contract) -> tuple[Column, ...]:
