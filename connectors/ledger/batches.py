@@ -23,7 +23,7 @@ from connectors.ledger.generations import drawn, last_commit, note_committed
 from connectors.ledger.records import file_of, write_events
 from connectors.ledger.tables import OPEN, batches, files
 from connectors.ledger.versions import loaded, note_covered, stay_loaded, unloaded
-from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
+from schemas.batch import Batch, BatchKind, BatchStatus, Committed, OpenBatch, batch_id_of
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.file import TRANSITIONS, Event, File, Outcome, Status
 from schemas.language import params_of
@@ -155,6 +155,22 @@ class Batches:
     def open_ids(self) -> Sequence[str]:
         with self._database.read() as connection:
             return list(connection.scalars(select(batches.c.batch_id).where(OPEN)))
+
+    def under_way(self, feeds: Collection[str] | None) -> Sequence[OpenBatch]:
+        query = select(batches).where(OPEN).order_by(batches.c.created_at, batches.c.batch_id)
+        if feeds is not None:
+            query = query.where(batches.c.feed.in_(sorted(feeds)))
+        with self._database.read() as connection:
+            return [
+                OpenBatch(
+                    batch_id=row.batch_id,
+                    feed=row.feed,
+                    table=row.table_name,
+                    kind=BatchKind(row.kind),
+                    created_at=row.created_at,
+                )
+                for row in connection.execute(query)
+            ]
 
     def _finish(
         self, connection: Connection, batch: Batch, status: BatchStatus, **facts: int

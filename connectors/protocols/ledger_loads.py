@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from schemas.batch import Batch, Committed
+from schemas.batch import Batch, Committed, OpenBatch
 from schemas.cost import Cost, CostSum
 from schemas.file import Event
 from schemas.quota import Bucket, Charge, Pause, Spent
@@ -64,6 +64,9 @@ class LedgerBatches(Protocol):
 
     def open_ids(self) -> Sequence[str]:
         """The ids of all open batches."""
+
+    def under_way(self, feeds: Collection[str] | None) -> Sequence[OpenBatch]:
+        """The open batches, of those feeds only if any are named; the oldest first."""
 
 
 class LedgerLocks(Protocol):
