@@ -23,8 +23,10 @@ class LedgerBatches(Protocol):
         max_files: int,
         max_bytes: int,
         max_partitions: int | None = None,
+        version: str | None = None,
     ) -> Batch | None:
-        """The table's open batch for the feed, or a new one of its prepared files; None if none.
+        """The table's open batch for the feed, or a new one of its prepared files; None if none, or
+        if the oldest was prepared under another contract version than `version`, extended or not.
 
         Files of one batch share a contract version and are ordered by `sent_at`. Together they
         have at most so many bytes and touch at most so many partitions, unless one alone has more.
