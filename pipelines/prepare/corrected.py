@@ -17,6 +17,7 @@ from pipelines.rejects.correction import Correcting, correction_dialect, file_na
 from pipelines.runtime import Runtime
 from pipelines.stored_files import stored_rejects
 from schemas.dialect import Dialect
+from schemas.draft import DRAFT
 from schemas.errors import DataError
 from schemas.file import File, Outcome
 from schemas.item import Item, Page
@@ -30,8 +31,9 @@ def corrected_file(
     runtime: Runtime, file: File, raw: Path, dialect: Dialect, folder: Path
 ) -> File | None:
     """The file that a correction names, whichever feed it belongs to; None if it names none, as
-    those of earlier releases do. Raises DataError for a name that nobody knows."""
-    named = _name_in(runtime, raw, dialect, folder)
+    those of earlier releases do. A draft that was submitted is known by its own record, whatever
+    its rows may be. Raises DataError for a name that nobody knows."""
+    named = _drafted(runtime, file) or _name_in(runtime, raw, dialect, folder)
     if named is None:
         return None
     target = _known(runtime, named)
@@ -45,6 +47,16 @@ def corrected_file(
             file=named[:40],
         )
     return target
+
+
+def _drafted(runtime: Runtime, file: File) -> str | None:
+    draft_id = file.item.detail.get(DRAFT)
+    if draft_id is None or file.source != UPLOADS:
+        return None
+    try:
+        return runtime.ledger.drafts.get(draft_id).file_id
+    except KeyError:
+        return None  # it is forgotten with the rows of its file
 
 
 def named_file(runtime: Runtime, raw: Path, dialect: Dialect, folder: Path) -> File | None:

@@ -213,11 +213,14 @@ class Correcting:
     def _place(self, where: str | None, file: str | None) -> tuple[int | None, str]:
         if file and file.strip() and file.strip().lower() != self.file_id:
             return None, translate(_OTHER_FILE, other=file.strip()[:32])
-        member, _, number = (where or "").strip().rpartition(":")
-        number = number.removesuffix(".0")
+        member, _, number = (where or "").rpartition(":")
+        number = number.strip().removesuffix(".0")
         if not number.isdecimal() or len(number) > 12:
             return None, translate(_NO_LINE, column=LINE_COLUMN)
         place = self.rejected.get((member or None, int(number)))
+        if place is None:
+            # A spreadsheet may have put blanks there; a member's name may have its own.
+            place = self.rejected.get((member.strip() or None, int(number)))
         line = (where or "").strip()[:80]
         if place is None:
             return None, translate(_NOT_REJECTED, line=line, name=self.name)
