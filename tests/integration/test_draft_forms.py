@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 
 import pytest
+from openpyxl import Workbook
 
 from bare_service import BareService, bare_service
 from pipelines.operations.draft_view import ShownCheck, shown_check
@@ -18,7 +19,7 @@ from pipelines.operations.masking import Mask
 from pipelines.runtime import Runtime
 from pipelines.steps import STEPS
 from schemas.contract import Column, Type
-from schemas.dialect import Dialect
+from schemas.dialect import Dialect, Format
 from schemas.draft import CellChange
 from schemas.file import File, Outcome
 from web_world import WebWorld
@@ -128,3 +129,23 @@ def test_what_cannot_be_read_yet_is_told_and_corrects_its_file_all_the_same(
     assert (found.rows, found.would_load, found.still_wrong) == (1, 0, 1)
     assert (found.lines[0].line, found.lines[0].problems[0].rule) == (3, "nul")
     assert sent(runtime, file).corrects == file.file_id
+
+
+def test_a_mark_in_place_of_a_value_does_not_become_one(service: BareService) -> None:
+    """Of two things wrong with a row one is corrected; the other is no text now, either."""
+    runtime = reading(service, Dialect())
+    file = given(service, runtime, "bytes.csv", b"k,n\ng,0\nb\xff,1\nc\xff,1\n")
+    write(runtime, file, (None, 3, "n", "7"), (None, 4, "k", "c"))
+    found = checked(runtime, file)
+    assert (found.would_load, found.still_wrong, loads(found)) == (1, 1, ["c"])
+    assert (found.lines[0].line, found.lines[0].problems[0].column) == (3, "k")
+
+    book, out = Workbook(), io.BytesIO()
+    for row in (["k", "n"], ["g", 0], ["=1+1", "x"], ["#REF!", "x"], ["c", "x"]):
+        book.active.append(row)
+    book.save(out)
+    runtime = reading(service, Dialect(format=Format.EXCEL))
+    file = given(service, runtime, "sheet.xlsx", out.getvalue())
+    write(runtime, file, *((None, line, "n", "7") for line in (3, 4, 5)))
+    found = checked(runtime, file)
+    assert (found.would_load, found.still_wrong, loads(found)) == (1, 2, ["c"])
