@@ -15,7 +15,7 @@ from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import TimedStep, event_now, timed_step
 from schemas.batch import Batch, BatchKind, Committed
 from schemas.contract import Contract
-from schemas.drift import added_by, extended
+from schemas.drift import added_by, base_of, extended
 from schemas.errors import (
     AttemptSpentError,
     DataError,
@@ -165,6 +165,9 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     timed = timed_step(runtime, str(batch.kind))
     # Rows that come back are staged by the same text, whatever is in force by now.
     runtime = replace(runtime, contracts={**runtime.contracts, feed.contract: contract})
+    if batch.kind is BatchKind.LOAD and _is_of_another_text(batch, contract):
+        # It was taken up before the contract changed: its staging table has the columns of then.
+        batch = runtime.ledger.batches.next_attempt(batch)
     batch = settled(runtime, batch)
     contract = _with_added(runtime, batch, contract)
     try:
@@ -181,6 +184,10 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     if batch.kind is BatchKind.UNLOAD:
         return []
     return acknowledgements_of(runtime, batch.files)
+
+
+def _is_of_another_text(batch: Batch, contract: Contract) -> bool:
+    return any(base_of(file.contract_version) not in ("", contract.version) for file in batch.files)
 
 
 def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:

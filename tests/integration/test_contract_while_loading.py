@@ -9,6 +9,7 @@ import pytest
 from connectors.failpoints import crash_point
 from pipelines.operations.drift_decisions import accept, list_drifts
 from pipelines.operations.tables import apply
+from schemas.errors import RetryableError
 from small_service import CONTRACT, csv, small_service
 from taking_in import taken_in
 
@@ -55,3 +56,26 @@ def test_what_a_drift_holds_when_it_is_decided_goes_on(tmp_path: Path, bigquery_
     assert service.sql("SELECT id, note FROM DATA.sales ORDER BY id") == [
         ("A", "kept"), ("B", "too"),
     ]  # fmt: skip
+
+
+def test_a_batch_that_was_staged_before_a_change_is_staged_again(
+    tmp_path: Path, bigquery_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = small_service(tmp_path, bigquery_url)
+    folder = tmp_path / "contracts"
+    apply(service.runtime, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("connectors.bigquery.warehouse.Committer.commit", _cut)
+        service.drop("one.csv", csv("A"))
+        with pytest.raises(RetryableError, match="the line is cut"):
+            service.run()
+    (folder / "sales.odcs.yaml").write_text(CONTRACT + NOTE)
+    apply(service.runtime, folder)
+    service.run()
+    assert service.sql("SELECT id, note FROM DATA.sales") == [("A", None)]
+    assert service.runtime.ledger.feeds.state("sales").stopped_at is None
+
+
+def _cut(*_: object) -> None:
+    raise RetryableError("the line is cut")
