@@ -60,7 +60,7 @@ def _line(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
     if kind == 0:
         return line
     if kind == 2:
-        return line + above
+        return np.add(line, above, dtype=np.uint8)
     if kind == 1:
         return np.cumsum(line, axis=0, dtype=np.uint64).astype(np.uint8)
     made = np.zeros(line.shape, int)
