@@ -41,6 +41,9 @@ $(VENV)/.ready: uv.lock pyproject.toml
 demo: setup  ## watch sample files travel from a bucket and a mailbox into BigQuery tables
 	@$(BIN)/waybill demo $(ARGS)
 
+screenshots: setup  ## pictures of the console's screens for docs/console.md (chromium must be there)
+	@PYTHONPATH=.:tests $(BIN)/python -m browser.screenshots
+
 test: lint types imports audit  ## everything that CI checks: lint, types, import rules, tests with coverage
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
 

@@ -132,6 +132,17 @@ class Committed:
     may_yield: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenBatch:
+    """A batch that has not ended yet, and since when."""
+
+    batch_id: str
+    feed: str
+    table: str
+    kind: BatchKind
+    created_at: datetime
+
+
 def batch_id_of(
     table: str,
     files: Iterable[File],

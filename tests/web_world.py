@@ -45,12 +45,12 @@ class WebWorld:
             self.tokens[name] = made.token
         return Asking(self.url, self.tokens[name])
 
-    def put(self, name: str, text: str, feed: str = "sales") -> File:
+    def put(self, name: str, text: str | bytes, feed: str = "sales") -> File:
         """A file that is dropped and prepared."""
         runtime = self.service.runtime
         path = self.service.folder / "drop" / feed / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
         past = time.time() - 60
         os.utime(path, (past, past))
         taken_in(runtime, feed)

@@ -111,6 +111,18 @@ class Alerts:
                 rows,
             )
 
+    def told(self, alert_ids: Collection[str]) -> Mapping[str, Mapping[str, datetime]]:
+        query = select(deliveries.c.alert_id, deliveries.c.destination, deliveries.c.opened_at)
+        found: dict[str, dict[str, datetime]] = {each: {} for each in alert_ids}
+        with self._database.read() as connection:
+            for some in batched(found, _AT_ONCE, strict=False):
+                mine = query.where(deliveries.c.alert_id.in_(some))
+                for alert_id, destination, at in connection.execute(
+                    mine.order_by(deliveries.c.destination)
+                ):
+                    found[alert_id][destination] = at
+        return found
+
     def forget(self, before: datetime) -> int:
         old = select(alerts.c.alert_id).where(RESOLVED, alerts.c.resolved_at < before)
         with self._database.write() as connection:

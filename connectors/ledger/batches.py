@@ -23,7 +23,8 @@ from connectors.ledger.generations import drawn, last_commit, note_committed
 from connectors.ledger.records import file_of, write_events
 from connectors.ledger.tables import OPEN, batches, files
 from connectors.ledger.versions import loaded, note_covered, stay_loaded, unloaded
-from schemas.batch import Batch, BatchKind, BatchStatus, Committed, batch_id_of
+from schemas.batch import Batch, BatchKind, BatchStatus, Committed, OpenBatch, batch_id_of
+from schemas.drift import base_of
 from schemas.errors import LeaseLostError, RetryableError
 from schemas.file import TRANSITIONS, Event, File, Outcome, Status
 from schemas.language import params_of
@@ -44,6 +45,7 @@ class Batches:
         max_files: int,
         max_bytes: int,
         max_partitions: int | None = None,
+        version: str | None = None,
     ) -> Batch | None:
         with self._database.write() as connection:
             clear_request(connection, feed)
@@ -51,7 +53,7 @@ class Batches:
             if row is not None:
                 return _batch_of(connection, row)
             chosen = choose(connection, feed, max_files, max_bytes, max_partitions)
-            if not chosen:
+            if not chosen or not _staged_by(version, chosen[0]):
                 return None
             batch = _new(connection, feed, table, chosen, self._database.now())
             _write(connection, batch, chosen)
@@ -156,6 +158,22 @@ class Batches:
         with self._database.read() as connection:
             return list(connection.scalars(select(batches.c.batch_id).where(OPEN)))
 
+    def under_way(self, feeds: Collection[str] | None) -> Sequence[OpenBatch]:
+        query = select(batches).where(OPEN).order_by(batches.c.created_at, batches.c.batch_id)
+        if feeds is not None:
+            query = query.where(batches.c.feed.in_(sorted(feeds)))
+        with self._database.read() as connection:
+            return [
+                OpenBatch(
+                    batch_id=row.batch_id,
+                    feed=row.feed,
+                    table=row.table_name,
+                    kind=BatchKind(row.kind),
+                    created_at=row.created_at,
+                )
+                for row in connection.execute(query)
+            ]
+
     def _finish(
         self, connection: Connection, batch: Batch, status: BatchStatus, **facts: int
     ) -> bool:
@@ -193,6 +211,12 @@ def _new(
         generation=number,
         **last_commit(connection, table),
     )
+
+
+def _staged_by(version: str | None, file: File) -> bool:
+    """Whether the contract of that version, extended or not, has staged the file, as far as is
+    known."""
+    return None in (version, file.contract_version) or base_of(file.contract_version) == version
 
 
 def _open_row(connection: Connection, feed: str, table: str) -> RowMapping | None:

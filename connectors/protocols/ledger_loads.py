@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from schemas.batch import Batch, Committed
+from schemas.batch import Batch, Committed, OpenBatch
 from schemas.cost import Cost, CostSum
 from schemas.file import Event
 from schemas.quota import Bucket, Charge, Pause, Spent
@@ -23,8 +23,10 @@ class LedgerBatches(Protocol):
         max_files: int,
         max_bytes: int,
         max_partitions: int | None = None,
+        version: str | None = None,
     ) -> Batch | None:
-        """The table's open batch for the feed, or a new one of its prepared files; None if none.
+        """The table's open batch for the feed, or a new one of its prepared files; None if none, or
+        if the oldest was prepared under another contract version than `version`, extended or not.
 
         Files of one batch share a contract version and are ordered by `sent_at`. Together they
         have at most so many bytes and touch at most so many partitions, unless one alone has more.
@@ -64,6 +66,9 @@ class LedgerBatches(Protocol):
 
     def open_ids(self) -> Sequence[str]:
         """The ids of all open batches."""
+
+    def under_way(self, feeds: Collection[str] | None) -> Sequence[OpenBatch]:
+        """The open batches, of those feeds only if any are named; the oldest first."""
 
 
 class LedgerLocks(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -39,6 +39,9 @@ class LedgerAlerts(Protocol):
 
     def mark_delivered(self, destination: str, told: Collection[Alert]) -> None:
         """Write down that a destination was told of these alerts, as they are here."""
+
+    def told(self, alert_ids: Collection[str]) -> Mapping[str, Mapping[str, datetime]]:
+        """When which destinations were told first of each of these alerts."""
 
     def forget(self, before: datetime) -> int:
         """Forget alerts that were resolved before that time; how many."""

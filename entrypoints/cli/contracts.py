@@ -71,6 +71,11 @@ def push(
             click.echo(f"{each.contract}: revision {each.number} is in force")
         if not done.revisions:
             click.echo("nothing to push")
+        for name in done.tables:
+            click.echo(
+                f"{name}: run `waybill apply` now: a table that lacks a column stops its feeds",
+                err=True,
+            )
     _undecided(done.left, as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from connectors.failpoints import crash_point
 from pipelines import quota
@@ -14,7 +15,7 @@ from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import TimedStep, event_now, timed_step
 from schemas.batch import Batch, BatchKind, Committed
 from schemas.contract import Contract
-from schemas.drift import added_by, extended
+from schemas.drift import added_by, base_of, extended
 from schemas.errors import (
     AttemptSpentError,
     DataError,
@@ -36,8 +37,7 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
     warehouse is away: the batch stays open for the next load. A FatalError stops the feed. While
     the governor has no room, prepared files wait.
     """
-    feed = runtime.feeds[feed_name]
-    contract = runtime.contract_of(feed)
+    contract = _in_force(runtime, feed_name)
     table = runtime.warehouse.table_id(contract)
     seconds = runtime.limits.lease_seconds
     if not runtime.ledger.locks.take(table, runtime.owner, seconds):
@@ -51,10 +51,13 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
     search = _BatchBisector()
     try:
         # What was staged by another text of the contract may not fit the table any more.
-        stale = runtime.ledger.files.prepare_again(feed_name, contract.version)
-        work += [Work("prepare", file_id) for file_id in stale]
+        work += _prepared_again(runtime, feed_name, contract)
         with keep_lease(renew, seconds / 3) as check:
-            while batch := _next(runtime, feed_name, table, search):
+            while True:
+                batch, contract, stale = _next(runtime, feed_name, table, search, contract)
+                work += stale
+                if batch is None:
+                    break
                 check()
                 crash_point("load.opened")
                 try:
@@ -79,8 +82,43 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
     return work
 
 
-def _next(runtime: Runtime, feed: str, table: str, search: _BatchBisector) -> Batch | None:
-    """The batch to load now: one that is open, or a new one as large as there is room for."""
+def _in_force(runtime: Runtime, feed: str) -> Contract:
+    """The feed's contract as it is at this moment."""
+    runtime.refresh()
+    return runtime.contract_of(runtime.feeds[feed])
+
+
+def _prepared_again(runtime: Runtime, feed: str, contract: Contract) -> list[Work]:
+    """The work for files that wait to be loaded and were staged by another text."""
+    stale = runtime.ledger.files.prepare_again(feed, contract.version)
+    return [Work("prepare", file_id) for file_id in stale]
+
+
+def _next(
+    runtime: Runtime, feed: str, table: str, search: _BatchBisector, contract: Contract
+) -> tuple[Batch | None, Contract, list[Work]]:
+    """The batch to load now, the contract that has staged it, and work for files to stage again.
+
+    Another text may come into force while the load runs. A file is only ever loaded by the text
+    that has staged it: columns that the other does not know would be left out without a word.
+    """
+    work: list[Work] = []
+    while (batch := _opened(runtime, feed, table, search, contract)) is None:
+        newer = _in_force(runtime, feed)
+        if runtime.warehouse.table_id(newer) != table:
+            return None, newer, [*work, Work("load", feed)]
+        stale = _prepared_again(runtime, feed, newer)
+        work += stale
+        if newer.version == contract.version and not stale:
+            break
+        contract = newer
+    return batch, contract, work
+
+
+def _opened(
+    runtime: Runtime, feed: str, table: str, search: _BatchBisector, contract: Contract
+) -> Batch | None:
+    """The batch that is open, or a new one as large as there is room for."""
     room = quota.room(runtime, table)
     waits = room.pause is not None and not (room.scarce and search.suspects)
     if waits and room.pause is not None and feed in runtime.ledger.feeds.to_load():
@@ -94,6 +132,7 @@ def _next(runtime: Runtime, feed: str, table: str, search: _BatchBisector) -> Ba
         most,
         runtime.limits.batch_bytes,
         runtime.warehouse.capabilities.max_partitions,
+        contract.version,
     )
 
 
@@ -124,6 +163,11 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     """Load one batch and mark its files loaded."""
     feed = runtime.feeds[batch.feed]
     timed = timed_step(runtime, str(batch.kind))
+    # Rows that come back are staged by the same text, whatever is in force by now.
+    runtime = replace(runtime, contracts={**runtime.contracts, feed.contract: contract})
+    if batch.kind is BatchKind.LOAD and _is_of_another_text(batch, contract):
+        # It was taken up before the contract changed: its staging table has the columns of then.
+        batch = runtime.ledger.batches.next_attempt(batch)
     batch = settled(runtime, batch)
     contract = _with_added(runtime, batch, contract)
     try:
@@ -140,6 +184,10 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
     if batch.kind is BatchKind.UNLOAD:
         return []
     return acknowledgements_of(runtime, batch.files)
+
+
+def _is_of_another_text(batch: Batch, contract: Contract) -> bool:
+    return any(base_of(file.contract_version) not in ("", contract.version) for file in batch.files)
 
 
 def _with_added(runtime: Runtime, batch: Batch, contract: Contract) -> Contract:

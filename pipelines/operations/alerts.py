@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from pipelines.monitor.alerts import evaluate_alerts
@@ -30,6 +30,13 @@ def alert_named(runtime: Runtime, alert_id: str) -> Alert:
         raise NotFoundError(
             f"there is no alert {alert_id}", hint="`waybill alerts --all` lists them"
         ) from None
+
+
+def who_was_told(
+    runtime: Runtime, alerts: Collection[Alert]
+) -> Mapping[str, Mapping[str, datetime]]:
+    """By alert id: which destinations were told of it, and when."""
+    return runtime.ledger.alerts.told([each.alert_id for each in alerts])
 
 
 def acknowledge_alert(

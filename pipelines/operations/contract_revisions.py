@@ -35,10 +35,12 @@ _FORCED_PULL = (FolderState.CONFLICT, FolderState.CHANGED)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pushed:
-    """The revisions that were made, and contracts that a person must decide about."""
+    """The revisions that were made, contracts that a person must decide about, and those whose
+    tables may have to follow before a file can be loaded."""
 
     revisions: tuple[ContractRevision, ...]
     left: tuple[FolderContract, ...]
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,10 +70,23 @@ def push(
     found = chosen(compare(runtime, folder), names)
     states = (*_PUSHED, *_FORCED) if force else _PUSHED
     check_fits(runtime, found, states)
+    before = dict(runtime.contracts)
     made = push_found(runtime, folder, found, reason, states)
+    tables = (
+        each.contract for each in made
+        if _shape(before.get(each.contract)) != _shape(runtime.contracts.get(each.contract))
+    )  # fmt: skip
     undecided = {FolderState.CONFLICT, FolderState.MISSING}.difference(states)
     left = [each for each in found if each.state in undecided]
-    return Pushed(revisions=tuple(made), left=tuple(left))
+    return Pushed(revisions=tuple(made), left=tuple(left), tables=tuple(tables))
+
+
+def _shape(contract: Contract | None) -> object:
+    """What of a contract its table has to follow."""
+    if contract is None:
+        return None
+    columns = {each.name: (each.type, each.required, each.repeated) for each in contract.columns}
+    return contract.dataset, contract.table, contract.partition, columns
 
 
 def check_fits(

@@ -85,15 +85,22 @@ def _told(runtime: Runtime, file: File, draft: Draft, found: _Found) -> dict[str
     drafted = cells_by_line(runtime, draft)
     rows: dict[Line, dict[str, Any]] = {}
     if found.staged is not None:
+        unplaced: list[RejectedRow] = []
         for row in read_rejects(found.staged.rejects).rows:
             where = where_of.get(found.places.get(row.line, -1))
-            if where is not None:
+            if where is None:
+                unplaced.append(row)
+            else:
                 rows[where] = {"verdict": WRONG, **_problems(row, where)}
         for place, values in _loaded(found.staged.rows):
             if place in where_of:
                 rows[where_of[place]] = {"verdict": LOADS, "values": values}
         for place in found.places.values():
             rows.setdefault(where_of[place], {"verdict": LEFT_OUT})
+        # What cannot even be read names no line; but the rows stand in the order of the file's.
+        nowhere = [each for each in where_of.values() if each in drafted and each not in rows]
+        for where, row in zip(nowhere, unplaced, strict=False):
+            rows[where] = {"verdict": WRONG, **_problems(row, where)}
     feed = runtime.feeds[file.feed]
     counts = [each["verdict"] for each in rows.values()]
     return {

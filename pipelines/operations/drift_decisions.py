@@ -177,15 +177,18 @@ def _refuse_what_the_table_cannot(runtime: Runtime, now: Contract, wanted: Contr
 
 def _replayed(runtime: Runtime, drift: Drift) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Send the files that only this drift holds on their way again; also those that another one
-    holds, too. A file that is still on its way is left to it."""
+    holds, too. A file that is still on its way is left to it. Looked up now: since the drift was
+    read, which may be many seconds ago where a table was changed, more files have come."""
+    known = runtime.ledger.drifts.latest(drift.feed)
+    held = [file_id for each in known if each.drift_id == drift.drift_id for file_id in each.held]
     others = {
         file_id
-        for each in runtime.ledger.drifts.latest(drift.feed, DriftStatus.OPEN)
-        if each.drift_id != drift.drift_id
+        for each in known
+        if each.drift_id != drift.drift_id and each.status is DriftStatus.OPEN
         for file_id in each.held
     }
     replayed = []
-    for file_id in drift.held:
+    for file_id in held:
         if file_id in others:
             continue
         try:
@@ -193,4 +196,4 @@ def _replayed(runtime: Runtime, drift: Drift) -> tuple[tuple[str, ...], tuple[st
         except ValueError:
             continue
         replayed.append(file_id)
-    return tuple(replayed), tuple(each for each in drift.held if each in others)
+    return tuple(replayed), tuple(each for each in held if each in others)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pipelines.operations.feeds import FeedPause, why_waiting
 from pipelines.runtime import Runtime
 from schemas.alert import Worker
+from schemas.batch import OpenBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ def workers(runtime: Runtime) -> Sequence[WorkerView]:
     return [
         WorkerView(each, now - each.seen_at <= patience) for each in runtime.ledger.workers.all()
     ]
+
+
+def open_batches(runtime: Runtime, feeds: Collection[str] | None) -> Sequence[OpenBatch]:
+    """The batches that are being loaded, of those feeds only if any are named; the oldest first."""
+    return runtime.ledger.batches.under_way(feeds)
 
 
 def table_quotas(runtime: Runtime, feeds: Collection[str]) -> Sequence[TableQuota]:

@@ -6,10 +6,11 @@ among the loads that the other file has, and leave with that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines.cast.errors import is_error
 from pipelines.parse import parsed
 from pipelines.parse.registry import reader_of
 from pipelines.prepare.stage_file import Terms
@@ -17,12 +18,16 @@ from pipelines.rejects.correction import Correcting, correction_dialect, file_na
 from pipelines.runtime import Runtime
 from pipelines.stored_files import stored_rejects
 from schemas.dialect import Dialect
+from schemas.draft import DRAFT, Line
 from schemas.errors import DataError
 from schemas.file import File, Outcome
 from schemas.item import Item, Page
 from schemas.language import translate
+from schemas.reject import RejectedRow
 from schemas.upload import UPLOADS
 
+_UNREAD = frozenset({"encoding", "cell_error", "uncalculated", "inexact"})
+"""Rules against cells that hold a mark of ours, or of a spreadsheet, in place of a value."""
 _UNKNOWN = "its column {column} names the file {file}, which nobody here has sent"
 
 
@@ -30,8 +35,9 @@ def corrected_file(
     runtime: Runtime, file: File, raw: Path, dialect: Dialect, folder: Path
 ) -> File | None:
     """The file that a correction names, whichever feed it belongs to; None if it names none, as
-    those of earlier releases do. Raises DataError for a name that nobody knows."""
-    named = _name_in(runtime, raw, dialect, folder)
+    those of earlier releases do. A draft that was submitted is known by its own record, whatever
+    its rows may be. Raises DataError for a name that nobody knows."""
+    named = _drafted(runtime, file) or _name_in(runtime, raw, dialect, folder)
     if named is None:
         return None
     target = _known(runtime, named)
@@ -45,6 +51,16 @@ def corrected_file(
             file=named[:40],
         )
     return target
+
+
+def _drafted(runtime: Runtime, file: File) -> str | None:
+    draft_id = file.item.detail.get(DRAFT)
+    if draft_id is None or file.source != UPLOADS:
+        return None
+    try:
+        return runtime.ledger.drafts.get(draft_id).file_id
+    except KeyError:
+        return None  # it is forgotten with the rows of its file
 
 
 def named_file(runtime: Runtime, raw: Path, dialect: Dialect, folder: Path) -> File | None:
@@ -97,15 +113,26 @@ def correction_terms(
     contract = replace(contract, dialect=dialect, reject_threshold=1.0)
     assert target.rejects_key is not None
     with stored_rejects(runtime, target) as rejects:
-        rejected = rejected_lines(rejects)
+        unread: set[Line] = set()
+        rejected = rejected_lines(replace(rejects, rows=_noted(rejects.rows, unread)))
     correcting = Correcting(
         file_id=target.file_id,
         name=target.item.name,
         rejected=rejected,
         delimiter=dialect.delimiter,
         padding=padding,
+        unread={rejected[each] for each in unread},
+        is_mark=lambda cell: "\ufffd" in cell or is_error(cell),
     )
     return Terms.of(
         file.file_id, feed, contract, runtime.limits, runtime.now(),
         check=check, correcting=correcting,
     )  # fmt: skip
+
+
+def _noted(rows: Iterator[RejectedRow], unread: set[Line]) -> Iterator[RejectedRow]:
+    """The same rows; of which some value could not be read is noted."""
+    for row in rows:
+        if any(each.rule in _UNREAD for each in row.problems):
+            unread.add((row.member, row.line))
+        yield row

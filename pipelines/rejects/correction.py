@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,6 +43,7 @@ _PARTS = ("xl/sharedStrings.xml", "xl/worksheets/sheet1.xml", "content.xml")
 _NO_LINE = "{column} must hold the number that stood there: it says which row this one corrects"
 _NOT_REJECTED = "line {line} of {name} was not rejected, so there is nothing to correct"
 _TWICE = "line {line} of {name} is corrected more than once here; the first row is taken"
+_UNREAD = "{value} stands where no value could be read; write what belongs there"
 _OTHER_FILE = "this row belongs to another file ({other}); send its corrections by themselves"
 
 
@@ -167,13 +168,16 @@ def file_named(found: Parsed) -> str | None:
 class Correcting:
     """A file of corrections on its way: which file's rows it corrects, and which lines of that
     (archive's member and line) may be. It learns the lines that its own rows stand for. What the
-    file's cells were padded with there is taken off theirs."""
+    file's cells were padded with there is taken off theirs. In rows that are `unread` some cells
+    hold a mark, where no value could be read: as text it would be taken for one."""
 
     file_id: str
     name: str
     rejected: Mapping[tuple[str | None, int], int]
     delimiter: str = ""
     padding: str = ""
+    unread: Collection[int] = ()
+    is_mark: Callable[[str], bool] = bool
     places: dict[int, int] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
 
@@ -196,13 +200,18 @@ class Correcting:
         for index, (where, file) in enumerate(zip(lines, files, strict=True)):
             own = int(chunk.lines[index])
             place, problem = self._place(where, file)
+            column, value = LINE_COLUMN, where
             if place is not None:
                 self.places[own] = place
-                continue
+                mark = self._mark(chunk, index) if place in self.unread else None
+                if mark is None:
+                    continue
+                column, value = mark
+                problem = translate(_UNREAD, value=value)
             good[index] = False
             line = own % MEMBER
             told = Problem(
-                line=line, column=LINE_COLUMN, value=where, rule="correction", message=problem
+                line=line, column=column, value=value, rule="correction", message=problem
             )
             ragged.append(
                 RejectedRow(line=line, raw=chunk.raw(index), problems=(told,), member=chunk.member)
@@ -213,11 +222,14 @@ class Correcting:
     def _place(self, where: str | None, file: str | None) -> tuple[int | None, str]:
         if file and file.strip() and file.strip().lower() != self.file_id:
             return None, translate(_OTHER_FILE, other=file.strip()[:32])
-        member, _, number = (where or "").strip().rpartition(":")
-        number = number.removesuffix(".0")
+        member, _, number = (where or "").rpartition(":")
+        number = number.strip().removesuffix(".0")
         if not number.isdecimal() or len(number) > 12:
             return None, translate(_NO_LINE, column=LINE_COLUMN)
         place = self.rejected.get((member or None, int(number)))
+        if place is None:
+            # A spreadsheet may have put blanks there; a member's name may have its own.
+            place = self.rejected.get((member.strip() or None, int(number)))
         line = (where or "").strip()[:80]
         if place is None:
             return None, translate(_NOT_REJECTED, line=line, name=self.name)
@@ -225,6 +237,14 @@ class Correcting:
             return None, translate(_TWICE, line=line, name=self.name)
         self.seen.add(place)
         return place, ""
+
+    def _mark(self, chunk: Chunk, index: int) -> tuple[str, str] | None:
+        """The first cell of a row that is no value: its column, and what stands there."""
+        for name in chunk.cells.column_names:
+            cell = chunk.cells.column(name)[index].as_py()
+            if name not in OUR_COLUMNS and cell and self.is_mark(cell):
+                return name, cell
+        return None
 
     def renumber(self, rows: Path) -> None:
         """Let staged rows carry the lines of the file that they correct."""

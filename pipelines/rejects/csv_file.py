@@ -27,6 +27,7 @@ def write_rejected(
     *,
     done: Collection[Line] = (),
     drafted: Mapping[Line, Mapping[str, str]] | None = None,
+    form: Dialect | None = None,
 ) -> None:
     """Write the bad rows in the file's own dialect, line ends and columns, cells as they stood, and
     after them `_line`, `_error` (in `language`) and `_file`, by which a correction is known; those
@@ -38,10 +39,11 @@ def write_rejected(
 
     Rows that are `done` are left out: others have corrected them. With what was `drafted` only the
     rows it is about are written, with these cells (by the header's names) in place of their own.
+    Another `form` than the file's own is for what nobody but us reads.
     """
     kept = read_rejects(rejects, file_id)
     own = [name for name in kept.header if name not in OUR_COLUMNS]
-    write = _Writer(sent_dialect(dialect, language), kept.line_end)
+    write = _Writer(form or sent_dialect(dialect, language), kept.line_end)
     is_correction = len(own) < len(kept.header)
     with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
         out.write(write.line([*own, *OUR_COLUMNS]))

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium h
 EVIL = "<img src=x onerror=alert(1)>"
 MOST_RIGHT = "id,day,amount,iban\nA,2026-11-03,1,\nB,2026-11-03,2,\nC,2026-11-03,many,\n"
 PAGES = (
-    "/", "/files/{file}", "/decide", "/alerts", "/feeds", "/feeds/sales", "/service", "/people",
+    "/", "/files/{file}", "/decide", "/alerts", "/feeds", "/feeds/sales", "/calendar", "/drift",
+    "/drift/{drift}", "/row?feed=sales", "/senders", "/service", "/people",
     "/people/keys", "/people/acts", "/me", "/account/login/", "/account/password/change/",
     "/account/password/reset/", "/account/2fa/", "/account/logout/", "/nothing",
 )  # fmt: skip
@@ -93,6 +94,7 @@ def test_a_list_shows_by_itself_what_has_become_of_a_file(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_use_each_screen(browser: Browser, world: ConsoleWorld, scheme: str) -> None:
     file = world.put(f"axe {scheme}.csv", MOST_RIGHT.replace("A,", f"{scheme},"))
+    drift = world.drift(file)
     locale = "es-ES" if scheme == "dark" else "en-US"
     width = 360 if scheme == "dark" else 1120
     page = signed_in(
@@ -100,7 +102,7 @@ def test_everybody_can_use_each_screen(browser: Browser, world: ConsoleWorld, sc
         viewport={"width": width, "height": 800},
     )  # fmt: skip
     for path in PAGES:
-        page.goto(path.format(file=file.file_id))
+        page.goto(path.format(file=file.file_id, drift=drift))
         found = Axe().run(page).response["violations"]
         told = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
         assert told == [], path

@@ -17,7 +17,7 @@ from contract.test_ledger import START, Clock, add, claimed, done, event, item
 from schemas.act import Act, Actor
 from schemas.errors import LeaseLostError
 from schemas.file import Outcome, Status
-from schemas.file_query import FileQuery, Starts
+from schemas.file_query import FileQuery, FileState, Starts
 from schemas.key import Key, Role
 from schemas.operation import Operation, OperationKind, OperationState
 
@@ -176,6 +176,25 @@ def test_what_ends_is_counted_for_its_sender(ledger: SqlLedger, clock: Clock) ->
     assert ledger.senders.forget(START + timedelta(days=2)) == 2
     ledger.files.retry(first)
     assert ledger.senders.page(None, None, None, 50) == []
+
+
+def test_files_are_counted_up_to_a_number_and_found_in_windows(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    [first] = add(ledger, item("a.csv"))
+    done(ledger, first)
+    clock.pass_seconds(86_400)
+    add(ledger, item("b.csv"), item("c.csv"))
+    day = timedelta(days=1)
+    windows = [(START - day, START), (START, START + day), (START + day, START + 2 * day)]
+    # The second day's files are not taken yet.
+    assert ledger.file_pages.first_sent("orders", windows) == [None, START, None]
+    assert ledger.file_pages.first_sent("other", []) == []
+    way, loaded = FileState.ON_ITS_WAY, FileState.LOADED
+    assert ledger.file_pages.at_most(way, None, 10) == 2
+    assert ledger.file_pages.at_most(way, ["orders"], 1) == 1
+    assert ledger.file_pages.at_most(way, ["other"], 10) == 0
+    assert ledger.file_pages.at_most(loaded, ["orders"], 10) == 1
 
 
 def test_pages_of_files_go_on_where_the_last_ended(ledger: SqlLedger, clock: Clock) -> None:

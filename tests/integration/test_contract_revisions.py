@@ -108,6 +108,16 @@ def test_what_one_place_pushes_all_follow(places: tuple[Place, Place]) -> None:
     ]  # fmt: skip
 
 
+def test_a_push_says_which_tables_have_to_follow(places: tuple[Place, Place]) -> None:
+    here, _ = places
+    assert push(here.runtime, here.folder).tables == ()
+    here.file.write_text(OTHER)
+    assert push(here.runtime, here.folder).tables == ()
+    here.file.write_text(WIDER)
+    command = ["--config", str(here.config), "contracts", "push"]
+    assert "waybill apply" in CliRunner().invoke(cli, command).stderr
+
+
 def test_a_file_is_prepared_under_what_is_in_force_as_it_begins(
     places: tuple[Place, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

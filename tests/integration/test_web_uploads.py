@@ -89,6 +89,7 @@ def test_a_body_in_chunks_is_more_than_a_request_may_hold_otherwise(world: WebWo
         (422, "/feeds/sales/uploads/a.csv", BODY, {"Content_Digest": "sha-512=:aaaa:"}),
         (422, "/feeds/sales/uploads/a.csv", BODY, {"Idempotency_Key": "x" * 201}),
         (415, "/feeds/sales/uploads/a.csv", BODY, {"Content_Encoding": "gzip"}),
+        (400, "/feeds/sales/uploads/a.csv", BODY, {"Content_Range": "bytes 9-57/58"}),
         (413, "/feeds/sales/uploads/a.csv", b"x" * 2_000_001, {}),
         (413, "/feeds/sales/uploads/a.csv", (b"x" * 500_000 for _ in range(5)), {}),
         (422, "/feeds/sales/uploads/a%2Fb.csv", BODY, {}),

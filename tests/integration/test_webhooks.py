@@ -143,6 +143,7 @@ def test_a_receipt_is_posted_once_and_signed(
         (other, headers, body, now),
         (world.secret, headers, body, now + 3600),
         (world.secret, renamed, body, now),
+        (world.secret, {**headers, "webhook-signature": "v1,é"}, body, now),
     ):
         with pytest.raises(ValueError, match="webhook"):
             verified(*wrong)

@@ -74,8 +74,13 @@ def _refuse_early(request: Request, most: int) -> None:
     headers = request.headers
     if headers.get("content-encoding", "identity") != "identity":
         raise ProblemError(415, "the body is encoded for the way", "send the file as it is")
+    if "content-range" in headers:
+        # What a client sends that takes up a broken-off request, as `curl -C` does: the end alone.
+        raise ProblemError(
+            400, "this is only a part of a file, as its Content-Range says", "send it whole"
+        )
     length = headers.get("content-length", "0")
-    if length.isdecimal() and len(length) < 20 and int(length) > most:
+    if length.isdecimal() and (len(length) > 18 or int(length) > most):
         raise ProblemError(
             413,
             f"the file is larger than {most:,} bytes",

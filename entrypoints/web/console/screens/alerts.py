@@ -11,14 +11,13 @@ from django.urls import path
 
 from entrypoints.web.caller import Caller
 from entrypoints.web.console.language import said, say
-from entrypoints.web.console.lists import csv_answer, query_of
+from entrypoints.web.console.lists import PAGE, csv_answer, later_than, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
-from pipelines.operations.alerts import acknowledge_alert, list_alerts
+from pipelines.operations.alerts import acknowledge_alert, list_alerts, who_was_told
 from schemas.alert import Alert
 from schemas.key import Role
 
 _MOST = 10_000
-_SHOWN = 200
 _SNOOZES = {"4": 4, "24": 24, "72": 72}
 
 
@@ -26,15 +25,16 @@ _SNOOZES = {"4": 4, "24": 24, "72": 72}
 def alerts(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The open ones, or also those that are over."""
     query = query_of(request, "q", "show")
-    found = _found(caller, query)
+    found, further = later_than(_found(caller, query), query, PAGE, lambda each: each.alert_id)
     return show(
         request,
         caller,
         "alerts.html",
         here="alerts",
         query=query,
-        alerts=[_shown(caller, each) for each in found[:_SHOWN]],
-        left=max(0, len(found) - _SHOWN),
+        alerts=[_shown(caller, each) for each in found],
+        told=who_was_told(caller.runtime, found),
+        next=further,
         choices=[("", say("Open")), ("all", say("Also those that are over"))],
     )
 

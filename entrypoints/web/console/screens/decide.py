@@ -11,7 +11,7 @@ from django.urls import path
 from entrypoints.web.caller import Caller, NotThereError
 from entrypoints.web.console.fates import fate_of
 from entrypoints.web.console.language import say
-from entrypoints.web.console.lists import csv_answer, query_of
+from entrypoints.web.console.lists import csv_answer, later_than, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
 from pipelines.operations.file_search import search_files
 from pipelines.operations.holds import HeldFile, held_files, release
@@ -21,22 +21,25 @@ from schemas.file_query import FileQuery
 from schemas.key import Role
 from schemas.unmatched import Unmatched
 
-_SHOWN = 200
+_SHOWN = 20
 
 
 @screen(Role.VIEWER)
 def decide(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What waits for a decision."""
     query = query_of(request, "q", "show")
-    held, unmatched = _held(caller, query), _unmatched(caller, query)
+    held, further = later_than(_held(caller, query), query, _SHOWN, _id_of)
+    # What no feed takes is together in groups, of which there are few: they are on the first page.
+    unmatched = [] if "cursor" in query else _unmatched(caller, query)
     return show(
         request,
         caller,
         "decide.html",
         here="decide",
         query=query,
-        held=[(each, _history(caller, each)) for each in held[:_SHOWN]],
-        unmatched=unmatched[:_SHOWN],
+        held=[(each, _history(caller, each)) for each in held],
+        next=further,
+        unmatched=unmatched,
         choices=[("", say("Waiting")), ("all", say("Also what was decided"))],
     )
 
@@ -86,6 +89,10 @@ def _held(caller: Caller, query: dict[str, str]) -> list[HeldFile]:
         if caller.sees(each.hold.feed)
         and text in f"{each.file.item.name} {each.file.item.sender} {each.hold.feed}".casefold()
     ]
+
+
+def _id_of(held: HeldFile) -> str:
+    return held.hold.file_id
 
 
 def _unmatched(caller: Caller, query: dict[str, str]) -> list[Unmatched]:
