@@ -3,6 +3,10 @@ person of every role."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +38,16 @@ class FixingWorld:
 
     service: SmallService
     url: str
+    worker: subprocess.Popen[bytes]
+
+    def without_worker(self) -> None:
+        """Kill the worker, with all that it has begun."""
+        os.killpg(self.worker.pid, signal.SIGKILL)
+        self.worker.wait()
+
+    def with_worker(self) -> None:
+        """Start another."""
+        self.worker = _worker(self.service.config)
 
     def file(self, name: str) -> File:
         """The file of that name as it is now."""
@@ -90,10 +104,19 @@ def fixing_world(
         mail={"type": "file", "path": str(folder / "mail")}, **sections,
     )  # fmt: skip
     run_script(_SET_UP, service.config, PASSWORD)
-    with process(service.config, "web"), process(service.config, "worker"):
-        with process(service.config, "beat"):
+    with process(service.config, "web"), process(service.config, "beat"):
+        made = FixingWorld(service, url, _worker(service.config))
+        try:
             until(lambda: _answers(url))
-            yield FixingWorld(service, url)
+            yield made
+        finally:
+            made.without_worker()
+
+
+def _worker(config: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "worker"]
+    with (config.parent / "worker.log").open("ab") as sink:
+        return subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
 
 
 def _answers(url: str) -> bool:

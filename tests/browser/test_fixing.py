@@ -236,3 +236,22 @@ def test_everybody_can_fix_rows(browser: Browser, world: FixingWorld, scheme: st
         found = Axe().run(page).response["violations"]
         assert [(each["id"], each["nodes"][0]["target"]) for each in found] == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_a_correction_outlives_the_worker_that_was_to_check_it(
+    browser: Browser, world: FixingWorld
+) -> None:
+    file = world.dropped("wait.csv", rows(1, 5, prefix="k"))
+    page = world.signed_in(browser)
+    page.goto(f"/files/{file.file_id}/fix")
+    page.get_by_role("textbox").fill("4")
+    world.without_worker()
+    page.get_by_role("button", name="Check again").click()
+    expect(page.locator("#fix")).to_contain_text("What you wrote is being checked.")
+    world.with_worker()
+    expect(page.locator("#fix")).to_contain_text("1 row would load", timeout=2 * SOON)
+    page.get_by_role("button", name="Send the fixed rows").click()
+    expect(page.locator("p.lead")).to_contain_text("6 of 6 rows", timeout=SOON)
+    assert dict(world.table("kw")) == {"kw0": 4}
+    until(lambda: world.file("wait.csv").status == "done")
+    world.books_balance()
