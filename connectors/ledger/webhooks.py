@@ -54,12 +54,14 @@ class Webhooks:
         values = {"version": table.c.version + 1, "previous_until": previous_until}
         return self._changed(webhook_id, values)
 
-    def disable(self, webhook_id: str, why: str) -> None:
+    def disable(self, webhook_id: str, why: str, url: str) -> bool:
         now = self._database.now()
         with self._database.write() as connection:
-            mine = update(table).where(table.c.webhook_id == webhook_id)
-            connection.execute(mine.values(disabled_at=now, disabled_why=why))
+            mine = update(table).where(table.c.webhook_id == webhook_id, table.c.url == url)
+            if not connection.execute(mine.values(disabled_at=now, disabled_why=why)).rowcount:
+                return False
             _give_up(connection, webhook_id, now, why)
+        return True
 
     def remove(self, webhook_id: str) -> Webhook:
         now = self._database.now()

@@ -147,8 +147,8 @@ class LedgerWebhooks(Protocol):
     def rotate(self, webhook_id: str, previous_until: datetime) -> Webhook:
         """Raise its version by one; the one before is good until then. Raises KeyError."""
 
-    def disable(self, webhook_id: str, why: str) -> None:
-        """Post nothing more to it, nor what waits."""
+    def disable(self, webhook_id: str, why: str, url: str) -> bool:
+        """Post nothing more to it, nor what waits; False if it has another address by now."""
 
     def remove(self, webhook_id: str) -> Webhook:
         """Forget it; what waits for it is given up. Raises KeyError."""

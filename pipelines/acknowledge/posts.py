@@ -114,8 +114,11 @@ def _post(runtime: Runtime, sender: WebhookSender, claimed: WebhookPost) -> None
             posts.close(claimed, PostState.SENT, f"answered {status}")
             return
         if status == HTTPStatus.GONE:
-            log.warning("webhook %s answers 410: disabled", webhook.webhook_id)
-            runtime.ledger.webhooks.disable(webhook.webhook_id, "its server answered 410 (gone)")
+            why = "its server answered 410 (gone)"
+            if runtime.ledger.webhooks.disable(webhook.webhook_id, why, webhook.url):
+                log.warning("webhook %s answers 410: disabled", webhook.webhook_id)
+            else:  # It has another address by now, for which this post is.
+                posts.again(claimed, runtime.now(), why)
             return
         note, is_away = f"its server answered {status}", status == HTTPStatus.TOO_MANY_REQUESTS
     _again(runtime, claimed, note, is_away)

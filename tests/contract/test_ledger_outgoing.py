@@ -94,7 +94,9 @@ def test_a_webhook_keeps_its_secret_while_its_address_changes(ledger: SqlLedger)
     hooks = ledger.webhooks
     assert hooks.put(HOOK) == HOOK
     assert hooks.rotate(HOOK.webhook_id, MONTH).version == 2
-    hooks.disable(HOOK.webhook_id, "gone")
+    hooks.disable(HOOK.webhook_id, "gone", "https://another.example/")
+    assert hooks.get(HOOK.webhook_id).disabled_at is None
+    hooks.disable(HOOK.webhook_id, "gone", hooks.get(HOOK.webhook_id).url)
     assert hooks.told_of("t", None) == []
     moved = hooks.put(replace(HOOK, webhook_id="b" * 12, url="https://b.example/"))
     assert (moved.webhook_id, moved.version, moved.url) == ("a" * 12, 2, "https://b.example/")
@@ -160,7 +162,7 @@ def test_what_waits_is_delayed_and_given_up_with_its_webhook(
     assert ledger.posts.claim("t", "w", 60) is None
     clock.now += timedelta(hours=1)
     held = ledger.posts.claim("t", "w", 60)
-    ledger.webhooks.disable(HOOK.webhook_id, "its server answered 410")
+    ledger.webhooks.disable(HOOK.webhook_id, "its server answered 410", HOOK.url)
     assert held is not None
     with pytest.raises(LeaseLostError):
         ledger.posts.close(held, PostState.SENT, "answered 200")
