@@ -52,7 +52,7 @@ def _pixels(png: bytes) -> np.ndarray:
     for number, line in enumerate(raw):
         before = _line(int(line[0]), line[1:].reshape(width, depth), before)
         out[number] = before
-    return out[:, :, :3]
+    return np.asarray(out[:, :, :3], dtype=np.uint8)
 
 
 def _line(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ def _line(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
     if kind == 0:
         return line
     if kind == 2:
-        return np.add(line, above, dtype=np.uint8)
+        return np.asarray(line + above)
     if kind == 1:
         return np.cumsum(line, axis=0, dtype=np.uint64).astype(np.uint8)
     made = np.zeros(line.shape, int)
