@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import click
 from playwright.sync_api import Page as BrowserPage
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 from pydantic import SecretStr
 
 from browser.small_png import small
@@ -77,11 +77,11 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=chromium, args=["--no-sandbox", "--disable-lcd-text"]
             )
-            wide = {"width": 1120, "height": 720}
+            wide = ViewportSize(width=1120, height=720)
             light = browser.new_context(base_url=world.url, viewport=wide, locale="en-GB",
                                         timezone_id="Europe/Madrid")  # fmt: skip
             dark = browser.new_context(base_url=world.url, locale="es-ES", color_scheme="dark",
-                                       viewport={"width": 390, "height": 760},
+                                       viewport=ViewportSize(width=390, height=760),
                                        timezone_id="Europe/Madrid")  # fmt: skip
             page = light.new_page()
             page.goto("/account/login/")
