@@ -76,4 +76,5 @@ def _paeth(left: np.ndarray, up: np.ndarray, corner: np.ndarray) -> np.ndarray:
     to = left + up - corner
     far = [np.abs(to - each) for each in (left, up, corner)]
     first = (far[0] <= far[1]) & (far[0] <= far[2])
-    return np.where(first, left, np.where(far[1] <= far[2], up, corner))
+    found: np.ndarray = np.where(first, left, np.where(far[1] <= far[2], up, corner))
+    return found
