@@ -60,9 +60,11 @@ def _line(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
     if kind == 0:
         return line
     if kind == 2:
-        return line + above
+        added: np.ndarray = line + above
+        return added
     if kind == 1:
-        return np.cumsum(line, axis=0, dtype=np.uint64).astype(np.uint8)
+        sums: np.ndarray = np.cumsum(line, axis=0, dtype=np.uint64).astype(np.uint8)
+        return sums
     made = np.zeros(line.shape, int)
     left = corner = np.zeros(line.shape[1], int)
     for x, (each, up) in enumerate(zip(line.astype(int), above.astype(int), strict=True)):
