@@ -81,7 +81,7 @@ def main() -> None:
             light = browser.new_context(base_url=world.url, viewport=wide, locale="en-GB",
                                         timezone_id="Europe/Madrid")  # fmt: skip
             dark = browser.new_context(base_url=world.url, locale="es-ES", color_scheme="dark",
-                                       viewport={"width": 390, "height": 760},
+                                       viewport=ViewportSize(width=390, height=760),
                                        timezone_id="Europe/Madrid")  # fmt: skip
             page = light.new_page()
             page.goto("/account/login/")

@@ -52,7 +52,7 @@ def _pixels(png: bytes) -> np.ndarray:
     for number, line in enumerate(raw):
         before = _line(int(line[0]), line[1:].reshape(width, depth), before)
         out[number] = before
-    return np.asarray(out[:, :, :3], dtype=np.uint8)
+    return out[:, :, :3]
 
 
 def _line(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
@@ -60,9 +60,11 @@ def _line(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
     if kind == 0:
         return line
     if kind == 2:
-        return np.asarray(line + above)
+        added: np.ndarray = line + above
+        return added
     if kind == 1:
-        return np.cumsum(line, axis=0, dtype=np.uint64).astype(np.uint8)
+        sums: np.ndarray = np.cumsum(line, axis=0, dtype=np.uint64).astype(np.uint8)
+        return sums
     made = np.zeros(line.shape, int)
     left = corner = np.zeros(line.shape[1], int)
     for x, (each, up) in enumerate(zip(line.astype(int), above.astype(int), strict=True)):
@@ -76,4 +78,5 @@ def _paeth(left: np.ndarray, up: np.ndarray, corner: np.ndarray) -> np.ndarray:
     to = left + up - corner
     far = [np.abs(to - each) for each in (left, up, corner)]
     first = (far[0] <= far[1]) & (far[0] <= far[2])
-    return np.where(first, left, np.where(far[1] <= far[2], up, corner))
+    found: np.ndarray = np.where(first, left, np.where(far[1] <= far[2], up, corner))
+    return found
