@@ -3,7 +3,6 @@ signed in and for the holder of a receipt link alike."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ from entrypoints.web.console.fix_form import (
 from entrypoints.web.console.language import said, say
 from entrypoints.web.console.lists import PAGE, query_of
 from entrypoints.web.console.sent_rows import sent_rows
+from entrypoints.web.console.waiting import ENDED, wait_for
 from pipelines.operations.draft_work import request_draft_check, submit_draft
 from pipelines.operations.drafts import change_draft, draft_at, replace_equal
 from pipelines.operations.fix_page import FixPage, FixRow, fix_page
@@ -37,11 +37,8 @@ from schemas.errors import ConflictError, NotFoundError, RefusedError
 from schemas.file import File
 from schemas.operation import Operation, OperationState
 
-_PATIENCE, _PAUSE = 2.0, 0.2
-"""For so many seconds an answer waits for a worker, which is mostly done by then."""
 _TRIES = 3
 _ONCE = ("check", "note", "sent")
-ENDED = (OperationState.DONE, OperationState.FAILED)
 
 type Key = tuple[str | None, int, str]
 
@@ -156,15 +153,6 @@ def send_rows(request: HttpRequest, table: Table) -> HttpResponse:
     table.send(operation)
     wait_for(table.runtime, operation)
     return redirect(table.after(operation.operation_id))
-
-
-def wait_for(runtime: Runtime, operation: Operation) -> Operation:
-    """The operation once it is done, or as it is after some seconds."""
-    until = time.monotonic() + _PATIENCE
-    while operation.state not in ENDED and time.monotonic() < until:
-        time.sleep(_PAUSE)
-        operation = operation_of(runtime, operation.operation_id)
-    return operation
 
 
 def _save(request: HttpRequest, table: Table) -> Saved:

@@ -13,9 +13,9 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from entrypoints.web.caller import Caller, NotThereError
-from entrypoints.web.console.fix_rows import ENDED, wait_for
 from entrypoints.web.console.language import said, say
 from entrypoints.web.console.pages import require, say_done, screen, show
+from entrypoints.web.console.waiting import ENDED, wait_for
 from pipelines.operations.checks import check_result, refuse_check, request_check, send_checked
 from pipelines.operations.long_work import operation_of
 from pipelines.operations.service import workers
