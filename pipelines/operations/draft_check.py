@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.operations.draft_file import write_draft
-from pipelines.operations.drafts import cells_by_line, changed, refuse_draft
+from pipelines.operations.drafts import cells_by_line, changed
+from pipelines.operations.open_rows import refuse_draft
 from pipelines.prepare.corrected import correction_terms
 from pipelines.prepare.stage_file import Staged, stage_file
 from pipelines.rejects.correction import rejected_lines

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from connectors.failpoints import crash_point
 from pipelines.operations.draft_file import name_of, write_draft
-from pipelines.operations.drafts import refuse_draft
+from pipelines.operations.open_rows import refuse_draft
 from pipelines.operations.uploads import key_hash_of, upload
 from pipelines.runtime import Runtime
 from schemas.draft import DRAFT, Draft

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,8 @@ from connectors.failpoints import crash_point
 from pipelines.operations.acts import acting
 from pipelines.operations.draft_cells import refuse_value
 from pipelines.operations.masking import HIDDEN, Mask
-from pipelines.prepare.correctable import refuse_on_its_way, refuse_whole
-from pipelines.rejects.csv_file import cells_of
+from pipelines.operations.open_rows import OpenRow, open_rows
 from pipelines.runtime import Runtime
-from pipelines.stored_files import corrected_lines, stored_rejects
-from schemas.dialect import Dialect
 from schemas.draft import (
     MAX_CELLS,
     MAX_CHARACTERS,
@@ -26,34 +22,9 @@ from schemas.draft import (
     DraftFullError,
     Line,
 )
-from schemas.errors import BusyError, ConflictError, DataError, RefusedError
+from schemas.errors import ConflictError, RefusedError
 from schemas.file import File
 from schemas.reject import Problem, RejectedRow
-
-_FIX_THERE = "correct its rows in the draft of that file"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OpenRow:
-    """A row that is rejected now, and its cells as they stood, by the header's names."""
-
-    number: int
-    row: RejectedRow
-    cells: Mapping[str, str]
-
-    @property
-    def where(self) -> Line:
-        """Its archive's member and its line."""
-        return self.row.member, self.row.line
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRows:
-    """The rows of a file that are rejected now, read in turn, and the header they stand under."""
-
-    header: tuple[str, ...]
-    rows: Iterator[OpenRow]
-    dialect: Dialect
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -254,51 +225,6 @@ def cells_by_line(runtime: Runtime, draft: Draft | None) -> dict[Line, list[Draf
     for each in () if draft is None else runtime.ledger.drafts.cells(draft.draft_id):
         found.setdefault(each.where, []).append(each)
     return found
-
-
-@contextmanager
-def open_rows(runtime: Runtime, file: File) -> Iterator[OpenRows]:
-    """The rows of a file that are rejected now, for as long as the block lasts: those that no
-    correction in force has brought. Raises ConflictError for a file that takes no corrections."""
-    refuse_draft(runtime, file)
-    dialect = runtime.contract_of(runtime.feeds[file.feed]).dialect
-    try:
-        done = corrected_lines(runtime, file)
-        with stored_rejects(runtime, file) as kept:
-            rows = (
-                OpenRow(
-                    number=number,
-                    row=row,
-                    cells=dict(zip(kept.header, cells_of(row, kept, dialect, False), strict=True)),
-                )
-                for number, row in enumerate(kept.rows, 1)
-                if (row.member, row.line) not in done
-            )
-            yield OpenRows(kept.header, rows, dialect)
-    except FileNotFoundError:
-        raise ConflictError(
-            f"the rejected rows of {file.item.name} are not kept any more"
-        ) from None
-
-
-def refuse_draft(runtime: Runtime, file: File) -> None:
-    """Raise ConflictError for a file whose rejected rows cannot be corrected in a draft now."""
-    if file.corrects is not None:
-        raise ConflictError(
-            f"{file.item.name} corrects rows of file {file.corrects}", hint=_FIX_THERE
-        )
-    if file.feed not in runtime.feeds:
-        raise ConflictError(f"the feed {file.feed} is not there any more")
-    try:
-        refuse_on_its_way(file)
-        refuse_whole(runtime, file)
-    except BusyError:
-        raise ConflictError(
-            f"{file.item.name} is {file.status}: which of its rows are rejected is not known yet",
-            hint="ask again once it is done",
-        ) from None
-    except DataError as error:
-        raise ConflictError(error.message, hint=error.hint) from None
 
 
 def _change(runtime: Runtime, file: File, changes: Sequence[CellChange]) -> Draft:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from pipelines.drift.match_columns import match_header
 from pipelines.operations.draft_view import CheckedRow, ShownCheck, shown_check
-from pipelines.operations.drafts import DraftPage, DraftRow, OpenRow, draft_page, refuse_draft
+from pipelines.operations.drafts import DraftPage, DraftRow, draft_page
 from pipelines.operations.masking import Mask
+from pipelines.operations.open_rows import OpenRow, refuse_draft
 from pipelines.rejects.correction import OUR_COLUMNS
 from pipelines.runtime import Runtime
 from schemas.draft import DraftCell, Line

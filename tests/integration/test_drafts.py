@@ -15,11 +15,7 @@ from pipelines.operations.answers import receipt_of
 from pipelines.operations.draft_submission import send_draft
 from pipelines.operations.draft_view import ShownCheck, shown_check
 from pipelines.operations.draft_work import request_draft_check, submit_draft
-from pipelines.operations.drafts import (
-    change_draft,
-    discard_draft,
-    draft_page,
-)
+from pipelines.operations.drafts import change_draft, discard_draft, draft_page
 from pipelines.operations.long_work import do_operation, operation_of
 from pipelines.operations.masking import Mask
 from schemas.batch import WriteMode
