@@ -118,6 +118,7 @@ def test_whoever_has_the_link_fixes_the_rows_without_a_login(
     assert wrong == []
 
 
+@pytest.mark.long
 def test_two_people_fix_the_same_cell_and_both_see_it(browser: Browser, world: FixingWorld) -> None:
     file = world.dropped("both.csv", rows(3, 5, prefix="b"))
     one, two = world.signed_in(browser), world.signed_in(browser, "steward")
@@ -150,6 +151,7 @@ def test_two_people_fix_the_same_cell_and_both_see_it(browser: Browser, world: F
     expect(two.get_by_role("alert")).to_contain_text("Somebody else has changed these rows")
 
 
+@pytest.mark.long
 def test_what_a_spreadsheet_copies_goes_down_the_cells_that_are_wrong(
     browser: Browser, world: FixingWorld
 ) -> None:
@@ -173,6 +175,7 @@ def test_what_a_spreadsheet_copies_goes_down_the_cells_that_are_wrong(
         expect(page.get_by_role("textbox").nth(at)).to_have_value(value)
 
 
+@pytest.mark.long
 def test_without_a_script_a_page_of_cells_is_saved_and_nothing_of_it_is_markup(
     browser: Browser, world: FixingWorld
 ) -> None:
@@ -198,6 +201,7 @@ def test_without_a_script_a_page_of_cells_is_saved_and_nothing_of_it_is_markup(
         assert answer.status == 403, "a form without a token changes nothing"
 
 
+@pytest.mark.long
 def test_a_file_finds_its_feed_and_is_sent_only_then(browser: Browser, world: FixingWorld) -> None:
     page = world.signed_in(browser)
     page.goto("/send")
@@ -217,7 +221,7 @@ def test_a_file_finds_its_feed_and_is_sent_only_then(browser: Browser, world: Fi
     expect(page.get_by_role("alert")).to_contain_text("the file is empty")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_everybody_can_fix_rows(browser: Browser, world: FixingWorld, scheme: str) -> None:
     file = world.dropped(f"axe_{scheme}.csv", rows(2, 5, prefix=f"axe{scheme}"))
     url = renew_link(world.service.runtime, file).url
@@ -238,6 +242,7 @@ def test_everybody_can_fix_rows(browser: Browser, world: FixingWorld, scheme: st
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+@pytest.mark.long
 def test_a_correction_outlives_the_worker_that_was_to_check_it(
     browser: Browser, world: FixingWorld
 ) -> None:

@@ -91,7 +91,7 @@ def test_a_list_shows_by_itself_what_has_become_of_a_file(
     expect(row).to_contain_text("✓ loaded", timeout=15_000)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_everybody_can_use_each_screen(browser: Browser, world: ConsoleWorld, scheme: str) -> None:
     file = world.put(f"axe {scheme}.csv", MOST_RIGHT.replace("A,", f"{scheme},"))
     drift = world.drift(file)

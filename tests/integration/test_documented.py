@@ -111,11 +111,7 @@ class Orders:
         return str(name), int(line)
 
 
-MODES = (
-    "merge",
-    pytest.param("append", marks=pytest.mark.long),
-    pytest.param("replace_partition", marks=pytest.mark.long),
-)
+MODES = ("merge", "append", "replace_partition")
 
 
 @pytest.fixture(params=MODES)
@@ -124,6 +120,9 @@ def orders(tmp_path: Path, bigquery_url: str, request: pytest.FixtureRequest) ->
     return Orders(small_service(tmp_path, bigquery_url, warehouse=sets), request.param)
 
 
+# Two minutes a mode, by the emulator's loads.
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_the_question_finds_the_row_once_whatever_became_of_its_file(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
