@@ -10,11 +10,13 @@ from schemas.contract import Column, Contract, Type
 
 
 class Measure(StrEnum):
-    """How a column is added up: by its values, by its days since 1970, or by its characters."""
+    """How a column is added up: by its values, by its days since 1970, by its characters, or by how
+    many of its values are there."""
 
     VALUE = "value"
     DAYS = "days"
     LENGTH = "length"
+    PRESENT = "present"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +32,8 @@ _NUMBERS = frozenset({Type.INT64, Type.NUMERIC, Type.BIGNUMERIC, Type.FLOAT64})
 
 
 def measured(contract: Contract) -> list[tuple[Column, Measure]]:
-    """The numeric columns and the keys of a contract that can be added up, each with how."""
+    """The columns of a contract that can be added up, each with how: numbers and keys by what they
+    are, all others by whether there is anything."""
     found: list[tuple[Column, Measure]] = []
     for column in contract.columns:
         if column.repeated:
@@ -41,4 +44,6 @@ def measured(contract: Contract) -> list[tuple[Column, Measure]]:
             found.append((column, Measure.DAYS))
         elif column.type is Type.STRING and column.name in contract.primary_key:
             found.append((column, Measure.LENGTH))
+        else:
+            found.append((column, Measure.PRESENT))
     return found

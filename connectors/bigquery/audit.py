@@ -146,6 +146,8 @@ def _measure(column: str, how: Measure) -> str:
             column = f"UNIX_DATE({column})"
         case Measure.LENGTH:
             column = f"CHAR_LENGTH({column})"
+        case Measure.PRESENT:
+            column = f"IF({column} IS NULL, 0, 1)"
     return f"CAST({column} AS FLOAT64)"
 
 

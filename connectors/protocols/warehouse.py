@@ -69,7 +69,7 @@ class Warehouse(Protocol):
         """How many bytes `file_audits` would read."""
 
     def sums(self, contract: Contract) -> Iterator[FileSums]:
-        """The rows of each file in the contract's table, and the sums of its numbers and keys."""
+        """The rows of each file in the contract's table, and the sums of what is measured."""
 
     def sums_bytes(self, contract: Contract) -> int:
         """How many bytes `sums` would read."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import isclose
 from pathlib import Path
@@ -26,15 +27,17 @@ from pipelines.prepare.stage_file import stage_file
 from pipelines.runtime import Runtime
 from pipelines.stored_files import fetched
 from schemas.batch import WriteMode
-from schemas.checksum import FileSums
+from schemas.checksum import FileSums, Measure, measured
 from schemas.contract import Contract
 from schemas.drift import base_of
-from schemas.errors import DataError
+from schemas.errors import ContractError, DataError
 from schemas.file import File
+from schemas.odcs.texts import read_text
 from schemas.recorded import Recorded
 
 _JUST_ARRIVED = timedelta(minutes=15)
 _PAGE = 1000
+_ADDED = dict.fromkeys(Measure, "sum") | {Measure.PRESENT: "values"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +54,7 @@ def deep(
     runtime: Runtime, feed: str, checked: Callable[[str], None] = lambda name: None
 ) -> Iterator[Difference | NotLookedInto]:
     """Every difference between the feed's table and what its raw files make of it. Loads nothing;
-    reads every raw file in force and the table's keys and numbers. Raises what the parts raise."""
+    reads every raw file in force and most of the table. Raises what the parts raise."""
     contract = runtime.contract_of(runtime.feeds[feed])
     table = runtime.warehouse.table_id(contract)
     recorded = [each for each in runtime.warehouse.recorded(table) if each.feed == feed]
@@ -62,7 +65,7 @@ def deep(
     known = {
         file.file_id: file for file in runtime.ledger.files.many([e.file_id for e in in_force])
     }
-    sure = True
+    sure, texts = True, _texts(runtime, feed)
     with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="verify-") as name:
         for each in in_force:
             checked(each.name)
@@ -77,7 +80,7 @@ def deep(
             folder = Path(name) / each.file_id
             folder.mkdir()
             try:
-                rows = _again(runtime, file, contract, folder)
+                rows = _again(runtime, file, contract, texts, folder)
             except (_Cannot, DataError) as error:
                 sure = sure and runtime.feeds[feed].mode is WriteMode.APPEND
                 yield NotLookedInto(file_id=file.file_id, name=file.item.name, why=str(error))
@@ -87,7 +90,7 @@ def deep(
                 should = expected.of(file.file_id, file.corrects, rows)
                 if sure:
                     is_ = there.get(each.file_id) or FileSums(file_id=each.file_id, rows=0, sums={})
-                    yield from _rows(table, file, should, is_)
+                    yield from _rows(table, file, should, is_, contract)
             finally:
                 shutil.rmtree(folder)
     yield from _at_source(runtime, feed, table)
@@ -103,17 +106,45 @@ def _order(each: Recorded) -> tuple[object, ...]:
     return (each.placed_at, each.place, is_correction, later, each.file_id)
 
 
-def _again(runtime: Runtime, file: File, contract: Contract, folder: Path) -> pa.Table:
-    """The file's good rows, prepared anew from its raw bytes."""
+def _again(
+    runtime: Runtime, file: File, contract: Contract, texts: Mapping[str, Contract], folder: Path
+) -> pa.Table:
+    """The file's good rows, prepared anew from its raw bytes by the text it was loaded by."""
     if file.landing_key is None or not runtime.storage.exists(file.landing_key):
         raise _Cannot("its raw file is not kept any more")
-    if base_of(file.contract_version or "") != contract.version:
-        raise _Cannot("it was loaded under another version of the contract")
+    then = texts.get(base_of(file.contract_version))
+    if then is None:
+        raise _Cannot("it was loaded under a text of the contract that is not kept")
+    if _shape(then, contract) != _shape(contract, then):
+        raise _Cannot("it was loaded when the contract had other keys, partitions or types")
+    named = runtime.feeds[file.feed].contract
+    runtime = replace(runtime, contracts={**runtime.contracts, named: then})
     raw = fetched(runtime, file.landing_key, folder / "raw")
-    staged = stage_file(raw, terms_again(runtime, file, contract, raw), folder)
+    staged = stage_file(raw, terms_again(runtime, file, then, raw), folder)
     if staged.refusal is not None:
         raise _Cannot(f"it would be refused today: {staged.refusal}")
     return pa.concat_tables([pq.read_table(path) for path in staged.rows])
+
+
+def _texts(runtime: Runtime, feed: str) -> dict[str, Contract]:
+    """The feed's contract as each of its texts describes it, by version."""
+    named = runtime.feeds[feed].contract
+    found = dict[str, Contract]()
+    for revision in runtime.ledger.contracts.of(named):
+        if revision.text is not None:
+            with suppress(ContractError):
+                means = read_text(named, revision.text).means
+                if isinstance(means, Contract):
+                    found[means.version] = means
+    return found | {runtime.contracts[named].version: runtime.contracts[named]}
+
+
+def _shape(contract: Contract, other: Contract) -> tuple[object, ...]:
+    """What of a contract decides which rows a table holds and what they add up to, as far as the
+    other one has it, too."""
+    both = {each.name for each in other.columns}
+    types = {each.name: each.type for each in contract.columns if each.name in both}
+    return contract.primary_key, contract.partition, types
 
 
 def _lines(table: str, file: File, raw: Path, contract: Contract) -> Iterator[Difference]:
@@ -128,7 +159,9 @@ def _lines(table: str, file: File, raw: Path, contract: Contract) -> Iterator[Di
         )  # fmt: skip
 
 
-def _rows(table: str, file: File, should: FileSums, is_: FileSums) -> Iterator[Difference]:
+def _rows(
+    table: str, file: File, should: FileSums, is_: FileSums, contract: Contract
+) -> Iterator[Difference]:
     if should.rows != is_.rows:
         yield Difference(
             table=table, file_id=file.file_id, name=file.item.name,
@@ -136,12 +169,13 @@ def _rows(table: str, file: File, should: FileSums, is_: FileSums) -> Iterator[D
             expected=should.rows, found=is_.rows,
         )  # fmt: skip
         return
+    what = {each.name: _ADDED[how] for each, how in measured(contract)}
     for column, total in should.sums.items():
         found = is_.sums.get(column, 0.0)
         if not isclose(total, found, rel_tol=1e-9, abs_tol=1e-6):
             yield Difference(
                 table=table, file_id=file.file_id, name=file.item.name,
-                figure=f"sum of {column}, by its raw file",
+                figure=f"{what[column]} of {column}, by its raw file",
                 expected=round(total), found=round(found),
             )  # fmt: skip
 

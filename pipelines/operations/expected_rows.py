@@ -96,12 +96,18 @@ def _starts(rows: pa.Table, contract: Contract) -> list[object]:
 
 
 def sums_of(rows: pa.Table, stays: npt.NDArray[np.bool_], contract: Contract) -> dict[str, float]:
-    """The sum of each measured column over the rows that stay."""
+    """The sum of each measured column over the rows that stay. A column that they were made without
+    has nothing in it."""
     kept = rows.filter(pa.array(stays))
     found: dict[str, float] = {}
     for column, measure in measured(contract):
+        if column.name not in kept.column_names:
+            found[column.name] = 0.0
+            continue
         values = kept.column(column.name)
-        if measure is Measure.DAYS:
+        if measure is Measure.PRESENT:
+            values = pc.is_valid(values)
+        elif measure is Measure.DAYS:
             values = pc.cast(pc.cast(values, pa.date32()), pa.int32())
         elif measure is Measure.LENGTH:
             values = pc.utf8_length(values)

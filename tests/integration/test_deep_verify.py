@@ -12,8 +12,11 @@ import pytest
 from one_feed import STOCK, World, a_world
 from pipelines.operations.deep_verify import NotLookedInto, deep
 from pipelines.operations.verify import verify
+from schemas.act import Actor
 from schemas.batch import WriteMode
+from schemas.contract import Contract
 from schemas.file import Outcome
+from schemas.odcs.texts import read_text
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = date(2026, 11, 3)
@@ -120,3 +123,50 @@ def test_a_ledger_that_forgot_is_told_by_plain_verify(world: World) -> None:
             ledger.execute(f"DELETE FROM {table} WHERE file_id = ?", (gone,))
     assert {each.figure for each in verify(world.runtime, "stock")} == {"known to the ledger"}
     assert any(each.startswith("known to the ledger") for each in figures(world))
+
+
+TEXT = """
+apiVersion: v3.1.0
+kind: DataContract
+id: stock
+name: stock
+version: 1.0.0
+status: active
+schema:
+  - name: stock
+    physicalType: table
+    properties:
+      - {name: k, logicalType: string, physicalType: STRING, primaryKey: true}
+      - {name: day, logicalType: date, physicalType: DATE, partitioned: true}
+      - {name: n, logicalType: integer, physicalType: INT64}
+"""
+COLOUR = "      - {name: colour, logicalType: string, physicalType: STRING}\n"
+
+
+def in_force(world: World, text: str, revisions: int) -> None:
+    """Let that text of the contract count from now on, as a revision in the ledger."""
+    means = read_text("stock", text).means
+    assert isinstance(means, Contract)
+    contract = replace(means, dataset=None)
+    ana = Actor(who="ana", via="cli")
+    world.ledger.contracts.add("stock", text, base=revisions, actor=ana, reason=None)
+    world.runtime = replace(world.runtime, contracts={"stock": contract})
+    world.runtime.warehouse.apply([contract], [])
+
+
+def test_a_file_is_judged_by_the_text_it_was_loaded_by(bigquery_url: str) -> None:
+    with a_world(bigquery_url, WriteMode.APPEND) as world:
+        in_force(world, TEXT, 0)
+        world.put("old.csv", START, [("k1", DAY, 1), ("k2", DAY, 2)])
+        world.run()
+        in_force(world, TEXT + COLOUR, 1)
+        (world.drop / "new.csv").write_text(f"k,day,n,colour\nk3,{DAY},3,red\nk4,{DAY},4,\n")
+        world.run()
+        assert world.newest("new.csv").outcome is Outcome.ACCEPTED
+        assert list(deep(world.runtime, "stock")) == []
+        world.sql("UPDATE DATA.stock SET n = 9 WHERE k = 'k1' AND day > '2000-01-01'")
+        assert figures(world) == {"sum of n, by its raw file: 3 11"}
+        # What is not there of a new column: as many rows as counted, and no number is other.
+        world.sql("UPDATE DATA.stock SET n = 1 WHERE k = 'k1' AND day > '2000-01-01'")
+        world.sql("UPDATE DATA.stock SET colour = NULL WHERE day > '2000-01-01'")
+        assert figures(world) == {"values of colour, by its raw file: 1 0"}
