@@ -40,8 +40,7 @@ def verify(
 
     With --deep nothing is taken from the records but which files are in force and in what order:
     raw files are counted by another reader and prepared anew, the table is compared with what they
-    make by the rule, with the sums of its numbers and keys, and the ledger with what the source
-    lists.
+    make by the rule, column by column, and the ledger with what the source lists.
     """
     from collections import Counter
 
