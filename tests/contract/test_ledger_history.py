@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import inspect, select
 
-from bench.ledger_history import History, fill, rows_of
+from bench.ledger_history import START, History, fill, rows_of
 from bench.ledger_scale import plans, questions, scans, statements
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.ledger import SqlLedger
@@ -78,6 +78,7 @@ def test_what_is_asked_again_and_again_is_found_by_indexes_of_what_is_owed(tmp_p
     fill(ledger, History(files=500, newest=100, senders=7))
     asked: dict[str, Callable[[], object]] = {
         "files_owed": ledger.measures.on_the_way,
+        "posts_waiting": lambda: ledger.posts.delay("a" * 12, START),
     }
     for index, ask in asked.items():
         with statements(ledger) as seen:

@@ -130,6 +130,9 @@ posts = Table(
     Column("note", AnyText),
     Index("posts_file", "file_id"),
     Index("posts_webhook", "webhook_id", "planned_at"),
+    Index(
+        "posts_waiting", "webhook_id", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED
+    ),
     Index("posts_due", "feed", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED),
 )
 
