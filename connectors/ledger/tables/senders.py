@@ -156,5 +156,4 @@ sender_counts = Table(
             "rows_loaded",
         )
     ),
-    Index("sender_counts_last", "last_sent"),
 )

@@ -44,7 +44,6 @@ def upgrade() -> None:
         sa.Column("last_day", sa.String(10), nullable=False),
         *(sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in _COUNTS),
     )
-    op.create_index("sender_counts_last", "sender_counts", ["last_sent"])
     op.execute(_COUNT.format(day=_DAY[op.get_bind().dialect.name]))
 
 
