@@ -78,6 +78,7 @@ def test_what_is_asked_again_and_again_is_found_by_indexes_of_what_is_owed(tmp_p
     fill(ledger, History(files=500, newest=100, senders=7))
     asked: dict[str, Callable[[], object]] = {
         "files_owed": ledger.measures.on_the_way,
+        "daily_counts_day": lambda: ledger.measures.ended("2026-11-03"),
         "posts_waiting": lambda: ledger.posts.delay("a" * 12, START),
     }
     for index, ask in asked.items():

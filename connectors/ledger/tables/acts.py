@@ -104,4 +104,5 @@ daily_counts = Table(
             "rows_rejected",
         )
     ),
+    Index("daily_counts_day", "day"),
 )
