@@ -13,7 +13,7 @@ from sqlalchemy import (
     Table,
 )
 
-from connectors.ledger.columns import AnyText, JsonText, UtcTime
+from connectors.ledger.columns import AnyText, JsonText, UtcTime, counters
 from connectors.ledger.tables.conditions import (
     DIGESTED,
     UNPOSTED,
@@ -144,16 +144,13 @@ sender_counts = Table(
     Column("first_sent", UtcTime, nullable=False),
     Column("last_sent", UtcTime, nullable=False),
     Column("last_day", String(10), nullable=False),
-    *(
-        Column(name, BigInteger, nullable=False, server_default="0")
-        for name in (
-            "days",
-            "accepted",
-            "partly",
-            "quarantined",
-            "left_out",
-            "rows_read",
-            "rows_loaded",
-        )
+    *counters(
+        "days",
+        "accepted",
+        "partly",
+        "quarantined",
+        "left_out",
+        "rows_read",
+        "rows_loaded",
     ),
 )
