@@ -125,14 +125,14 @@ def write_config(folder: Path, ledger_url: str, redis_url: str, port: int) -> Pa
 
 
 @contextmanager
-def waiting_web(config: Path, port: int) -> Iterator[None]:
-    """`waybill web`, once it answers."""
+def waiting_web(config: Path, port: int) -> Iterator[int]:
+    """The process id of a `waybill web`, once it answers."""
     command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "web"]
     with (config.parent / "web.log").open("wb") as sink:
         process = subprocess.Popen([*command, "--log-level", "warning"], stdout=sink, stderr=sink)
     try:
         _wait(port)
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -75,7 +75,7 @@ def main(folder: Path, contract_name: str, packed: Path) -> None:
     from pipelines.prepare.stage_file import Terms, stage_file
     from pipelines.validate.great_expectations import import_gx
     from schemas.limits import Limits
-    from schemas.odcs.reader import read_contracts
+    from schemas.odcs.texts import read_contracts
 
     contracts, _ = read_contracts(folder)
     feed = Feed(name="stream", source="drop", match="*", contract=contract_name)

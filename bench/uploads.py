@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 import psutil
 
+from bench.api_reads import waiting_web
 from bench.processes import watched
 from bench.servers import client
 from bench.setting import dump
@@ -65,8 +61,8 @@ def _measure(folder: Path, redis_url: str, s3: S3Endpoint | None, megabytes: int
     runtime = open_runtime(config)
     runtime.ledger.migrate()
     token = create_key(runtime, "bench", Role.OPERATOR, ["*"]).token
-    with _web(config) as process:
-        _wait(port)
+    with waiting_web(config, port) as pid:
+        process = psutil.Process(pid)
         _put(port, token, "warm.csv", 1)
         before = process.memory_info().rss
         began = time.perf_counter()
@@ -109,32 +105,6 @@ def _write(folder: Path, redis_url: str, s3: S3Endpoint | None, port: int) -> Pa
         config,
     )
     return config
-
-
-@contextmanager
-def _web(config: Path) -> Iterator[psutil.Process]:
-    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "web"]
-    with (config.parent / "web.log").open("wb") as sink:
-        process = subprocess.Popen(command, stdout=sink, stderr=sink)
-    try:
-        yield psutil.Process(process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def _wait(port: int) -> None:
-    until = time.monotonic() + 60
-    while True:
-        try:
-            connection = http.client.HTTPConnection(HOST, port, timeout=60)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-        time.sleep(0.1)
 
 
 def _put(port: int, token: str, name: str, megabytes: int) -> None:

@@ -199,22 +199,7 @@ if TYPE_CHECKING:
     def _sql_contracts(each: ContractRevisions) -> LedgerContractRevisions:
         return each
 
-    def _sql_acts(each: Acts) -> LedgerActs:
-        return each
-
-    def _sql_keys(each: Keys) -> LedgerKeys:
-        return each
-
-    def _sql_operations(each: Operations) -> LedgerOperations:
-        return each
-
-    def _sql_file_pages(each: FilePages) -> LedgerFilePages:
-        return each
-
     def _sql_measures(each: Measures) -> LedgerMeasures:
-        return each
-
-    def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
         return each
 
     def _sql_drafts(each: Drafts) -> LedgerDrafts:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from schemas.daily_count import EndedCount
+
 KEPT_ADDRESS = 320
 """Of an address so many characters are kept; no real one is longer."""
 _ENOUGH_DAYS = 4
@@ -12,10 +14,10 @@ _A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SenderCount:
-    """Files of one sender for one feed that have ended, by what became of them. `days` is on how
-    many days (UTC) they were sent, as far as each was later than those before it. Times are those
-    of sending; a file that is sent on its way again leaves them as they are."""
+class SenderCount(EndedCount):
+    """Files of one sender for one feed that have ended. `days` is on how many days (UTC) they were
+    sent, as far as each was later than those before it. Times are those of sending; a file that is
+    sent on its way again leaves them as they are."""
 
     sender: str
     feed: str
@@ -23,17 +25,6 @@ class SenderCount:
     last_sent: datetime
     last_day: str
     days: int = 0
-    accepted: int = 0
-    partly: int = 0
-    quarantined: int = 0
-    left_out: int = 0
-    rows_read: int = 0
-    rows_loaded: int = 0
-
-    @property
-    def files(self) -> int:
-        """How many files have ended."""
-        return self.accepted + self.partly + self.quarantined + self.left_out
 
     @property
     def acceptance(self) -> float | None:

@@ -36,7 +36,9 @@ class Folder:
 
     root: Path
 
-    def put(self, key: str, path: Path, *, is_final: bool = False) -> bool:
+    def put(
+        self, key: str, path: Path, *, is_final: bool = False, spares_memory: bool = False
+    ) -> bool:
         target = self.root / key
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)

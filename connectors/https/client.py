@@ -77,26 +77,18 @@ class HttpsClient:
     def check(self, url: str) -> None:
         """Raise ConflictError for an address to which nothing may be posted, RetryableError if its
         host is not found now."""
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            raise ConflictError("that is no address", hint=_WRITE) from None
-        if parts.scheme != "https" or not host or not url.isascii() or not url.isprintable():
-            raise ConflictError("that is no https:// address", hint=_WRITE)
-        if parts.username is not None or parts.password is not None or parts.fragment:
-            raise ConflictError("the address holds a user, or a fragment", hint=_WRITE)
-        self._guard.allowed(host, port or _PORT)
+        self._guard.allowed(*_place_of(url))
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Post a body within ten seconds; the status of the answer. Raises as `check`, and
         RetryableError or ConfigError for a server that does not answer, or is not trusted."""
-        self.check(url)
+        # Its addresses are looked at where they are connected to.
+        host, _ = _place_of(url)
         return post(
             url,
             body,
             headers,
-            whose=f"the webhook on {urlsplit(url).hostname}",
+            whose=f"the webhook on {host}",
             timeout=_SECONDS,
             ca_file=self._ca_file,
             guard=self._guard,
@@ -104,6 +96,20 @@ class HttpsClient:
 
 
 _WRITE = "write it as https://host/path"
+
+
+def _place_of(url: str) -> tuple[str, int]:
+    """The host and the port of an address. Raises ConflictError for what is none, or holds more."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ConflictError("that is no address", hint=_WRITE) from None
+    if parts.scheme != "https" or not host or not url.isascii() or not url.isprintable():
+        raise ConflictError("that is no https:// address", hint=_WRITE)
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise ConflictError("the address holds a user, or a fragment", hint=_WRITE)
+    return host, port or _PORT
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import TEXT, DateTime, Dialect, Text
+from sqlalchemy import TEXT, BigInteger, Column, DateTime, Dialect, Text
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -82,3 +82,8 @@ class JsonText(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The list or mapping."""
         return json.loads(value or "null")
+
+
+def counters(*names: str) -> list[Column[int]]:
+    """Columns that count from 0 on."""
+    return [Column(name, BigInteger, nullable=False, server_default="0") for name in names]

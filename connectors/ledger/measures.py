@@ -10,7 +10,10 @@ from sqlalchemy import func, select
 from connectors.ledger.database import Database
 from connectors.ledger.tables import OWED, daily_counts, events, files
 from schemas.daily_count import DailyCount
+from schemas.file import Status
 from schemas.measure import FilesOnTheWay, StepTime
+
+_OWED = [each for each in Status if each is not Status.DONE]
 
 
 class Measures:
@@ -27,7 +30,8 @@ class Measures:
                 func.count().label("files"),
                 func.min(files.c.discovered_at, type_=files.c.discovered_at.type).label("oldest"),
             )
-            .where(OWED)
+            # The statuses as well, or SQLite would walk through all files in the order of feeds.
+            .where(OWED, files.c.status.in_(_OWED))
             .group_by(files.c.feed, files.c.status)
             .order_by(files.c.feed, files.c.status)
         )

@@ -30,7 +30,8 @@ __all__ = ["ObjectStorage", "StorageConfig"]
 
 _KEY = re.compile(r"[A-Za-z0-9_=,@+-][A-Za-z0-9_.=,@+-]*(/[A-Za-z0-9_=,@+-][A-Za-z0-9_.=,@+-]*)*")
 _PART_BYTES = 8 * 1024 * 1024
-_PARTS_AT_ONCE = 2
+_PARTS_AT_ONCE, _PARTS_SPARED = 4, 2
+"""So many parts are in memory at a time; the fewer where it is to be spared."""
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -44,7 +45,9 @@ class ObjectStorage:
     def __init__(self, config: StorageConfig) -> None:
         self._config = config
 
-    def put(self, key: str, path: Path, *, is_final: bool = False) -> bool:
+    def put(
+        self, key: str, path: Path, *, is_final: bool = False, spares_memory: bool = False
+    ) -> bool:
         """Store a local file under a new key; False, and nothing written, if the key exists.
 
         A file that `is_final` is never written to again (it may be removed): a storage that is a
@@ -52,7 +55,7 @@ class ObjectStorage:
 
         A copied file above 8 MiB is sent in parts, which no store can make conditional, so there
         two writers may both be told True. Keys name their content or their attempt, so both bring
-        the same bytes.
+        the same bytes. Fewer parts are under way at a time if it `spares_memory`.
         """
         location = _checked(key)
         if is_final and (is_new := self._linked(location, path)) is not None:
@@ -74,7 +77,7 @@ class ObjectStorage:
                 path,
                 use_multipart=True,
                 chunk_size=_PART_BYTES,
-                max_concurrency=_PARTS_AT_ONCE,
+                max_concurrency=_PARTS_SPARED if spares_memory else _PARTS_AT_ONCE,
             )
         return True
 

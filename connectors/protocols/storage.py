@@ -11,10 +11,13 @@ from typing import BinaryIO, Protocol, runtime_checkable
 class Storage(Protocol):
     """Durable objects of our own: landed files, staged Parquet, rejects. Keys are relative."""
 
-    def put(self, key: str, path: Path, *, is_final: bool = False) -> bool:
+    def put(
+        self, key: str, path: Path, *, is_final: bool = False, spares_memory: bool = False
+    ) -> bool:
         """Store a local file under a new key; False, and nothing written, if the key exists.
 
-        One that `is_final` is not written to again, so that it need not be copied."""
+        One that `is_final` is not written to again, so that it need not be copied. Where
+        it `spares_memory`, a large one may take longer."""
 
     def open(
         self, key: str, span: tuple[int, int] | None = None

@@ -77,7 +77,7 @@ def _rules(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
     """The feed, its contract and the limits; nothing is connected to."""
     from entrypoints.config.feeds import read_feeds
     from entrypoints.config.settings import read_settings
-    from schemas.odcs.reader import read_contracts
+    from schemas.odcs.texts import read_contracts
 
     settings = read_settings(config)
     contracts, _ = read_contracts(settings.folders.contracts)

@@ -4,9 +4,10 @@ now."""
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from pathlib import Path
 from typing import overload
 
@@ -73,6 +74,16 @@ class Contracts(Mapping[str, Contract]):
 
     def __len__(self) -> int:
         return len(self._current())
+
+    # The folder is looked at once for all of them, not for each.
+
+    def items(self) -> ItemsView[str, Contract]:
+        """All of them by name, as they are now."""
+        return self._current().items()
+
+    def values(self) -> ValuesView[Contract]:
+        """All of them, as they are now."""
+        return self._current().values()
 
     @property
     def views(self) -> Sequence[View]:
@@ -232,10 +243,16 @@ class _Views(Sequence[View]):
 def state_of(folder: Path, suffix: str) -> tuple[tuple[str, int, int, int], ...]:
     """What tells that a file of the folder was changed."""
     found = []
-    for path in sorted(folder.glob(f"*{suffix}")):
+    try:
+        entries = [*os.scandir(folder)]
+    except OSError:
+        return ()
+    for entry in entries:
+        if not entry.name.endswith(suffix):
+            continue
         try:
-            facts = path.stat()
+            facts = entry.stat()
         except FileNotFoundError:
             continue
-        found.append((path.name, facts.st_mtime_ns, facts.st_size, facts.st_ino))
-    return tuple(found)
+        found.append((entry.name, facts.st_mtime_ns, facts.st_size, facts.st_ino))
+    return tuple(sorted(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, ItemsView, Iterator, Mapping, ValuesView
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,16 @@ class Feeds(Mapping[str, Feed]):
 
     def __len__(self) -> int:
         return len(self._current())
+
+    # The folder is looked at once for all of them, not for each.
+
+    def items(self) -> ItemsView[str, Feed]:
+        """All of them by name, as they are now."""
+        return self._current().items()
+
+    def values(self) -> ValuesView[Feed]:
+        """All of them, as they are now."""
+        return self._current().values()
 
     def _current(self) -> Mapping[str, Feed]:
         state = state_of(self._folder, _SUFFIX)

@@ -48,8 +48,7 @@ def arrivals(runtime: Runtime, name: str, first: date, days: int) -> Sequence[Fe
     times in these days only. Raises NotFoundError."""
     contract = runtime.contract_of(feed_named(runtime, name))
     counts = {
-        each.day: each.accepted + each.partly + each.quarantined + each.left_out
-        for each in runtime.ledger.daily_counts.of(name, first.isoformat())
+        each.day: each.files for each in runtime.ledger.daily_counts.of(name, first.isoformat())
     }
     wanted = [first + timedelta(days=number) for number in range(days)]
     states = _states(runtime, name, contract.sla.calendar, wanted)

@@ -213,7 +213,8 @@ def keep(
     refuse_other(begun, wanted)
     crash_point("upload.begun")
     if begun.state is not UploadState.REGISTERED:
-        runtime.storage.put(storage_keys.uploaded(begun.upload_id), coming.path, is_final=True)
+        key = storage_keys.uploaded(begun.upload_id)
+        runtime.storage.put(key, coming.path, is_final=True, spares_memory=True)
         crash_point("upload.stored")
     return begun
 

@@ -67,24 +67,6 @@ _COLUMN_WORDS = frozenset(
 )
 
 
-def read_contracts(folder: Path) -> tuple[dict[str, Contract], tuple[View, ...]]:
-    """Every `*.odcs.yaml` of a folder: contracts by name, and views.
-
-    Raises ContractError that names every fault by file, line and path.
-    """
-    contracts: dict[str, Contract] = {}
-    views: list[View] = []
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        read = read_contract(path)
-        if isinstance(read, View):
-            views.append(read)
-        else:
-            contracts[read.name] = read
-    if not contracts:
-        raise ContractError(f"{folder} holds no contract", hint=f"add a file named *{SUFFIX}")
-    return contracts, tuple(views)
-
-
 def read_contract(path: Path, data: bytes | None = None) -> Contract | View:
     """The contract, or the view, that one ODCS file describes (or `data` under its name); raises
     ContractError."""

@@ -41,6 +41,13 @@ def read_texts(folder: Path) -> dict[str, ContractText]:
     return found
 
 
+def read_contracts(folder: Path) -> tuple[dict[str, Contract], tuple[View, ...]]:
+    """The same as contracts by their names, and views; raises what `read_texts` raises."""
+    meant = [each.means for each in read_texts(folder).values()]
+    contracts = {each.name: each for each in meant if isinstance(each, Contract)}
+    return contracts, tuple(each for each in meant if isinstance(each, View))
+
+
 def read_file(path: Path) -> ContractText:
     """One ODCS file; raises ContractError."""
     return _read(path, read_small(path, ContractError))

@@ -438,6 +438,29 @@ def test_the_second_migration_knows_what_is_in_force(url: str) -> None:
     ledger.database.engine.dispose()
 
 
+def test_a_filled_ledger_is_brought_up_to_date(ledger: SqlLedger, clock: Clock) -> None:
+    """What the newer versions count anew is what was counted as the files ended."""
+    day, long = timedelta(days=1), f"{'a' * 400}@x.example"
+    ended = {Outcome.ACCEPTED: 0, Outcome.PARTLY: 1, Outcome.QUARANTINED: 1, Outcome.REPEATED: 2}
+    for number, (outcome, later) in enumerate(ended.items()):
+        for sender in ("Ana@x.example", long, None):
+            sent = item(f"{number} {sender}.csv", sender=sender, sent_at=START + later * day)
+            counts = Counts(read=9, loaded=7, rejected=2)
+            done(ledger, *add(ledger, sent), outcome=outcome, counts=counts)
+            clock.pass_seconds(3600 * 11)
+    add(ledger, item("waits.csv", sender="bo@y.example"))
+    ledger.feeds.stop("orders", "by hand")
+    senders, files = ledger.senders.page(None, None, None, 50), ledger.files.latest()
+    assert [len(files), *(each.days for each in senders)] == [13, 3, 3]
+    with ledger.database.write() as connection:
+        config = _config(connection)
+        command.downgrade(config, "0015")
+        command.upgrade(config, "head")
+    assert ledger.senders.page(None, None, None, 50) == senders
+    assert ledger.files.latest() == files
+    assert ledger.feeds.state("orders").reason == "by hand"
+
+
 def test_batches_keep_the_order_and_never_pass_a_file_over(ledger: SqlLedger) -> None:
     days = {"d": 4, "c": 2, "b": 2, "a": 5, "e": 6}
     ids = dict(

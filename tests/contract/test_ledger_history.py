@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import inspect, select
 
-from bench.ledger_history import History, fill, rows_of
+from bench.ledger_history import START, History, fill, rows_of
 from bench.ledger_scale import plans, questions, scans, statements
 from connectors.ledger.config import LedgerConfig
 from connectors.ledger.ledger import SqlLedger
@@ -67,4 +68,22 @@ def test_no_question_reads_all_of_a_table_that_grows(tmp_path: Path) -> None:
             ask()
         assert seen
         assert not [plan for plan in plans(ledger, seen) if scans(plan)], name
+    ledger.close()
+
+
+def test_what_is_asked_again_and_again_is_found_by_indexes_of_what_is_owed(tmp_path: Path) -> None:
+    """A plan that walks through an index in order reads no less than one that reads the table."""
+    ledger = SqlLedger(LedgerConfig(url=SecretStr(f"sqlite:///{tmp_path}/ledger.db")))
+    ledger.migrate()
+    fill(ledger, History(files=500, newest=100, senders=7))
+    asked: dict[str, Callable[[], object]] = {
+        "files_owed": ledger.measures.on_the_way,
+        "daily_counts_day": lambda: ledger.measures.ended("2026-11-03"),
+        "posts_waiting": lambda: ledger.posts.delay("a" * 12, START),
+    }
+    for index, ask in asked.items():
+        with statements(ledger) as seen:
+            ask()
+        [plan] = plans(ledger, seen)
+        assert f"INDEX {index} (" in plan
     ledger.close()

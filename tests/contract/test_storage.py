@@ -96,7 +96,7 @@ def test_an_object_is_written_once_and_never_over(
 ) -> None:
     first = os.urandom(size)
     assert not storage.exists("staged/orders/1.parquet")
-    assert storage.put("staged/orders/1.parquet", local(tmp_path, first))
+    assert storage.put("staged/orders/1.parquet", local(tmp_path, first), spares_memory=True)
     assert not storage.put("staged/orders/1.parquet", local(tmp_path, os.urandom(size)))
     assert storage.exists("staged/orders/1.parquet")
     assert read(storage, "staged/orders/1.parquet") == first

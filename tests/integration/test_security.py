@@ -38,7 +38,7 @@ from pipelines.feed import Feed
 from pipelines.operations.run import run
 from schemas.errors import ConfigError, ContractError, ItemChangedError, WaybillError
 from schemas.file import Status
-from schemas.odcs.reader import read_contracts
+from schemas.odcs.texts import read_contracts
 from schemas.receipt import Message
 from small_service import CONTRACT, SmallService, csv, small_service
 

@@ -297,8 +297,10 @@ def test_a_name_that_means_another_machine_by_then_is_not_connected_to(
 
         monkeypatch.setattr(socket, "getaddrinfo", rebinding)
         guard = AddressGuard([ip_network("203.0.113.0/24")])
+        client = HttpsClient(guard, authority_file)
+        client.check(found.url)
         with pytest.raises(ConflictError, match="not on the internet"):
-            HttpsClient(guard, authority_file).post(found.url, b"{}", {})
+            client.post(found.url, b"{}", {})
         assert asked == ["203.0.113.1", "127.0.0.1"]
         assert found.got == []
 

@@ -11,7 +11,7 @@ from sqlalchemy import (
     Table,
 )
 
-from connectors.ledger.columns import AnyText, JsonText, UtcTime
+from connectors.ledger.columns import AnyText, JsonText, UtcTime, counters
 from connectors.ledger.tables.conditions import UNFINISHED
 from connectors.ledger.tables.metadata import metadata
 
@@ -92,16 +92,14 @@ daily_counts = Table(
     metadata,
     Column("feed", AnyText, primary_key=True),
     Column("day", String(10), primary_key=True),
-    *(
-        Column(name, BigInteger, nullable=False, server_default="0")
-        for name in (
-            "accepted",
-            "partly",
-            "quarantined",
-            "left_out",
-            "rows_read",
-            "rows_loaded",
-            "rows_rejected",
-        )
+    *counters(
+        "accepted",
+        "partly",
+        "quarantined",
+        "left_out",
+        "rows_read",
+        "rows_loaded",
+        "rows_rejected",
     ),
+    Index("daily_counts_day", "day"),
 )

@@ -13,7 +13,7 @@ from sqlalchemy import (
     Table,
 )
 
-from connectors.ledger.columns import AnyText, JsonText, UtcTime
+from connectors.ledger.columns import AnyText, JsonText, UtcTime, counters
 from connectors.ledger.tables.conditions import (
     DIGESTED,
     UNPOSTED,
@@ -130,6 +130,9 @@ posts = Table(
     Column("note", AnyText),
     Index("posts_file", "file_id"),
     Index("posts_webhook", "webhook_id", "planned_at"),
+    Index(
+        "posts_waiting", "webhook_id", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED
+    ),
     Index("posts_due", "feed", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED),
 )
 
@@ -141,17 +144,13 @@ sender_counts = Table(
     Column("first_sent", UtcTime, nullable=False),
     Column("last_sent", UtcTime, nullable=False),
     Column("last_day", String(10), nullable=False),
-    *(
-        Column(name, BigInteger, nullable=False, server_default="0")
-        for name in (
-            "days",
-            "accepted",
-            "partly",
-            "quarantined",
-            "left_out",
-            "rows_read",
-            "rows_loaded",
-        )
+    *counters(
+        "days",
+        "accepted",
+        "partly",
+        "quarantined",
+        "left_out",
+        "rows_read",
+        "rows_loaded",
     ),
-    Index("sender_counts_last", "last_sent"),
 )

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.config.contracts import Contracts
+from entrypoints.config.contracts import Contracts, state_of
+from entrypoints.config.feeds import Feeds
 from folders import ROOT
 from pipelines.operations.contract_files import path_of, write_contract
 from pipelines.operations.contract_revisions import changed
 from schemas.contract import Type
 from schemas.drift import ContractChange
 from schemas.errors import ContractError
+from schemas.odcs.reader import SUFFIX
 
 
 @pytest.fixture
@@ -66,3 +68,23 @@ def test_a_change_that_breaks_the_contract_is_refused(folder: Path) -> None:
     text = path_of(folder, "orders").read_text("utf-8")
     with pytest.raises(ContractError, match="cannot be a column"):
         changed("orders", text, ContractChange(column="_etl_x", type=Type.STRING))
+
+
+def test_the_folder_is_looked_at_once_for_all_that_it_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look at each would be one at every file for each of them, with every file that is told."""
+    contracts = Contracts(ROOT / "schemas")
+    feeds = Feeds(ROOT / "dags", contracts, {"drop", "partners"})
+    looks: list[str] = []
+
+    def counted(folder: Path, suffix: str) -> object:
+        looks.append(suffix)
+        return state_of(folder, suffix)
+
+    for module in ("contracts", "feeds"):
+        name = f"entrypoints.config.{module}.state_of"
+        monkeypatch.setattr(name, counted)
+    assert len(contracts.values()) == len([*contracts.items()]) > 1
+    assert len(feeds.values()) == len([*feeds.items()]) > 1
+    assert looks == [SUFFIX] * 2 + [".py"] * 2

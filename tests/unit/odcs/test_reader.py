@@ -22,7 +22,8 @@ from schemas.contract import (
 )
 from schemas.errors import ContractError
 from schemas.odcs.gx_names import GX_EXPECTATIONS
-from schemas.odcs.reader import read_contract, read_contracts
+from schemas.odcs.reader import read_contract
+from schemas.odcs.texts import read_contracts
 from schemas.odcs.types import java_to_strptime
 
 HEAD = """apiVersion: v3.1.0

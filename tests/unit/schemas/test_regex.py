@@ -15,7 +15,7 @@ from connectors.globs import compile_match
 from pipelines.validate.great_expectations import check_frame
 from schemas.contract import Expectation
 from schemas.errors import ContractError
-from schemas.odcs.reader import read_contracts
+from schemas.odcs.texts import read_contracts
 from schemas.regex import RegexError, fault_of, regex
 from small_service import CONTRACT
 

@@ -11,7 +11,8 @@ from folders import ROOT
 from pipelines.validate.tried_rules import wrong_rules
 from schemas.contract import Contract
 from schemas.errors import ContractError
-from schemas.odcs.reader import read_contract, read_contracts
+from schemas.odcs.reader import read_contract
+from schemas.odcs.texts import read_contracts
 
 HEAD = """apiVersion: v3.1.0
 kind: DataContract

@@ -57,13 +57,11 @@ def upgrade() -> None:
     op.create_index("posts_file", "posts", ["file_id"])
     op.create_index("posts_webhook", "posts", ["webhook_id", "planned_at"])
     waiting = sa.text("state = 'waiting'")
-    op.create_index(
-        "posts_due",
-        "posts",
-        ["feed", "next_at"],
-        sqlite_where=waiting,
-        postgresql_where=waiting,
-    )
+    for name, columns in (
+        ("posts_due", ["feed", "next_at"]),
+        ("posts_waiting", ["webhook_id", "next_at"]),
+    ):
+        op.create_index(name, "posts", columns, sqlite_where=waiting, postgresql_where=waiting)
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""Counts by sender and feed."""
+"""Counts by sender and feed, and the counts of a day without their feeds."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ def upgrade() -> None:
         sa.Column("last_day", sa.String(10), nullable=False),
         *(sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in _COUNTS),
     )
-    op.create_index("sender_counts_last", "sender_counts", ["last_sent"])
+    op.create_index("daily_counts_day", "daily_counts", ["day"])
     op.execute(_COUNT.format(day=_DAY[op.get_bind().dialect.name]))
 
 
 def downgrade() -> None:
     """Forget it."""
+    op.drop_index("daily_counts_day", "daily_counts")
     op.drop_table("sender_counts")
