@@ -12,6 +12,8 @@ from sqlalchemy import text
 
 from bare_service import bare_service
 from connectors.protocols import Ledger
+from entrypoints.cli.setup import _check_web
+from entrypoints.config.settings import read_settings
 from entrypoints.demo.process import free_ports
 from pipelines.operations.acts import list_acts, verify_acts
 from pipelines.operations.feeds import stop
@@ -105,6 +107,20 @@ def test_it_takes_as_long_whichever_part_of_a_key_is_wrong(tmp_path: Path) -> No
             found.append(time.perf_counter() - began)
     low, high = sorted(sorted(each)[len(each) // 2] for each in seconds.values())
     assert high < 1.5 * low
+
+
+def test_doctor_says_that_receipts_have_no_links(tmp_path: Path) -> None:
+    address = {"url": "https://waybill.example.com"}
+    (tmp_path / "key").write_text("k" * 40)
+    keys = {"link_keys": {"a": {"secret_file": str(tmp_path / "key")}}}
+    said = []
+    for number, web in enumerate(({}, address, address | keys)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        service = bare_service(folder, web=web)
+        said.append(_check_web(read_settings(service.config).web, service.runtime))
+    assert [each.endswith("no links: web.link_keys is not set") for each in said] == [
+        False, True, False]  # fmt: skip
 
 
 def test_doctor_and_readyz_agree(tmp_path: Path, redis_url: str) -> None:
