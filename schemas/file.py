@@ -165,6 +165,11 @@ class File:
         return staged_by(self.feed, self.file_id, self.attempt, self.owner)
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether every row of it that was rejected has come corrected since."""
+        return 0 < self.counts.rejected <= self.rows_corrected
+
+    @property
     def bytes_to_load(self) -> int:
         """What it brings to a load job; of a file prepared before that was kept, as much as its
         raw bytes."""

@@ -46,7 +46,8 @@ def state_of(file: File) -> FileState:
     is_through = file.status in THROUGH or file.in_force
     if not is_through or file.outcome in (Outcome.QUARANTINED, Outcome.SUPERSEDED, None):
         return FileState.NOT_LOADED
-    return FileState.PARTLY if file.outcome is Outcome.PARTLY else FileState.LOADED
+    is_partly = file.outcome is Outcome.PARTLY and not file.is_fixed
+    return FileState.PARTLY if is_partly else FileState.LOADED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

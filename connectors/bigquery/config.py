@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from connectors.bigquery import names
 from connectors.objects.store import StorageConfig
 from connectors.paths import LocalFile
+from schemas.contract import Contract
 
 Dataset = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")]
 Project = Annotated[str, Field(pattern=r"^([a-z0-9.\-]+:)?[a-z][a-z0-9\-]{2,62}$")]
@@ -92,6 +94,13 @@ class BigQueryConfig(BaseModel):
     def keyless(self) -> bool:
         """Whether requests carry no credentials."""
         return self.anonymous or _is_loopback(self.api_endpoint)
+
+    def table_id(self, contract: Contract) -> str:
+        """The full name of the contract's table, as `Warehouse.table_id`; raises ContractError for
+        a name that BigQuery would not take."""
+        parts = (self.project, contract.dataset or self.dataset, contract.table)
+        names.table(*parts)
+        return ".".join(parts)
 
     @field_validator("staging_bucket")
     @classmethod

@@ -108,9 +108,7 @@ class BigQueryWarehouse:
         return f"{said}, staging in {self._bucket.check()}" if self._bucket is not None else said
 
     def table_id(self, contract: Contract) -> str:
-        parts = (self._config.project, contract.dataset or self._config.dataset, contract.table)
-        names.table(*parts)
-        return ".".join(parts)
+        return self._config.table_id(contract)
 
     def plan(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
         with translated("describe its tables"), labelled("plan"):

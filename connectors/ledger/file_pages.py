@@ -17,6 +17,7 @@ from connectors.ledger.file_states import alternatives
 from connectors.ledger.files import status_is
 from connectors.ledger.records import file_of
 from connectors.ledger.tables import files
+from connectors.ledger.tables.conditions import FIXED, OWED
 from schemas.file import File, Outcome
 from schemas.file_query import FileQuery, FileState, Starts
 
@@ -39,23 +40,22 @@ class FilePages:
     def newest(
         self, query: FileQuery, feed: str | None, after: tuple[datetime, str] | None, limit: int
     ) -> tuple[Sequence[File], tuple[datetime, str] | None]:
-        wanted = [*_conditions(query)]
+        wanted, feeds = _conditions(query), None if feed is None else [feed]
         of_sender = query.sender is not None
-        if feed is not None:
-            column = _hidden(files.c.feed) if of_sender else files.c.feed
-            wanted.append(column == feed)
         if after is not None:
             # Said twice: the first half is what an index can begin at.
             at, file_id = after
             later = and_(files.c.discovered_at == at, files.c.file_id < file_id)
             wanted += [files.c.discovered_at <= at, or_(files.c.discovered_at < at, later)]
         if query.contains is not None:
-            wanted += _any_of(query)
+            wanted += [*_any_of(query), *_of_feeds(feeds, [], hides=of_sender)]
             return self._containing(wanted, query.contains, limit)
         found: list[File] = []
         with self._database.read() as connection:
             for each in alternatives(query.state):
-                chosen = _by_time(select(files).where(*wanted, *each), of_sender=of_sender)
+                of_feed = _of_feeds(feeds, each, hides=of_sender)
+                some = select(files).where(*wanted, *of_feed, *each)
+                chosen = _by_time(some, of_sender=of_sender)
                 rows = connection.execute(chosen.limit(limit + 1))
                 found += [file_of(row) for row in rows.mappings()]
         found.sort(key=lambda file: (file.discovered_at, file.file_id), reverse=True)
@@ -86,11 +86,11 @@ class FilePages:
         return found
 
     def at_most(self, state: FileState, feeds: Collection[str] | None, most: int) -> int:
-        wanted = [] if feeds is None else [_hidden(files.c.feed).in_(sorted(feeds))]
         count = 0
         with self._database.read() as connection:
             for each in alternatives(state):
-                some = select(files.c.file_id).where(*each, *wanted).limit(most - count)
+                wanted = [*each, *_of_feeds(feeds, each)]
+                some = select(files.c.file_id).where(*wanted).limit(most - count)
                 count += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
                 if count >= most:
                     break
@@ -108,8 +108,7 @@ class FilePages:
         column = {Starts.NAME: files.c.name, Starts.SENDER: files.c.sender}[by]
         start = _start_of(column)
         wanted = [*_conditions(query), *_any_of(query), *_begins(start, text[:_START])]
-        if feeds is not None:
-            wanted.append(_hidden(files.c.feed).in_(sorted(feeds)))
+        wanted += _of_feeds(feeds, [], hides=True)
         if len(text) > _START:
             wanted.append(_start_of(column, len(text)) == text)
         if by is Starts.SENDER:
@@ -177,6 +176,20 @@ def _start_of(column: ColumnElement[Any], length: int = _START) -> ColumnElement
 def _begins(start: ColumnElement[Any], text: str) -> list[Condition]:
     """The values that begin so, as a range, which an index on both databases can find."""
     return [start >= text, start < text + "\U0010ffff"]
+
+
+def _of_feeds(
+    feeds: Collection[str] | None, others: Sequence[Condition], *, hides: bool = False
+) -> list[Condition]:
+    """The condition that a file is of those feeds. Files that are not done, or were fixed, are few,
+    and are found by an index of that."""
+    if feeds is None:
+        return []
+    hides = hides or any(each is OWED or each is FIXED for each in others)
+    column = _hidden(files.c.feed) if hides else files.c.feed
+    names = sorted(feeds)
+    # One name, the usual case, needs no list, which is made anew for each length.
+    return [column == names[0] if len(names) == 1 else column.in_(names)]
 
 
 def _hidden(column: ColumnElement[Any]) -> ColumnElement[Any]:

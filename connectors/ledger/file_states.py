@@ -8,10 +8,12 @@ from sqlalchemy import and_, or_
 from connectors.ledger.file_rows import Condition
 from connectors.ledger.files import status_is
 from connectors.ledger.tables import files
-from connectors.ledger.tables.conditions import OWED
+from connectors.ledger.tables.conditions import FIXED, OWED
 from schemas.file import LEFT_OUT, Outcome, Status
 from schemas.file_query import THROUGH, UNDER_WAY, FileState
 
+# Some of its rejected rows have not come corrected, or it is not about rows at all.
+_open = or_(files.c.rows_rejected == 0, files.c.rows_corrected < files.c.rows_rejected)
 _through = or_(files.c.status.in_(THROUGH), files.c.in_force)
 _not_through = and_(files.c.status.not_in([*THROUGH, *UNDER_WAY]), ~files.c.in_force)
 
@@ -25,9 +27,10 @@ def alternatives(state: FileState | None) -> list[list[Condition]]:
         case FileState.ON_ITS_WAY:
             return [[files.c.status.in_(UNDER_WAY), OWED]]
         case FileState.PARTLY:
-            return [[*status_is(Outcome.PARTLY), _through]]
+            return [[*status_is(Outcome.PARTLY), _open, _through]]
         case FileState.LOADED:
-            return [[files.c.outcome.in_([Outcome.ACCEPTED, *LEFT_OUT]), _through]]
+            whole = files.c.outcome.in_([Outcome.ACCEPTED, *LEFT_OUT])
+            return [[whole, _through], [FIXED, _through]]
         case FileState.NOT_LOADED:
             # Not by OR: each is found by an index of its own.
             refused = (Outcome.QUARANTINED, Outcome.SUPERSEDED)

@@ -158,8 +158,8 @@ def _said(error: WaybillError) -> str:
 
 
 def _check_web(web: Web, runtime: Runtime) -> str:
-    """Whether the web process answers here, and how many keys let somebody in. It may as well run
-    on another machine, or not at all."""
+    """Whether the web process answers here, how many keys let somebody in, and whether receipts
+    have links. It may as well run on another machine, or not at all."""
     import urllib.error
     import urllib.request
 
@@ -173,7 +173,9 @@ def _check_web(web: Web, runtime: Runtime) -> str:
     except (OSError, urllib.error.URLError):
         is_up = False
     said = "answers" if is_up else "does not run here (`waybill web` starts it)"
-    return f"{name}:{web.port} {said}; {keys} valid keys"
+    unlinked = web.url is not None and runtime.links is None
+    links = "; receipts have no links: web.link_keys is not set" if unlinked else ""
+    return f"{name}:{web.port} {said}; {keys} valid keys{links}"
 
 
 def _check_restores(runtime: Runtime) -> str:

@@ -57,6 +57,9 @@ def build_runtime(
         made = connector_class("warehouse", settings.warehouse.type)
         return made(settings.warehouse.config, storage, ledger.costs.note)
 
+    def later() -> Warehouse:
+        return cast(Warehouse, _LaterWarehouse(settings.warehouse, warehouse))
+
     return Runtime(
         feeds=feeds,
         contracts=contracts,
@@ -64,7 +67,7 @@ def build_runtime(
         sources=_Sources(settings.sources, storage),
         storage=storage,
         ledger=ledger,
-        warehouse=cast(Warehouse, _LaterWarehouse(warehouse)) if lazy_warehouse else warehouse(),
+        warehouse=later() if lazy_warehouse else warehouse(),
         notifier=notifier,
         limits=settings.limits,
         quotas=settings.quotas,
@@ -139,9 +142,12 @@ def _destination(part: Part, notifier: Notifier | None) -> Destination:
 
 
 class _LaterWarehouse:
-    """A warehouse that is made when something of it is first needed."""
+    """A warehouse that is made when something of it is first needed. What it holds and how it names
+    its tables is known without it: most pages of the console ask for no more."""
 
-    def __init__(self, make: Callable[[], Warehouse]) -> None:
+    def __init__(self, part: Part, make: Callable[[], Warehouse]) -> None:
+        self.capabilities = warehouse_capabilities(part.type)
+        self.table_id = part.config.table_id
         self._made = lru_cache(maxsize=1)(make)
 
     def __getattr__(self, name: str) -> object:

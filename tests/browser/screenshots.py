@@ -21,10 +21,15 @@ from console_world import PASSWORD, ConsoleWorld, console_world
 from entrypoints.demo.servers import valkey
 from folders import ROOT
 from pipelines.operations.alerts import list_alerts
+from pipelines.operations.checks import request_check
+from pipelines.operations.drafts import change_draft
 from pipelines.operations.keys import create_key
+from pipelines.operations.long_work import do_operation
 from pipelines.operations.masking import Mask
 from pipelines.operations.row_search import request_row
+from pipelines.operations.uploads import incoming
 from schemas.batch import Committed
+from schemas.draft import CellChange
 from schemas.file import Counts, Event, Outcome, Status
 from schemas.item import Item, Page
 from schemas.key import Role
@@ -42,6 +47,8 @@ _CALENDAR = """slaProperties:
 SCREENS = {
     "my-files": "/",
     "file": "/files/{file}",
+    "fix-rows": "/files/{file}/fix",
+    "checked": "/send/{checked}",
     "feeds": "/feeds",
     "feed": "/feeds/sales",
     "calendar": "/calendar",
@@ -132,11 +139,20 @@ def _fill(world: ConsoleWorld) -> dict[str, str]:
     runtime.ledger.alerts.mark_delivered("chat", [known])
     create_key(runtime, "nightly export", Role.VIEWER, ["sales*"],
                runtime.now() + timedelta(days=365))  # fmt: skip
+    change = CellChange(line=50, column="amount", value="48", revision=0)
+    change_draft(runtime, partly, Mask(None, sees_all=True), [change])
+    with incoming(runtime, 1 << 20) as coming:
+        coming.write((_HEADER + rows[: rows.index("SO-0005")] + wrong).encode())
+        check = request_check(runtime, "shop_2026-11-06.csv", coming, ["sales"], "sales")
+    do_operation(runtime, check.operation_id)
     asked = request_row(runtime, "sales", {"id": "SO-0012"}, 30, Mask(None, sees_all=True))
     claimed = runtime.ledger.operations.claim(asked.operation_id, runtime.owner, 60)
     assert claimed is not None
     runtime.ledger.operations.finish(claimed, result={"rows": [_row(partly.file_id)]})
-    return {"file": partly.file_id, "drift": drift, "row": asked.operation_id}
+    return {
+        "file": partly.file_id, "drift": drift, "row": asked.operation_id,
+        "checked": check.operation_id,
+    }  # fmt: skip
 
 
 def _row(file_id: str) -> dict[str, object]:

@@ -10,14 +10,15 @@ from itertools import pairwise
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from connectors.ledger import LedgerConfig, SqlLedger
+from connectors.ledger.tables import files
 from contract.test_ledger import START, Clock, add, claimed, done, event, item
 from schemas.act import Act, Actor
 from schemas.errors import LeaseLostError
 from schemas.file import Outcome, Status
-from schemas.file_query import FileQuery, FileState, Starts
+from schemas.file_query import FileQuery, FileState, Starts, state_of
 from schemas.key import Key, Role
 from schemas.operation import Operation, OperationKind, OperationState
 
@@ -195,6 +196,29 @@ def test_files_are_counted_up_to_a_number_and_found_in_windows(
     assert ledger.file_pages.at_most(way, ["orders"], 1) == 1
     assert ledger.file_pages.at_most(way, ["other"], 10) == 0
     assert ledger.file_pages.at_most(loaded, ["orders"], 10) == 1
+
+
+def test_a_file_whose_rows_were_all_fixed_is_loaded(ledger: SqlLedger) -> None:
+    states = {"none.csv": (2, 0), "some.csv": (2, 1), "all.csv": (2, 2), "no_rows.csv": (0, 0)}
+    for name, (rejected, corrected) in states.items():
+        [file_id] = add(ledger, item(name))
+        done(ledger, file_id)
+        with ledger.database.write() as connection:
+            connection.execute(
+                update(files)
+                .where(files.c.file_id == file_id)
+                .values(outcome="partly", rows_rejected=rejected, rows_corrected=corrected)
+            )
+    for feed in (None, "orders"):
+        for state, wanted in (
+            (FileState.LOADED, {"all.csv"}),
+            (FileState.PARTLY, {"none.csv", "some.csv", "no_rows.csv"}),
+        ):
+            found, _ = ledger.file_pages.newest(FileQuery(state=state), feed, None, 50)
+            assert {each.item.name for each in found} == wanted
+            assert {state_of(each) for each in found} == {state}
+            feeds = None if feed is None else [feed]
+            assert ledger.file_pages.at_most(state, feeds, 10) == len(wanted)
 
 
 def test_pages_of_files_go_on_where_the_last_ended(ledger: SqlLedger, clock: Clock) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import text
 
 from bare_service import bare_service
 from connectors.protocols import Ledger
+from entrypoints.cli.setup import _check_web
+from entrypoints.config.settings import read_settings
 from entrypoints.demo.process import free_ports
 from pipelines.operations.acts import list_acts, verify_acts
 from pipelines.operations.feeds import stop
@@ -24,7 +26,10 @@ HEAVY = """
 import sys
 from pathlib import Path
 from entrypoints.web.app import app_of
+from entrypoints.web.context import web_context
+from pipelines.operations.service import table_quotas
 app_of(Path(sys.argv[1]))
+print([each.table for each in table_quotas(web_context(Path(sys.argv[1])).runtime, ["sales"])])
 print(sorted({"great_expectations", "pandas", "mcp", "google.cloud.bigquery"} & sys.modules.keys()))
 """
 DIES = """
@@ -46,8 +51,12 @@ def run(script: str, config: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_nothing_heavy_is_imported_at_start(tmp_path: Path) -> None:
-    found = run(HEAVY, bare_service(tmp_path).config)
-    assert found.stdout.strip() == "[]", found.stderr
+    service = bare_service(tmp_path)
+    found = run(HEAVY, service.config)
+    # Nor for what most pages ask of the warehouse: what it holds, and how it names a table.
+    runtime = service.runtime
+    table = runtime.warehouse.table_id(runtime.contract_of(runtime.feeds["sales"]))
+    assert found.stdout.splitlines() == [str([table]), "[]"], found.stderr
 
 
 def test_a_process_that_dies_within_an_act_leaves_all_of_it_or_nothing(tmp_path: Path) -> None:
@@ -98,6 +107,20 @@ def test_it_takes_as_long_whichever_part_of_a_key_is_wrong(tmp_path: Path) -> No
             found.append(time.perf_counter() - began)
     low, high = sorted(sorted(each)[len(each) // 2] for each in seconds.values())
     assert high < 1.5 * low
+
+
+def test_doctor_says_that_receipts_have_no_links(tmp_path: Path) -> None:
+    address = {"url": "https://waybill.example.com"}
+    (tmp_path / "key").write_text("k" * 40)
+    keys = {"link_keys": {"a": {"secret_file": str(tmp_path / "key")}}}
+    said = []
+    for number, web in enumerate(({}, address, address | keys)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        service = bare_service(folder, web=web)
+        said.append(_check_web(read_settings(service.config).web, service.runtime))
+    assert [each.endswith("no links: web.link_keys is not set") for each in said] == [
+        False, True, False]  # fmt: skip
 
 
 def test_doctor_and_readyz_agree(tmp_path: Path, redis_url: str) -> None:

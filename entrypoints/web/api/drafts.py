@@ -16,7 +16,7 @@ from entrypoints.web.api.draft_models import (
     RevisionBody,
     conflicts_of,
 )
-from entrypoints.web.api.fields import FileId, Limit
+from entrypoints.web.api.fields import FileId, Limit, Word
 from entrypoints.web.api.operation_models import OperationModel, accepted
 from entrypoints.web.api.paging import link_next
 from entrypoints.web.api.problems import ProblemError, responses
@@ -28,8 +28,6 @@ from schemas.errors import RefusedError
 
 router = APIRouter(prefix="/files/{file_id}/draft", tags=["corrections"])
 
-_Word = Annotated[str | None, Query(min_length=1, max_length=200)]
-
 
 @router.get("", responses=responses(404, 409, 422))
 def get_draft(
@@ -38,8 +36,8 @@ def get_draft(
     response: Response,
     file_id: FileId,
     *,
-    rule: _Word = None,
-    column: _Word = None,
+    rule: Word = None,
+    column: Word = None,
     limit: Limit = 50,
     cursor: Annotated[int, Query(ge=0, le=2**53)] = 0,
 ) -> DraftModel:

@@ -41,6 +41,7 @@ Cursor = Annotated[str | None, Query(max_length=600, description="Of `next` in t
 FeedQuery = Annotated[
     str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Only of this feed.")
 ]
+Word = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
 class Model(BaseModel):

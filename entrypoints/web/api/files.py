@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from entrypoints.web.api.caller import Caller, Operator, Viewer
 from entrypoints.web.api.etags import etag_of, tell_etag
-from entrypoints.web.api.fields import Cursor, FeedQuery, FileId, Limit, Moment
+from entrypoints.web.api.fields import Cursor, FeedQuery, FileId, Limit, Moment, Word
 from entrypoints.web.api.file_models import (
     EventModel,
     FileDetailModel,
@@ -33,8 +33,6 @@ from schemas.file_query import FileQuery
 
 router = APIRouter(prefix="/files", tags=["files"])
 
-_Word = Annotated[str | None, Query(min_length=1, max_length=200)]
-
 
 @router.get("", responses=responses(404, 409, 422))
 def list_files(
@@ -46,7 +44,7 @@ def list_files(
     status: Annotated[
         str | None, Query(max_length=20, description="A status or an outcome.", examples=["partly"])
     ] = None,
-    sender: _Word = None,
+    sender: Word = None,
     since: Annotated[Moment | None, Query(description="Found since then.")] = None,
     until: Annotated[Moment | None, Query(description="Found before then.")] = None,
     starts: Annotated[
@@ -87,8 +85,8 @@ def list_rejected_rows(
     response: Response,
     file_id: FileId,
     *,
-    rule: _Word = None,
-    column: _Word = None,
+    rule: Word = None,
+    column: Word = None,
     limit: Limit = 50,
     cursor: Annotated[int, Query(ge=0, le=2**53)] = 0,
 ) -> RejectedRowsModel:

@@ -25,6 +25,8 @@ def fate_of(file: File) -> Fate:
     match state_of(file):
         case FileState.PARTLY:
             return _partly(file)
+        case FileState.LOADED if file.outcome is Outcome.PARTLY:
+            return _partly(file)
         case FileState.LOADED if file.outcome in (Outcome.REPEATED, Outcome.UNCHANGED):
             return Fate("good", "✓", say("received before"), say("There is nothing to do."))
         case FileState.LOADED:
@@ -40,7 +42,7 @@ def _partly(file: File) -> Fate:
     loaded = say("{loaded:,} of {read:,} rows", loaded=counts.loaded + fixed, read=counts.read)
     if not counts.rejected:
         return Fate("part", "◐", loaded, said(file.reason))
-    if fixed >= counts.rejected:
+    if file.is_fixed:
         return Fate("good", "✓", loaded, say_count(fixed, "1 was fixed", "{count:,} were fixed"))
     left = counts.rejected - fixed
     need = say_count(left, "1 row needs you", "{count:,} rows need you")

@@ -58,7 +58,17 @@ def migrate(context: WebContext) -> None:
     except DatabaseError as error:
         raise RetryableError(f"the console's database: {error}") from error
     finally:
-        connection.close()
+        close_database()
+
+
+def close_database() -> None:
+    """Close the connection and, on PostgreSQL, the pool behind it: its threads would outlive a
+    command, and its connections keep their locks. Whatever is asked afterwards opens them anew."""
+    from django.db import connection
+
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]
 
 
 def check_tables() -> None:

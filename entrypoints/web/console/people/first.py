@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from entrypoints.web.console.setup import check_tables, set_up
+from entrypoints.web.console.setup import check_tables, close_database, set_up
 from entrypoints.web.context import WebContext
 from pipelines.operations.acts import acting_outside
 from pipelines.runtime import Runtime
@@ -19,7 +19,14 @@ def create_admin(
     ConflictError for a name, an address or a password that will not do, FatalError where the
     tables are missing."""
     set_up(context)
-    check_tables()
+    try:
+        check_tables()
+        _create(runtime, name, email, password)
+    finally:
+        close_database()
+
+
+def _create(runtime: Runtime, name: str, email: str, password: str) -> None:
     from django.contrib.auth.models import Group
     from django.contrib.auth.password_validation import validate_password
     from django.core.exceptions import ValidationError
