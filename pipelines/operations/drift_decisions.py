@@ -13,7 +13,7 @@ from pipelines.operations.contract_revisions import add_revision, changed, text_
 from pipelines.operations.feeds import feed_named
 from pipelines.runtime import Runtime
 from schemas.contract import Contract
-from schemas.drift import Drift, DriftKind, DriftStatus
+from schemas.drift import Drift, DriftKind, DriftStatus, lets_in
 from schemas.errors import ConflictError, ContractError, NotFoundError
 
 _UNCHANGED = (DriftKind.MISSING, DriftKind.ORDER, DriftKind.SCALE)
@@ -136,7 +136,7 @@ def dismiss(runtime: Runtime, drift: Drift, note: str = "") -> Decision:
     rejected, but for those of a rename that is none: they are looked at again."""
     with acting(runtime, "dismiss", "drift", drift.drift_id, drift.feed) as told:
         runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.DISMISSED)
-        again = drift.finding.kind is DriftKind.RENAMED
+        again = lets_in(DriftStatus.DISMISSED, drift.finding)
         replayed, waiting = _replayed(runtime, drift) if again else ((), ())
         decision = Decision(
             drift_id=drift.drift_id,

@@ -61,6 +61,34 @@ def test_what_a_drift_holds_when_it_is_decided_goes_on(tmp_path: Path, bigquery_
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("step", ["pipelines.load.step", "pipelines.acknowledge"])
+def test_what_was_judged_by_the_old_text_as_a_drift_was_accepted_goes_on(
+    tmp_path: Path, bigquery_url: str, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    service = small_service(tmp_path, bigquery_url)
+    runtime, folder = service.runtime, tmp_path / "contracts"
+    apply(runtime, folder)
+    decided: list[str] = []
+
+    def accept_meanwhile(name: str) -> None:
+        crash_point(name)
+        if name in ("load.opened", "acknowledge.claimed") and not decided:
+            [drift] = list_drifts(runtime)
+            decided.append(accept(runtime, folder, drift).drift_id)
+
+    if step.endswith("load.step"):
+        monkeypatch.setattr(f"{step}.crash_point", accept_meanwhile)
+    else:
+        for way in ("step", "many"):
+            monkeypatch.setattr(f"{step}.{way}.crash_point", accept_meanwhile)
+    service.drop("one.csv", "id,day,amount,note\nA,2026-11-03,1,kept\n")
+    service.run()
+    service.run()
+    assert len(decided) == 1
+    assert service.sql("SELECT id, note FROM DATA.sales") == [("A", "kept")]
+    assert list_drifts(runtime) == []
+
+
 def test_a_load_waits_while_its_table_is_behind_its_contract(
     tmp_path: Path, bigquery_url: str
 ) -> None:
