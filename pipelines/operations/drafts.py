@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from connectors.failpoints import crash_point
@@ -107,7 +108,9 @@ def change_draft(runtime: Runtime, file: File, mask: Mask, changes: Sequence[Cel
     _refuse_repeated(changes)
     with open_rows(runtime, file) as found:
         header, dialect = found.header, found.dialect
-        rows = {each.where: each for each in found.rows if each.where in wanted}
+        # No more of them is read than holds the rows that are asked for.
+        asked = (each for each in found.rows if each.where in wanted)
+        rows = {each.where: each for each in islice(asked, len(wanted))}
     for each in changes:
         if each.column not in header:
             raise RefusedError(

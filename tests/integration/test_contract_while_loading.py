@@ -61,9 +61,15 @@ def test_what_a_drift_holds_when_it_is_decided_goes_on(tmp_path: Path, bigquery_
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("step", ["pipelines.load.step", "pipelines.acknowledge"])
+@pytest.mark.parametrize(
+    ("point", "names"), [("load.opened", ("A", "B")), ("acknowledge.claimed", ("A",))]
+)
 def test_what_was_judged_by_the_old_text_as_a_drift_was_accepted_goes_on(
-    tmp_path: Path, bigquery_url: str, monkeypatch: pytest.MonkeyPatch, step: str
+    tmp_path: Path,
+    bigquery_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+    names: tuple[str, ...],
 ) -> None:
     service = small_service(tmp_path, bigquery_url)
     runtime, folder = service.runtime, tmp_path / "contracts"
@@ -72,20 +78,19 @@ def test_what_was_judged_by_the_old_text_as_a_drift_was_accepted_goes_on(
 
     def accept_meanwhile(name: str) -> None:
         crash_point(name)
-        if name in ("load.opened", "acknowledge.claimed") and not decided:
+        if name == point and not decided:
             [drift] = list_drifts(runtime)
             decided.append(accept(runtime, folder, drift).drift_id)
 
-    if step.endswith("load.step"):
-        monkeypatch.setattr(f"{step}.crash_point", accept_meanwhile)
-    else:
-        for way in ("step", "many"):
-            monkeypatch.setattr(f"{step}.{way}.crash_point", accept_meanwhile)
-    service.drop("one.csv", "id,day,amount,note\nA,2026-11-03,1,kept\n")
+    for module in ("load.step", "acknowledge.step"):
+        monkeypatch.setattr(f"pipelines.{module}.crash_point", accept_meanwhile)
+    for name in names:
+        service.drop(f"{name}.csv", f"id,day,amount,note\n{name},2026-11-03,1,kept\n")
     service.run()
     service.run()
     assert len(decided) == 1
-    assert service.sql("SELECT id, note FROM DATA.sales") == [("A", "kept")]
+    rows = service.sql("SELECT id, note FROM DATA.sales ORDER BY id")
+    assert rows == [(name, "kept") for name in names]
     assert list_drifts(runtime) == []
 
 
