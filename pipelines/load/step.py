@@ -21,6 +21,7 @@ from schemas.errors import (
     DataError,
     FatalError,
     LeaseLostError,
+    TableDiffersError,
     ThrottledError,
     WaybillError,
 )
@@ -78,7 +79,7 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
         quota.pause(runtime, table, error)
         raise
     except FatalError as error:
-        if _is_behind(runtime, contract, error):
+        if isinstance(error, TableDiffersError) and _is_behind(runtime, contract):
             behind = ThrottledError(BEHIND)
             quota.pause(runtime, table, behind)
             raise behind from error
@@ -89,11 +90,9 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
     return work
 
 
-def _is_behind(runtime: Runtime, contract: Contract, error: FatalError) -> bool:
-    """Whether a load was refused while the table lacks what `waybill apply` would add. Asked only
-    then, because the warehouse is asked for the table."""
-    if type(error) is not FatalError:
-        return False
+def _is_behind(runtime: Runtime, contract: Contract) -> bool:
+    """Whether the table lacks what `waybill apply` would add. Asked only where a load was refused
+    for how it is, because the warehouse is asked for it."""
     try:
         lacking = runtime.warehouse.plan([runtime.as_table(contract)], [])
     except WaybillError:
