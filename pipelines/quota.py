@@ -13,6 +13,7 @@ a table in ten seconds by staging tables that are made once and removed once.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -146,6 +147,27 @@ def used(quotas: Quotas, spent: Spent) -> tuple[float, str]:
     return max(shares)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """What was spent of a table's quotas on this quota day, and the pause of its loads, if any."""
+
+    table: str
+    spent: Spent
+    pause: Pause | None
+
+
+def standings(runtime: Runtime) -> Iterator[Standing]:
+    """How every table stands that a feed loads, by name."""
+    day = runtime.warehouse.capabilities.quota_day(runtime.now())
+    feeds = runtime.feeds.values()
+    for table in sorted({runtime.warehouse.table_id(runtime.contract_of(each)) for each in feeds}):
+        yield Standing(
+            table=table,
+            spent=runtime.ledger.quota.spent(table, day, runtime.quotas.load_bucket),
+            pause=runtime.ledger.quota.pause_of(table),
+        )
+
+
 def room(runtime: Runtime, table: str, beside: int = 0) -> LoadAllowance:
     """The room for the table's next batch, from what the ledger knows; once so many more load jobs
     will have been charged."""
@@ -222,6 +244,14 @@ def pause(runtime: Runtime, table: str, error: ThrottledError) -> None:
     if runtime.ledger.quota.pause_of(table) is None and room(runtime, table).pause is None:
         until = now + timedelta(seconds=runtime.quotas.throttled_seconds)
         runtime.ledger.quota.pause(table, until, error.message)
+
+
+def follow(runtime: Runtime, tables: Iterable[str]) -> None:
+    """Let the loads of tables go on that waited for them to follow their contracts."""
+    for table in tables:
+        found = runtime.ledger.quota.pause_of(table)
+        if found is not None and found.is_behind:
+            runtime.ledger.quota.pause(table, runtime.now(), found.reason)
 
 
 def log_pause(table: str, found: Pause) -> None:

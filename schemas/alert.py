@@ -23,6 +23,7 @@ class AlertKind(StrEnum):
     WEBHOOK = "webhook away"
     DRIFT = "schema drift"
     QUOTA = "quota nearly used"
+    BEHIND = "table behind its contract"
     WORKER = "dead worker"
 
 

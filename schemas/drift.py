@@ -96,6 +96,13 @@ class Sighting:
     status: DriftStatus
 
 
+def lets_in(status: DriftStatus, finding: Finding) -> bool:
+    """Whether files that such a drift has held back are looked at again, as it was decided: once it
+    is accepted, and where it was a rename that is none."""
+    renamed = finding.kind is DriftKind.RENAMED
+    return status is DriftStatus.ACCEPTED or (status is DriftStatus.DISMISSED and renamed)
+
+
 KEPT_PROFILES = 30
 """Of so many latest files of a feed it is kept what their columns look like."""
 

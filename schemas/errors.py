@@ -120,6 +120,10 @@ class FatalError(WaybillError):
     """Something a person must mend: the feed stops and ops are alerted."""
 
 
+class TableDiffersError(FatalError):
+    """A table is not there, or not as its contract says."""
+
+
 class ConfigError(FatalError):
     """The configuration is wrong."""
 

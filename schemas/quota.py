@@ -50,9 +50,18 @@ class Spent:
     last_at: datetime | None = None
 
 
+BEHIND = "the table is behind its contract: `waybill apply` lets it follow"
+"""Why the loads of a table wait that lacks what its contract has in force."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pause:
     """A table's loads wait until then, and why."""
 
     until: datetime
     reason: str
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether they wait for the table to follow its contract."""
+        return self.reason == BEHIND

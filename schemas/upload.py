@@ -17,7 +17,11 @@ MAX_NAME_BYTES = 255
 _SEPARATORS = "/\\"
 # They turn the letters around them, so that a name shows another ending than it has.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_NO_CHARACTERS = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
+_NO_CHARACTERS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Some languages are not written without these.
+_JOINERS = frozenset("\u200c\u200d")
+# Letters and marks by their category, which nobody sees.
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 class UploadState(StrEnum):
@@ -69,10 +73,16 @@ def _why_not(name: str) -> str | None:
         return "holds a / or \\: a file's own name is wanted, without folders"
     if any(each in _TURNING for each in name):
         return "holds characters that turn the direction of writing"
-    if "\ufffd" in name or any(unicodedata.category(each) in _NO_CHARACTERS for each in name):
+    if any(map(_is_none_of_a_name, name)):
         return "holds characters that are none of a name"
     if name != name.strip():
         return "begins or ends with a blank"
     if len(name.encode()) > MAX_NAME_BYTES:
         return f"is longer than {MAX_NAME_BYTES} bytes"
     return None
+
+
+def _is_none_of_a_name(each: str) -> bool:
+    if each in _JOINERS:
+        return False
+    return each == "\ufffd" or each in _UNSEEN or unicodedata.category(each) in _NO_CHARACTERS

@@ -24,6 +24,7 @@ from schemas.errors import (
     DataError,
     FatalError,
     RetryableError,
+    TableDiffersError,
     ThrottledError,
     WaybillError,
 )
@@ -80,9 +81,11 @@ _PLACE = re.compile(
 )
 _SCHEMA = re.compile(
     r"provided schema does not match|does not match the target cpp_type|schema update"
-    r"|cannot add (required )?fields|unexpected field|has changed (type|mode)|no such field",
+    r"|cannot add (required )?fields|unexpected field|has changed (type|mode)|no such field"
+    r"|unrecognized name|column \S+ is not present in table",
     re.I,
 )
+_DIFFERS = "run `waybill plan` to see what differs from the contract"
 _SMALLER = "ask for less at once: a feed, a time, fewer partitions"
 _PROGRAM = re.compile(r"syntax error|unrecognized name|not found|no matching signature", re.I)
 
@@ -149,7 +152,9 @@ def meaning(
             said, hint="warehouse.location must be where the datasets are; see `waybill doctor`"
         )
     if _SCHEMA.search(message):
-        return FatalError(said, hint="run `waybill plan` to see what differs from the contract")
+        return TableDiffersError(
+            said, hint="run `waybill plan` to see what differs from the contract"
+        )
     if reason == "quotaExceeded":
         return ThrottledError(said)
     if reason in _DENIED or code == requests.codes.unauthorized:
@@ -167,7 +172,7 @@ def meaning(
     ):
         return RetryableError(said)
     if reason == "notFound" or code == requests.codes.not_found:
-        return FatalError(said, hint="run `waybill apply` to create what is missing")
+        return TableDiffersError(said, hint="run `waybill apply` to create what is missing")
     if reason == "bytesBilledLimitExceeded":
         return FatalError(
             said,
@@ -177,7 +182,7 @@ def meaning(
         return AccessDeniedError(said, hint="check the project's billing and permissions")
     if of_data and _DATA.search(message) and not _PROGRAM.search(message):
         return DataError(said)
-    return FatalError(said, hint="run `waybill plan` to see what differs from the contract")
+    return FatalError(said, hint=_DIFFERS)
 
 
 def _line(message: str) -> str:

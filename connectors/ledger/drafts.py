@@ -78,6 +78,8 @@ class Drafts:
                 raise DraftConflictError(conflicts)
             new = {key: each for key, each in wanted.items() if _changes(each, known.get(key))}
             if not new:
+                if not draft.revision:
+                    connection.execute(delete(drafts).where(drafts.c.draft_id == draft.draft_id))
                 return draft
             revision = draft.revision + 1
             for some in batched(new, _AT_ONCE, strict=False):

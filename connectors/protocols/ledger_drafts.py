@@ -25,7 +25,8 @@ class LedgerDrafts(Protocol):
 
     def change(self, file_id: str, feed: str, changes: Sequence[CellChange], who: str) -> Draft:
         """Change cells of the file's open draft, which is made if there is none: all or none. A
-        cell that is as wanted already stays as it is.
+        cell that is as wanted already stays as it is; a draft at revision 0 is not kept, for it
+        has changed none.
 
         Raises DraftConflictError for cells that somebody else has changed since they were seen, and
         DraftFullError beyond what a draft may hold.

@@ -14,6 +14,7 @@ from schemas.language import printable
 
 if TYPE_CHECKING:
     from pipelines.operations.explain import Explained
+    from schemas.file import File
 
 
 @click.command()
@@ -175,6 +176,12 @@ def clean(config: Path, dry_run: bool, as_json: bool) -> None:
     console().print(table)
 
 
+def _sender_of(file: File) -> str:
+    if file.item.sender is None and (who := file.item.detail.get("uploaded_by")):
+        return f"uploaded by {who}"
+    return file.item.sender or "not known to the source"
+
+
 def _print(row: Explained) -> None:
     from rich.markup import escape
 
@@ -194,7 +201,7 @@ def _print(row: Explained) -> None:
         if file.corrects:
             out.print(f"  corrects {said(file.corrects)}, whose line is told")
         out.print(f"  key      {said(file.item.key)} at source {file.source}")
-        out.print(f"  sender   {said(file.item.sender or 'not known to the source')}")
+        out.print(f"  sender   {said(_sender_of(file))}")
         out.print(f"  sent     {when(file.item.sent_at)} UTC")
     inside = ""
     if row.member:

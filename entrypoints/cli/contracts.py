@@ -73,7 +73,7 @@ def push(
             click.echo("nothing to push")
         for name in done.tables:
             click.echo(
-                f"{name}: run `waybill apply` now: a table that lacks a column stops its feeds",
+                f"{name}: run `waybill apply` now: loads wait for a table that lacks a column",
                 err=True,
             )
     _undecided(done.left, as_json)

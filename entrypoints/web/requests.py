@@ -22,7 +22,7 @@ _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _MAX_BODY = 1024 * 1024
 # Their endpoints bound what they take by themselves, once they know who asks.
 _UPLOADS = {
-    "PUT": re.compile(r"/api/v1/feeds/[^/]+/uploads/.+"),
+    "PUT": re.compile(r"/api/v1/feeds/[^/]+/uploads/.+", re.DOTALL),
     "POST": re.compile(r"/api/v1/(feeds/[^/]+/)?checks"),
 }
 _FORM = "/send/check"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.decided import sent_again
 from pipelines.acknowledge.follow_up import follow_up
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
 from pipelines.acknowledge.links import links_of
@@ -71,11 +72,15 @@ def acknowledge_many(runtime: Runtime, feed_name: str) -> list[Work]:
             )
             for file, note in done
         ]
-        told_of = hold.advance(steps)
+        again: list[Work] = []
+        with runtime.ledger.acts.together():
+            told_of = hold.advance(steps)
+            for file in told_of:
+                again += sent_again(runtime, file)
         crash_point("bundle.done")
         move_many(runtime, [file for file in told_of if runtime.sources[file.source].moves])
     is_full = len(files) >= limits.bundle_files
-    return [*told.posts, *([Work("acknowledge_many", feed_name)] if is_full else [])]
+    return [*told.posts, *again, *([Work("acknowledge_many", feed_name)] if is_full else [])]
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from connectors.failpoints import crash_point
 from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.decided import sent_again
 from pipelines.acknowledge.follow_up import follow_up
 from pipelines.acknowledge.leave import answer_to_leave, leave, note_receipts
 from pipelines.acknowledge.links import links_of
@@ -64,7 +65,9 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
         event = timed.event(file_id, "told", message=told.note)
         if moves:
             runtime.ledger.moves.defer(file)
-        runtime.ledger.leases.advance(replace(file, status=Status.DONE, done_at=now), event)
+        with runtime.ledger.acts.together():
+            runtime.ledger.leases.advance(replace(file, status=Status.DONE, done_at=now), event)
+            works += sent_again(runtime, file)
         crash_point("acknowledge.done")
     if moves and runtime.ledger.files.get(file_id).status is Status.DONE:
         move_original(runtime, file)

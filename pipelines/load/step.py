@@ -21,9 +21,12 @@ from schemas.errors import (
     DataError,
     FatalError,
     LeaseLostError,
+    TableDiffersError,
     ThrottledError,
+    WaybillError,
 )
 from schemas.file import Event
+from schemas.quota import BEHIND
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +37,9 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
 
     Only one load at a time writes a table; a second one returns at once with nothing. A batch that
     an earlier, broken-off load left open is finished first. Raises RetryableError when the
-    warehouse is away: the batch stays open for the next load. A FatalError stops the feed. While
-    the governor has no room, prepared files wait.
+    warehouse is away: the batch stays open for the next load; and ThrottledError, likewise, while
+    the table is behind its contract. A FatalError stops the feed. While the governor has no room,
+    prepared files wait.
     """
     contract = _in_force(runtime, feed_name)
     table = runtime.warehouse.table_id(contract)
@@ -75,11 +79,26 @@ def load(runtime: Runtime, feed_name: str) -> list[Work]:
         quota.pause(runtime, table, error)
         raise
     except FatalError as error:
+        if isinstance(error, TableDiffersError) and _is_behind(runtime, contract):
+            behind = ThrottledError(BEHIND)
+            quota.pause(runtime, table, behind)
+            raise behind from error
         stop_feed(runtime, feed_name, error)
         raise
     finally:
         runtime.ledger.locks.give_back(table, runtime.owner)
     return work
+
+
+def _is_behind(runtime: Runtime, contract: Contract) -> bool:
+    """Whether the table lacks what `waybill apply` would add. Asked only where a load was refused
+    for how it is, because the warehouse is asked for it."""
+    try:
+        lacking = runtime.warehouse.plan([runtime.as_table(contract)], [])
+    except WaybillError:
+        return False  # what the load was refused for is told
+    table = runtime.warehouse.table_id(contract)
+    return any(each.safe and each.target.endswith(table) for each in lacking)
 
 
 def _in_force(runtime: Runtime, feed: str) -> Contract:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from connectors.protocols import FeedState
 from pipelines.failure import stopped_feed
 from pipelines.monitor.freshness import Freshness, freshness
-from pipelines.quota import used
+from pipelines.quota import standings, used
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble, Worker
 from schemas.drift import Drift, DriftStatus
@@ -64,6 +64,7 @@ _SHOW_DRIFT = "waybill drift show {id}"
 _WAITS = "{table}: loads wait until {until}: {reason}"
 _USED = "{table}: {used}"
 _FEWER = "send fewer, larger files; `quotas` in config.yaml says what is ours"
+_APPLY = "waybill apply; loading goes on by itself then"
 _DEAD = "worker {name} gave its last sign of life {seen}"
 _RESTART = "start it again; its unfinished work goes to the other workers by itself"
 _FILE = "feed {feed}, {name}: {reason}"
@@ -83,16 +84,8 @@ def troubles(runtime: Runtime) -> list[Trouble]:
     found += away(ledger.services.all(), now, timedelta(minutes=rules.away_minutes))
     found += unposted(runtime, now - timedelta(days=rules.file_days))
     found += drifted(ledger.drifts.latest(status=DriftStatus.OPEN))
-    tables = sorted(
-        {runtime.warehouse.table_id(runtime.contract_of(feed)) for feed in runtime.feeds.values()}
-    )
-    day = runtime.warehouse.capabilities.quota_day(now)
-    for table in tables:
-        spent, pause = (
-            ledger.quota.spent(table, day, runtime.quotas.load_bucket),
-            ledger.quota.pause_of(table),
-        )
-        found += quota(table, runtime.quotas, spent, pause, rules.quota_share)
+    for each in standings(runtime):
+        found += quota(each.table, runtime.quotas, each.spent, each.pause, rules.quota_share)
     found += dead(ledger.workers.all(), now, timedelta(seconds=rules.worker_seconds))
     return found
 
@@ -195,17 +188,19 @@ def drifted(found: Iterable[Drift]) -> Iterator[Trouble]:
 def quota(
     table: str, quotas: Quotas, spent: Spent, pause: Pause | None, near: float
 ) -> Iterator[Trouble]:
-    """A table whose loads come near the end of a day's quota, or that the warehouse throttles."""
+    """A table whose loads come near the end of a day's quota, or that the warehouse throttles; one
+    that has to follow its contract first."""
     share, sentence = used(quotas, spent)
     says = translate(_USED, table=table, used=sentence)
     if pause is not None:
         says = translate(_WAITS, table=table, until=_utc(pause.until), reason=pause.reason)
     if pause is not None or share >= near:
+        is_behind = pause is not None and pause.is_behind
         yield Trouble(
-            kind=AlertKind.QUOTA,
+            kind=AlertKind.BEHIND if is_behind else AlertKind.QUOTA,
             subject=table,
             says=says,
-            todo=translate(_FEWER),
+            todo=translate(_APPLY if is_behind else _FEWER),
         )
 
 

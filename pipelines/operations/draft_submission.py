@@ -12,7 +12,7 @@ from pathlib import Path
 from connectors.failpoints import crash_point
 from pipelines.operations.draft_file import name_of, write_draft
 from pipelines.operations.open_rows import refuse_draft
-from pipelines.operations.uploads import key_hash_of, upload
+from pipelines.operations.uploads import OwnKey, key_hash_of, upload
 from pipelines.runtime import Runtime
 from schemas.draft import DRAFT, Draft
 from schemas.errors import ConflictError, RetryableError, WaybillError
@@ -26,7 +26,7 @@ def send_draft(runtime: Runtime, draft: Draft, *, is_last: bool) -> str:
     What cannot be sent is open again for its writers. Raises ConflictError then, and RetryableError
     when a part is away, unless this is the last try.
     """
-    key = f"draft-{draft.draft_id}"
+    key = OwnKey(f"draft-{draft.draft_id}")
     if sent := _sent(runtime, key):
         return sent
     try:
@@ -44,13 +44,13 @@ def send_draft(runtime: Runtime, draft: Draft, *, is_last: bool) -> str:
     return file_id
 
 
-def _sent(runtime: Runtime, key: str) -> str | None:
+def _sent(runtime: Runtime, key: OwnKey) -> str | None:
     key_hash = key_hash_of(runtime, key)
     known = None if key_hash is None else runtime.ledger.uploads.by_key(key_hash)
     return None if known is None else known.file_id
 
 
-def _send(runtime: Runtime, draft: Draft, key: str) -> str:
+def _send(runtime: Runtime, draft: Draft, key: OwnKey) -> str:
     file = _file_of(runtime, draft)
     refuse_draft(runtime, file)
     with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="submit-") as folder:

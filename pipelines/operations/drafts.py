@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from connectors.failpoints import crash_point
@@ -103,9 +105,12 @@ def change_draft(runtime: Runtime, file: File, mask: Mask, changes: Sequence[Cel
     that somebody else has changed since they were seen.
     """
     wanted = {(each.member, each.line) for each in changes}
+    _refuse_repeated(changes)
     with open_rows(runtime, file) as found:
         header, dialect = found.header, found.dialect
-        rows = {each.where: each for each in found.rows if each.where in wanted}
+        # No more of them is read than holds the rows that are asked for.
+        asked = (each for each in found.rows if each.where in wanted)
+        rows = {each.where: each for each in islice(asked, len(wanted))}
     for each in changes:
         if each.column not in header:
             raise RefusedError(
@@ -126,6 +131,17 @@ def change_draft(runtime: Runtime, file: File, mask: Mask, changes: Sequence[Cel
         if each.value is not None:
             refuse_value(each, dialect)
     return _change(runtime, file, changes)
+
+
+def _refuse_repeated(changes: Sequence[CellChange]) -> None:
+    """Raise RefusedError for a cell that is named twice: nobody knows which value is meant."""
+    for cell, count in Counter((each.member, each.line, each.column) for each in changes).items():
+        if count > 1:
+            _, line, column = cell
+            raise RefusedError(
+                f"line {line}, {column[:80]}: the cell is named {count} times",
+                hint="name each cell once",
+            )
 
 
 def replace_equal(

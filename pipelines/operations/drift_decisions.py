@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.protocols import Change
+from pipelines import quota
 from pipelines.operations.acts import acting, acting_outside
 from pipelines.operations.contract_revisions import add_revision, changed, text_in_force
 from pipelines.operations.feeds import feed_named
 from pipelines.runtime import Runtime
 from schemas.contract import Contract
-from schemas.drift import Drift, DriftKind, DriftStatus
+from schemas.drift import Drift, DriftKind, DriftStatus, lets_in
 from schemas.errors import ConflictError, ContractError, NotFoundError
 
 _UNCHANGED = (DriftKind.MISSING, DriftKind.ORDER, DriftKind.SCALE)
@@ -89,6 +90,7 @@ def _accepted(runtime: Runtime, contracts: Path, drift: Drift, note: str) -> Dec
         # The table first: no worker may load a column that its table does not have yet.
         table = runtime.as_table(wanted)
         made = [each for each in runtime.warehouse.apply([table], []) if each.safe]
+        quota.follow(runtime, [runtime.warehouse.table_id(wanted)])
     elif kind not in _UNCHANGED or drift.finding.column in contract.primary_key:
         raise ConflictError(
             f"drift {drift.drift_id} has no change that could be accepted:"
@@ -134,7 +136,7 @@ def dismiss(runtime: Runtime, drift: Drift, note: str = "") -> Decision:
     rejected, but for those of a rename that is none: they are looked at again."""
     with acting(runtime, "dismiss", "drift", drift.drift_id, drift.feed) as told:
         runtime.ledger.drifts.decide(drift.drift_id, DriftStatus.DISMISSED)
-        again = drift.finding.kind is DriftKind.RENAMED
+        again = lets_in(DriftStatus.DISMISSED, drift.finding)
         replayed, waiting = _replayed(runtime, drift) if again else ((), ())
         decision = Decision(
             drift_id=drift.drift_id,
@@ -177,8 +179,9 @@ def _refuse_what_the_table_cannot(runtime: Runtime, now: Contract, wanted: Contr
 
 def _replayed(runtime: Runtime, drift: Drift) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Send the files that only this drift holds on their way again; also those that another one
-    holds, too. A file that is still on its way is left to it. Looked up now: since the drift was
-    read, which may be many seconds ago where a table was changed, more files have come."""
+    holds, too. A file that is still on its way is sent again once its sender was told. Looked up
+    now: since the drift was read, which may be many seconds ago where a table was changed, more
+    files have come."""
     known = runtime.ledger.drifts.latest(drift.feed)
     held = [file_id for each in known if each.drift_id == drift.drift_id for file_id in each.held]
     others = {

@@ -22,6 +22,8 @@ from schemas.errors import ConfigError, DataError
 from schemas.file import Event, File
 from schemas.row_position import Place
 
+_OTHERWISE = "the raw file is not read as it was then: {}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explained:
@@ -163,6 +165,8 @@ def _lines(
             correcting = _correcting(runtime, file, raw)
         except FileNotFoundError:
             return "the raw file is not in storage any more", texts
+        except DataError as error:
+            return _OTHERWISE.format(error.message), texts
         dialect = contract.dialect if correcting is None else correcting.contract.dialect
         columns = [column.name for column in contract.file_columns]
         try:
@@ -174,7 +178,7 @@ def _lines(
                     if len(texts) == len(wanted):
                         break
         except DataError as error:
-            return f"the raw file is not read as it was then: {error.message}", texts
+            return _OTHERWISE.format(error.message), texts
     return "the raw file has no row there, as it is read today", texts
 
 

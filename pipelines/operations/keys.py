@@ -70,6 +70,8 @@ def door_keys(runtime: Runtime) -> Mapping[str, object]:
     the feed takes. Feeds that look anywhere are left out, and so are keys without any."""
     found = {}
     for key in runtime.ledger.keys.all():
+        if not (key.role.may(Role.OPERATOR) and key.is_valid(runtime.now())):
+            continue
         kept = runtime.ledger.keys.find(key.key_id)
         feeds = {
             feed.name: f"{folder}/"
@@ -77,8 +79,7 @@ def door_keys(runtime: Runtime) -> Mapping[str, object]:
             if any(fnmatchcase(feed.name, each) for each in key.feeds)
             and (folder := static_prefix(feed.match).rpartition("/")[0])
         }
-        is_let_in = key.role.may(Role.OPERATOR) and key.is_valid(runtime.now())
-        if kept is not None and feeds and is_let_in:
+        if kept is not None and feeds:
             expires = key.expires_at.isoformat() if key.expires_at is not None else None
             found[key.key_id] = {"sha256": kept[1], "expires_at": expires, "feeds": feeds}
     return {"version": 1, "keys": found}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pipelines.monitor.freshness import Freshness, freshness
-from pipelines.quota import used
+from pipelines.quota import standings, used
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind
 from schemas.daily_count import DailyCount
@@ -149,12 +149,9 @@ def _quotas(runtime: Runtime) -> Iterator[Measure]:
         "waybill_quota_share", "How much of the day's scarcest quota is used, 0 to 1, by table."
     )
     pause = Measure("waybill_table_paused", "1 if the warehouse lets the table's loads wait.")
-    day = runtime.warehouse.capabilities.quota_day(runtime.now())
-    feeds = runtime.feeds.values()
-    for table in sorted({runtime.warehouse.table_id(runtime.contract_of(each)) for each in feeds}):
-        spent = runtime.ledger.quota.spent(table, day, runtime.quotas.load_bucket)
-        share.add(used(runtime.quotas, spent)[0], table=table)
-        pause.add(float(runtime.ledger.quota.pause_of(table) is not None), table=table)
+    for each in standings(runtime):
+        share.add(used(runtime.quotas, each.spent)[0], table=each.table)
+        pause.add(float(each.pause is not None), table=each.table)
     yield share
     yield pause
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipelines.feed import Feed
 from pipelines.operations.dry_run import Checked, check
+from pipelines.operations.own_files import write_own
 from pipelines.operations.proposals import Proposal, proposal_for
 from schemas.batch import WriteMode
 from schemas.capabilities import Capabilities
@@ -109,8 +110,8 @@ def make_feed(
             folder.mkdir()
             found = check(file, feed, proposal.contract, limits, folder, capabilities=capabilities)
             checked.append(found)
-    _write(contract_path, proposal.text)
-    _write(feed_path, text)
+    write_own(contract_path, proposal.text)
+    write_own(feed_path, text)
     return NewFeed(feed, proposal, contract_path, feed_path, tuple(checked))
 
 
@@ -147,13 +148,3 @@ def _refuse_misfit(feed: Feed, contract: Contract) -> None:
             "replace_partition needs partitions, and the files show no date to make them by",
             hint="leave --write out; then set partitioned: true on a date column of the contract",
         )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}", hint="give this user the right to"
-        ) from error

@@ -6,6 +6,7 @@ import json
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from pipelines.operations.own_files import write_own
 from schemas.errors import ConfigError
 
 _TEMPLATES = Path(__file__).with_name("project_files")
@@ -39,13 +40,7 @@ def make_project(folder: Path) -> tuple[Path, ...]:
             hint="begin in an empty folder: nothing is overwritten",
         )
     for path, text in texts.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(
-                f"{path} cannot be written: {error.strerror}", hint="give this user the right to"
-            ) from error
+        write_own(path, text)
     return tuple(texts)
 
 

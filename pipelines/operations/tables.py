@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from connectors.protocols import Change
+from pipelines import quota
 from pipelines.monitor.freshness import publish
 from pipelines.operations.acts import acting_outside
 from pipelines.operations.contract_folder import FolderContract, FolderState, compare
@@ -73,6 +74,7 @@ def apply(
         told.after = {"changes": [f"{each.target}: {each.what}" for each in made if each.safe]}
     # After the tables: no worker may load a column that its table does not have yet.
     push_found(runtime, folder, found, reason)
+    quota.follow(runtime, map(runtime.warehouse.table_id, runtime.contracts.values()))
     publish(runtime)
     return [*_of_contracts(found), *made]
 

@@ -47,6 +47,14 @@ class Uploaded:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """A key that we make ourselves, of one line. No Idempotency-Key that anybody sends is the same,
+    and it stands for one request, whoever makes it."""
+
+    text: str
+
+
 class Incoming:
     """The bytes of a file as they come, in a local file of ours."""
 
@@ -107,7 +115,7 @@ def upload(
     stream: BinaryIO,
     *,
     sha256: str | None = None,
-    idempotency_key: str | None = None,
+    idempotency_key: str | OwnKey | None = None,
     sender: str | None = None,
     detail: Mapping[str, str] | None = None,
 ) -> Uploaded:
@@ -135,7 +143,9 @@ def upload(
         )
 
 
-def refuse_upload(runtime: Runtime, feed: str, name: str, idempotency_key: str | None) -> None:
+def refuse_upload(
+    runtime: Runtime, feed: str, name: str, idempotency_key: str | OwnKey | None
+) -> None:
     """Raise what `upload` would raise whatever bytes may come, before they do."""
     if feed not in runtime.feeds:
         raise NotFoundError(
@@ -160,11 +170,14 @@ def refuse_more(runtime: Runtime, feed: str) -> None:
         )
 
 
-def key_hash_of(runtime: Runtime, idempotency_key: str | None) -> str | None:
+def key_hash_of(runtime: Runtime, idempotency_key: str | OwnKey | None) -> str | None:
     """The Idempotency-Key as the ledger keeps it: each actor's are their own. Raises RefusedError
     for one that is empty or too long."""
     if idempotency_key is None:
         return None
+    if isinstance(idempotency_key, OwnKey):
+        # One line, where that of a sent one always has three.
+        return hashlib.sha256(f"own {idempotency_key.text}".encode()).hexdigest()
     if not 0 < len(idempotency_key) <= _MAX_KEY:
         raise RefusedError(
             f"an Idempotency-Key has 1 to {_MAX_KEY} characters", hint="a UUID does well"
@@ -180,7 +193,7 @@ def take(
     coming: Incoming,
     *,
     sha256: str | None = None,
-    idempotency_key: str | None = None,
+    idempotency_key: str | OwnKey | None = None,
     sender: str | None = None,
     detail: Mapping[str, str] | None = None,
 ) -> Uploaded:
@@ -196,7 +209,7 @@ def keep(
     coming: Incoming,
     *,
     sha256: str | None = None,
-    idempotency_key: str | None = None,
+    idempotency_key: str | OwnKey | None = None,
 ) -> Upload:
     """Put what has come into storage, of no feed's yet. Raises RefusedError."""
     coming.end(sha256)

@@ -24,7 +24,7 @@ from pipelines.prepare.trust import (
     hold_file,
     let_in_before,
 )
-from pipelines.rejects.correction import correction_dialect
+from pipelines.rejects.correction import is_correction
 from pipelines.runtime import Runtime
 from pipelines.telemetry import TimedStep, timed_step
 from schemas import storage_keys
@@ -120,10 +120,7 @@ class BundleFiles:
         nothing that speaks against its sender."""
         runtime, feed = self.runtime, self.runtime.feeds[file.feed]
         contract, raw = runtime.contract_of(feed), self.arrived[file.file_id].raw
-        if (
-            kind_of(raw) is not Kind.TEXT
-            or correction_dialect(raw, contract.dialect, runtime.limits) is not None
-        ):
+        if kind_of(raw) is not Kind.TEXT or is_correction(raw, contract, runtime.limits):
             self.alone.add(file.file_id)
             return False
         if feed.trust is None or file.file_id in self.judged:

@@ -12,7 +12,9 @@ import zipfile
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +25,12 @@ from pipelines.parse import Chunk, Parsed
 from pipelines.parse.kind import PACKED, Kind, kind_of
 from pipelines.parse.registry import reader_of
 from pipelines.parse.unpack import members
+from pipelines.rejects.returned_encoding import (
+    UTF_16,
+    AmbiguousTextError,
+    blocks_of,
+    returned_encoding,
+)
 from pipelines.rejects.table import Rejects
 from schemas.arrow import LINE as ROW
 from schemas.contract import Contract
@@ -63,11 +71,15 @@ def dialect_of(path: Path, dialect: Dialect, limits: Limits | None = None) -> Di
 
 def is_correction(path: Path, contract: Contract, limits: Limits) -> bool:
     """Whether a file is a rejects file that comes back; of a text its beginning is enough."""
-    return correction_dialect(path, contract.dialect, limits) is not None
+    try:
+        return correction_dialect(path, contract.dialect, limits) is not None
+    except AmbiguousTextError:
+        return True
 
 
 def correction_dialect(path: Path, dialect: Dialect, limits: Limits) -> Dialect | None:
-    """The dialect of a rejects file of that feed; None for any other file."""
+    """The dialect of a rejects file of that feed; None for any other file. Raises
+    AmbiguousTextError for one whose bytes mean something in two encodings."""
     plain = replace(
         rejects_dialect(dialect),
         preamble=0,
@@ -83,22 +95,24 @@ def correction_dialect(path: Path, dialect: Dialect, limits: Limits) -> Dialect 
     kind = kind_of(path)
     if kind is Kind.TEXT:
         with path.open("rb") as file:
-            return _of_text(file.read(HEAD_BYTES), plain)
+            return _of_text(file, plain)
     if kind in (Kind.WORKBOOK, Kind.OLD_WORKBOOK):
         return replace(plain, format=Format.EXCEL) if _names_our_columns(path) else None
     if kind not in PACKED:
         return None
     try:
         with closing(members(path, "**", limits)) as found:
-            first = next(found)
-            return _of_text(first.stream.read(HEAD_BYTES), plain)
+            return _of_text(next(found).stream, plain)
+    except AmbiguousTextError:
+        raise
     except (DataError, StopIteration):
         return None
 
 
-def _of_text(head: bytes, plain: Dialect) -> Dialect | None:
+def _of_text(stream: BinaryIO, plain: Dialect) -> Dialect | None:
     """The dialect of a text by its first line, which ends with our columns."""
-    encoding = _encoding(head, plain)
+    head = stream.read(HEAD_BYTES)
+    encoding = _encoding_of_head(head, plain)
     text = head.decode(encoding, "replace").removeprefix("\ufeff")
     if plain.line_end:
         text = text.replace(plain.line_end, "\n")
@@ -112,6 +126,7 @@ def _of_text(head: bytes, plain: Dialect) -> Dialect | None:
     ends = tuple(f"{each}{tail}" for each in (ours, before) for tail in ("", delimiter))
     if not delimiter or not bare.endswith(ends):
         return None
+    encoding = returned_encoding(chain([head], blocks_of(stream)), plain.encoding)
     if delimiter == plain.delimiter:
         return replace(plain, encoding=encoding)
     return replace(
@@ -125,15 +140,16 @@ def _of_text(head: bytes, plain: Dialect) -> Dialect | None:
     )
 
 
-def _encoding(head: bytes, plain: Dialect) -> str:
-    """The encoding that a spreadsheet may have saved it in."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _encoding_of_head(head: bytes, plain: Dialect) -> str:
+    """An encoding in which our columns can be found in the first line; that of the cells needs all
+    of them."""
+    if head.startswith(UTF_16):
         return "utf-16"
     try:
         # A character may be cut at the end of what was read.
         head[:-4].decode("utf-8") if len(head) == HEAD_BYTES else head.decode("utf-8")
     except UnicodeDecodeError:
-        return "cp1252" if plain.encoding.replace("-", "").lower() == "utf8" else plain.encoding
+        return plain.encoding
     return plain.encoding if head.isascii() else "utf-8"
 
 

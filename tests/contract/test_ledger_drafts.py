@@ -36,6 +36,12 @@ def change(value: str | None, seen: int = 0, line: int = 3, column: str = "n") -
     return CellChange(line=line, column=column, value=value, revision=seen)
 
 
+def test_what_changes_nothing_makes_no_draft(ledger: SqlLedger) -> None:
+    assert ledger.drafts.change(FILE, "stock", [change(None)], "ana").revision == 0
+    assert ledger.drafts.open_of(FILE) is None
+    assert ledger.drafts.change(FILE, "stock", [change("1")], "ana").revision == 1
+
+
 def test_cells_come_back_as_they_were_written(ledger: SqlLedger) -> None:
     assert ledger.drafts.open_of(FILE) is None
     hostile = "=cmd|'/c calc'!A1 \x00\ud800 ü\n"

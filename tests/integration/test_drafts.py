@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from pipelines.operations.draft_work import request_draft_check, submit_draft
 from pipelines.operations.drafts import change_draft, discard_draft, draft_page
 from pipelines.operations.long_work import do_operation, operation_of
 from pipelines.operations.masking import Mask
+from pipelines.operations.uploads import upload
 from schemas.batch import WriteMode
 from schemas.draft import CellChange
 from schemas.errors import ConflictError, RefusedError
@@ -156,6 +158,18 @@ def test_a_submission_is_sent_once_however_often_it_is_tried(world: World) -> No
     world.run()
     files = [each for each in world.ledger.files.latest() if each.corrects == file.file_id]
     assert (len(files), world.ledger.files.get(file.file_id).rows_corrected) == (1, 1)
+
+
+def test_no_key_of_a_sender_stands_for_a_draft(world: World) -> None:
+    file = three_bad(world)
+    write(world, file, (6, "n", "1"))
+    draft = world.ledger.drafts.open_of(file.file_id)
+    assert draft is not None
+    key, body = f"draft-{draft.draft_id}", io.BytesIO(f"{HEAD}\nz,{DAY},9\n".encode())
+    other = upload(world.runtime, "stock", "z.csv", body, idempotency_key=key).file
+    correction = submitted(world, file)
+    assert (correction.file_id != other.file_id, correction.corrects) == (True, file.file_id)
+    assert world.ledger.files.get(file.file_id).rows_corrected == 1
 
 
 def test_a_row_that_another_has_corrected_meanwhile_is_left_alone(world: World) -> None:

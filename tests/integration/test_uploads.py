@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ import pytest
 
 from bare_service import BareService, bare_service
 from connectors.failpoints import POINTS
+from entrypoints.cli.audit import _sender_of
 from entrypoints.cli.options import open_runtime
 from folders import ROOT
+from pipelines.acknowledge.answer import answer_about
+from pipelines.acknowledge.reply import planned_follow_up, planned_reply
 from pipelines.operations.uploads import Uploaded, upload
 from pipelines.steps import STEPS
 from schemas import storage_keys
@@ -48,6 +52,13 @@ def test_an_upload_is_prepared_as_any_other_file(service: BareService) -> None:
     # What is landed is not kept twice.
     service.runtime.sources["uploads"].finish(file.item)
     assert not service.runtime.storage.exists(storage_keys.uploaded(found.upload.upload_id))
+
+
+def test_who_has_uploaded_a_file_is_its_sender(service: BareService) -> None:
+    service.runtime = replace(service.runtime, actor=replace(service.runtime.actor, who="ana"))
+    assert _sender_of(sent(service).file) == "uploaded by ana"
+    known = sent(service, "t.csv", sender="shop@partner.example").file
+    assert _sender_of(known) == "shop@partner.example"
 
 
 def test_the_same_name_again_is_a_new_version(service: BareService) -> None:
@@ -100,6 +111,12 @@ def test_nothing_is_kept_of_what_is_refused(service: BareService) -> None:
         "é" * 128,
         " a",
         "\ufffd",
+        "a\u200bb.csv",
+        "a.csv\ufeff",
+        "a\u00adb.csv",
+        "a\U000e0041.csv",
+        "a\ue000.csv",
+        "a\u3164.csv",
     ],
 )
 def test_hostile_names_are_refused(service: BareService, name: str) -> None:
@@ -109,12 +126,25 @@ def test_hostile_names_are_refused(service: BareService, name: str) -> None:
 
 def test_names_are_composed(service: BareService) -> None:
     assert sent(service, "ventas-e\u0301.csv").file.item.name == "ventas-\u00e9.csv"
+    # Joiners belong to how some languages are written.
+    assert sent(service, "\u0645\u06cc\u200c\u062e.csv").file.item.name[2] == "\u200c"
 
 
 def prepared(service: BareService, found: Uploaded) -> File:
     for work in found.work:
         STEPS[work.step](service.runtime, work.target)
     return service.ledger.files.get(found.file.file_id)
+
+
+def test_nothing_is_said_to_lie_beside_an_upload(service: BareService, tmp_path: Path) -> None:
+    file = prepared(service, sent(service))
+    with ExitStack() as stack:
+        answer = answer_about(service.runtime, file, tmp_path, stack)
+        said = planned_reply(service.runtime, file, answer)
+        assert said == planned_follow_up(service.runtime, file, answer, "r")
+    assert said == "receipt kept for who has uploaded it"
+    at_a_source = replace(file, source="drop")
+    assert planned_reply(service.runtime, at_a_source, answer) == "receipt left at the source"
 
 
 def test_a_key_stands_for_the_sender_but_not_for_what_is_sent(service: BareService) -> None:
@@ -144,6 +174,7 @@ def test_an_uploaded_correction_of_another_feeds_file_is_refused(service: BareSe
 KILLED = """
 import io, os, sys
 from pathlib import Path
+from entrypoints.cli.audit import _sender_of
 from entrypoints.cli.options import open_runtime
 from pipelines.operations.uploads import upload
 

@@ -62,6 +62,18 @@ def test_two_people_on_one_file_see_each_others_changes(world: WebWorld) -> None
     assert (act.action, act.before and act.before["rows"]) == ("discard_draft", 3)
 
 
+def test_what_changes_nothing_or_is_said_twice_leaves_no_draft(world: WebWorld) -> None:
+    file = partly(world, "nothing.csv")
+    ask, path = world.asking("operator"), f"{V1}/files/{file.file_id}"
+    cell = {"line": 3, "column": "amount"}
+    twice = [{**cell, "value": "2"}, {**cell, "value": "3"}]
+    refused = ask("PATCH", f"{path}/draft", {"cells": twice})
+    assert (refused.status, "line 3, amount" in refused.json["detail"]) == (422, True)
+    nothing = patch(ask, file, 3, "amount", None)
+    assert (nothing.status, nothing.json["draft_id"], nothing.json["revision"]) == (200, None, 0)
+    assert ask.get(f"{path}/draft").json["draft_id"] is None
+
+
 def test_who_may_not_see_a_value_may_not_write_over_it(world: WebWorld) -> None:
     file = partly(world, "hidden.csv")
     draft = f"{V1}/files/{file.file_id}/draft"

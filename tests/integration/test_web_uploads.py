@@ -21,6 +21,14 @@ V1 = "/api/v1"
 BODY = GOOD.encode()
 
 
+def digest(body: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+GIVEN = digest(BODY)
+TWICE = f"{GIVEN}, {digest(b'other')}"
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[WebWorld]:
     web = {
@@ -46,10 +54,6 @@ def put(
         connection.close()
 
 
-def digest(body: bytes) -> str:
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
-
-
 def left(world: WebWorld) -> tuple[int, list[str], list[Path]]:
     runtime = world.service.runtime
     return (
@@ -60,7 +64,7 @@ def left(world: WebWorld) -> tuple[int, list[str], list[Path]]:
 
 
 def test_a_file_is_taken_once(world: WebWorld) -> None:
-    key = {"Idempotency_Key": "once", "Content_Digest": digest(BODY)}
+    key = {"Idempotency_Key": "once", "Content_Digest": f"{digest(b'other')},{GIVEN}"}
     status, taken = put(world, "/feeds/sales/uploads/a%20b.csv", **key)
     assert (status, taken["name"], taken["size"]) == (201, "a b.csv", len(BODY)), taken
     assert put(world, "/feeds/sales/uploads/a%20b.csv", **key) == (201, taken)
@@ -87,6 +91,9 @@ def test_a_body_in_chunks_is_more_than_a_request_may_hold_otherwise(world: WebWo
         (422, "/feeds/sales/uploads/a.csv", b"", {}),
         (422, "/feeds/sales/uploads/a.csv", BODY, {"Content_Digest": digest(b"other")}),
         (422, "/feeds/sales/uploads/a.csv", BODY, {"Content_Digest": "sha-512=:aaaa:"}),
+        # Of several with one name the last counts (RFC 8941).
+        (422, "/feeds/sales/uploads/a.csv", BODY, {"Content_Digest": TWICE}),
+        (422, "/feeds/sales/uploads/a.csv", BODY, {"Content_Digest": f"{GIVEN}, sha-256=:no:"}),
         (422, "/feeds/sales/uploads/a.csv", BODY, {"Idempotency_Key": "x" * 201}),
         (415, "/feeds/sales/uploads/a.csv", BODY, {"Content_Encoding": "gzip"}),
         (400, "/feeds/sales/uploads/a.csv", BODY, {"Content_Range": "bytes 9-57/58"}),
@@ -96,6 +103,8 @@ def test_a_body_in_chunks_is_more_than_a_request_may_hold_otherwise(world: WebWo
         (422, "/feeds/sales/uploads/..%5C..%5Cb.csv", BODY, {}),
         (422, "/feeds/sales/uploads/a%00b.csv", BODY, {}),
         (422, "/feeds/sales/uploads/a%FFb.csv", BODY, {}),
+        (422, "/feeds/sales/uploads/a%0Ab.csv", BODY, {}),
+        (422, "/feeds/sales/uploads/a.csv%0A", BODY, {}),
         (422, f"/feeds/sales/uploads/{quote('vsc.\u202efdp')}", BODY, {}),
         (422, f"/feeds/sales/uploads/{'x' * 256}", BODY, {}),
     ],

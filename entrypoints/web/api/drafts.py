@@ -60,7 +60,11 @@ def edit_draft(caller: Operator, file_id: FileId, body: DraftBody) -> ChangedMod
     file = caller.file(file_id)
     changes = [each.change() for each in body.cells]
     draft = _changed(lambda: change_draft(caller.runtime, file, caller.mask(file.feed), changes))
-    return ChangedModel(draft_id=draft.draft_id, revision=draft.revision, cells=len(changes))
+    return ChangedModel(
+        draft_id=draft.draft_id if draft.revision else None,
+        revision=draft.revision,
+        cells=len(changes),
+    )
 
 
 @router.post("/equal", responses=responses(404, 409, 422))

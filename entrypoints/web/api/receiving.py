@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -32,16 +32,14 @@ BINARY = {
 
 
 def digest_of(header: str | None) -> str | None:
-    """The SHA-256 that a Content-Digest (RFC 9530) names, in hex; raises ProblemError for one that
-    names none that can be checked."""
+    """The SHA-256 that a Content-Digest (RFC 9530) names, in hex, the last of several; raises
+    ProblemError for one that names none that can be checked."""
     if header is None:
         return None
-    for each in header.split(","):
-        if found := _DIGEST.fullmatch(each):
-            try:
-                return base64.b64decode(found[1], validate=True).hex()
-            except binascii.Error:
-                break
+    named = [each for each in header.split(",") if each.partition("=")[0].strip() == "sha-256"]
+    if named and (found := _DIGEST.fullmatch(named[-1])):
+        with suppress(binascii.Error):
+            return base64.b64decode(found[1], validate=True).hex()
     raise ProblemError(
         422,
         "this Content-Digest names no SHA-256 that could be checked",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from entrypoints.web.api.caller import Operator
 from entrypoints.web.api.fields import FeedName, Model, Text
@@ -15,6 +16,14 @@ from entrypoints.web.api.problems import responses
 from entrypoints.web.api.receiving import BINARY, digest_of, received
 from pipelines.operations.uploads import Uploaded, refuse_upload, take
 
+
+class _AnyName(PathConvertor):
+    """A path's end that may hold line feeds as well: such a name is refused, not unknown."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any_name", _AnyName())
 router = APIRouter(tags=["uploads"])
 
 FileName = Annotated[
@@ -64,7 +73,7 @@ class UploadModel(Model):
 
 
 @router.put(
-    "/feeds/{feed}/uploads/{name:path}",
+    "/feeds/{feed}/uploads/{name:any_name}",
     status_code=201,
     openapi_extra=BINARY,
     responses=responses(400, 404, 408, 409, 413, 415, 422),

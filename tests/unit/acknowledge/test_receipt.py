@@ -29,6 +29,7 @@ from pipelines.validate.unique_keys import Key
 from schemas.contract import Duplicates
 from schemas.dialect import Dialect, Format
 from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
+from schemas.errors import DataError
 from schemas.file import Counts, File, Outcome, Status
 from schemas.item import Item
 from schemas.language import FOLDER, LANGUAGES, translate
@@ -228,3 +229,47 @@ def test_a_workbooks_rejects_open_in_a_spreadsheet_and_come_back(
         (chunk,) = (each for each in found.chunks if each.cells.num_rows)
     assert found.names == ("ñ", "m", "_line", "_error", "_file")
     assert chunk.cells.column("ñ").to_pylist() == ["Añ"]
+
+
+def came_back(folder: Path, content: bytes, encoding: str) -> list[str | None]:
+    from pipelines.rejects.correction import dialect_of
+
+    sent = folder / "again.csv"
+    sent.write_bytes(content)
+    with parsed(sent, dialect_of(sent, Dialect(encoding=encoding)), Limits(), folder) as found:
+        return [cell for chunk in found.chunks for cell in chunk.cells.column("k").to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [
+        ("gbk", "\u4e00"), ("gbk", "\u8def"), ("gb18030", "\u8054\u901a"), ("big5", "\u77bc"),
+        ("shift_jis", "\uff82\uff71"), ("euc-jp", "\u5c5e"), ("euc-kr", "\uc9f8"),
+        ("cp874", "\u0e22\u0e01"), ("cp1252", "\u00e9"),
+    ],
+)  # fmt: skip
+def test_words_whose_bytes_are_others_in_utf8_come_back(
+    tmp_path: Path, encoding: str, word: str
+) -> None:
+    bad = rejects(tmp_path, ["k"], row(3, word))
+    write_rejected(bad, tmp_path / "sent.csv", Dialect(encoding=encoding), lambda seen: None)
+    sent = (tmp_path / "sent.csv").read_bytes()
+    assert came_back(tmp_path, sent, encoding) == [word]
+    marked = sent.decode(encoding).encode("utf-8-sig")
+    assert came_back(tmp_path, marked, encoding) == [word], "a spreadsheet marks what it saves"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("gbk", "\u4e2d"), ("shift_jis", "\u65e5\u672c"), ("cp1252", "\u00e9"), ("utf-8", "\u00b7")],
+)
+def test_rejects_saved_in_utf8_come_back(tmp_path: Path, encoding: str, word: str) -> None:
+    head = f"k,_line,_error,_file\n{'x' * 70_000},2,wrong,f1\n"
+    for before in ("k,_line,_error,_file\n", head):
+        assert came_back(tmp_path, f"{before}{word},3,wrong,f1\n".encode(), encoding)[-1] == word
+
+
+def test_rejects_that_say_something_else_in_two_encodings_are_refused(tmp_path: Path) -> None:
+    text = "k,_line,_error,_file\n\u65e5\u672c,3,wrong,f1\n\u00b1,4,wrong,f1\n"
+    with pytest.raises(DataError, match="as shift_jis and as UTF-8"):
+        came_back(tmp_path, text.encode(), "shift_jis")

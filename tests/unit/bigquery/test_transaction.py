@@ -26,6 +26,7 @@ from schemas.errors import (
     DataError,
     FatalError,
     RetryableError,
+    TableDiffersError,
     ThrottledError,
 )
 from schemas.odcs.reader import read_contract
@@ -153,7 +154,7 @@ def test_rows_are_taken_from_the_adopted_table_and_both_are_emptied() -> None:
         ("", "timeout", 504, RetryableError),
         ("accessDenied", "Access Denied: Table p:d.t", 403, AccessDeniedError),
         ("", "Unauthorized", 401, AccessDeniedError),
-        ("notFound", "Not found: Table p:d.t", 404, FatalError),
+        ("notFound", "Not found: Table p:d.t", 404, TableDiffersError),
         ("backendError", "try again", 503, RetryableError),
         ("stopped", "Job execution was cancelled", None, RetryableError),
         (
@@ -163,7 +164,7 @@ def test_rows_are_taken_from_the_adopted_table_and_both_are_emptied() -> None:
             RetryableError,
         ),
         ("invalidQuery", "Required field id cannot be null", 400, DataError),
-        ("invalidQuery", "Unrecognized name: amount at [3:4]", 400, FatalError),
+        ("invalidQuery", "Unrecognized name: amount at [3:4]", 400, TableDiffersError),
         ("invalidQuery", "waybill: the staging table is not complete", 400, AttemptSpentError),
         ("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed", 400, FatalError),
     ],
@@ -189,15 +190,15 @@ REAL = [
     ("invalidQuery", "Bad int64 value: x", DataError),
     ("invalidQuery", "Invalid input to PARSE_JSON: number overflow parsing '1e400'", DataError),
     ("invalid", "Error while reading data, error message: Parquet column 'n' has type INT64 which"
-     " does not match the target cpp_type STRING.", FatalError),
+     " does not match the target cpp_type STRING.", TableDiffersError),
     ("invalid", "Provided Schema does not match Table p:d.t. Field n has changed type from INTEGER"
-     " to STRING", FatalError),
+     " to STRING", TableDiffersError),
     ("invalid", "Error while reading data, error message: Input file is not in Parquet format.",
      DataError),
     ("invalid", "Cannot read and write in different locations: source: US, destination: EU",
      ConfigError),
     ("notFound", "Not found: Dataset p:d was not found in location EU", ConfigError),
-    ("notFound", "Not found: Table p:d.t was not found in location EU", FatalError),
+    ("notFound", "Not found: Table p:d.t was not found in location EU", TableDiffersError),
     ("resourcesExceeded", "Resources exceeded during query execution: Too many DML statements"
      " outstanding against table p:d.t, limit is 20.", ThrottledError),
     ("resourcesExceeded", "Resources exceeded during query execution: The query could not be"
