@@ -16,6 +16,7 @@ from schemas.file import File, Outcome
 from schemas.language import translate
 from schemas.receipt import Answer, Document, Message, Receipt
 from schemas.reply import Reply, ReplyState, reply_id_of
+from schemas.upload import UPLOADS
 
 _MAX_REFERENCES = 20
 _REJECTS = ".rejected.csv"
@@ -48,7 +49,7 @@ def planned_reply(runtime: Runtime, file: File, answer: Answer) -> Reply | str:
         return "the same bytes were there before: nobody is told"
     reason = file.item.detail.get("no_reply")
     if sender is None:
-        return f"no reply: {reason}" if reason else "receipt left at the source"
+        return f"no reply: {reason}" if reason else _nobody(file)
     if file.quiet:
         return "receipt renewed; its sender is not told again"
     return _planned(runtime, file, answer, sender, reply_id_of(file))
@@ -59,8 +60,14 @@ def planned_follow_up(runtime: Runtime, file: File, answer: Answer, reply_id: st
     ledger under an id that says what of; or why none is."""
     sender = addressee(file)
     if sender is None:
-        return "receipt left at the source"
+        return _nobody(file)
     return _planned(runtime, file, answer, sender, reply_id)
+
+
+def _nobody(file: File) -> str:
+    if file.source == UPLOADS:
+        return "it was uploaded: its receipt is on its page"
+    return "receipt left at the source"
 
 
 def _planned(
