@@ -40,13 +40,16 @@ UNDER_WAY = (
 
 
 def state_of(file: File) -> FileState:
-    """The state of a file."""
+    """The state of a file; one whose rejected rows were all corrected is loaded."""
     if file.status in UNDER_WAY:
         return FileState.ON_ITS_WAY
     is_through = file.status in THROUGH or file.in_force
     if not is_through or file.outcome in (Outcome.QUARANTINED, Outcome.SUPERSEDED, None):
         return FileState.NOT_LOADED
-    return FileState.PARTLY if file.outcome is Outcome.PARTLY else FileState.LOADED
+    rejected = file.counts.rejected
+    is_corrected = rejected > 0 and file.rows_corrected >= rejected
+    is_partly = file.outcome is Outcome.PARTLY and not is_corrected
+    return FileState.PARTLY if is_partly else FileState.LOADED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from schemas.file_query import THROUGH, UNDER_WAY, FileState
 
 _through = or_(files.c.status.in_(THROUGH), files.c.in_force)
 _not_through = and_(files.c.status.not_in([*THROUGH, *UNDER_WAY]), ~files.c.in_force)
+_is_corrected = and_(files.c.rows_rejected > 0, files.c.rows_corrected >= files.c.rows_rejected)
 
 
 def alternatives(state: FileState | None) -> list[list[Condition]]:
@@ -25,9 +26,10 @@ def alternatives(state: FileState | None) -> list[list[Condition]]:
         case FileState.ON_ITS_WAY:
             return [[files.c.status.in_(UNDER_WAY), OWED]]
         case FileState.PARTLY:
-            return [[*status_is(Outcome.PARTLY), _through]]
+            return [[*status_is(Outcome.PARTLY), _through, ~_is_corrected]]
         case FileState.LOADED:
-            return [[files.c.outcome.in_([Outcome.ACCEPTED, *LEFT_OUT]), _through]]
+            whole = files.c.outcome.in_([Outcome.ACCEPTED, *LEFT_OUT])
+            return [[whole, _through], [*status_is(Outcome.PARTLY), _through, _is_corrected]]
         case FileState.NOT_LOADED:
             # Not by OR: each is found by an index of its own.
             refused = (Outcome.QUARANTINED, Outcome.SUPERSEDED)

@@ -16,8 +16,8 @@ from connectors.ledger import LedgerConfig, SqlLedger
 from contract.test_ledger import START, Clock, add, claimed, done, event, item
 from schemas.act import Act, Actor
 from schemas.errors import LeaseLostError
-from schemas.file import Outcome, Status
-from schemas.file_query import FileQuery, FileState, Starts
+from schemas.file import Counts, Outcome, Status
+from schemas.file_query import FileQuery, FileState, Starts, state_of
 from schemas.key import Key, Role
 from schemas.operation import Operation, OperationKind, OperationState
 
@@ -195,6 +195,18 @@ def test_files_are_counted_up_to_a_number_and_found_in_windows(
     assert ledger.file_pages.at_most(way, ["orders"], 1) == 1
     assert ledger.file_pages.at_most(way, ["other"], 10) == 0
     assert ledger.file_pages.at_most(loaded, ["orders"], 10) == 1
+
+
+def test_a_file_whose_rejected_rows_are_all_corrected_needs_nobody(ledger: SqlLedger) -> None:
+    partly, loaded = FileState.PARTLY, FileState.LOADED
+    [file_id, first, second] = add(ledger, item("a.csv"), item("b.csv"), item("c.csv"))
+    done(ledger, file_id, outcome=Outcome.PARTLY, counts=Counts(read=5, loaded=3, rejected=2))
+    for correction, state, left in ((first, partly, 1), (second, loaded, 0)):
+        done(ledger, correction, corrects=file_id, counts=Counts(read=1, loaded=1))
+        assert state_of(ledger.files.get(file_id)) is state
+        assert ledger.file_pages.at_most(partly, None, 10) == left
+        of_state, _ = ledger.file_pages.newest(FileQuery(state=state), "orders", None, 50)
+        assert file_id in {each.file_id for each in of_state}
 
 
 def test_pages_of_files_go_on_where_the_last_ended(ledger: SqlLedger, clock: Clock) -> None:

@@ -25,6 +25,8 @@ def fate_of(file: File) -> Fate:
     match state_of(file):
         case FileState.PARTLY:
             return _partly(file)
+        case FileState.LOADED if file.outcome is Outcome.PARTLY:
+            return _corrected(file)
         case FileState.LOADED if file.outcome in (Outcome.REPEATED, Outcome.UNCHANGED):
             return Fate("good", "✓", say("received before"), say("There is nothing to do."))
         case FileState.LOADED:
@@ -40,11 +42,15 @@ def _partly(file: File) -> Fate:
     loaded = say("{loaded:,} of {read:,} rows", loaded=counts.loaded + fixed, read=counts.read)
     if not counts.rejected:
         return Fate("part", "◐", loaded, said(file.reason))
-    if fixed >= counts.rejected:
-        return Fate("good", "✓", loaded, say_count(fixed, "1 was fixed", "{count:,} were fixed"))
     left = counts.rejected - fixed
     need = say_count(left, "1 row needs you", "{count:,} rows need you")
     return Fate("part", "◐", loaded, need)
+
+
+def _corrected(file: File) -> Fate:
+    counts, fixed = file.counts, file.rows_corrected
+    loaded = say("{loaded:,} of {read:,} rows", loaded=counts.loaded + fixed, read=counts.read)
+    return Fate("good", "✓", loaded, say_count(fixed, "1 was fixed", "{count:,} were fixed"))
 
 
 def _not_loaded(file: File) -> Fate:
