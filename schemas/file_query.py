@@ -40,7 +40,7 @@ UNDER_WAY = (
 
 
 def state_of(file: File) -> FileState:
-    """The state of a file."""
+    """The state of a file; one whose rejected rows were all corrected is loaded."""
     if file.status in UNDER_WAY:
         return FileState.ON_ITS_WAY
     is_through = file.status in THROUGH or file.in_force

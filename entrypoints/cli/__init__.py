@@ -14,7 +14,7 @@ COMMANDS = {
     "run": ("entrypoints.cli.service", "run", "One pass over the feeds, in the foreground."),
     "up": ("entrypoints.cli.service", "up", "Worker, beat and watch together: the service."),
     "worker": ("entrypoints.cli.service", "worker", "A Celery worker."),
-    "watch": ("entrypoints.cli.service", "watch", "Hear of new mail within seconds."),
+    "watch": ("entrypoints.cli.service", "watch", "Hear of new files and mail at once."),
     "metrics": ("entrypoints.cli.service", "metrics", "Numbers for Prometheus."),
     "web": ("entrypoints.cli.web", "web", "Console for people, API for programs."),
     "mcp": ("entrypoints.cli.service", "mcp", "Tools for an assistant that only read."),

@@ -22,6 +22,7 @@ from pipelines.runtime import Runtime
 from schemas.file import File
 from schemas.key import Role
 from schemas.language import printable
+from schemas.receipt_link import PATH
 
 
 def print_report(
@@ -71,6 +72,9 @@ def _print_receipt(out: Console, files: list[File], mail: MailEndpoint) -> None:
     text = read_receipt(mail, partner.item.sender, partner.file_id)
     out.rule(f"[bold]The reply that {partner.item.sender} got", align="left")
     out.print(Panel(escape(text.strip()), expand=False))
+    if link := next((word for word in text.split() if PATH in word), None):
+        # Once more in one piece: the frame breaks it, and nobody could follow it.
+        out.print(f"Its link, while it runs (--keep): {link}", soft_wrap=True, markup=False)
 
 
 def read_receipt(mail: MailEndpoint, address: str, file_id: str) -> str:

@@ -26,8 +26,9 @@ _ROLES = ("viewer", "operator", "steward", "admin")
 def keys() -> None:
     """Keys by which programs are let in at the API.
 
-    A viewer reads; an operator also retries; a steward also releases, decides about drift, unloads
-    and replays, and sees all values; an admin also reads acts.
+    A viewer reads; an operator also sends files, corrects rows and retries; a steward also
+    releases, decides about drift, unloads and replays, and sees all values; an admin also reads
+    acts and sets webhooks.
     """
 
 

@@ -6,6 +6,7 @@ from the YAML itself.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from connectors.paths import LocalFile, LocalPath, starting_at, with_secrets_from_files
 from connectors.registry import Kind, config_class
@@ -251,6 +257,14 @@ def read_settings(path: Path) -> Settings:
         raise ConfigError(
             "\n".join(file.fault(tuple(each["loc"]), each["msg"]) for each in error.errors()),
             hint=f"correct {path}; `waybill config` shows what is in force",
+        ) from error
+    except SettingsError as error:
+        # The library tells the name of the field only within its sentence.
+        named = re.search(r'field "(\w+)"', str(error))
+        variable = f"WAYBILL_{named[1].upper()}" if named else "a WAYBILL_ variable"
+        raise ConfigError(
+            f"{variable} in the environment has many keys, and what it says is no JSON",
+            hint="set one key, such as WAYBILL_LIMITS__BATCH_FILES=50, or write it in config.yaml",
         ) from error
     return settings
 

@@ -25,7 +25,7 @@ _UPLOADS = {
     "PUT": re.compile(r"/api/v1/feeds/[^/]+/uploads/.+", re.DOTALL),
     "POST": re.compile(r"/api/v1/(feeds/[^/]+/)?checks"),
 }
-_FORM = "/send/check"
+FILE_FORM = "/send/check"
 """Where a file comes in a form, which is taken in before it is known who sends it."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -91,7 +91,7 @@ class Requests:
         found = given.decode() if _ID.fullmatch(given) else secrets.token_hex(8)
         token, began, status = _current.set(found), time.monotonic(), 500
         size = 0
-        most = _MAX_BODY + (self._upload_bytes if scope["path"] == _FORM else 0)
+        most = _MAX_BODY + (self._upload_bytes if scope["path"] == FILE_FORM else 0)
         uploads = _UPLOADS.get(scope["method"])
         is_upload = uploads is not None and uploads.fullmatch(scope["path"]) is not None
 

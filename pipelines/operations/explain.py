@@ -12,17 +12,19 @@ from connectors.protocols import FoundRow
 from pipelines.parse import Chunk, Parsed, parsed
 from pipelines.prepare.corrected import correction_terms
 from pipelines.prepare.stage_file import Terms
+from pipelines.rejects.messages import sentence
 from pipelines.runtime import Runtime
 from pipelines.stored_files import fetched
 from pipelines.validate.rules import expectations_for, table_expectations
 from pipelines.validate.unique_keys import keys_of
 from schemas.batch import Removal, WriteMode
-from schemas.contract import Contract
+from schemas.contract import Contract, Expectation
 from schemas.errors import ConfigError, DataError
 from schemas.file import Event, File
 from schemas.row_position import Place
 
 _OTHERWISE = "the raw file is not read as it was then: {}"
+_UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,11 +120,16 @@ def checks_of(contract: Contract, mode: WriteMode) -> tuple[str, ...]:
         *expectations_for(contract, derived=True),
         *table_expectations(contract),
     ]
-    checks += [
-        each.description or f"{each.type}{f' of {each.column}' if each.column else ''}"
-        for each in rules
-    ]
+    checks += [_said(each) for each in rules]
     return tuple(dict.fromkeys(checks))
+
+
+def _said(rule: Expectation) -> str:
+    """The rule itself; what is said of keys that repeat tells of rows that break it."""
+    keys = rule.kwargs.get("column_list") or [rule.column]
+    if rule.type in _UNIQUE and rule.description is None:
+        return f"{', '.join(keys)} is unique in its file"
+    return sentence(rule)
 
 
 def _known(runtime: Runtime, file_id: str) -> File | None:

@@ -93,6 +93,7 @@ def test_whoever_has_the_link_fixes_the_rows_without_a_login(
     wrong: list[str] = []
     page.on("console", lambda each: wrong.append(each.text))
     page.goto(url)
+    expect(page.get_by_text("and may correct its rows, until")).to_be_visible()
     page.get_by_role("link", name="Fix the rows here").click()
     page.get_by_role("textbox").first.fill("7")
     page.get_by_role("button", name="Use for 1 equal value").first.click()

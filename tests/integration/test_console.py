@@ -163,6 +163,29 @@ def test_a_form_of_another_site_changes_nothing(world: ConsoleWorld, file: File)
     assert world.service.runtime.ledger.feeds.state("sales").stopped_at is None
 
 
+@pytest.mark.parametrize("path", ["/account/login/", "/language", "/r/nothing/fix/save"])
+def test_a_form_that_is_too_large_is_refused_in_words(world: ConsoleWorld, path: str) -> None:
+    with world.browsing() as somebody:
+        answer = somebody.post(path, data={"login": "x" * 1_200_000})
+    assert answer.status_code == 413
+    assert "The form is too large." in answer.text
+
+
+def test_a_file_that_is_too_large_is_refused_before_all_of_it_came(world: ConsoleWorld) -> None:
+    def body() -> Iterator[bytes]:
+        for _ in range(102):
+            yield b"x" * 1024**2
+
+    with world.browsing("operator") as somebody:
+        answer = somebody.post(
+            "/send/check",
+            content=body(),
+            headers={"Content-Type": "multipart/form-data; boundary=b", "Accept-Language": "es"},
+        )
+    assert answer.status_code == 413
+    assert "El archivo supera 100 MB." in answer.text
+
+
 def test_a_session_that_somebody_else_chose_is_not_the_one_that_signs_in(
     world: ConsoleWorld,
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from entrypoints.web.console.failures import TOO_LARGE
 from entrypoints.web.console.setup import set_up
 from entrypoints.web.context import WebContext
+from entrypoints.web.requests import BodyTooLargeError
 
 
 class Console:
@@ -27,6 +30,23 @@ class Console:
         return self._app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request."""
+        """Answer a request; one that is too large with a page that says so."""
         app = self._app or await run_in_threadpool(self.prepare)
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except BodyTooLargeError:
+            # Django reads the whole body before it answers anything: nothing was sent yet.
+            await app({**scope, TOO_LARGE: True}, _without_body(), send)
+
+
+def _without_body() -> Any:
+    """What is received of a request whose body nobody reads any more."""
+    first = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Any:
+        for message in first:
+            return message
+        # The next would be that the client has gone; whoever waits for it is cancelled.
+        return await asyncio.Future()
+
+    return receive

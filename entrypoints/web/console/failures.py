@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
 from entrypoints.web.console.language import say
-from entrypoints.web.requests import request_id
+from entrypoints.web.requests import FILE_FORM, request_id
+
+TOO_LARGE = "waybill.too_large"
+"""What the scope of a request has whose body was too large to be read."""
 
 
 def failure(
@@ -27,6 +31,7 @@ def failure(
         403: say("Somebody with the role of an admin can give your group another role."),
         404: say("The address may be wrong, or it is about a feed that you may not see."),
         409: say("Look at it as it is now, and try again."),
+        413: say("Go back and send less at once. Nothing was changed."),
         429: say("Try again in a minute."),
         503: say("Try again in a minute."),
     }
@@ -39,6 +44,22 @@ def failure(
     }
     page = loader.get_template("failure.html", using="jinja2").render(facts, request)
     return HttpResponse(page, status=status)
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    """The page of a form, or of a file, that is larger than what is taken."""
+    if request.path != FILE_FORM:
+        return failure(request, 413, say("The form is too large."))
+    return failure(request, 413, file_too_large())
+
+
+def file_too_large() -> str:
+    """The sentence about a file that is larger than what is taken in a form."""
+    most = settings.WAYBILL.settings.web.upload_bytes // 1024**2
+    return say(
+        "The file is larger than {count:,} MB. Pack it, split it, or send it by the API in parts.",
+        count=most,
+    )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
 from entrypoints.web.caller import NotThereError
-from entrypoints.web.console.failures import failure
+from entrypoints.web.console.failures import TOO_LARGE, failure, too_large
 from entrypoints.web.console.language import said, say
 from schemas.errors import ConflictError, NotFoundError, RetryableError, WaybillError
 from schemas.receipt_link import PATH
@@ -41,7 +41,7 @@ class ErrorsInWords:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer; nothing that is shown to a person is kept by a browser or a proxy."""
-        response = self._get_response(request)
+        response = too_large(request) if _is_cut(request) else self._get_response(request)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
@@ -64,3 +64,7 @@ class ErrorsInWords:
                 return failure(request, 500)
             case _:
                 return None
+
+
+def _is_cut(request: HttpRequest) -> bool:
+    return TOO_LARGE in getattr(request, "scope", {})

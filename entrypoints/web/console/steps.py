@@ -25,12 +25,15 @@ def steps_of(events: Sequence[Event]) -> list[Step]:
 
 
 def _what(event: Event) -> str:
+    if event.step == "load" and event.rows == 0:
+        # A file that is refused ends with the batch of its feed, too.
+        return say("Its batch ended. No row of it was loaded.")
     words = {
         "discover": say("It was found."),
         "prepare": say("It was checked."),
         "trust": say("It was asked whether its sender may send it."),
         "load": say("It was loaded."),
-        "acknowledge": say("Its sender was answered."),
+        "acknowledge": say("Its receipt was made."),
         "retry": say("Somebody sent it on its way again."),
         "release": say("Somebody let it in."),
         "unload": say("Its rows were taken out."),

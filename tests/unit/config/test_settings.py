@@ -58,6 +58,17 @@ def test_variables_secret_files_and_overrides(
     assert "mail.example.com" in shown
 
 
+def test_a_variable_for_a_part_with_many_keys_is_refused_in_words(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYBILL_LOG", "json")
+    with pytest.raises(ConfigError, match="WAYBILL_LOG in the environment") as refused:
+        read_settings(write(folder))
+    assert "WAYBILL_LIMITS__BATCH_FILES=50" in str(refused.value.hint)
+    monkeypatch.setenv("WAYBILL_LOG", '"json"')
+    assert read_settings(write(folder)).log.format == "json"
+
+
 def test_relative_paths_start_where_the_file_is(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

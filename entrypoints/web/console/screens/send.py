@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from entrypoints.web.caller import Caller, NotThereError
+from entrypoints.web.console.failures import file_too_large
 from entrypoints.web.console.language import said, say
 from entrypoints.web.console.pages import require, say_done, screen, show
 from entrypoints.web.console.waiting import ENDED, wait_for
@@ -52,7 +53,7 @@ def check_file(request: HttpRequest, caller: Caller) -> HttpResponse:
                 coming.write(block)
             operation = request_check(caller.runtime, file.name, coming, feeds, feed or None)
     except TooLargeError:
-        return _form(request, caller, _too_large(), 413)
+        return _form(request, caller, file_too_large(), 413)
     except RefusedError as error:
         return _form(request, caller, f"{said(error.message)} ({said(error.hint)})", 409)
     caller.context.send(operation)
@@ -106,14 +107,6 @@ def _form(request: HttpRequest, caller: Caller, error: str = "", status: int = 2
         feeds=caller.feeds_where(Role.OPERATOR),
         error=error,
         most=most // 1024**2,
-    )
-
-
-def _too_large() -> str:
-    most = settings.WAYBILL.settings.web.upload_bytes // 1024**2
-    return say(
-        "The file is larger than {count:,} MB. Pack it, split it, or send it by the API in parts.",
-        count=most,
     )
 
 
