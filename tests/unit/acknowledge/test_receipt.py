@@ -32,7 +32,7 @@ from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
 from schemas.errors import DataError
 from schemas.file import Counts, File, Outcome, Status
 from schemas.item import Item
-from schemas.language import FOLDER, LANGUAGES, translate
+from schemas.language import FOLDER, LANGUAGES, printable, translate
 from schemas.limits import Limits
 from schemas.receipt import DriftNote, Receipt
 from schemas.receipt_link import ReceiptLink
@@ -80,7 +80,7 @@ def test_every_receipt_is_as_documented_and_has_no_control_characters(
     answer = answer_of(case, bad, Dialect(), tmp_path, last_of_group=True)
     told = json.loads((tmp_path / "receipt.json").read_text("utf-8"))
     Draft202012Validator(SCHEMA).validate(told)
-    assert all(line.isprintable() for line in answer.text.splitlines())
+    assert all(printable(line) == line for line in answer.text.splitlines())
     assert translate("Rows read", language) in answer.text or outcome == "repeated"
     assert "in·.csv" in answer.text
     assert told["held"] is (outcome == "quarantined")
@@ -141,7 +141,7 @@ def test_every_sentence_of_ours_is_translated(language: str) -> None:
         known = {message.id: message.string for message in read_po(file) if message.id}
     sentences = set()
     for template in (ROOT / "pipelines" / "acknowledge" / "templates").glob("*.j2"):
-        sentences |= set(re.findall(r'say\("([^"]+)"', template.read_text("utf-8")))
+        sentences |= set(re.findall(r'say\w*\([^"()]*"([^"]+)"', template.read_text("utf-8")))
     sentences |= {*render.HEADLINES.values(), *receipt._FIXES.values()}
     for name in ("detector", "match_columns"):
         tree = ast.parse((ROOT / "pipelines" / "drift" / f"{name}.py").read_text("utf-8"))
@@ -154,13 +154,6 @@ def test_every_sentence_of_ours_is_translated(language: str) -> None:
                 }  # fmt: skip
     assert len(sentences) > 40
     assert {each for each in sentences if not known.get(each)} == set()
-    fields = re.compile(r"\{(\w+)")
-    wrong = {
-        one: other
-        for one, other in known.items()
-        if sorted(fields.findall(str(one))) != sorted(fields.findall(str(other)))
-    }
-    assert wrong == {}
 
 
 DIALECTS = st.builds(
@@ -213,7 +206,9 @@ def test_json_lines_go_back_as_csv(tmp_path: Path) -> None:
     assert pq.read_metadata(tmp_path / "rejects.parquet").num_rows == 2
 
 
-@pytest.mark.parametrize(("language", "delimiter"), [("es", ";"), ("de", ";"), ("en", ",")])
+@pytest.mark.parametrize(
+    ("language", "delimiter"), [("es", ";"), ("de", ";"), ("fr", ";"), ("pt", ";"), ("en", ",")]
+)
 def test_a_workbooks_rejects_open_in_a_spreadsheet_and_come_back(
     tmp_path: Path, language: str, delimiter: str
 ) -> None:
