@@ -32,7 +32,7 @@ from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
 from schemas.errors import DataError
 from schemas.file import Counts, File, Outcome, Status
 from schemas.item import Item
-from schemas.language import FOLDER, LANGUAGES, printable, translate
+from schemas.language import FOLDER, LANGUAGES, params_of, printable, translate
 from schemas.limits import Limits
 from schemas.receipt import DriftNote, Receipt
 from schemas.receipt_link import ReceiptLink
@@ -224,6 +224,32 @@ def test_a_workbooks_rejects_open_in_a_spreadsheet_and_come_back(
         (chunk,) = (each for each in found.chunks if each.cells.num_rows)
     assert found.names == ("ñ", "m", "_line", "_error", "_file")
     assert chunk.cells.column("ñ").to_pylist() == ["Añ"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", "n\u00a0: la ligne a 1\u202f500 caractères"),
+        ("cp1252", "n\u00a0: la ligne a 1 500 caractères"),
+        ("cp850", "n\u00a0: la ligne a 1 500 caractères"),
+        ("ascii", "n : la ligne a 1 500 caract?res"),
+    ],
+)
+def test_french_spaces_are_written_in_the_files_own_encoding(
+    tmp_path: Path, encoding: str, said: str
+) -> None:
+    template = "the line has {found:,} characters where its columns take {wanted:,}"
+    message = translate(template, found=1500, wanted=2)
+    problem = Problem(line=3, column="n", value="x", rule="columns", message=message)
+    made = RejectedRow(
+        line=3, raw="x,1", problems=(problem,), params=json.dumps([params_of(message)])
+    )
+    sent = tmp_path / "sent.csv"
+    write_rejected(
+        rejects(tmp_path, ["n", "m"], made), sent, Dialect(encoding=encoding), lambda seen: None,
+        language="fr",
+    )  # fmt: skip
+    assert said in sent.read_text(encoding)
 
 
 def came_back(folder: Path, content: bytes, encoding: str) -> list[str | None]:
