@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path
 
@@ -53,7 +53,7 @@ def drifts(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 @screen(Role.VIEWER)
-def drifts_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def drifts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The same as CSV."""
     header = (
         "feed",

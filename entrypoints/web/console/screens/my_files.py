@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path
 
 from entrypoints.web.caller import Caller
@@ -81,7 +81,7 @@ def _a_week_ago(caller: Caller) -> str:
 
 
 @screen(Role.VIEWER)
-def my_files_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def my_files_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The same list as CSV, from its beginning."""
     query = query_of(request, "q", "feed", "state", "day")
     return csv_answer("files", _HEADER, _lines(caller, query))
