@@ -150,6 +150,8 @@ def joined(separator: str, texts: Sequence[str], language: str = "en") -> Senten
 
 def printable(text: str) -> str:
     """The text without control characters, on one line: names and cells come from strangers."""
+    if text.isprintable():
+        return str(text)
     return "".join(char if char.isprintable() else "·" for char in text)
 
 
