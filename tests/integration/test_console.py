@@ -14,6 +14,7 @@ import pytest
 from console_world import PASSWORD, ROLES, ConsoleWorld, console_world
 from pipelines.operations.acts import list_acts
 from pipelines.operations.keys import create_key, revoke_key
+from pipelines.operations.long_work import do_operation
 from pipelines.prepare.trust import doubt_about_mail
 from schemas.file import File, Status
 from schemas.key import Role
@@ -54,6 +55,7 @@ TABLE = {
     "drifts": ("GET", "/drift", "viewer"),
     "drifts_csv": ("GET", "/drift.csv", "viewer"),
     "drift": ("GET", "/drift/{drift}", "viewer"),
+    "drift_samples": ("POST", "/drift/{drift}/samples", "operator"),
     "accept_drift": ("POST", "/drift/0a0a0a0a/accept", "steward"),
     "dismiss_drift": ("POST", "/drift/0a0a0a0a/dismiss", "steward"),
     "row": ("GET", "/row", "operator"),
@@ -249,6 +251,41 @@ def test_an_act_says_who_did_it_and_how(world: ConsoleWorld) -> None:
     act = next(each for each in list_acts(world.service.runtime) if each.subject == "partners")
     assert (act.actor.who, act.action, act.subject_kind) == ("admin", "add", "group")
     assert act.after == {"role": "viewer", "feeds": ["sales*"]}
+
+
+def test_a_drift_shows_cells_as_they_are_read_now_and_once_it_is_accepted(
+    world: ConsoleWorld,
+) -> None:
+    runtime = world.service.runtime
+    rows = "".join(f"T{n},2026-11-03,{n}.5,\n" for n in range(12))
+    texts = ("id,day,amount,iban,Colour\nC,2026-11-03,7,,red\n", f"id,day,amount,iban\n{rows}")
+    files = [world.put(f"drifted {n}.csv", text) for n, text in enumerate(texts)]
+    [new], [changed] = (runtime.ledger.drifts.sightings(each.file_id) for each in files)
+    pages = {}
+    with world.browsing("operator") as somebody, world.browsing("steward") as steward:
+        for drift in (new, changed):
+            page = somebody.get(f"/drift/{drift.drift_id}")
+            assert "Show sample cells" in page.text
+            page = somebody.send_form(page, f"/drift/{drift.drift_id}/samples")
+            assert "a worker looks for it" in page.text
+            do_operation(runtime, page.url.params["samples"])
+            for who in (somebody, steward):
+                url = str(page.url).replace("#samples", "&part=samples")
+                text = who.get(url).text
+                pages[drift.finding.column, who] = re.findall(r"<td[^>]*>(.*?)</td>", text)
+            other = new if drift is changed else changed
+            query = page.url.query.decode()
+            assert somebody.get(f"/drift/{other.drift_id}?{query}").status_code == 404
+        assert somebody.get(f"/drift/{new.drift_id}?samples=0").status_code == 404
+        # No contract knows the column yet, so nobody knows whether its values are public.
+        assert "red" not in str(pages["colour", somebody])
+        assert pages["colour", steward][1] == "<code>red</code>"
+        assert "not loaded" in pages["colour", steward][2]
+        assert pages["colour", steward][3] == "red"
+        assert pages["amount", somebody] == pages["amount", steward]
+        assert pages["amount", steward][1] == "<code>0.5</code>"
+        assert "not loaded" in pages["amount", steward][2]
+        assert pages["amount", steward][3] == "0.5"
 
 
 def test_a_sender_is_trusted_from_now_on_and_no_more(world: ConsoleWorld) -> None:
