@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from connectors.ledger.sent_files import SentFiles
     from connectors.ledger.services import Services
     from connectors.ledger.timelines import Timelines
+    from connectors.ledger.trusted_senders import TrustedSenders
     from connectors.ledger.unmatched import UnmatchedItems
     from connectors.ledger.uploads import Uploads
     from connectors.ledger.webhooks import Webhooks
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
         LedgerSentFiles,
         LedgerServices,
         LedgerTimelines,
+        LedgerTrustedSenders,
         LedgerUnmatched,
         LedgerUploads,
         LedgerWebhooks,
@@ -290,6 +292,9 @@ if TYPE_CHECKING:
         return each
 
     def _sql_senders(each: SenderCounts) -> LedgerSenders:
+        return each
+
+    def _sql_trusted_senders(each: TrustedSenders) -> LedgerTrustedSenders:
         return each
 
     def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 POINTS: dict[str, str] = {
     "draft.saved": "cells of a draft are in the ledger, whoever wrote them is not told",
+    "draft.checked": "a draft's rows were judged, nothing of it is kept",
     "draft.submitted": "the draft is submitted, its file is not sent",
     "draft.sent": "the draft's file is registered, the operation is not done",
     "discover.registered": "items are in the ledger, their tasks are not in a queue yet",

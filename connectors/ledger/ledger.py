@@ -41,6 +41,7 @@ from connectors.ledger.sender_counts import SenderCounts
 from connectors.ledger.sent_files import SentFiles
 from connectors.ledger.services import Services
 from connectors.ledger.timelines import Timelines
+from connectors.ledger.trusted_senders import TrustedSenders
 from connectors.ledger.unmatched import UnmatchedItems
 from connectors.ledger.uploads import Uploads
 from connectors.ledger.webhooks import Webhooks
@@ -93,6 +94,7 @@ class SqlLedger:
         self.file_pages = FilePages(database)
         self.daily_counts = DailyCounts(database)
         self.senders = SenderCounts(database)
+        self.trusted_senders = TrustedSenders(database)
         self.acts = Acts(database)
         self.drafts = Drafts(database)
         self.measures = Measures(database)

@@ -45,6 +45,7 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSenders,
     LedgerSentFiles,
+    LedgerTrustedSenders,
     LedgerWebhooks,
 )
 from connectors.protocols.ledger_uploads import LedgerUploads
@@ -123,6 +124,7 @@ __all__ = [
     "LedgerSentFiles",
     "LedgerServices",
     "LedgerTimelines",
+    "LedgerTrustedSenders",
     "LedgerUnmatched",
     "LedgerUploads",
     "LedgerWebhooks",

@@ -44,6 +44,7 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSenders,
     LedgerSentFiles,
+    LedgerTrustedSenders,
     LedgerWebhooks,
 )
 from connectors.protocols.ledger_uploads import LedgerUploads
@@ -216,6 +217,10 @@ class Ledger(Protocol):
     @property
     def senders(self) -> LedgerSenders:
         """What has ended by sender and feed."""
+
+    @property
+    def trusted_senders(self) -> LedgerTrustedSenders:
+        """Whom somebody trusts for a feed, besides those that the feed names."""
 
     @property
     def file_pages(self) -> LedgerFilePages:

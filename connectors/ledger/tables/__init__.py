@@ -48,6 +48,7 @@ from connectors.ledger.tables.senders import (
     replies,
     sender_counts,
     sent_files,
+    trusted_senders,
     webhooks,
 )
 from connectors.ledger.tables.uploads import uploads
@@ -110,6 +111,7 @@ __all__ = [
     "services",
     "sightings",
     "table_locks",
+    "trusted_senders",
     "unmatched",
     "uploads",
     "webhooks",
