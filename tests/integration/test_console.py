@@ -58,6 +58,7 @@ TABLE = {
     "senders_csv": ("GET", "/senders.csv", "viewer"),
     "service": ("GET", "/service", "viewer"),
     "people": ("GET", "/people", "admin"),
+    "forget_second_factor": ("POST", "/people/0/forget-second-factor", "admin"),
     "keys": ("GET", "/people/keys", "admin"),
     "make_key": ("POST", "/people/keys/new", "admin"),
     "revoke_key": ("POST", "/people/keys/0a0a0a0a0a0a/revoke", "admin"),
