@@ -72,6 +72,7 @@ TABLE = {
     "service": ("GET", "/service", "viewer"),
     "people": ("GET", "/people", "admin"),
     "people_csv": ("GET", "/people.csv", "admin"),
+    "forget_second_factor": ("POST", "/people/0/forget-second-factor", "admin"),
     "keys": ("GET", "/people/keys", "admin"),
     "keys_csv": ("GET", "/people/keys.csv", "admin"),
     "make_key": ("POST", "/people/keys/new", "admin"),
