@@ -205,7 +205,7 @@ def reject_table(rows: Sequence[RejectedRow]) -> Table:
         for problem in row.problems:
             table.add_row(
                 f"{row.line:,}",
-                escape(problem.column or "whole row"),
+                escape(printable(problem.label or "whole row")),
                 escape(problem.rule),
                 escape(printable(problem.message)),
             )

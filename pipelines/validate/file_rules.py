@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.feed import Feed
+from pipelines.rejects.labels import NO_LABELS, Labels, label_of
 from pipelines.rejects.messages import sentence
 from pipelines.validate import great_expectations, rules
 from pipelines.validate.unique_keys import LINE, TEMPLATES, Key, keys_of, repeats
@@ -38,20 +39,22 @@ class Verdict:
     template: str = ""
     other: str = ""
 
-    def render(self, value: str) -> str:
-        """The reason, about a value."""
+    def render(self, value: str, labels: Labels) -> str:
+        """The reason, about a value; columns are called by their labels."""
         if self.expectation is not None:
-            return sentence(self.expectation, value)
-        names = ", ".join(self.columns)
+            return sentence(self.expectation, value, labels)
+        names = ", ".join(label_of(each, labels) for each in self.columns)
         return translate(self.template, value=value, column=names, other=self.other)
 
 
 @dataclass(slots=True)
 class WholeFile:
-    """What is known of a file's rows as a whole; it grows until nothing is left to be rejected."""
+    """What is known of a file's rows as a whole; it grows until nothing is left to be rejected.
+    `labels` are its header's words for columns, once that was read."""
 
     contract: Contract
     feed: Feed
+    labels: Labels = NO_LABELS
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     replaced: int = 0
@@ -101,7 +104,7 @@ class WholeFile:
                 self.verdicts[int(places[position])] = Verdict(rule, columns, broken.expectation)
 
     def _warn(self, rule: Expectation, places: Sequence[int] | npt.NDArray[np.int64]) -> None:
-        self.warnings.append(warning(rule, len(places), int(places[0])))
+        self.warnings.append(warning(rule, len(places), int(places[0]), self.labels))
 
     def _look_at_key(self, key: Key, rows: Sequence[Path]) -> None:
         found = repeats(key, rows, self._places())
@@ -113,7 +116,7 @@ class WholeFile:
                 kwargs={"column_list": list(key.columns)},
                 description=translate(
                     "{column} may come once in a file",
-                    column=", ".join(key.columns),
+                    column=", ".join(label_of(each, self.labels) for each in key.columns),
                 ),
             )
             self._warn(rule, found.places)
@@ -127,11 +130,11 @@ class WholeFile:
             self.replaced += len(found.places)
 
 
-def warning(rule: Expectation, rows: int, place: int) -> str:
+def warning(rule: Expectation, rows: int, place: int, labels: Labels) -> str:
     """What is told of rows that break a rule which only warns."""
     return translate(
         "{rule} (not so in {rows:,} rows, first on line {line})",
-        rule=sentence(rule),
+        rule=sentence(rule, labels=labels),
         rows=rows,
         line=Place.of(place).line,
     )

@@ -415,3 +415,40 @@ def test_a_rejects_file_has_the_line_ends_of_its_original(tmp_path: Path, end: s
         write_rejected(kept, tmp_path / "bad.csv", made.dialect, lambda row: None)
     written = (tmp_path / "bad.csv").read_bytes()
     assert written.count(end.encode()) == written.count(b"\n") == 2
+
+
+OF_SHOP = (
+    Column(name="id", type=Type.STRING, required=True, unique=True),
+    Column(name="quantity", type=Type.INT64, required=True, headers=("Qty (pcs)",)),
+    Column(name="shop", type=Type.STRING, headers=("Filiale",)),
+)
+
+
+def test_reasons_name_the_columns_as_the_senders_own_header_does(tmp_path: Path) -> None:
+    """A sender has never seen the contract: `quantity` stands nowhere in their file."""
+    both = Expectation(
+        type="expect_compound_columns_to_be_unique", kwargs={"column_list": ["quantity", "shop"]}
+    )
+    rare = Expectation(
+        type="expect_column_values_to_be_between",
+        kwargs={"column": "quantity", "max_value": 5},
+        severity="warning",
+    )
+    made = replace(contract(both, rare, reject_threshold=1.0), columns=OF_SHOP, partition=None)
+    text = "ID,qty  (pcs),Filiale\na,x,s\nb,,s\nc,7,s\nd,7,s\na,1,t\n"
+    staged = stage(tmp_path, text, made, None)
+    found = [each for row in read_rejects(staged.rejects).rows for each in row.problems]
+    assert [(each.line, each.column, each.header, each.message) for each in found] == [
+        (2, "quantity", "qty (pcs)", '"x" is not a whole number such as 1234'),
+        (3, "quantity", "qty (pcs)", "qty (pcs) is empty and must not be"),
+        (5, None, None, '"7" / "s" came already on line 4; qty (pcs), Filiale may come once in a'
+         " file"),
+    ]  # fmt: skip
+    assert "the value of qty (pcs) must" in staged.warnings[0] or "qty (pcs)" in staged.warnings[0]
+    assert "quantity" not in staged.warnings[0]
+    sent = tmp_path / "sent.csv"
+    with staged.rejects.open("rb") as file:
+        write_rejected(file, sent, made.dialect, lambda row: None, "f1")
+    lines = sent.read_text().splitlines()
+    assert lines[0] == "ID,qty  (pcs),Filiale,_line,_error,_file"
+    assert lines[2] == "b,,s,3,qty (pcs): qty (pcs) is empty and must not be,f1"
