@@ -204,7 +204,7 @@ def reject_table(rows: Sequence[RejectedRow]) -> Table:
     for row in rows:
         for problem in row.problems:
             table.add_row(
-                f"{row.line:,}",
+                escape(printable(f"{row.member}: {row.line:,}")) if row.member else f"{row.line:,}",
                 escape(printable(problem.label or "whole row")),
                 escape(problem.rule),
                 escape(printable(problem.message)),

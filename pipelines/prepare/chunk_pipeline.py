@@ -92,7 +92,8 @@ class ChunkPipeline:
     def warnings(self) -> tuple[str, ...]:
         """What is told of the rows that break rules which only warn."""
         return tuple(
-            warning(rule, rows, place, self._labels) for rows, place, rule in self._warned.values()
+            warning(rule, rows, self._whole.where(place), self._labels)
+            for rows, place, rule in self._warned.values()
         )
 
     def to_json(self) -> list[tuple[str, int, int, int]]:

@@ -223,6 +223,7 @@ def walked(
             if not chunk.rows:
                 continue
             read += chunk.rows
+            whole_file.saw(chunk)
             good, reasons = checker.check(chunk)
             rejects.write(reasons.rejected(chunk))
             if feed.takes_whole:

@@ -1,5 +1,6 @@
 """Staging a raw file: expectations, transform, threshold and counts that add up."""
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -452,3 +453,20 @@ def test_reasons_name_the_columns_as_the_senders_own_header_does(tmp_path: Path)
     lines = sent.read_text().splitlines()
     assert lines[0] == "ID,qty  (pcs),Filiale,_line,_error,_file"
     assert lines[2] == "b,,s,3,qty (pcs): qty (pcs) is empty and must not be,f1"
+
+
+def test_lines_that_sentences_name_are_told_with_their_member(tmp_path: Path) -> None:
+    """Line 2 of which of them? Both have one."""
+    rare = replace(AT_LEAST_ONE, severity="warning")
+    raw = tmp_path / "raw.zip"
+    with zipfile.ZipFile(raw, "w") as archive:
+        archive.writestr("north.csv", HEADER + "a,2026-11-01,2,1\n")
+        archive.writestr("south.csv", HEADER + "b,2026-11-01,0,1\na,2026-11-01,1,1\n")
+    made = contract(rare, reject_threshold=1.0)
+    feed = Feed(name="t", source="s", match="*", contract="t", transform=total)
+    staged = stage_file(raw, Terms.of("f1", feed, made, Limits(), NOW), tmp_path)
+    [row] = read_rejects(staged.rejects).rows
+    assert (row.member, row.line) == ("south.csv", 3)
+    assert "came already on line 2 of north.csv;" in row.problems[0].message
+    assert staged.warnings[0].endswith("first on line 2 of south.csv)")
+    assert render(staged.warnings[0], "de").endswith("zuerst in Zeile 2 von south.csv)")
