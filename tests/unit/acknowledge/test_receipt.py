@@ -294,3 +294,21 @@ def test_rejects_that_say_something_else_in_two_encodings_are_refused(tmp_path: 
     text = "k,_line,_error,_file\n\u65e5\u672c,3,wrong,f1\n\u00b1,4,wrong,f1\n"
     with pytest.raises(DataError, match="as shift_jis and as UTF-8"):
         came_back(tmp_path, text.encode(), "shift_jis")
+
+
+def test_a_receipt_calls_columns_as_the_senders_header_does(tmp_path: Path) -> None:
+    problem = Problem(
+        line=2, column="quantity", value="x", rule="type", message="no", header="Qty (pcs)"
+    )
+    bad = RejectedRow(line=2, raw="x", problems=(problem,))
+    file = file_of(Outcome.PARTLY)
+    feed = Feed(name="t", source="s", match="*", contract="t")
+    case = ReceiptInput(file=file, feed=feed, table="t", loaded_at=NOON)
+    found = answer_of(case, rejects(tmp_path, ["Qty (pcs)"], bad), Dialect(), tmp_path, True)
+    assert "write Qty (pcs) as the reason says" in found.text
+    assert found.html is not None
+    assert "quantity" not in found.text + found.html
+    assert "Qty (pcs): no" in found.documents[-1].path.read_text("utf-8")
+    told = json.loads((tmp_path / "receipt.json").read_bytes())
+    Draft202012Validator(SCHEMA).validate(told)
+    assert (told["rules"][0]["column"], told["rules"][0]["header"]) == ("quantity", "Qty (pcs)")
