@@ -27,6 +27,10 @@ class AlertKind(StrEnum):
     WORKER = "dead worker"
 
 
+OF_FILES = frozenset({AlertKind.QUARANTINED, AlertKind.FAILED, AlertKind.HELD})
+"""The kinds whose subject is one file, which is one version of what lies at a source."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
     """Something that is the matter now. `subject` tells troubles of a kind apart: a feed, a file
@@ -44,7 +48,8 @@ class Trouble:
 class Alert:
     """A trouble as the ledger keeps it, from when it was found until it was over.
 
-    Who has acknowledged it knows of it and looks after it, if need be `until` a time only.
+    Who has acknowledged it knows of it and looks after it, if need be `until` a time only. One that
+    somebody has dismissed, with a note, is over for good.
     """
 
     alert_id: str
@@ -54,6 +59,9 @@ class Alert:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_until: datetime | None = None
+    dismissed_at: datetime | None = None
+    dismissed_by: str | None = None
+    dismissed_note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

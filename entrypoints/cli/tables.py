@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entrypoints.cli.options import json_option, open_with_contracts
+from entrypoints.extras import has, install
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -51,13 +52,22 @@ def apply(config: Path, reason: str | None, remove: tuple[str, ...], as_json: bo
     Never drops or narrows anything, and overwrites no contract that others have changed: what needs
     a person is listed, with exit status 1.
     """
-    from entrypoints.web.console.setup import migrate
-    from entrypoints.web.context import web_context
     from pipelines.operations.tables import apply as make_changes
 
-    migrate(web_context(config))
+    _bring_console_up_to_date(config)
     runtime, folder = open_with_contracts(config)
     _print(make_changes(runtime, folder, reason=reason, remove=remove), as_json, done=True)
+
+
+def _bring_console_up_to_date(config: Path) -> None:
+    """The console's tables, where the console is installed; a machine without it leaves them."""
+    if not has("web"):
+        click.echo(f"note: the console's tables are left as they are: {install('web')}", err=True)
+        return
+    from entrypoints.web.console.setup import migrate
+    from entrypoints.web.context import web_context
+
+    migrate(web_context(config))
 
 
 def _print(changes: Sequence[Change], as_json: bool, *, done: bool) -> None:

@@ -9,6 +9,7 @@ not match.
 from connectors.ledger.tables.acts import acts, daily_counts, keys, operations
 from connectors.ledger.tables.alerts import alerts, deliveries, services, workers
 from connectors.ledger.tables.conditions import (
+    ALERT_DISMISSED,
     BATCHED,
     BUNDLED,
     CORRECTING,
@@ -54,6 +55,7 @@ from connectors.ledger.tables.senders import (
 from connectors.ledger.tables.uploads import uploads
 
 __all__ = [
+    "ALERT_DISMISSED",
     "BATCHED",
     "BUNDLED",
     "CORRECTING",
