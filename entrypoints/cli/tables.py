@@ -22,15 +22,16 @@ def plan(config: Path, as_json: bool) -> None:
     """What `apply` would change: contracts and tables. Changes nothing.
 
     Every rule of every contract is tried; those that could never be evaluated are refused by file,
-    line and path. Feeds that take the same objects are named. Exit status 1 when a person must
-    decide something.
+    line and path; so is a command after a load that is not found. Feeds that take the same objects
+    are named. Exit status 1 when a person must decide something.
     """
+    from pipelines.operations.after_loads import feed_commands
     from pipelines.operations.shared_objects import shared_objects
     from pipelines.operations.tables import plan as differences
 
     runtime, folder = open_with_contracts(config)
     changes = differences(runtime, folder)
-    for each in shared_objects(runtime):
+    for each in (*shared_objects(runtime), *feed_commands(runtime)):
         click.echo(f"note: {printable(each.render())}", err=True)
     _print(changes, as_json, done=False)
 

@@ -196,6 +196,7 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
         if not dry_run:
             runtime.ledger.alerts.forget(before)
             runtime.ledger.costs.forget(before)
+            runtime.ledger.after_loads.forget(before)
             runtime.ledger.unmatched.forget(before)
             runtime.ledger.sent_files.forget(before)
         count = runtime.ledger.timelines.prune(before, most, dry_run=dry_run)
