@@ -21,6 +21,7 @@ class AlertKind(StrEnum):
     LOOP = "replies without end"
     KEPT = "original that waits"
     WEBHOOK = "webhook away"
+    AFTER_LOAD = "command after a load"
     DRIFT = "schema drift"
     QUOTA = "quota nearly used"
     BEHIND = "table behind its contract"
