@@ -35,7 +35,7 @@ from schemas.receipt import (
 from schemas.receipt_link import ReceiptLink
 from schemas.reject import RejectedRow
 
-_FIXES: dict[str, str] = {
+FIXES: dict[str, str] = {
     "required": "fill in {column} in these rows",
     "type": "write {column} as the reason says",
     "length": "shorten {column} to the length that the reason names",
@@ -234,7 +234,7 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
 def _fixes_of(dialect: Dialect) -> Mapping[str, str]:
     """What to do about each rule. In text of fixed width there are no cells to quote."""
     padded = reader_of(dialect.format).traits.padding
-    return {**_FIXES, "columns": _FIX_PLACES} if padded else _FIXES
+    return {**FIXES, "columns": _FIX_PLACES} if padded else FIXES
 
 
 def _charset(dialect: Dialect, language: str) -> str:
