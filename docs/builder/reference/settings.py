@@ -110,7 +110,7 @@ _PLAIN = {
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=True)  # type: ignore[call-arg]
+    value = field.get_default(call_default_factory=True)
     if field.is_required() or value is PydanticUndefined:
         return "required"
     if isinstance(value, SecretStr):
@@ -243,7 +243,7 @@ def sections() -> Iterator[tuple[str, str, str, list[Key]]]:
                 )  # fmt: skip
                 yield title, f"{said[name]} {one_line(model.__doc__)}", title, [kind, *found]
             continue
-        (model,) = list(models_of(field.annotation)) or [None]
+        model = next(models_of(field.annotation), None)
         tree = yaml.load(EXAMPLES[name])
         if model is None:
             kind_ = kind_of(field.annotation)

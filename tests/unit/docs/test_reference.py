@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from docs.builder.links import ROOT
 from docs.builder.reference import alerts, settings
+from docs.builder.reference.examples import EXAMPLES
 from docs.builder.reference.pages import pages
 
 FOLDER = ROOT / "docs" / "reference"
@@ -72,4 +73,4 @@ def test_every_example_is_shown_and_every_key_has_a_sentence() -> None:
     assert len(found) > 150
     assert all(key.sentence and key.kind and key.default and key.example for key in found)
     shown = (FOLDER / "config.md").read_text(encoding="utf-8")
-    assert {title for title in settings.EXAMPLES if f"## {title}\n" not in shown} == set()
+    assert {title for title in EXAMPLES if f"## {title}\n" not in shown} == set()
