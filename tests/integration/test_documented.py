@@ -25,7 +25,7 @@ from small_service import SmallService, csv, small_service
 RUN = re.compile(r"<!-- run -->\n+```(sh|sql)\n(.*?)```", re.DOTALL)
 PAGES = (
     "README.md", "docs/why-is-my-row-not-there.md", "docs/bigquery.md", "docs/alerts.md",
-    "docs/drop/index.md", "docs/drop/what-happens.md",
+    "docs/drop/index.md", "docs/drop/what-happens.md", "docs/es/drop/index.md",
 )  # fmt: skip
 CONTRACT = """
 apiVersion: v3.1.0
