@@ -204,9 +204,12 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
 
 
 def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correction | None:
-    """What has changed since the file that this one corrects; None if it corrects none."""
+    """What has changed since the file that this one corrects; None if it corrects none, or if none
+    of its rows were read (the same bytes again, a missing column): nothing is known of them."""
     earlier, counts = case.earlier, case.file.counts
     if earlier is None or earlier.outcome not in (Outcome.PARTLY, Outcome.QUARANTINED):
+        return None
+    if not counts.read:
         return None
     if earlier.sent_at > case.file.item.sent_at:
         return None
