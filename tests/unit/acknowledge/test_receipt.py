@@ -108,6 +108,23 @@ def test_a_receipt_and_its_line_in_a_digest_have_its_link(tmp_path: Path, langua
     assert "http" not in plain.text + (plain.html or "")
 
 
+@pytest.mark.parametrize("outcome", [Outcome.REPEATED, Outcome.QUARANTINED])
+def test_a_file_of_which_no_row_was_read_fixes_nothing(tmp_path: Path, outcome: Outcome) -> None:
+    feed = Feed(name="t", source="s", match="*", contract="t")
+    earlier = Receipt(
+        file_id="1", feed="t", table="p.d.t", name="a", key="a", outcome=Outcome.PARTLY,
+        counts=Counts(read=9, loaded=5, rejected=4), sent_at=NOON, loaded_at=NOON,
+    )  # fmt: skip
+    for counts, said in ((Counts(), False), (Counts(read=9, rejected=9), True)):
+        case = ReceiptInput(
+            file=file_of(outcome, counts=counts, repeats="f" * 16), feed=feed, table="p.d.t",
+            loaded_at=NOON, earlier=earlier,
+        )  # fmt: skip
+        answer = answer_of(case, None, Dialect(), tmp_path, last_of_group=True)
+        assert (answer.receipt.correction is not None) is said
+        (tmp_path / "receipt.txt").unlink(missing_ok=True)
+
+
 def test_templates_made_for_an_earlier_release_are_rendered(tmp_path: Path) -> None:
     """The user's own may still say `held` of a receipt, and of a drift, that is waiting."""
     (tmp_path / "receipt.txt.j2").write_text(
@@ -132,7 +149,7 @@ def test_every_rule_that_a_cell_can_break_says_how_to_mend_it() -> None:
                 assert isinstance(rule, ast.Constant), f"{path.name}:{node.lineno}"
                 rules.add(str(rule.value))
     assert {"scale", "window", "zone", "replaced"} <= rules
-    assert rules - receipt._FIXES.keys() == set()
+    assert rules - receipt.FIXES.keys() == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
@@ -142,7 +159,7 @@ def test_every_sentence_of_ours_is_translated(language: str) -> None:
     sentences = set()
     for template in (ROOT / "pipelines" / "acknowledge" / "templates").glob("*.j2"):
         sentences |= set(re.findall(r'say\w*\([^"()]*"([^"]+)"', template.read_text("utf-8")))
-    sentences |= {*render.HEADLINES.values(), *receipt._FIXES.values()}
+    sentences |= {*render.HEADLINES.values(), *receipt.FIXES.values()}
     for name in ("detector", "match_columns"):
         tree = ast.parse((ROOT / "pipelines" / "drift" / f"{name}.py").read_text("utf-8"))
         for node in ast.walk(tree):
