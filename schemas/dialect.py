@@ -131,7 +131,7 @@ class Dialect:
     escape: str = ""
     """The character before a quote within a cell; without it such a quote is doubled."""
     skip_initial_space: bool = False
-    """Whether blanks after a delimiter are passed over, so that `"a",   "b"` has two quoted cells."""
+    """Whether blanks after a delimiter are passed over: `"a",   "b"` has two quoted cells then."""
     line_end: str = ""
     """The end of a line; empty takes LF and CRLF as they come. CR alone must be declared."""
     comment: str = ""

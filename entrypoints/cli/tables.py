@@ -34,8 +34,9 @@ def plan(config: Path, as_json: bool) -> None:
 
     runtime, folder = open_with_contracts(config)
     changes = differences(runtime, folder)
-    notes = [each.render() for each in (*shared_objects(runtime), *feed_commands(runtime))]
-    for note in (*notes, *unpinned_sheets(runtime)):
+    shared = [each.render() for each in shared_objects(runtime)]
+    commands = [each.render() for each in feed_commands(runtime)]
+    for note in (*shared, *commands, *unpinned_sheets(runtime)):
         click.echo(f"note: {printable(note)}", err=True)
     _print(changes, as_json, done=False)
 
