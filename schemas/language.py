@@ -191,6 +191,8 @@ def joined(separator: str, texts: Sequence[str], language: str = "en") -> Senten
 def printable(text: str) -> str:
     """The text without control characters, on one line: names and cells come from strangers. The
     two no-break spaces stay, which sentences and numbers have in some languages."""
+    if text.isprintable():
+        return str(text)
     return "".join(char if char.isprintable() or char in NO_BREAK_SPACES else "·" for char in text)
 
 

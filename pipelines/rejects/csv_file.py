@@ -98,7 +98,7 @@ def cells_of(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: b
 def _reasons(row: RejectedRow, language: str) -> str:
     colon = translate(":", language)
     return "; ".join(
-        f"{each.column}{colon} {message}" if each.column else message
+        f"{each.label}{colon} {message}" if each.label else message
         for each, message in zip(row.problems, row.render(language), strict=True)
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -43,8 +44,13 @@ def environment(**options: Any) -> jinja2.Environment:
 
 def _url(name: str, *args: object, **query: object) -> str:
     """The address of a screen."""
-    path = reverse(name, args=args)
+    path = _path(name, *args)
     return f"{path}?{urlencode(query)}" if query else path
+
+
+@lru_cache(maxsize=4096)
+def _path(name: str, *args: object) -> str:
+    return reverse(name, args=args)
 
 
 def _asked(query: Mapping[str, object], **changes: object) -> str:
@@ -62,6 +68,8 @@ def _nonce(request: HttpRequest) -> str:
 
 def _number(value: int | float | None) -> str:
     """A number as people of the language write it; a dash for none."""
+    if isinstance(value, int) and 0 <= value < 1000:
+        return str(value)  # every language writes it so, and most numbers of a page are such
     return "–" if value is None else formatting.number(value, language())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from markupsafe import Markup
 
@@ -12,13 +13,16 @@ from schemas import formatting
 
 def time_tag(moment: datetime | None) -> Markup:
     """A moment as `<time>`, with UTC on hover; a dash for none."""
-    if moment is None:
-        return Markup("–")
-    utc = moment.astimezone(UTC)
+    return Markup("–") if moment is None else _tag(moment.astimezone(UTC), language())
+
+
+@lru_cache(maxsize=4096)
+def _tag(utc: datetime, spoken: str) -> Markup:
+    # The same files are shown again and again, and a date takes long to write.
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        formatting.moment(utc, language(), "second"),
-        formatting.moment(utc, language()),
+        formatting.moment(utc, spoken, "second"),
+        formatting.moment(utc, spoken),
     )
 
 
