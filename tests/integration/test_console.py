@@ -415,11 +415,23 @@ def test_nobody_signs_up_by_themselves_and_tries_are_counted(world: ConsoleWorld
         assert somebody.sign_in("admin").url.path == "/account/login/"
 
 
-def test_pages_are_in_spanish_for_who_wants_it(world: ConsoleWorld, file: File) -> None:
-    with world.browsing("viewer") as somebody:
-        somebody.headers["Accept-Language"] = "es-ES,es;q=0.9"
+@pytest.mark.parametrize(
+    ("asked", "code", "title", "told"),
+    [
+        ("es-ES,es;q=0.9", "es", "Mis archivos", "&#34;many&#34; no es un número entero"),
+        ("de-AT", "de", "Meine Dateien", "&#34;many&#34; ist keine ganze Zahl"),
+        ("it,fr-CA;q=0.8", "fr", "Mes fichiers", "&#34;many&#34; n&#39;est pas un nombre entier"),
+        ("pt-PT", "pt", "Meus arquivos", "&#34;many&#34; não é um número inteiro"),
+    ],
+)
+def test_pages_are_in_the_language_of_who_looks(
+    world: ConsoleWorld, file: File, asked: str, code: str, title: str, told: str
+) -> None:
+    with world.browsing("steward") as somebody:
+        somebody.headers["Accept-Language"] = asked
         page = somebody.get("/")
-        assert '<html lang="es">' in page.text
-        assert "Mis archivos" in page.text
+        assert f'<html lang="{code}">' in page.text
+        assert title in page.text
+        assert told in somebody.get(f"/files/{file.file_id}").text, "the feed speaks English"
         somebody.send_form(page, "/language", language="en", next="/")
         assert "My files" in somebody.get("/").text
