@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from connectors.alerts import CommandDestination, MailDestination, WebhookDestination
     from connectors.bigquery import BigQueryWarehouse
+    from connectors.commands import LocalCommands
     from connectors.folder import FolderSource
     from connectors.https.client import HttpsClient
     from connectors.ledger import SqlLedger
     from connectors.ledger.acts import Acts
+    from connectors.ledger.after_loads import AfterLoads
     from connectors.ledger.alerts import Alerts
     from connectors.ledger.batches import Batches
     from connectors.ledger.cleaning import History
@@ -58,12 +60,14 @@ if TYPE_CHECKING:
     from connectors.objects.storage import ObjectStorage
     from connectors.protocols import (
         Answering,
+        Commands,
         Destination,
         FetchesMany,
         FinishesMany,
         Hinted,
         Ledger,
         LedgerActs,
+        LedgerAfterLoads,
         LedgerAlerts,
         LedgerBatches,
         LedgerContents,
@@ -234,6 +238,9 @@ if TYPE_CHECKING:
     def _sql_batches(each: Batches) -> LedgerBatches:
         return each
 
+    def _sql_after_loads(each: AfterLoads) -> LedgerAfterLoads:
+        return each
+
     def _sql_locks(each: Locks) -> LedgerLocks:
         return each
 
@@ -325,6 +332,9 @@ if TYPE_CHECKING:
         return each
 
     def _https(each: HttpsClient) -> WebhookClient:
+        return each
+
+    def _commands(each: LocalCommands) -> Commands:
         return each
 
     def _command(each: CommandDestination) -> Destination:

@@ -39,6 +39,8 @@ POINTS: dict[str, str] = {
     "load.committing": "the transaction runs, nobody waits for it",
     "load.committed": "the warehouse has committed, the ledger does not know",
     "load.closed": "the ledger knows, the acknowledgements are not in a queue yet",
+    "after_load.claimed": "the run of the feed's command is leased, it has not begun",
+    "after_load.ran": "the command has ended, the ledger does not know",
     "acknowledge.claimed": "the file is leased, nobody has been told",
     "acknowledge.replying": "the reply is in the ledger, nobody has been told",
     "acknowledge.mailed": "the reply is sent, the ledger does not know, the original is not marked",

@@ -127,14 +127,19 @@ def run_script(script: str, config: Path, *arguments: str) -> str:
 
 @contextmanager
 def console_world(
-    folder: Path, redis_url: str, ledger_url: str | None = None, promise: str = "", **web: Any
+    folder: Path,
+    redis_url: str,
+    ledger_url: str | None = None,
+    promise: str = "",
+    mail: dict[str, Any] | None = None,
+    **web: Any,
 ) -> Iterator[ConsoleWorld]:
     """The console of two feeds; `promise` is what the contract of `sales` has more."""
-    [port] = free_ports(1)
+    [port] = free_ports(1) if "port" not in web else [web["port"]]
     service = bare_service(
         folder, "sales", "other", ledger_url=ledger_url,
         broker={"url": redis_url}, web={"port": port, **web},
-        mail={"type": "file", "path": str(folder / "mail")},
+        mail=mail or {"type": "file", "path": str(folder / "mail")},
     )  # fmt: skip
     with (folder / "contracts" / "sales.odcs.yaml").open("a") as contract:
         contract.write(promise)

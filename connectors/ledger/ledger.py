@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from connectors.ledger.acts import Acts
+from connectors.ledger.after_loads import AfterLoads
 from connectors.ledger.alerts import Alerts
 from connectors.ledger.batches import Batches
 from connectors.ledger.cleaning import History
@@ -70,6 +71,7 @@ class SqlLedger:
         self.moves = Moves(database)
         self.history = History(database)
         self.batches = Batches(database)
+        self.after_loads = AfterLoads(database)
         self.locks = Locks(database)
         self.generations = Generations(database)
         self.recovery = Recovery(database)

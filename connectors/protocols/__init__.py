@@ -30,6 +30,7 @@ from connectors.protocols.ledger_files import (
     LedgerTimelines,
 )
 from connectors.protocols.ledger_loads import (
+    LedgerAfterLoads,
     LedgerBatches,
     LedgerCosts,
     LedgerGenerations,
@@ -55,7 +56,7 @@ from connectors.protocols.ledger_watch import (
     LedgerServices,
     LedgerWorkers,
 )
-from connectors.protocols.outgoing import Destination, Notifier, WebhookClient
+from connectors.protocols.outgoing import Commands, Destination, Notifier, WebhookClient
 from connectors.protocols.records import (
     Change,
     Checked,
@@ -83,6 +84,7 @@ __all__ = [
     "Capabilities",
     "Change",
     "Checked",
+    "Commands",
     "Destination",
     "FeedState",
     "FetchesMany",
@@ -92,6 +94,7 @@ __all__ = [
     "Hinted",
     "Ledger",
     "LedgerActs",
+    "LedgerAfterLoads",
     "LedgerAlerts",
     "LedgerBatches",
     "LedgerContents",

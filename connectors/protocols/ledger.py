@@ -29,6 +29,7 @@ from connectors.protocols.ledger_files import (
     LedgerTimelines,
 )
 from connectors.protocols.ledger_loads import (
+    LedgerAfterLoads,
     LedgerBatches,
     LedgerCosts,
     LedgerGenerations,
@@ -112,6 +113,10 @@ class Ledger(Protocol):
     @property
     def batches(self) -> LedgerBatches:
         """Which files are loaded together."""
+
+    @property
+    def after_loads(self) -> LedgerAfterLoads:
+        """Which batches the feeds' commands are still to be told of."""
 
     @property
     def locks(self) -> LedgerLocks:

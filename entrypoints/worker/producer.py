@@ -28,6 +28,7 @@ QUEUES = (
     "acknowledge_many",
     "digest",
     "post",
+    "after_load",
     "recover",
     "clean",
     "alerts",

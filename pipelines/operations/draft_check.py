@@ -130,7 +130,7 @@ def _problems(row: RejectedRow, where: Line) -> dict[str, Any]:
         "problems": [
             {
                 "line": where[1], "column": each.column, "value": each.value,
-                "rule": each.rule, "message": each.message,
+                "rule": each.rule, "message": each.message, "header": each.header,
             }
             for each in row.problems
         ],

@@ -1091,6 +1091,33 @@ def test_a_trouble_is_one_alert_from_its_beginning_to_its_end(
     assert len(ledger.alerts.latest(resolved=True)) == 2
 
 
+def test_a_dismissed_trouble_is_told_of_no_more_until_that_is_taken_back(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    old, other = trouble(AlertKind.QUARANTINED, "f1"), trouble(AlertKind.QUARANTINED, "f2")
+    ledger.alerts.note([old, other], tuple(AlertKind))
+    first = next(each for each in ledger.alerts.latest() if each.trouble == old)
+    clock.pass_seconds(60)
+    gone = ledger.alerts.dismiss(first.alert_id, "ana", "a test \x00 file")
+    assert (gone.resolved_at, gone.dismissed_at) == (clock.now, clock.now)
+    assert (gone.dismissed_by, gone.dismissed_note) == ("ana", "a test \x00 file")
+    for says in ("is late", "is very late"):
+        clock.pass_seconds(60)
+        ledger.alerts.note([replace(old, says=says), other], tuple(AlertKind))
+        assert [each.trouble for each in ledger.alerts.latest()] == [other]
+    failed = replace(old, kind=AlertKind.FAILED)
+    ledger.alerts.note([old, other, failed], tuple(AlertKind))
+    assert {each.trouble.kind for each in ledger.alerts.latest()} == {
+        AlertKind.QUARANTINED, AlertKind.FAILED,
+    }  # fmt: skip
+    assert ledger.alerts.dismiss(first.alert_id, None, "").dismissed_by is None
+    ledger.alerts.note([old, other], tuple(AlertKind))
+    assert {each.trouble.subject for each in ledger.alerts.latest()} == {"f1", "f2"}
+    assert len(ledger.alerts.latest(resolved=True)) == 4
+    with pytest.raises(KeyError):
+        ledger.alerts.dismiss("0" * 12, "ana", "why")
+
+
 def test_each_destination_is_told_of_beginning_and_end_once(
     ledger: SqlLedger, clock: Clock
 ) -> None:

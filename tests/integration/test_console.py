@@ -44,6 +44,7 @@ TABLE = {
     "alerts": ("GET", "/alerts", "viewer"),
     "alerts_csv": ("GET", "/alerts.csv", "viewer"),
     "look_after": ("POST", "/alerts/{alert}/look-after", "operator"),
+    "dismiss_alert": ("POST", "/alerts/{alert}/dismiss", "operator"),
     "feeds": ("GET", "/feeds", "viewer"),
     "feeds_csv": ("GET", "/feeds.csv", "viewer"),
     "feed": ("GET", "/feeds/sales", "viewer"),
@@ -72,6 +73,7 @@ TABLE = {
     "service": ("GET", "/service", "viewer"),
     "people": ("GET", "/people", "admin"),
     "people_csv": ("GET", "/people.csv", "admin"),
+    "forget_second_factor": ("POST", "/people/0/forget-second-factor", "admin"),
     "keys": ("GET", "/people/keys", "admin"),
     "keys_csv": ("GET", "/people/keys.csv", "admin"),
     "make_key": ("POST", "/people/keys/new", "admin"),
@@ -123,7 +125,11 @@ def test_what_is_of_another_feed_is_not_there(world: ConsoleWorld, file: File) -
         assert "onerror" not in other.get("/").text
         for path in (f"/files/{file.file_id}", "/feeds/sales", "/?feed=sales"):
             assert other.get(path).status_code == 404, path
-        for path in (f"/files/{file.file_id}/retry", f"/alerts/{alert}/look-after"):
+        for path in (
+            f"/files/{file.file_id}/retry",
+            f"/alerts/{alert}/look-after",
+            f"/alerts/{alert}/dismiss",
+        ):
             assert other.send_form(page, path).status_code == 404, path
         # An admin of some feeds makes nobody an admin of all.
         for path in ("/people", "/people/keys", "/people/admin/"):

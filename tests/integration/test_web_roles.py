@@ -52,6 +52,8 @@ NEEDS: dict[tuple[str, str], Role] = {
     ("GET", "/alerts/{alert_id}"): Role.VIEWER,
     ("PUT", "/alerts/{alert_id}/acknowledgement"): Role.OPERATOR,
     ("DELETE", "/alerts/{alert_id}/acknowledgement"): Role.OPERATOR,
+    ("PUT", "/alerts/{alert_id}/dismissal"): Role.OPERATOR,
+    ("DELETE", "/alerts/{alert_id}/dismissal"): Role.OPERATOR,
     ("GET", "/drifts"): Role.VIEWER,
     ("GET", "/drifts/{drift_id}"): Role.VIEWER,
     ("POST", "/drifts/{drift_id}/accept"): Role.STEWARD,

@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
-from babel.numbers import format_decimal, format_percent
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
 from entrypoints.web.console.language import SPOKEN, language, role_name, said, say, say_count
-from entrypoints.web.console.times import time_tag
+from entrypoints.web.console.times import day_text, time_tag
 from pipelines.operations.masking import HIDDEN
+from schemas import formatting
 from schemas.language import printable
 
 
@@ -38,7 +38,7 @@ def environment(**options: Any) -> jinja2.Environment:
         "asked": _asked,
         "percent": _percent,
     }
-    made.filters |= {"time": time_tag, "number": _number, "plain": printable}
+    made.filters |= {"time": time_tag, "day": day_text, "number": _number, "plain": printable}
     return made
 
 
@@ -70,10 +70,10 @@ def _number(value: int | float | None) -> str:
     """A number as people of the language write it; a dash for none."""
     if isinstance(value, int) and 0 <= value < 1000:
         return str(value)  # every language writes it so, and most numbers of a page are such
-    return "–" if value is None else str(format_decimal(value, locale=language()))
+    return "–" if value is None else formatting.number(value, language())
 
 
 def _percent(share: float) -> str:
     """A share of a whole; never 100 % where something is missing."""
     cut = int(share * 1000) / 1000
-    return str(format_percent(cut, "#,##0.#%" if cut not in (0, 1) else None, locale=language()))
+    return formatting.percent(cut, language(), 1)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from allauth.mfa.models import Authenticator
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import path
 
-from entrypoints.web.caller import Caller
+from entrypoints.web.caller import Caller, NotThereError
 from entrypoints.web.console.language import say
 from entrypoints.web.console.lists import CSV_ROWS, PAGE, csv_answer, mark_in, query_of
-from entrypoints.web.console.pages import require, screen, show
+from entrypoints.web.console.pages import require, say_done, screen, show
 from entrypoints.web.console.people.models import Access, Person
+from entrypoints.web.console.people.written_down import write_down
 from entrypoints.web.marks import cursor_of
 from pipelines.operations.acts import list_acts
 from schemas.act import Act
 from schemas.errors import ConflictError
 from schemas.key import Role
+from schemas.language import printable
 
 _ACTS = 100
 _PEOPLE_AT_ONCE = 1000
@@ -45,6 +50,23 @@ def people(request: HttpRequest, caller: Caller) -> HttpResponse:
         ],
         groups=Access.objects.select_related("group").order_by("group__name"),
     )
+
+
+@screen(Role.ADMIN, "POST")
+def forget_second_factor(request: HttpRequest, caller: Caller, person_id: int) -> HttpResponse:
+    """Let somebody who has lost their app or passkey sign in without one."""
+    require(caller, Role.ADMIN, None)
+    with transaction.atomic():
+        person = Person.objects.filter(pk=person_id).first()
+        if person is None:
+            raise NotThereError
+        gone, _ = Authenticator.objects.filter(user=person).delete()
+        if gone:
+            who = caller.runtime.actor.who
+            write_down(request, "remove_second_factor", who, person)
+    name = printable(person.get_username())
+    say_done(request, say("{name} signs in without a second factor now.", name=name))
+    return redirect("people")
 
 
 @screen(Role.ADMIN)
@@ -159,6 +181,8 @@ def _number(text: str | None) -> int | None:
 PATHS = [
     path("people", people, name="people"),
     path("people.csv", people_csv, name="people_csv"),
+    path("people/<int:person_id>/forget-second-factor", forget_second_factor,
+         name="forget_second_factor"),
     path("people/acts", acts, name="acts"),
     path("people/acts.csv", acts_csv, name="acts_csv"),
-]
+]  # fmt: skip
