@@ -88,9 +88,9 @@ class ConsoleWorld(WebWorld):
                 assert made.sign_in(name).url.path == "/"
             yield made
 
-    def change(self, statements: str) -> None:
-        """Change people and groups as an admin would."""
-        run_script(_CHANGE, self.service.config, statements)
+    def change(self, statements: str) -> str:
+        """Change people and groups as an admin would; what the statements print."""
+        return run_script(_CHANGE, self.service.config, statements)
 
 
 def run_script(script: str, config: Path, *arguments: str) -> str:
