@@ -15,6 +15,7 @@ from schemas.language import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pipelines.drift.detector import FeedHistory
     from pipelines.feed import Feed
     from pipelines.operations.dry_run import Checked
     from schemas.capabilities import Capabilities
@@ -26,15 +27,22 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--feed", "feed_name", help="The feed under which it would come.")
 @click.option("--contract", "contract_name", help="Only a contract: no feed is needed.")
+@click.option("--offline", is_flag=True, help="Ask the ledger nothing: drift as of a first file.")
 @json_option
 @click.pass_obj
 def check(
-    config: Path, file: Path, feed_name: str | None, contract_name: str | None, as_json: bool
+    config: Path,
+    file: Path,
+    feed_name: str | None,
+    contract_name: str | None,
+    offline: bool,
+    as_json: bool,
 ) -> None:
     """Say what would become of FILE under a feed, or a contract: a dry run that loads nothing.
 
-    Runs the real checks, offline: no broker, ledger, warehouse or network. Exit status 1 when the
-    file would not be accepted whole.
+    Runs the real checks and gives the verdict of a run, without broker, warehouse or sources; of
+    the ledger it asks which drifts of the feed were accepted, unless it is --offline. Exit status 1
+    when the file would not be accepted whole.
     """
     from entrypoints.cli.screen import print_json, progress
     from pipelines.operations.dry_run import check as checked_file
@@ -56,6 +64,7 @@ def check(
             Path(folder),
             lambda: bar.advance(task),
             capabilities=_capabilities(config),
+            memory=None if offline or feed_name is None else _history(config, feed_name),
         )
     if as_json:
         print_json(_plain(checked, feed, contract))
@@ -71,6 +80,28 @@ def _capabilities(config: Path) -> Capabilities:
     from entrypoints.config.settings import read_settings
 
     return warehouse_capabilities(read_settings(config).warehouse.type)
+
+
+def _history(config: Path, feed: str) -> FeedHistory | None:
+    """What the ledger knows of a feed's earlier files; None, which is said, if it cannot be asked.
+    A ledger that was never made is not made by asking."""
+    from connectors.registry import connector_class
+    from entrypoints.config.settings import read_settings
+    from pipelines.prepare.history import history_of
+    from schemas.errors import FatalError, RetryableError
+
+    part = read_settings(config).ledger
+    place = getattr(part.config, "file", None)
+    if place is not None and not place.is_file():
+        return None
+    ledger = connector_class("ledger", part.type)(part.config)
+    try:
+        return history_of(ledger, feed)
+    except (FatalError, RetryableError) as error:
+        click.echo(f"the ledger cannot be asked: {printable(error.message)}", err=True)
+        return None
+    finally:
+        ledger.close()
 
 
 def _rules(config: Path, name: str) -> tuple[Feed, Contract, Limits]:
@@ -127,6 +158,8 @@ def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
     if checked.reason:
         out.print(f"  why      {escape(printable(checked.reason))}")
     _print_counts(out, checked, contract)
+    for each in checked.warnings:
+        out.print(f"  [yellow]look at[/]  {escape(printable(each))}")
     for each in checked.uneven:
         out.print(
             f"  [red]pieces[/]   the transform gives other rows when the file is cut otherwise:"
@@ -143,6 +176,8 @@ def _print(checked: Checked, feed: Feed, contract: Contract) -> None:
         _print_rejects(out, checked)
     if checked.quotas:
         _print_quotas(out, checked)
+    out.print()
+    out.print(f"not judged: {escape('; '.join(map(printable, checked.not_judged)))}")
 
 
 def _verdict(checked: Checked) -> str:
@@ -218,7 +253,10 @@ def _print_rejects(out: Console, checked: Checked) -> None:
     table = plain_table("ROWS", "COLUMN", "RULE", numbers=("ROWS",))
     table.add_column("SUCH AS", overflow="fold", ratio=1)
     for group in checked.rejects:
-        such = "\n".join(f"line {line:,}: {message}" for line, message in group.examples)
+        such = "\n".join(
+            f"{member}, line {line:,}: {message}" if member else f"line {line:,}: {message}"
+            for line, message, member in group.examples
+        )
         lines = "\n".join(printable(line) for line in such.splitlines())
         table.add_row(
             f"{group.rows:,}",
