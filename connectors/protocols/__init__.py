@@ -72,6 +72,7 @@ from connectors.protocols.source import (
     Surveyed,
     Vouching,
     Watched,
+    Withdraws,
 )
 from connectors.protocols.storage import OffersParts, Storage, TakesParts
 from connectors.protocols.warehouse import PreloadsParts, Warehouse
@@ -140,4 +141,5 @@ __all__ = [
     "Warehouse",
     "Watched",
     "WebhookClient",
+    "Withdraws",
 ]
