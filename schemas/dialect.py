@@ -43,12 +43,19 @@ class Numbers:
     """
 
     decimal: str = "."
+    """The decimal sign."""
     thousands: str = ""
+    """The sign between groups of three digits; empty for none."""
     symbols: tuple[str, ...] = ()
+    """Currency signs and units that may stand before or after the digits."""
     percent: bool = False
+    """Whether `12 %` is 0.12."""
     brackets: bool = False
+    """Whether `(5)` is -5."""
     trailing_minus: bool = False
+    """Whether `5-` is -5."""
     leading_zeros: bool = False
+    """Whether `007` is 7; without it such a number is refused, for it may be a code."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +63,9 @@ class Booleans:
     """The words for true and false, compared without case."""
 
     true: tuple[str, ...] = ("true", "t", "yes", "y", "1")
+    """The words for true."""
     false: tuple[str, ...] = ("false", "f", "no", "n", "0")
+    """The words for false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +75,13 @@ class Field:
     the blanks at their end."""
 
     column: str
+    """The column's name, which is the key in the contract."""
     start: int
+    """The first character of the cell; 1 is a line's first."""
     width: int
+    """How many characters the cell has."""
     is_text: bool = False
+    """Set by Waybill for columns of text, which may have lost the blanks at their end."""
 
     @property
     def begin(self) -> int:
@@ -108,29 +121,56 @@ class Dialect:
     """
 
     format: Format = Format.DELIMITED
+    """What kind of file it is, once it is unpacked."""
     encoding: str = "utf-8"
+    """The encoding of text, by a name that Python knows."""
     delimiter: str = ","
+    """What stands between two cells; it may be several characters."""
     quote: str = '"'
+    """The quote around cells; empty for none."""
     escape: str = ""
+    """The character before a quote within a cell; without it such a quote is doubled."""
     skip_initial_space: bool = False
+    """Whether blanks after a delimiter are passed over: `"a",   "b"` has two quoted cells then."""
     line_end: str = ""
+    """The end of a line; empty takes LF and CRLF as they come. CR alone must be declared."""
     comment: str = ""
+    """What a line begins with that is passed over."""
     preamble: int = 0
+    """How many lines stand above the header."""
     header: int = 1
+    """How many lines the header has: 0 for none, 2 or more are joined by a space."""
     columns: tuple[str, ...] = ()
+    """The names of the columns in their order, where there is no header, or one that is pinned."""
     header_cells: tuple[str, ...] = ()
+    """The cells that the header must have; with them `columns` names the columns by order."""
     footer: int = 0
+    """How many lines stand after the last row."""
     totals: str = ""
+    """A regular expression for the first cell of totals, which are passed over if they add up."""
     rows_like: str = ""
+    """A regular expression for the first cell of what is a row though it looks like none."""
     trailing_delimiter: bool = False
+    """Whether each line ends with a delimiter."""
     ragged: Ragged = Ragged.REJECT
+    """What happens to a row with fewer cells than the header."""
     extra: Extra = Extra.REJECT
+    """What happens to a row with more cells than the header; `keep` leaves them in the raw row."""
     stray_quotes: Extra = Extra.REJECT
+    """What happens to a row with a quote that neither begins nor ends a cell."""
     excel_text: bool = False
+    """Whether a cell `="007"` is the text 007."""
     fields: tuple[Field, ...] = ()
+    """Of text of fixed width: where each column stands, `{name: {start, width}}`."""
     sheet: str = ""
+    """Of a workbook: the sheet by name; empty where there is only one."""
     range: str = ""
+    """Of a workbook: the cells to read, such as `B3:H`."""
     members: str = "**"
+    """Of an archive: a glob of the files in it that are read."""
     nulls: tuple[str, ...] = ("",)
+    """The words that stand for no value."""
     numbers: Numbers = Numbers()
+    """How numbers are written."""
     booleans: Booleans = Booleans()
+    """The words for true and false."""

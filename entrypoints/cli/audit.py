@@ -101,7 +101,13 @@ def _plain(found: object) -> object:
 @click.command()
 @click.argument("table")
 @click.option("--where", required=True, help="Which rows: an SQL condition, such as \"id = 'A1'\".")
-@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 1000))
+@click.option(
+    "--limit",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="The most that are listed.",
+)
 @since_option
 @yes_option
 @json_option

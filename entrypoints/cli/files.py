@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 @feed_option
 @status_option
 @since_option
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="The most that are listed.",
+)
 @json_option
 @click.pass_obj
 def files(

@@ -35,7 +35,7 @@ from schemas.receipt import (
 from schemas.receipt_link import ReceiptLink
 from schemas.reject import RejectedRow
 
-_FIXES: dict[str, str] = {
+FIXES: dict[str, str] = {
     "required": "fill in {column} in these rows",
     "type": "write {column} as the reason says",
     "length": "shorten {column} to the length that the reason names",
@@ -204,9 +204,12 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
 
 
 def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correction | None:
-    """What has changed since the file that this one corrects; None if it corrects none."""
+    """What has changed since the file that this one corrects; None if it corrects none, or if none
+    of its rows were read (the same bytes again, a missing column): nothing is known of them."""
     earlier, counts = case.earlier, case.file.counts
     if earlier is None or earlier.outcome not in (Outcome.PARTLY, Outcome.QUARANTINED):
+        return None
+    if not counts.read:
         return None
     if earlier.sent_at > case.file.item.sent_at:
         return None
@@ -236,7 +239,7 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
 def _fixes_of(dialect: Dialect) -> Mapping[str, str]:
     """What to do about each rule. In text of fixed width there are no cells to quote."""
     padded = reader_of(dialect.format).traits.padding
-    return {**_FIXES, "columns": _FIX_PLACES} if padded else _FIXES
+    return {**FIXES, "columns": _FIX_PLACES} if padded else FIXES
 
 
 def _charset(dialect: Dialect, language: str) -> str:

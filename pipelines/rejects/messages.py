@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from pipelines.rejects.labels import NO_LABELS, Labels, label_of
 from schemas.contract import Expectation
-from schemas.language import compact, joined, translate
+from schemas.language import compact, day_said, joined, moment_said, translate
 
 _MAX_WORDS = 12
 _VALUE = "\0value\0"
@@ -215,8 +215,12 @@ def shown(value: Any) -> str:
             return str(value).lower()
         case int() | float() | Decimal():
             return translate(_NUMBER, number=value)
-        case datetime() | date() | time():
-            return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+        case datetime():
+            return moment_said(value, "second")
+        case date():
+            return day_said(value)
+        case time():
+            return value.isoformat()
         case list() | tuple() | set() | frozenset():
             words = [shown(each) for each in list(value)[:_MAX_WORDS]]
             return joined(", ", [*words, "…"] if len(value) > _MAX_WORDS else words)
