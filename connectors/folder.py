@@ -50,6 +50,7 @@ class FolderConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: LocalPath
+    """The folder's path."""
     recursive: bool = True
     """Whether to look into its folders, too."""
     settle_seconds: float = Field(default=2, ge=0)

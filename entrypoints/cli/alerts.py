@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @click.option("--note", default="", help="Why: for those who ask later.")
 @click.option("--restore", is_flag=True, help="Take back what was dismissed.")
 @click.option("--all", "resolved", is_flag=True, help="Also what is over.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="The most that are listed.",
+)
 @click.option("--now", "look_now", is_flag=True, help="Look first, and send what is new.")
 @json_option
 @click.pass_obj

@@ -23,16 +23,21 @@ def plan(config: Path, as_json: bool) -> None:
     """What `apply` would change: contracts and tables. Changes nothing.
 
     Every rule of every contract is tried; those that could never be evaluated are refused by file,
-    line and path. Feeds that take the same objects are named. Exit status 1 when a person must
+    line and path; so is a command after a load that is not found. Feeds that take the same objects
+    are named, and contracts of workbooks that name no sheet. Exit status 1 when a person must
     decide something.
     """
+    from pipelines.operations.after_loads import feed_commands
     from pipelines.operations.shared_objects import shared_objects
     from pipelines.operations.tables import plan as differences
+    from pipelines.operations.unpinned_sheets import unpinned_sheets
 
     runtime, folder = open_with_contracts(config)
     changes = differences(runtime, folder)
-    for each in shared_objects(runtime):
-        click.echo(f"note: {printable(each.render())}", err=True)
+    shared = [each.render() for each in shared_objects(runtime)]
+    commands = [each.render() for each in feed_commands(runtime)]
+    for note in (*shared, *commands, *unpinned_sheets(runtime)):
+        click.echo(f"note: {printable(note)}", err=True)
     _print(changes, as_json, done=False)
 
 

@@ -12,6 +12,8 @@ from connectors.paths import with_secrets_from_files
 from entrypoints.config.outgoing import LinkKey
 from schemas.receipt_link import KEY_ID
 
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
 
 class Oidc(BaseModel):
     """An OpenID Connect provider by which people sign in."""
@@ -21,12 +23,27 @@ class Oidc(BaseModel):
     name: str = "Single sign-on"
     """What the button says."""
     issuer: str = Field(pattern=r"^https?://")
-    """Its address; `/.well-known/openid-configuration` is looked for beneath it."""
+    """Its address; `/.well-known/openid-configuration` is looked for beneath it. With http:// only
+    on this machine."""
     client_id: str
+    """The id that the provider knows Waybill by."""
     client_secret: SecretStr
+    """The secret that the provider has given out with it."""
+    emails_are_verified: bool = False
+    """Believe every address that the provider names, also if it does not say that it was verified.
+    Microsoft Entra never says so. Only for a provider whose people cannot choose their own."""
     groups_claim: str | None = None
     """The claim that names a person's groups. With it people are let in whom nobody has added
     before, and at each login everybody is put into those of our groups that it names."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _encrypted(cls, value: str) -> str:
+        """Refuse a provider whose word anybody on the way could change."""
+        parts = urlsplit(value)
+        if not parts.hostname or not (parts.scheme == "https" or parts.hostname in _LOCAL):
+            raise ValueError("write https:// and the host (http:// only for 127.0.0.1)")
+        return value
 
 
 class Web(BaseModel):
@@ -35,7 +52,9 @@ class Web(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
+    """The address to listen at."""
     port: int = Field(default=8080, ge=0, lt=65536)
+    """The port to listen at."""
     url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
     """The address that people type, such as `https://waybill.example.com`; links in mails and
     receipts begin with it, and no other name is answered. With https, cookies are sent over TLS
@@ -46,13 +65,14 @@ class Web(BaseModel):
     session_hours: int = Field(default=12, gt=0, le=720)
     """After how long people sign in again."""
     oidc: Oidc | None = None
+    """Single sign-on, if you have it."""
     processes: int = Field(default=1, gt=0, le=64)
-    """Each answers with one core; about 100 MB."""
+    """How many processes answer; each uses one core and about 100 MB."""
     requests_a_minute: int = Field(default=600, gt=0)
-    """Of one key."""
+    """The most requests of one key."""
     failures_a_minute: int = Field(default=30, gt=0)
-    """Of one address that shows no valid key; then only valid ones are let in until the minute
-    ends."""
+    """The most requests of one address without a valid key; then only valid ones are let in until
+    the minute ends."""
     upload_bytes: int = Field(default=100 * 1024**2, gt=0)
     """The most that one request may upload; larger files go in parts, where storage is S3."""
     upload_stall_seconds: float = Field(default=30, gt=0)
@@ -65,14 +85,14 @@ class Web(BaseModel):
     link_days: int = Field(default=30, gt=0, le=3650)
     """For how long a link is good."""
     link_requests_a_minute: int = Field(default=120, gt=0)
-    """For links, of one address."""
+    """The most requests of one address for links."""
 
     @field_validator("url")
     @classmethod
     def _encrypted(cls, value: str | None) -> str | None:
         """Refuse what is no https:// address; http:// only on this machine."""
         parts = urlsplit(value or "https://unset")
-        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        local = parts.scheme == "http" and parts.hostname in _LOCAL
         if not parts.hostname or not (parts.scheme == "https" or local):
             raise ValueError("write https:// and the host (http:// only for 127.0.0.1)")
         if parts.query or parts.fragment or parts.username is not None:

@@ -198,6 +198,7 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
             told = now - timedelta(days=runtime.alert_rules.file_days)
             runtime.ledger.alerts.forget(min(before, told))
             runtime.ledger.costs.forget(before)
+            runtime.ledger.after_loads.forget(before)
             runtime.ledger.unmatched.forget(before)
             runtime.ledger.sent_files.forget(before)
         count = runtime.ledger.timelines.prune(before, most, dry_run=dry_run)

@@ -898,6 +898,9 @@ def test_a_drift_is_one_however_many_files_show_it(ledger: SqlLedger, clock: Clo
     assert new.finding.render() == "Tier 1\x00 is new, again"
     assert (ordered.files, ordered.held, ordered.finding) == (1, (), order)
     assert ledger.drifts.latest("other") == []
+    assert ledger.drifts.latest_file(new.drift_id) == two.file_id
+    assert ledger.drifts.latest_file(ordered.drift_id) == one.file_id
+    assert ledger.drifts.latest_file("0" * 8) is None
     (seen,) = ledger.drifts.sightings(two.file_id)
     assert (seen.drift_id, seen.status) == (new.drift_id, DriftStatus.OPEN)
 

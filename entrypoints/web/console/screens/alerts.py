@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path
 
@@ -47,7 +47,7 @@ def alerts(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 @screen(Role.VIEWER)
-def alerts_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def alerts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The same as CSV."""
     found = (_shown(caller, each) for each in _found(caller, query_of(request, "q", "show")))
     header = ("what", "feed", "summary", "advice", "opened (UTC)", "over (UTC)", "looked after by")
