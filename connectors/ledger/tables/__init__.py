@@ -37,7 +37,7 @@ from connectors.ledger.tables.conditions import (
 )
 from connectors.ledger.tables.contracts import contract_revisions
 from connectors.ledger.tables.drafts import draft_cells, drafts
-from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
+from connectors.ledger.tables.drifts import drift_senders, drifts, profiles, sightings, unmatched
 from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
 from connectors.ledger.tables.files import after_loads, batches, contents, events, files
 from connectors.ledger.tables.metadata import metadata
@@ -96,6 +96,7 @@ __all__ = [
     "deliveries",
     "draft_cells",
     "drafts",
+    "drift_senders",
     "drifts",
     "events",
     "feeds",
