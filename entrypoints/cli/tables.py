@@ -31,8 +31,10 @@ def plan(config: Path, as_json: bool) -> None:
 
     runtime, folder = open_with_contracts(config)
     changes = differences(runtime, folder)
-    for each in (*shared_objects(runtime), *feed_commands(runtime)):
-        click.echo(f"note: {printable(each.render())}", err=True)
+    notes = [each.render() for each in shared_objects(runtime)]
+    notes += [each.render() for each in feed_commands(runtime)]
+    for note in notes:
+        click.echo(f"note: {printable(note)}", err=True)
     _print(changes, as_json, done=False)
 
 

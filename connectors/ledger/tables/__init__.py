@@ -49,6 +49,7 @@ from connectors.ledger.tables.senders import (
     replies,
     sender_counts,
     sent_files,
+    template_mails,
     webhooks,
 )
 from connectors.ledger.tables.uploads import uploads
@@ -113,6 +114,7 @@ __all__ = [
     "services",
     "sightings",
     "table_locks",
+    "template_mails",
     "unmatched",
     "uploads",
     "webhooks",
