@@ -6,6 +6,7 @@ Every text is written as a text, so that no spreadsheet runs one. Nothing is pro
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,14 @@ _DIGITS = 10**15
 """A spreadsheet keeps no more digits of a number."""
 _TITLE, _MESSAGE = 32, 255
 _NAME = re.compile(r"[\[\]:*?/\\]")
+_OF_CELLS = (
+    "expect_column_values_to_be_between",
+    "expect_column_values_to_be_in_set",
+    "expect_column_distinct_values_to_be_in_set",
+    "expect_column_value_lengths_to_be_between",
+    "expect_column_value_lengths_to_equal",
+)
+"""Rules that a spreadsheet can hold each cell to."""
 _NUMBERS = (Type.INT64, Type.FLOAT64, Type.NUMERIC, Type.BIGNUMERIC)
 
 
@@ -161,8 +170,11 @@ class _Sheet:
     def _validation(self, column: Column) -> dict[str, Any]:
         """What a spreadsheet lets be typed into the column, as far as it can say that."""
         contract = self.layout.contract
-        rules = [each for each in contract.expectations if _is_strict(each.kwargs)
-                 and each.severity == "error"]  # fmt: skip
+        rules = [
+            each
+            for each in contract.expectations
+            if each.severity == "error" and each.type in _OF_CELLS and _is_strict(each.kwargs)
+        ]
         dialect = contract.dialect
         if column.type is Type.BOOL:
             said = column.booleans or dialect.booleans
@@ -172,8 +184,11 @@ class _Sheet:
                 return self._list([str(each) for each in words])
         limits = [each for each in limits_of(rules, column.name) if not _moves(each)]
         if _is_number(column, dialect):
-            kind = "integer" if column.type is Type.INT64 else "decimal"
-            return _range(kind, limits, -_DIGITS, _DIGITS, float)
+            found = _range("decimal", limits, -_DIGITS, _DIGITS, float)
+            if column.type is Type.INT64:
+                low, high = math.ceil(found["minimum"]), math.floor(found["maximum"])
+                found |= {"validate": "integer", "minimum": low, "maximum": high}
+            return found
         if _is_day(column, dialect):
             return _range("date", limits, date(1901, 1, 1), date(9999, 12, 31), _day)
         lengths = [each.kwargs for each in rules

@@ -20,8 +20,10 @@ from pipelines.feed import Feed
 from pipelines.operations.dry_run import check
 from pipelines.template_file.made import Template, TemplateForm, forms_of, make_template
 from schemas.contract import Contract
-from schemas.errors import ContractError
+from schemas.dialect import Format
+from schemas.errors import ConflictError, ContractError
 from schemas.file import Outcome
+from schemas.language import LANGUAGES
 from schemas.limits import Limits
 from schemas.odcs.reader import read_contract
 
@@ -208,3 +210,96 @@ def harmless_all(template: Template) -> None:
     book = openpyxl.load_workbook(io.BytesIO(template.content))
     kinds = {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row}
     assert kinds <= {"s", "n", "d"}
+
+
+TWO = [
+    {"name": "item_code", "logicalType": "string", "physicalType": "STRING(6)", "required": True},
+    {"name": "unit_price", "logicalType": "number", "physicalType": "NUMERIC(9,2)"},
+]  # fmt: skip
+PINNED = {"columns": ["unit_price", "item_code"], "header_cells": ["Amount", "Amount"]}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "lines"),
+    [
+        ({"header": 2}, ["item,unit", "code,price", "Example 2,1.00"]),
+        (PINNED, ["Amount,Amount", "1.00,A1"]),
+        (
+            {"format": "fixed", "header": 1, "preamble": 1, "fields": {
+                "unit_price": {"start": 9, "width": 8}, "item_code": {"start": 1, "width": 6},
+            }},
+            ["t", "item_c  unit_pri", "A1      1.00    "],
+        ),
+        ({"header": 0, "columns": ["unit_price", "item_code"]}, ["1.00,A1"]),
+    ],
+)  # fmt: skip
+def test_the_header_is_as_the_dialect_wants_it(
+    dialect: dict[str, Any], lines: list[str], tmp_path: Path
+) -> None:
+    contract = contract_of(tmp_path, TWO, dialect=dialect)
+    template = make_template(contract, "t", TemplateForm.CSV, "en", NOW)
+    found = template.content.decode().splitlines()
+    assert found[:-1] == lines[:-1]
+    assert template.has_example
+    whole = checked(template, contract, tmp_path)
+    assert (whole.outcome, whole.counts.loaded) == (Outcome.ACCEPTED, 1), (whole, found)
+
+
+def test_a_workbook_says_what_may_be_typed_into_it(tmp_path: Path) -> None:
+    words = ["plain", "with, comma", "=1+1"]
+    contract = contract_of(tmp_path, [
+        {"name": "shop", "logicalType": "string", "physicalType": "STRING(8)", "required": True,
+         "description": "=cmd|'/c calc'!A1"},
+        {"name": "status", "logicalType": "string", "physicalType": "STRING",
+         "enum": [{"value": each} for each in words]},
+        {"name": "pieces", "logicalType": "integer", "physicalType": "INT64",
+         "logicalTypeOptions": {"minimum": 1, "maximum": 10}},
+        {"name": "day", "logicalType": "date", "physicalType": "DATE", "required": True},
+    ], dialect={"format": "excel", "sheet": "Rules", "range": "B3:Z"})  # fmt: skip
+    made = [make_template(contract, "t", TemplateForm.XLSX, "en", NOW) for _ in range(2)]
+    assert made[0].content == made[1].content, "one ETag"
+    book = openpyxl.load_workbook(io.BytesIO(made[0].content))
+    assert book.sheetnames == ["Rules", "Rules 2", "Values"]
+    sheet = book["Rules"]
+    assert [cell.value for cell in sheet[3]][1:] == ["shop", "status", "pieces", "day"]
+    assert not any(each.protection.sheet for each in book)
+    checks = {str(each.sqref).split(":")[0]: each for each in sheet.data_validations.dataValidation}
+    assert {at: each.type for at, each in checks.items()} == {
+        "B4": "textLength", "C4": "list", "D4": "whole", "E4": "date",
+    }  # fmt: skip
+    assert (checks["B4"].formula1, checks["B4"].formula2) == ("1", "8")
+    assert (checks["D4"].formula1, checks["D4"].formula2) == ("1", "10")
+    assert [checks[at].allowBlank for at in ("B4", "C4", "D4", "E4")] == [False, True, True, False]
+    assert checks["C4"].formula1 == "'Values'!$A$1:$A$3"
+    assert [cell.value for cell in book["Values"]["A"]] == words
+    assert sheet.column_dimensions["B"].width
+    assert sheet["B4"].number_format == "@"
+    assert sheet["E4"].is_date
+    told = [str(cell.value) for row in book["Rules 2"].iter_rows() for cell in row if cell.value]
+    assert "=cmd|'/c calc'!A1" in told
+    harmless_all(made[0])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_rules_are_in_words_of_each_language(language: str) -> None:
+    contract = read_contract(ROOT / "schemas" / "orders.odcs.yaml")
+    assert isinstance(contract, Contract)
+    template = make_template(contract, "orders", TemplateForm.RULES, language, NOW)
+    text = template.content.decode("utf-8-sig")
+    for column in contract.file_columns:
+        assert f"\r\n{column.name} (" in text
+    assert "SO-" in text
+    assert "{" not in text.replace("{6}", "")
+
+
+def test_no_example_is_given_where_none_is_known_to_be_taken(tmp_path: Path) -> None:
+    rule = {"type": "custom", "engine": "greatExpectations", "implementation": {
+        "type": "expect_column_values_to_match_regex",
+        "kwargs": {"column": "item_code", "regex": "^=[A-Z]+$"}}}  # fmt: skip
+    contract = contract_of(tmp_path, TWO, quality=[rule])
+    template = make_template(contract, "t", TemplateForm.CSV, "en", NOW)
+    assert not template.has_example
+    assert template.content == b"item_code,unit_price\r\n", "only a formula would do"
+    with pytest.raises(ConflictError, match="are Parquet"):
+        make_template(replace(contract, dialect=replace(contract.dialect, format=Format.PARQUET)),
+                      "t", TemplateForm.CSV, "en", NOW)  # fmt: skip
