@@ -50,6 +50,7 @@ from connectors.ledger.tables.senders import (
     replies,
     sender_counts,
     sent_files,
+    template_mails,
     trusted_senders,
     webhooks,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "services",
     "sightings",
     "table_locks",
+    "template_mails",
     "trusted_senders",
     "unmatched",
     "uploads",
