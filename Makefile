@@ -126,7 +126,7 @@ CANARY = import json, sys, urllib.request as u; \
 audit: setup  ## known vulnerabilities of what uv.lock names (skipped when the database is away)
 	@if $(BIN)/python -c '$(CANARY)' 2>/dev/null; then \
 		list="$$(mktemp)"; trap 'rm -f "$$list"' EXIT; \
-		$(BIN)/uv export --frozen --quiet --no-emit-project --no-default-groups --output-file "$$list" >/dev/null \
+		$(BIN)/uv export --frozen --quiet --no-emit-project --no-default-groups --extra web --extra mcp --output-file "$$list" >/dev/null \
 			&& $(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off --requirement "$$list"; \
 	else \
 		echo "pip-audit skipped: its database does not answer"; \

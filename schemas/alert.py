@@ -41,6 +41,9 @@ class AlertKind(StrEnum):
     WEBHOOK = "webhook away"
     """A webhook takes no receipts. Do: `waybill webhooks test ID`; `waybill webhooks set` gives it
     an address."""
+    AFTER_LOAD = "command after a load"
+    """A feed's command after a load was given up. Do: `waybill show ID` of a file of the batch says
+    what it printed; mend it, then run it by hand."""
     DRIFT = "schema drift"
     """Files differ from their contract. Do: `waybill drift show ID`, then `drift accept` or `drift
     dismiss`."""
@@ -52,6 +55,10 @@ class AlertKind(StrEnum):
     itself."""
     WORKER = "dead worker"
     """A worker gives no sign of life. Do: start it again; its work goes to the others by itself."""
+
+
+OF_FILES = frozenset({AlertKind.QUARANTINED, AlertKind.FAILED, AlertKind.HELD})
+"""The kinds whose subject is one file, which is one version of what lies at a source."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +78,8 @@ class Trouble:
 class Alert:
     """A trouble as the ledger keeps it, from when it was found until it was over.
 
-    Who has acknowledged it knows of it and looks after it, if need be `until` a time only.
+    Who has acknowledged it knows of it and looks after it, if need be `until` a time only. One that
+    somebody has dismissed, with a note, is over for good.
     """
 
     alert_id: str
@@ -81,6 +89,9 @@ class Alert:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_until: datetime | None = None
+    dismissed_at: datetime | None = None
+    dismissed_by: str | None = None
+    dismissed_note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

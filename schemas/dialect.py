@@ -98,23 +98,25 @@ class Field:
 class Dialect:
     """How the feed's files are written.
 
-    Of text: `delimiter` may be several characters, `quote` none. Without an `escape` a quote
-    inside a quoted cell is doubled. `line_end` empty takes LF and CRLF as they come; CR alone must
-    be declared. `preamble` lines come before the header; `header` is how many lines the header has
-    (0: none, and `columns` names the cells in their order; 2 or more are joined by a space).
-    With a header and `header_cells` (the cells that it had when the contract was made) the columns
-    are named by `columns`, in their order, and a file with another header is refused.
-    `footer` lines come after the last row. A row whose first filled cell is wholly `totals` (a
-    regular expression) is passed over if its numbers add up the rows above, and so are repetitions
-    of the header. With `trailing_delimiter` each line ends with one. `comment` starts lines to be
-    passed over. Blank lines always are. A preamble, footer or comment is passed over only if it is
-    not like a row; what could be either is rejected by name, unless its first filled cell is wholly
-    `rows_like` (a regular expression): then it is a row. `stray_quotes` are those that neither
-    begin nor end a cell, or that never close. With `excel_text` a cell `="007"` is the text 007.
+    Of text: `delimiter` may be several characters, `quote` none. Without an `escape` a quote inside
+    a quoted cell is doubled. With `skip_initial_space` the blanks before a cell, as of aligned
+    text, are none of it; without it a quote behind blanks makes its row unreadable. `line_end`
+    empty takes LF and CRLF as they come; CR alone must be declared. `preamble` lines come before
+    the header; `header` is how many lines the header has (0: none, and `columns` names the cells in
+    their order; 2 or more are joined by a space). With a header and `header_cells` (the cells that
+    it had when the contract was made) the columns are named by `columns`, in their order, and a
+    file with another header is refused. `footer` lines come after the last row. A row whose first
+    filled cell is wholly `totals` (a regular expression) is passed over if its numbers add up the
+    rows above, and so are repetitions of the header. With `trailing_delimiter` each line ends with
+    one. `comment` starts lines to be passed over. Blank lines always are. A preamble, footer or
+    comment is passed over only if it is not like a row; what could be either is rejected by name,
+    unless its first filled cell is wholly `rows_like` (a regular expression): then it is a row.
+    `stray_quotes` are those that neither begin nor end a cell, or that never close. With
+    `excel_text` a cell `="007"` is the text 007.
 
     Of text of fixed width: `fields`, in the order in which they stand. `header` lines above its
     rows name nothing: the fields do.
-    Of workbooks: `sheet` by name (the only one if empty) and `range` such as `B3:H`.
+    Of workbooks: `sheet` by name (the only one with cells if empty) and `range` such as `B3:H`.
     Of archives: `members` is a glob of the member names that are read.
     """
 
@@ -128,6 +130,8 @@ class Dialect:
     """The quote around cells; empty for none."""
     escape: str = ""
     """The character before a quote within a cell; without it such a quote is doubled."""
+    skip_initial_space: bool = False
+    """Whether blanks after a delimiter are passed over: `"a",   "b"` has two quoted cells then."""
     line_end: str = ""
     """The end of a line; empty takes LF and CRLF as they come. CR alone must be declared."""
     comment: str = ""

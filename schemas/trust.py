@@ -109,3 +109,16 @@ class Hold:
     held_at: datetime
     released_at: datetime | None = None
     released_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrustedSender:
+    """An address that somebody trusts for a feed, besides the senders that the feed itself names.
+    `sender` is its `Address.key`; it counts only for mail that the feed's `Trust` lets speak for
+    it."""
+
+    sender: str
+    feed: str
+    address: str
+    trusted_at: datetime
+    trusted_by: str

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, case, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import HELD, drifts, sightings
+from connectors.ledger.tables import HELD, drifts, files, sightings
 from schemas.contract import Type
 from schemas.drift import (
     ContractChange,
@@ -102,6 +102,17 @@ class Drifts:
             )
             if not done.rowcount:
                 raise KeyError(drift_id)
+
+    def latest_file(self, drift_id: str) -> str | None:
+        query = (
+            select(sightings.c.file_id)
+            .join(files, files.c.file_id == sightings.c.file_id)
+            .where(sightings.c.drift_id == drift_id, sightings.c.is_current)
+            .order_by(files.c.discovered_at.desc(), files.c.file_id.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            return connection.scalar(query)
 
     def sightings(self, file_id: str) -> Sequence[Sighting]:
         query = (

@@ -109,6 +109,9 @@ class LedgerDrifts(Protocol):
     def decide(self, drift_id: str, status: DriftStatus) -> None:
         """Write what a person has decided; raises KeyError."""
 
+    def latest_file(self, drift_id: str) -> str | None:
+        """The id of the file that came last of those that show the drift; None for none."""
+
     def sightings(self, file_id: str) -> Sequence[Sighting]:
         """The drifts that a file shows now."""
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "unmatched": ("entrypoints.cli.unmatched", "unmatched", "What no feed takes, and why."),
     "held": ("entrypoints.cli.held", "held", "Files that wait for you to let them in."),
     "release": ("entrypoints.cli.held", "release", "Let a held file in."),
+    "trust": ("entrypoints.cli.trust", "trust", "Whom a feed trusts by their address."),
     "unload": ("entrypoints.cli.undo", "unload", "Take a file's rows out of its table."),
     "replay": ("entrypoints.cli.undo", "replay", "Run raw files again under today's contract."),
     "backfill": ("entrypoints.cli.undo", "backfill", "Take in what a source holds from before."),

@@ -222,7 +222,7 @@ def _print_rejects(out: Console, checked: Checked) -> None:
         lines = "\n".join(printable(line) for line in such.splitlines())
         table.add_row(
             f"{group.rows:,}",
-            escape(group.column or "whole row"),
+            escape(printable(group.header or group.column or "whole row")),
             escape(group.rule),
             escape(lines),
         )

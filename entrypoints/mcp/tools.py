@@ -62,6 +62,7 @@ class BrokenRule(Model):
 
     rule: str
     column: Text | None
+    header: Text | None
     rows: int
     examples: tuple[Text, ...]
 
@@ -211,6 +212,7 @@ class Asked:
                 BrokenRule(
                     rule=each.rule,
                     column=each.column,
+                    header=each.header,
                     rows=each.rows,
                     examples=tuple(f"line {line}: {text}" for line, text in each.examples),
                 )

@@ -23,7 +23,7 @@ from entrypoints.web.context import WebContext
 from entrypoints.web.requests import request_id
 from entrypoints.web.streaming import streamed
 from pipelines.acknowledge.receipt import json_of
-from pipelines.acknowledge.render import PASSED, headline_of
+from pipelines.acknowledge.render import PASSED, headline_of, words_of
 from pipelines.operations.answers import has_rejects
 from pipelines.operations.fix_page import may_correct
 from pipelines.operations.receipt_link import (
@@ -162,12 +162,8 @@ def _refusal(
 
 def _page(name: str, language: str, facts: dict[str, Any], status: int = 200) -> Response:
     nonce = secrets.token_urlsafe(16)
-    say = partial(_say, language)
-    text = (
-        _templates()
-        .get_template(f"{name}.html.j2")
-        .render(say=say, language=language, nonce=nonce, **facts)
-    )
+    template = _templates().get_template(f"{name}.html.j2")
+    text = template.render(nonce=nonce, **words_of(language), **facts)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none';"
         " frame-ancestors 'none'"
@@ -178,10 +174,6 @@ def _page(name: str, language: str, facts: dict[str, Any], status: int = 200) ->
         media_type="text/html; charset=utf-8",
         headers={"Content-Security-Policy": policy, "Content-Language": language},
     )
-
-
-def _say(language: str, template: str, **values: object) -> str:
-    return translate(template, language, **values)
 
 
 @cache

@@ -16,7 +16,7 @@ from pipelines.acknowledge.render import digest_bodies
 from pipelines.acknowledge.reply import DeliveryResult, rejects_of, send
 from pipelines.runtime import Runtime, Work
 from schemas.errors import RetryableError
-from schemas.language import translate
+from schemas.language import translate_count
 from schemas.receipt import Document, Message, Receipt
 from schemas.receipt_link import ReceiptLink
 from schemas.reply import Reply, reply_id_of
@@ -84,10 +84,11 @@ def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Deliver
             for reply in replies
             if (file := files.get(reply.file_id)) and (asked := file.item.detail.get("message_id"))
         ]
-        subject = translate(
+        subject = translate_count(
+            len(replies),
+            "What became of your file ({feed})",
             "What became of your {count:,} files ({feed})",
             language,
-            count=len(replies),
             feed=feed_name,
         )
         message = Message(

@@ -215,6 +215,7 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
         return None
     before = {(each.rule, each.column): each.count for each in earlier.rules}
     now = {(each.rule, each.column): each.count for each in rules}
+    headers = {each.column: each.header for each in (*earlier.rules, *rules)}
     return Correction(
         file_id=earlier.file_id,
         name=earlier.name,
@@ -228,6 +229,7 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
                 column=column,
                 before=before.get((rule, column), 0),
                 now=now.get((rule, column), 0),
+                header=headers[column],
             )
             for rule, column in dict.fromkeys([*before, *now])
         ),
@@ -252,6 +254,7 @@ class _Summary:
     def __init__(self, examples: int, language: str, fixes: Mapping[str, str]) -> None:
         self._most, self._language, self._fixes = examples, language, fixes
         self._counts: Counter[tuple[str, str | None]] = Counter()
+        self._headers: dict[str | None, str | None] = {}
         self._examples: dict[tuple[str, str | None], list[Example]] = defaultdict(list)
 
     def add(self, row: RejectedRow) -> None:
@@ -259,6 +262,7 @@ class _Summary:
         for number, problem in enumerate(row.problems):
             group = (problem.rule, problem.column)
             self._counts[group] += 1
+            self._headers[problem.column] = problem.header
             if len(self._examples[group]) < self._most:
                 example = Example(
                     line=problem.line,
@@ -266,6 +270,7 @@ class _Summary:
                     value=problem.value,
                     message=row.render(self._language)[number],
                     member=row.member,
+                    header=problem.header,
                 )
                 self._examples[group].append(example)
 
@@ -280,8 +285,9 @@ class _Summary:
                 fix=translate(
                     self._fixes.get(rule, _FIX if column else _FIX_ROW),
                     self._language,
-                    column=column or "–",
+                    column=self._headers[column] or column or "–",
                 ),
+                header=self._headers[column],
             )
             for (rule, column), count in self._counts.most_common()
         )

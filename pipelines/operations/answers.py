@@ -164,7 +164,7 @@ def _rejects(runtime: Runtime, file: File) -> Iterator[tuple[Rejects, Dialect]]:
 
 def _breaks(row: RejectedRow, rule: str | None, column: str | None) -> bool:
     return any(
-        (rule is None or each.rule == rule) and (column is None or each.column == column)
+        (rule is None or each.rule == rule) and column in (None, each.column, each.header)
         for each in row.problems
     )
 
@@ -184,4 +184,4 @@ def _shown(
 
 
 def _reason(problem: Problem) -> str:
-    return f"{problem.column}: {problem.message}" if problem.column else problem.message
+    return f"{problem.label}: {problem.message}" if problem.label else problem.message

@@ -96,6 +96,7 @@ def _group(group: RejectGroup, mask: Mask) -> dict[str, Any]:
     return {
         "rule": group.rule,
         "column": group.column,
+        "header": group.header if _is_ours(group.header, mask) else None,
         "rows": group.rows,
         "examples": [
             {"line": line, "message": _cut(message)}
@@ -107,9 +108,7 @@ def _group(group: RejectGroup, mask: Mask) -> dict[str, Any]:
 def _is_ours(text: str | None, mask: Mask) -> bool:
     """Whether a text may be shown: one that stands in the contract, or any to those who may see
     all. What is taken for a header may be a row."""
-    if text is None or not mask.hides or mask.contract is None:
-        return True
-    return any(text in (each.name, *each.headers) for each in mask.contract.columns)
+    return text is None or not mask.hides or mask.knows(text)
 
 
 def _cut(text: str | None) -> str | None:

@@ -51,10 +51,12 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class RejectGroup:
-    """The rows that break one rule in one column: how many, and the first of them."""
+    """The rows that break one rule in one column: how many, and the first of them. `header` is what
+    the file's header calls the column, if that is something else."""
 
     rule: str
     column: str | None
+    header: str | None
     rows: int
     examples: tuple[tuple[int, str], ...]
     public: tuple[str, ...] = ()
@@ -237,13 +239,13 @@ def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, Fo
 
 def _groups(rejected: Iterable[RejectedRow], language: str, mask: Mask) -> tuple[RejectGroup, ...]:
     """The rejected rows by rule and column, the most frequent first."""
-    counts: dict[tuple[str, str | None], int] = {}
-    examples: dict[tuple[str, str | None], list[tuple[int, str, str]]] = {}
+    counts: dict[tuple[str, str | None, str | None], int] = {}
+    examples: dict[tuple[str, str | None, str | None], list[tuple[int, str, str]]] = {}
     for row in rejected:
-        for key in dict.fromkeys((each.rule, each.column) for each in row.problems):
+        for key in dict.fromkeys((each.rule, each.column, each.header) for each in row.problems):
             counts[key] = counts.get(key, 0) + 1
         for number, each in enumerate(row.problems):
-            shown = examples.setdefault((each.rule, each.column), [])
+            shown = examples.setdefault((each.rule, each.column, each.header), [])
             if len(shown) < _EXAMPLES:
                 public = mask.problems(row)[number].message
                 shown.append((each.line, row.render(language)[number], public))

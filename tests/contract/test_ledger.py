@@ -889,6 +889,9 @@ def test_a_drift_is_one_however_many_files_show_it(ledger: SqlLedger, clock: Clo
     assert new.finding.render() == "Tier 1\x00 is new, again"
     assert (ordered.files, ordered.held, ordered.finding) == (1, (), order)
     assert ledger.drifts.latest("other") == []
+    assert ledger.drifts.latest_file(new.drift_id) == two.file_id
+    assert ledger.drifts.latest_file(ordered.drift_id) == one.file_id
+    assert ledger.drifts.latest_file("0" * 8) is None
     (seen,) = ledger.drifts.sightings(two.file_id)
     assert (seen.drift_id, seen.status) == (new.drift_id, DriftStatus.OPEN)
 
@@ -1086,6 +1089,33 @@ def test_a_trouble_is_one_alert_from_its_beginning_to_its_end(
     assert ledger.alerts.forget(START) == 0
     assert ledger.alerts.forget(clock.now) == 1
     assert len(ledger.alerts.latest(resolved=True)) == 2
+
+
+def test_a_dismissed_trouble_is_told_of_no_more_until_that_is_taken_back(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    old, other = trouble(AlertKind.QUARANTINED, "f1"), trouble(AlertKind.QUARANTINED, "f2")
+    ledger.alerts.note([old, other], tuple(AlertKind))
+    first = next(each for each in ledger.alerts.latest() if each.trouble == old)
+    clock.pass_seconds(60)
+    gone = ledger.alerts.dismiss(first.alert_id, "ana", "a test \x00 file")
+    assert (gone.resolved_at, gone.dismissed_at) == (clock.now, clock.now)
+    assert (gone.dismissed_by, gone.dismissed_note) == ("ana", "a test \x00 file")
+    for says in ("is late", "is very late"):
+        clock.pass_seconds(60)
+        ledger.alerts.note([replace(old, says=says), other], tuple(AlertKind))
+        assert [each.trouble for each in ledger.alerts.latest()] == [other]
+    failed = replace(old, kind=AlertKind.FAILED)
+    ledger.alerts.note([old, other, failed], tuple(AlertKind))
+    assert {each.trouble.kind for each in ledger.alerts.latest()} == {
+        AlertKind.QUARANTINED, AlertKind.FAILED,
+    }  # fmt: skip
+    assert ledger.alerts.dismiss(first.alert_id, None, "").dismissed_by is None
+    ledger.alerts.note([old, other], tuple(AlertKind))
+    assert {each.trouble.subject for each in ledger.alerts.latest()} == {"f1", "f2"}
+    assert len(ledger.alerts.latest(resolved=True)) == 4
+    with pytest.raises(KeyError):
+        ledger.alerts.dismiss("0" * 12, "ana", "why")
 
 
 def test_each_destination_is_told_of_beginning_and_end_once(

@@ -106,7 +106,7 @@ def test_a_quarantined_version_leaves_the_old_rows(world: World) -> None:
     world.run()
     refused = world.newest("a.csv")
     assert refused.outcome is Outcome.QUARANTINED
-    assert "The rows of the version sent 2026-11-01 00:01:00 UTC stay in the table" in str(
+    assert "The rows of the version sent 1 Nov 2026, 00:01:00 UTC stay in the table" in str(
         refused.reason
     )
     assert numbers(world) == [1, 2]

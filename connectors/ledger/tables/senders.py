@@ -136,6 +136,16 @@ posts = Table(
     Index("posts_due", "feed", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED),
 )
 
+trusted_senders = Table(
+    "trusted_senders",
+    metadata,
+    Column("sender", AnyText, primary_key=True),
+    Column("feed", AnyText, primary_key=True),
+    Column("address", AnyText, nullable=False),
+    Column("trusted_at", UtcTime, nullable=False),
+    Column("trusted_by", AnyText, nullable=False),
+)
+
 sender_counts = Table(
     "sender_counts",
     metadata,

@@ -243,9 +243,9 @@ def sections() -> Iterator[tuple[str, str, str, list[Key]]]:
                 )  # fmt: skip
                 yield title, f"{said[name]} {one_line(model.__doc__)}", title, [kind, *found]
             continue
-        model = next(models_of(field.annotation), None)
+        whole = next(models_of(field.annotation), None)
         tree = yaml.load(EXAMPLES[name])
-        if model is None:
+        if whole is None:
             kind_ = kind_of(field.annotation)
             only = Key(
                 name, kind_, _default(field), unit_of(name, kind_), _example(name, tree),
@@ -253,8 +253,8 @@ def sections() -> Iterator[tuple[str, str, str, list[Key]]]:
             )  # fmt: skip
             yield name, said[name], name, [only]
             continue
-        found_ = list(keys(model, f"{name}.", f"WAYBILL_{name.upper()}", tree))
-        yield name, f"{said[name]} {one_line(model.__doc__)}", name, found_
+        found_ = list(keys(whole, f"{name}.", f"WAYBILL_{name.upper()}", tree))
+        yield name, f"{said[name]} {one_line(whole.__doc__)}", name, found_
         if name == "alerts":
             for which in CONNECTORS["destination"]:
                 destination = config_class("destination", which)

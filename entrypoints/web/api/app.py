@@ -19,6 +19,7 @@ from entrypoints.web.api import (
     files,
     part_uploads,
     service,
+    trusted_senders,
     uploads,
     waiting,
     webhooks,
@@ -68,6 +69,7 @@ def make_api(context: WebContext) -> FastAPI:
         alerts,
         drifts,
         waiting,
+        trusted_senders,
         webhooks,
         service,
     ):
