@@ -59,6 +59,7 @@ SCREENS = {
     "row": "/row",
     "found-row": "/row/{row}",
     "senders": "/senders",
+    "sender": "/sender?address=desk@acorn.example",
     "service": "/service",
     "people": "/people",
     "keys": "/people/keys",
