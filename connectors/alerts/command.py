@@ -22,6 +22,7 @@ class CommandConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     argv: Annotated[list[str], Field(min_length=1)]
+    """The program and its arguments."""
     timeout: float = Field(default=30, gt=0, le=120)
     """Seconds after which it is killed, and run again at the next look."""
 

@@ -30,10 +30,11 @@ class WebhookConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     webhook_url: SecretStr
+    """The address to post to; https only."""
     ca_file: LocalFile | None = None
     """Certificates to trust instead of the usual ones (PEM). The server's is always verified."""
     timeout: float = Field(default=20, gt=0, le=120)
-    """Seconds."""
+    """Seconds that the server may take for an answer."""
 
     @field_validator("webhook_url")
     @classmethod

@@ -17,11 +17,15 @@ class MailboxConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str
+    """The IMAP server."""
     port: int = 993
+    """Its port."""
     tls: Literal["tls", "starttls", "none"] = "tls"
+    """TLS from the first byte, by STARTTLS, or not at all (on your own machine only)."""
     ca_file: LocalFile | None = None
     """Certificates to trust instead of the usual ones (PEM)."""
     user: str
+    """The name to log in with, mostly the address."""
     password: SecretStr | None = None
     """A password, or an app password."""
     oauth: OAuth | None = None
@@ -39,6 +43,7 @@ class MailboxConfig(BaseModel):
     attachment_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
     """A larger attachment is not read: its sender is told."""
     timeout: float = Field(default=60, gt=0)
+    """Seconds that the server may take for an answer."""
     authentication: Authentication = Authentication()
     """What speaks for the senders, for feeds that require it."""
     watch: bool = True

@@ -28,10 +28,15 @@ class ClientCredentials(_OAuth):
     """Any server's client credentials grant (RFC 6749 section 4.4)."""
 
     type: Literal["client_credentials"] = "client_credentials"
+    """Which kind of login this is."""
     token_url: str
+    """Where tokens are given out."""
     client_id: str
+    """The client's id at that server."""
     client_secret: SecretStr
+    """The client's secret."""
     scope: str
+    """What the token is for, in the server's own words."""
 
 
 class Microsoft(_OAuth):
@@ -39,10 +44,15 @@ class Microsoft(_OAuth):
     the permission IMAP.AccessAsApp and its service principal registered in Exchange."""
 
     type: Literal["microsoft"] = "microsoft"
+    """Which kind of login this is."""
     tenant: str
+    """The directory's id or domain."""
     client_id: str
+    """The application's id."""
     client_secret: SecretStr
+    """One of the application's client secrets."""
     authority: str = "https://login.microsoftonline.com"
+    """Where Microsoft gives out tokens; national clouds have another address."""
     ca_file: LocalFile | None = None
     """What to trust of another authority than Microsoft's own."""
 
@@ -52,11 +62,17 @@ class Google(_OAuth):
     token that the mailbox's owner has granted to a client."""
 
     type: Literal["google"] = "google"
+    """Which kind of login this is."""
     service_account_file: LocalFile | None = None
+    """The key file of a service account that may act for everybody in the domain."""
     client_id: str | None = None
+    """With a refresh token: the id of the client it was granted to."""
     client_secret: SecretStr | None = None
+    """With a refresh token: the secret of that client."""
     refresh_token: SecretStr | None = None
+    """The token that the mailbox's owner has granted."""
     token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    """Where tokens are given out."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

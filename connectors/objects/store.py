@@ -57,7 +57,9 @@ class StorageConfig(BaseModel):
     endpoint: str | None = None
     """The address of a server other than Amazon's or Google's; `http://` has no TLS."""
     region: str | None = None
+    """The region of the bucket; without it boto3's own settings say it."""
     access_key: str | None = None
+    """The id of an access key for S3."""
     secret_key: SecretStr | None = None
     """Without keys, boto3's own chain finds credentials for S3."""
     credentials_file: LocalFile | None = None

@@ -44,6 +44,7 @@ class Receipts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     to: Literal["beside", "none", "prefix", "bucket", "mail"] = "beside"
+    """Beside the object, nowhere, below a prefix of the bucket, in another bucket, or by mail."""
     prefix: str | None = None
     """With `prefix` and `bucket`: the folder below which they go."""
     bucket: str | None = None
@@ -65,18 +66,23 @@ class S3Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bucket: str = Field(min_length=1)
+    """The bucket's name."""
     prefix: str = ""
     """Only keys that start with it are looked at; feeds match whole keys all the same."""
     endpoint: str | None = None
     """The address of a server other than Amazon's."""
     region: str | None = None
+    """The region of the bucket; without it boto3's own settings say it."""
     access_key: str | None = None
+    """The id of an access key; without it boto3's own chain finds credentials."""
     secret_key: SecretStr | None = None
+    """The secret of that access key."""
     role_arn: str | None = None
     """A role to assume with those credentials."""
     sts_endpoint: str | None = None
     """Where to assume it, when not at Amazon's."""
     verify_tls: bool = True
+    """Whether the server's certificate is verified; false only for a test server."""
     ca_file: LocalFile | None = None
     """Certificates to trust instead of the usual ones (PEM)."""
     receipts_prefix: str | None = None

@@ -15,6 +15,7 @@ class EventsConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["sqs"]
+    """What kind of queue it is."""
     queue_url: str
     """Its address, which also says where it is asked."""
     region: str | None = None
@@ -60,6 +61,7 @@ class FullListing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hours: float = Field(gt=0, le=168)
+    """The time between two full listings."""
 
     @property
     def period(self) -> timedelta:

@@ -35,15 +35,23 @@ class SmtpConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str
+    """The SMTP server."""
     port: int = 587
+    """Its port."""
     tls: Literal["starttls", "tls", "none"] = "starttls"
+    """By STARTTLS, TLS from the first byte, or not at all (on your own machine only)."""
     ca_file: LocalFile | None = None
+    """Certificates to trust instead of the usual ones (PEM)."""
     sender: str
+    """The address that replies and alerts come from."""
     user: str | None = None
+    """The name to log in with; without it there is no login."""
     password: SecretStr | None = None
+    """The password of that login."""
     oauth: OAuth | None = None
     """With it, the login is XOAUTH2 instead of the password, as Microsoft 365 and Google want."""
     timeout: float = 30
+    """Seconds that the server may take for an answer."""
     attachment_bytes: int = 5 * 1024 * 1024
     """How much is attached to one mail; what goes beyond it is left out, and the text says so."""
 
@@ -54,8 +62,11 @@ class FileNotifierConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: LocalPath
+    """The folder that each mail is written to, as one file."""
     sender: str = "reports@example.com"
+    """The address that mails come from."""
     attachment_bytes: int = 5 * 1024 * 1024
+    """How much is attached to one mail; what goes beyond it is left out, and the text says so."""
 
 
 class SmtpNotifier:

@@ -48,7 +48,9 @@ class Part(BaseModel):
     kind: ClassVar[Kind]
 
     type: str
+    """The connector's name."""
     config: Any
+    """What the connector is told; in the YAML its keys stand beside `type`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -149,7 +151,9 @@ class Folders(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     contracts: LocalPath = Path("schemas")
+    """Contracts, `NAME.odcs.yaml`."""
     feeds: LocalPath = Path("dags")
+    """Feeds, a Python file each."""
     work: LocalPath = Path("data/work")
     """Temporary files; also where beat keeps its place."""
     templates: LocalPath | None = None
@@ -188,20 +192,35 @@ class Settings(BaseSettings):
     )
 
     broker: Broker = Field(default_factory=Broker)
+    """Through which processes give each other tasks."""
     ledger: LedgerPart
+    """The database that knows every file, and what is owed to it."""
     storage: StoragePart
+    """Where raw files, staged rows and rejected rows are kept; shared by all workers."""
     warehouse: WarehousePart
+    """Where the tables are."""
     mail: NotifierPart | None = None
+    """How replies and alerts are mailed; without it no mail is sent."""
     sources: dict[str, SourcePart]
+    """Where files come from, by names of your own; a feed says which it takes."""
     limits: Limits = Limits()
+    """How much at once, how often again, how long."""
     quotas: Quotas = Quotas()
+    """What BigQuery allows, and how much of it is for Waybill."""
     retention: Retention = Retention()
+    """For how long what is done with is kept."""
     folders: Folders = Field(default_factory=Folders)
+    """Folders on this machine."""
     alerts: Alerts = Alerts()
+    """Who is told what is the matter, and when."""
     web: Web = Web()
+    """The web process: console, HTTP API, links to receipts."""
     metrics: Metrics = Metrics()
+    """Where Prometheus reads the metrics."""
     log: Log = Log()
+    """How the log is written; `log: json` is short for its format."""
     webhooks: Webhooks = Webhooks()
+    """Receipts as they are posted to other programs."""
     concurrency: int = Field(default=2, gt=0)
     """Worker processes on this machine."""
 

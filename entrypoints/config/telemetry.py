@@ -15,8 +15,9 @@ class Metrics(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
+    """The address to listen at."""
     port: int | None = Field(default=None, ge=0, lt=65536)
-    """None: metrics are not served."""
+    """The port to listen at; without one, metrics are not served."""
 
 
 class LogFormat(StrEnum):
@@ -32,8 +33,9 @@ class Log(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: LogFormat = LogFormat.TEXT
+    """Lines for people, or one JSON object a line."""
     levels: dict[str, Literal["debug", "info", "warning", "error"]] = Field(default_factory=dict)
-    """Of loggers by name, such as `celery: warning`."""
+    """The least level that is written, by the name of a logger: `celery: warning`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -26,7 +26,9 @@ class Oidc(BaseModel):
     """Its address; `/.well-known/openid-configuration` is looked for beneath it. With http:// only
     on this machine."""
     client_id: str
+    """The id that the provider knows Waybill by."""
     client_secret: SecretStr
+    """The secret that the provider has given out with it."""
     emails_are_verified: bool = False
     """Believe every address that the provider names, also if it does not say that it was verified.
     Microsoft Entra never says so. Only for a provider whose people cannot choose their own."""
@@ -50,7 +52,9 @@ class Web(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
+    """The address to listen at."""
     port: int = Field(default=8080, ge=0, lt=65536)
+    """The port to listen at."""
     url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
     """The address that people type, such as `https://waybill.example.com`; links in mails and
     receipts begin with it, and no other name is answered. With https, cookies are sent over TLS
@@ -61,13 +65,14 @@ class Web(BaseModel):
     session_hours: int = Field(default=12, gt=0, le=720)
     """After how long people sign in again."""
     oidc: Oidc | None = None
+    """Single sign-on, if you have it."""
     processes: int = Field(default=1, gt=0, le=64)
-    """Each answers with one core; about 100 MB."""
+    """How many processes answer; each uses one core and about 100 MB."""
     requests_a_minute: int = Field(default=600, gt=0)
-    """Of one key."""
+    """The most requests of one key."""
     failures_a_minute: int = Field(default=30, gt=0)
-    """Of one address that shows no valid key; then only valid ones are let in until the minute
-    ends."""
+    """The most requests of one address without a valid key; then only valid ones are let in until
+    the minute ends."""
     upload_bytes: int = Field(default=100 * 1024**2, gt=0)
     """The most that one request may upload; larger files go in parts, where storage is S3."""
     upload_stall_seconds: float = Field(default=30, gt=0)
@@ -80,7 +85,7 @@ class Web(BaseModel):
     link_days: int = Field(default=30, gt=0, le=3650)
     """For how long a link is good."""
     link_requests_a_minute: int = Field(default=120, gt=0)
-    """For links, of one address."""
+    """The most requests of one address for links."""
 
     @field_validator("url")
     @classmethod

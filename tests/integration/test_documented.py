@@ -12,18 +12,19 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from google.api_core.exceptions import GoogleAPIError
+from ruamel.yaml import YAML
 
+from documented import KINDS, Snippet, must_say, run_blocks, snippets
 from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
-from folders import ROOT
 from pipelines.acknowledge.names import mark_of
 from pipelines.operations.drift_decisions import list_drifts
 from pipelines.operations.tables import apply
+from schemas.odcs.reader import read_contract
 from small_service import SmallService, csv, small_service
 
-RUN = re.compile(r"<!-- run -->\n+```(sh|sql)\n(.*?)```", re.DOTALL)
-PAGES = ("README.md", "docs/why-is-my-row-not-there.md", "docs/bigquery.md", "docs/alerts.md")
 CONTRACT = """
 apiVersion: v3.1.0
 kind: DataContract
@@ -46,23 +47,26 @@ FEED = """
 from pipelines import Feed
 feed = Feed(name="orders", source="drop", match="**", contract="orders", write="{mode}")
 """
+LEAST = """
+ledger: {type: sql, url: "sqlite:///ledger.db"}
+storage: {type: objects, url: storage}
+warehouse: {type: bigquery, project: demo}
+sources: {drop: {type: folder, path: drop}}
+"""
+SETS = {"dataset": "sales", "meta_dataset": "etl_meta", "staging_dataset": "etl_staging"}
 HEAD = "order_id,order_date,amount"
 ORDER = "SO-000761"
 
 
 def blocks(page: str, kind: str) -> list[str]:
-    """The marked blocks of a page; each of its blocks of that kind is marked, or said not to be."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    found = [content for of, content in RUN.findall(text) if of == kind]
-    kept = len(re.findall(rf"<!-- not run: [^>]+-->\n+```{kind}\n", text))
-    assert len(found) + kept == text.count(f"```{kind}\n"), page
-    return found
+    """The marked blocks of a page."""
+    return [each.text for each in snippets(page) if each.kind == kind and each.mark == "run"]
 
 
 class Orders:
     """A feed of orders, loaded in one mode, and what its documents say to ask of it."""
 
-    def __init__(self, service: SmallService, mode: str) -> None:
+    def __init__(self, service: SmallService, mode: str, *, apply_all: bool = True) -> None:
         for folder, name, text in (
             ("contracts", "orders.odcs.yaml", CONTRACT),
             ("feeds", "orders.py", FEED.format(mode=mode)),
@@ -72,7 +76,8 @@ class Orders:
             (service.folder / folder / name).write_text(text)
         self.service = service
         service.runtime = build_runtime(read_settings(service.config))
-        self.apply()
+        if apply_all:
+            self.apply()
 
     def apply(self) -> None:
         apply(self.service.runtime, self.service.folder / "contracts")
@@ -116,8 +121,7 @@ MODES = ("merge", "append", "replace_partition")
 
 @pytest.fixture(params=MODES)
 def orders(tmp_path: Path, bigquery_url: str, request: pytest.FixtureRequest) -> Orders:
-    sets = {"dataset": "sales", "meta_dataset": "etl_meta", "staging_dataset": "etl_staging"}
-    return Orders(small_service(tmp_path, bigquery_url, warehouse=sets), request.param)
+    return Orders(small_service(tmp_path, bigquery_url, warehouse=SETS), request.param)
 
 
 # Two minutes a mode, by the emulator's loads.
@@ -154,22 +158,73 @@ def test_the_question_finds_the_row_once_whatever_became_of_its_file(
     service.run()
     assert orders.asked() == ("shop.csv", 2)
     assert service.sql("SELECT COUNT(*) FROM sales.orders") == [(3,)]
-    for page in PAGES:
-        for question in blocks(page, "sql"):
-            list(service.client.query(question).result())
+    for question in run_blocks("sql"):
+        list(service.client.query(question.text).result())
 
 
 def test_every_command_is_one_with_these_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Those that are run, and those that a page shows with their answers."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop.csv").touch()
-    for page in PAGES:
-        for line in filter(None, "".join(blocks(page, "sh")).splitlines()):
-            words = shlex.split(line, comments=True)
-            command = cli.get_command(click.Context(cli), words[1])
-            assert command is not None, line
-            command.make_context(words[1], words[2:])
+    lines = [
+        (str(block), line)
+        for block in run_blocks("sh")
+        for line in filter(None, block.text.splitlines())
+    ]
+    assert len(lines) > 20
+    for place, line in lines:
+        words = shlex.split(line, comments=True)
+        command = cli.get_command(click.Context(cli), words[1])
+        assert command is not None, (place, line)
+        command.make_context(words[1], words[2:])
+
+
+def test_every_snippet_says_whether_it_is_run() -> None:
+    silent = [
+        str(each)
+        for page in must_say()
+        for each in snippets(page)
+        if each.kind in KINDS and not each.mark
+    ]
+    assert silent == [], "write <!-- run --> or <!-- not run: WHY --> above them (CONTRIBUTING.md)"
+
+
+@pytest.mark.parametrize("block", run_blocks("python"), ids=str)
+def test_every_feed_is_one(block: Snippet) -> None:
+    exec(compile(block.text, str(block), "exec"), {"__name__": "documented"})
+
+
+def _secret(name: str) -> str:
+    if "LEDGER" in name:
+        return "sqlite:///ledger.db"
+    return "https://example.com/hook" if re.search("URL|WEBHOOK", name) else "a" * 64
+
+
+@pytest.mark.parametrize("block", run_blocks("yaml"), ids=str)
+def test_every_contract_and_setting_is_read(
+    block: Snippet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A contract, or keys of one or of config.yaml, laid over the least that each needs."""
+    path = tmp_path / "orders.odcs.yaml"
+    text = block.text.replace("/run/secrets/", f"{tmp_path}/")
+    for secret in re.findall(rf"{tmp_path}/(\w+)", text):
+        (tmp_path / secret).write_text("a" * 64)
+    for name in re.findall(r"\$\{(\w+)", text):
+        monkeypatch.setenv(name, _secret(name))
+    yaml = YAML(typ="safe", pure=True)
+    tree = yaml.load(text)
+    contract = {"kind", "slaProperties", "customProperties", "schema"} & tree.keys()
+    least = yaml.load(CONTRACT if contract else LEAST)
+    if "schema" not in tree and "customProperties" in tree:
+        least["schema"][0]["customProperties"] = tree.pop("customProperties")
+    with path.open("w") as out:
+        yaml.dump({**least, **tree}, out)
+    if contract:
+        read_contract(path)
+    else:
+        read_settings(path)
 
 
 @pytest.mark.long
@@ -179,7 +234,7 @@ def test_all_that_is_written_can_be_run(orders: Orders, monkeypatch: pytest.Monk
     service = orders.service
     monkeypatch.chdir(service.folder)
     said: dict[str, str] = {}
-    for number, page in enumerate(PAGES):
+    for number, page in enumerate(dict.fromkeys(each.page for each in run_blocks("sh"))):
         # Each page's own file, for a name that two files have is asked back.
         name = f"shop{number}.csv"
         text = f"{HEAD}\n{ORDER},2026-11-03,1\nSO-2,2026-11-03,bad\nSO-A{number},2026-11-05,1\n"
@@ -196,8 +251,11 @@ def test_all_that_is_written_can_be_run(orders: Orders, monkeypatch: pytest.Monk
     assert "unloaded" in next(found for line, found in said.items() if "unload" in line)
 
 
-def test_two_feeds_of_one_object_leave_a_receipt_each(tmp_path: Path, bigquery_url: str) -> None:
-    service = small_service(tmp_path, bigquery_url)
+def test_two_feeds_of_one_object_leave_a_receipt_each_and_every_question_is_answered(
+    tmp_path: Path, bigquery_url: str
+) -> None:
+    """Two in one, for the tables of `etl_meta` take seconds to make."""
+    service = small_service(tmp_path, bigquery_url, warehouse=SETS)
     other = (service.folder / "feeds" / "sales.py").read_text()
     other = other.replace('"sales", source', '"again", source').replace('"**"', '"*.csv"')
     (service.folder / "feeds" / "again.py").write_text(other.replace('"merge"', '"append"'))
@@ -216,3 +274,10 @@ def test_two_feeds_of_one_object_leave_a_receipt_each(tmp_path: Path, bigquery_u
     for file in service.runtime.ledger.files.latest():
         gone = service.runtime.sources["drop"].forget(file.item, mark_of(service.runtime, file))
         assert gone == 2
+    Orders(service, "merge", apply_all=False)
+    service.runtime.warehouse.apply(service.runtime.tables(), service.runtime.views)
+    for question in run_blocks("sql"):
+        try:
+            list(service.client.query(question.text).result())
+        except GoogleAPIError as error:
+            pytest.fail(f"{question}: {error}")

@@ -15,7 +15,7 @@ from entrypoints.web.console.screens import link
 
 SCREENS = (
     "my_files", "file", "fix", "send", "feeds", "calendar", "drift", "decide", "alerts", "row",
-    "senders", "service", "people", "me",
+    "senders", "trusted", "service", "people", "keys", "me",
 )  # fmt: skip
 """The modules in `screens/`, each with its `PATHS`."""
 
