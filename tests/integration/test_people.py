@@ -80,11 +80,11 @@ def answered(address: str, subject: str) -> str:
     """Where the provider sends somebody back to."""
     answer = httpx.post(address, data={"sub": subject}, trust_env=False)
     assert answer.status_code == 302, answer.text
-    return answer.headers["location"]
+    return str(answer.headers["location"])
 
 
 def title(page: httpx.Response) -> str:
-    return re.findall(r"<h1>\s*(.*?)\s*</h1>", page.text)[0]
+    return str(re.findall(r"<h1>\s*(.*?)\s*</h1>", page.text)[0])
 
 
 @pytest.mark.parametrize(
