@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ def below(folder: Path, key: str) -> Path:
     if key.startswith("/") or "\x00" in key or ".." in key.split("/"):
         raise ItemChangedError(f"{key!r} is not a file of this folder")
     return folder / key
+
+
+def between(root: Path, path: Path) -> Iterator[Path]:
+    """The folders on the way from the root to a path, without both."""
+    for each in path.parents:
+        if each == root:
+            return
+        yield each
 
 
 def is_text(path: Path) -> bool:
