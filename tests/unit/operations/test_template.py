@@ -212,7 +212,7 @@ def harmless_all(template: Template) -> None:
     assert kinds <= {"s", "n", "d"}
 
 
-TWO = [
+TWO: list[dict[str, Any]] = [
     {"name": "item_code", "logicalType": "string", "physicalType": "STRING(6)", "required": True},
     {"name": "unit_price", "logicalType": "number", "physicalType": "NUMERIC(9,2)"},
 ]  # fmt: skip
