@@ -9,8 +9,8 @@ from schemas.file import Outcome, Status
 
 GLOSSARY = ROOT / "docs" / "change" / "glossary.md"
 # The words of the design, which code, docs and screens use.
-DESIGN = """source, feed, contract, item, file id, land, staged, rejected row, quarantined file, batch,
-load job, staging table, ledger, lease, receipt, replay, unload, supersede, drift, freshness,
+DESIGN = """source, feed, contract, item, file id, land, staged, rejected row, quarantined file,
+batch, load job, staging table, ledger, lease, receipt, replay, unload, supersede, drift, freshness,
 lineage columns, accounted lines"""
 
 
