@@ -116,6 +116,7 @@ if TYPE_CHECKING:
         Warehouse,
         Watched,
         WebhookClient,
+        Withdraws,
     )
     from connectors.s3.source import S3Source
     from connectors.smtp.notifier import FileNotifier, SmtpNotifier
@@ -125,6 +126,12 @@ if TYPE_CHECKING:
         return each
 
     def _folder_is_surveyed(each: FolderSource) -> Surveyed:
+        return each
+
+    def _folder_withdraws(each: FolderSource) -> Withdraws:
+        return each
+
+    def _s3_withdraws(each: S3Source) -> Withdraws:
         return each
 
     def _folder_is_watched(each: FolderSource) -> Watched:

@@ -147,6 +147,12 @@ class Receipt:
         return self.waiting
 
     @property
+    def wants_template(self) -> bool:
+        """Whether a template would help its sender: something of it was refused for what it is."""
+        refused = self.outcome in (Outcome.PARTLY, Outcome.QUARANTINED)
+        return refused and not self.waiting and not self.is_complete
+
+    @property
     def is_complete(self) -> bool:
         """Whether every row that was rejected has come corrected since."""
         return 0 < self.counts.rejected <= self.rows_corrected

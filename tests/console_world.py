@@ -113,9 +113,9 @@ class ConsoleWorld(WebWorld):
         hold_file(runtime, file, doubt)
         return runtime.ledger.files.get(file_id)
 
-    def change(self, statements: str) -> None:
-        """Change people and groups as an admin would."""
-        run_script(_CHANGE, self.service.config, statements)
+    def change(self, statements: str) -> str:
+        """Change people and groups as an admin would; what the statements print."""
+        return run_script(_CHANGE, self.service.config, statements)
 
 
 def run_script(script: str, config: Path, *arguments: str) -> str:

@@ -74,6 +74,7 @@ from connectors.protocols.source import (
     Surveyed,
     Vouching,
     Watched,
+    Withdraws,
 )
 from connectors.protocols.storage import OffersParts, Storage, TakesParts
 from connectors.protocols.warehouse import PreloadsParts, Warehouse
@@ -145,4 +146,5 @@ __all__ = [
     "Warehouse",
     "Watched",
     "WebhookClient",
+    "Withdraws",
 ]

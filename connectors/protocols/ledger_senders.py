@@ -49,6 +49,13 @@ class LedgerReplies(Protocol):
     def close(self, message_id: str, state: ReplyState, note: str | None = None) -> None:
         """Write down what became of all replies that went with a mail."""
 
+    def is_first_refusal(self, reply: Reply) -> bool:
+        """Whether this reply is the first by which its address is told that a file of the feed was
+        not taken whole. It is written down as that where there is none yet; the answer stays."""
+
+    def forget_refusals(self, before: datetime) -> int:
+        """Forget who was told so first before that time; of how many."""
+
     def of(self, file_id: str) -> Sequence[Reply]:
         """The replies about a file, oldest first."""
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "infer": ("entrypoints.cli.infer", "infer", "What a file is; proposes a contract for it."),
     "init": ("entrypoints.cli.new", "init", "A project of your own, in a folder."),
     "new": ("entrypoints.cli.new", "new", "A feed made from files like those that will come."),
+    "template": ("entrypoints.cli.template", "template", "A file for senders to fill in."),
     "check": ("entrypoints.cli.check", "check", "What would become of a file; loads nothing."),
     "drift": ("entrypoints.cli.drift", "drift", "Files that differ from their contracts."),
     "contracts": ("entrypoints.cli.contracts", "contracts", "Contracts in force; push, pull, log."),

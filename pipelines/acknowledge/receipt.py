@@ -73,7 +73,8 @@ class ReceiptInput:
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
     sender was told about the file that this one may correct; `link` is where it is seen on the
     web. `corrected` says which files have brought rejected rows of it corrected, `done` which lines
-    these were. `mark` stands in its documents' names before their suffixes."""
+    these were. `mark` stands in its documents' names before their suffixes. `spoken` is the
+    language of who reads it, where that is not the sender."""
 
     file: File
     feed: Feed
@@ -86,11 +87,12 @@ class ReceiptInput:
     corrected: tuple[CorrectedRows, ...] = ()
     done: Collection[Line] = ()
     mark: str = ""
+    spoken: str | None = None
 
     @property
     def language(self) -> str:
-        """The sender's language."""
-        return self.feed.language_for(addressee(self.file))
+        """The reader's language."""
+        return self.spoken or self.feed.language_for(addressee(self.file))
 
 
 def answer_of(

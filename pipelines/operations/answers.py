@@ -74,8 +74,9 @@ def rejected_page(
     return RejectedPage(shown, shown[-1].number if len(found) > limit else None)
 
 
-def receipt_of(runtime: Runtime, file: File, mask: Mask) -> Receipt:
-    """The receipt of a file as its sender got it, or will get it.
+def receipt_of(runtime: Runtime, file: File, mask: Mask, language: str | None = None) -> Receipt:
+    """The receipt of a file as its sender got it, or will get it; in another language, if one is
+    asked for.
 
     Raises ConflictError while nothing is known of it yet, NotFoundError once its rejected rows are
     not kept any more.
@@ -89,7 +90,7 @@ def receipt_of(runtime: Runtime, file: File, mask: Mask) -> Receipt:
     with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="receipt-") as folder:
         with ExitStack() as stack:
             try:
-                answer = answer_about(runtime, file, Path(folder), stack)
+                answer = answer_about(runtime, file, Path(folder), stack, language=language)
             except FileNotFoundError:
                 raise NotFoundError(_GONE) from None
     return mask.receipt(answer.receipt, file)

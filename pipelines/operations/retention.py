@@ -205,7 +205,9 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
         yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
     if keep.files_days is not None:
         if not dry_run:
-            runtime.ledger.senders.forget(now - timedelta(days=keep.files_days))
+            before = now - timedelta(days=keep.files_days)
+            runtime.ledger.senders.forget(before)
+            runtime.ledger.replies.forget_refusals(before)
         yield _files(runtime, now - timedelta(days=keep.files_days), dry_run)
 
 

@@ -122,7 +122,7 @@ def sheet_rows(
     """The row numbers and cells of a sheet inside the declared range, header and all; the names of
     the other sheets are added to `others`. Raises as `read_workbook` does."""
     _check_size(path, most_bytes)
-    top, left, bottom, right = _bounds(dialect.range)
+    top, left, bottom, right = range_bounds(dialect.range)
     sign = dialect.numbers.decimal
     try:
         with read_sheet(path, dialect.sheet, sign, _memory(path, most_bytes)) as sheets:
@@ -191,7 +191,7 @@ def check_sheet(names: Sequence[str], wanted: str) -> None:
         )
 
 
-def _bounds(area: str) -> tuple[int, int, int | None, int | None]:
+def range_bounds(area: str) -> tuple[int, int, int | None, int | None]:
     """First row and column (from 1), last row and column (None: to the end) of `B3:H`."""
     match = _RANGE.fullmatch(area.replace("$", ""))
     if match is None:

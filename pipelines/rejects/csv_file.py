@@ -44,7 +44,7 @@ def write_rejected(
     """
     kept = read_rejects(rejects, file_id)
     own = [name for name in kept.header if name not in OUR_COLUMNS]
-    write = _Writer(form or sent_dialect(dialect, language), kept.line_end)
+    write = LineWriter(form or sent_dialect(dialect, language), kept.line_end)
     is_correction = len(own) < len(kept.header)
     with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
         out.write(write.line([*own, *OUR_COLUMNS]))
@@ -130,7 +130,7 @@ def _shown(
         yield row
 
 
-class _Writer:
+class LineWriter:
     """Writes rows as a dialect has them; the csv module knows no delimiters of several characters
     and no line ends but its own."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -150,14 +150,12 @@ def test_a_run_after_a_load_is_one_workers_until_its_lease_ends_and_they_go_in_t
     again = runs.claim("t", "w2", 60)
     assert again is not None
     assert (again.batch_id, again.tries) == ("a" * 16, 2)
-    acts: list[Callable[[], object]] = [
-        lambda: runs.renew(claimed, 60),
-        lambda: runs.again(claimed, day, "no", ()),
-        lambda: runs.close(claimed, AfterLoadState.DONE, "late", ()),
-    ]
-    for act in acts:
-        with pytest.raises(LeaseLostError):
-            act()
+    with pytest.raises(LeaseLostError):
+        runs.renew(claimed, 60)
+    with pytest.raises(LeaseLostError):
+        runs.again(claimed, day, "no", ())
+    with pytest.raises(LeaseLostError):
+        runs.close(claimed, AfterLoadState.DONE, "late", ())
     runs.close(again, AfterLoadState.GIVEN_UP, "status 1", ())
     assert runs.last_closed("t", NOON) == runs.of("a" * 16)
     other = runs.claim("t", "w2", 60)

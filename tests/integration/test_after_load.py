@@ -29,6 +29,7 @@ from pipelines.operations.after_loads import feed_commands
 from pipelines.operations.feeds import resume
 from pipelines.operations.files import view_file
 from pipelines.operations.recover import recover
+from pipelines.operations.unload import plan_unload, unload
 from pipelines.runtime import Runtime, Work
 from pipelines.steps import STEPS
 from schemas.after_load import AfterLoad, AfterLoadState
@@ -37,6 +38,7 @@ from schemas.batch import Committed
 from schemas.errors import ConfigError, LeaseLostError
 from schemas.file import File
 from service_process import process
+from small_service import csv, small_service
 from web_world import GOOD, IBAN, TABLE, WebWorld
 
 FEED = """
@@ -250,6 +252,31 @@ def keys_of(told: dict[str, Any]) -> tuple[list[str], list[str]]:
 def test_a_command_that_cannot_be_meant_is_refused(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         Feed(name="sales", source="drop", match="**", contract="sales", **wrong)
+
+
+@pytest.mark.long
+def test_a_pass_loads_and_then_tells_the_command_also_of_what_is_taken_out_again(
+    tmp_path: Path, bigquery_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLD_TO", str(tmp_path))
+    service = small_service(tmp_path, bigquery_url)
+    (tmp_path / "command.py").write_text(COMMAND.format(then="sys.exit(1)"))
+    argv = [sys.executable, str(tmp_path / "command.py")]
+    text = FEED.format(argv=argv).replace('match="sales/**"', 'match="**"')
+    (tmp_path / "feeds" / "sales.py").write_text(text)
+    service.drop("a.csv", csv("A", "B"))
+    [file] = service.run()
+    assert file.status == "done", "a command that fails undoes nothing"
+    assert service.sql("SELECT COUNT(*) FROM `DATA.sales`") == [(2,)]
+    [[told, _, _]] = [json.loads(each) for each in (tmp_path / "told.jsonl").read_text().split("\n")
+                      if each]  # fmt: skip
+    assert (told["batch_id"], told["kind"]) == (file.batch_id, "load")
+    assert (told["rows_loaded"], told["partitions"]) == (2, ["2026-11-03"])
+    unload(service.runtime, plan_unload(service.runtime, [file]))
+    [batch] = service.runtime.ledger.files.many([file.file_id])
+    run = service.runtime.ledger.after_loads.of(str(batch.batch_id))
+    assert run is not None
+    assert (run.batch["kind"], run.batch["rows_removed"]) == ("unload", 2)
 
 
 @pytest.mark.long

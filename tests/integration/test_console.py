@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes, policy
 from html import unescape
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -184,6 +185,55 @@ def test_a_form_of_another_site_changes_nothing(world: ConsoleWorld, file: File)
     assert world.service.runtime.ledger.feeds.state("sales").stopped_at is None
 
 
+OTHER_FORMS = (
+    "/language", "/people/admin/auth/group/add/", "/people/admin/people/person/add/",
+    "/people/admin/people/person/1/delete/", "/people/admin/people/person/1/password/",
+    *(f"/account/{each}/" for each in (
+        "login", "logout", "reauthenticate", "password/change", "password/reset", "3rdparty",
+        "2fa/authenticate", "2fa/reauthenticate", "2fa/totp/activate", "2fa/totp/deactivate",
+        "2fa/recovery-codes/generate", "2fa/webauthn/add", "2fa/webauthn/login",
+        "2fa/webauthn/reauthenticate", "2fa/webauthn/keys/1/remove", "2fa/webauthn/keys/1/edit",
+    )),
+)  # fmt: skip
+
+
+def test_no_form_works_without_its_token(world: ConsoleWorld, file: File) -> None:
+    screens = [path for method, path, _ in TABLE.values() if method == "POST"]
+    with world.browsing("admin") as somebody:
+        for path in (*screens, *OTHER_FORMS):
+            path = path.format(file=file.file_id, alert="0a0a", drift="0a0a")
+            answer = somebody.post(path, data={"csrfmiddlewaretoken": "x" * 64})
+            assert answer.status_code == 403, path
+            assert "came from another site" in answer.text, path
+        assert somebody.get("/me").status_code == 200
+
+
+@pytest.mark.parametrize("there", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+def test_no_address_leads_to_another_site(world: ConsoleWorld, there: str) -> None:
+    with world.browsing() as somebody:
+        page = somebody.get("/account/login/", params={"next": there})
+        somebody.follow_redirects = False
+        answers = [
+            somebody.send_form(page, "/account/login/", login="viewer", password=PASSWORD,
+                               next=there),
+            somebody.send_form(somebody.get("/me"), "/language", language="en", next=there),
+            somebody.send_form(somebody.get("/me"), "/account/reauthenticate/", password=PASSWORD,
+                               next=there),
+            somebody.send_form(somebody.get("/me"), "/account/logout/", next=there),
+            somebody.get("/people/admin/login/", params={"next": there}),
+        ]  # fmt: skip
+    for answer in answers:
+        assert answer.status_code == 302
+        assert urlsplit(answer.headers["location"]).netloc in ("", urlsplit(world.url).netloc)
+
+
+def test_another_name_than_ours_is_not_answered(world: ConsoleWorld) -> None:
+    for headers in ({"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example"}):
+        for path in ("/", "/account/password/reset/"):
+            answer = httpx.get(world.url + path, headers=headers, trust_env=False)
+            assert (answer.status_code, "evil" in answer.text) == (400, False), path
+
+
 @pytest.mark.parametrize("path", ["/account/login/", "/language", "/r/nothing/fix/save"])
 def test_a_form_that_is_too_large_is_refused_in_words(world: ConsoleWorld, path: str) -> None:
     with world.browsing() as somebody:
@@ -227,6 +277,9 @@ def test_a_session_ends_when_its_role_does(world: ConsoleWorld) -> None:
     with world.browsing("operator") as somebody:
         assert somebody.get("/me").url.path == "/me"
         world.change("Access.objects.filter(group__name='operator').update(role='viewer')")
+        # A part of a page that asks for itself lets the whole page be asked for anew.
+        part = somebody.get("/?part=list", headers={"HX-Request": "true"})
+        assert (part.status_code, part.headers["hx-refresh"], part.text) == (401, "true", "")
         assert somebody.get("/me").url.path == "/account/login/"
         somebody.sign_in("operator")
         world.change("Person.objects.get(username='operator').groups.clear()")
@@ -386,23 +439,98 @@ def test_a_list_goes_on_where_its_page_ended_and_is_kept_as_csv(world: ConsoleWo
         assert other.get("/people/acts?feed=sales").status_code == 404
 
 
+def test_what_is_done_to_people_is_an_act(world: ConsoleWorld) -> None:
+    add, people = "/people/admin/people/person/add/", "/people/admin/people/person/"
+    new = {"username": "new", "email": "New@Example.com", "usable_password": "true",
+           "password1": PASSWORD, "password2": PASSWORD}  # fmt: skip
+    with world.browsing("admin") as admin:
+        page = admin.get(add)
+        made = admin.send_form(page, add, **new).url.path
+        assert made.endswith("/change/")
+        twin = admin.send_form(page, add, **{**new, "username": "twin"})
+        assert "Somebody else has this address." in twin.text
+        with world.browsing() as somebody:
+            assert somebody.sign_in("new").status_code == 403
+            admin.send_form(
+                admin.get(made),
+                made,
+                username="new",
+                email="new@example.com",
+                groups="1",
+                is_active="on",
+            )
+            assert somebody.get("/me").url.path == "/account/login/"
+            admin.send_form(
+                admin.get(made),
+                made.replace("change", "password"),
+                **{"usable_password": "false", "unset-password": "yes"},
+            )
+            assert somebody.sign_in("new").url.path == "/account/login/"
+        key = made.split("/")[-3]
+        admin.send_form(
+            admin.get(people), people, action="delete_selected", _selected_action=key, post="yes"
+        )
+    acts = [act for act in list_acts(world.service.runtime) if act.subject == "new"][::-1]
+    assert [act.action for act in acts] == ["add", "change", "change", "delete"]
+    assert {act.actor.who for act in acts} == {"admin"}
+    assert [(act.after or {}).get("groups") for act in acts][:2] == [[], ["viewer"]]
+    with world.browsing("steward") as steward:
+        for path in (people, add, "/people/admin/", "/people/admin/auth/group/1/change/"):
+            assert steward.get(path).status_code == 403, path
+    with world.browsing("admin") as admin:
+        for path in ("sessions/session/", "socialaccount/socialaccount/", "mfa/authenticator/"):
+            assert admin.get(f"/people/admin/{path}").status_code == 404, path
+
+
+_PEOPLE_AND_LINKS = """
+from datetime import datetime, timedelta
+from allauth.account.forms import default_token_generator as maker
+from allauth.account.utils import user_pk_to_url_str
+guest = Person(username="guest", email="guest@example.com")
+guest.set_unusable_password()
+guest.save()
+Person.objects.create(username="gone", email="gone@example.com", is_active=False)
+steward = Person.objects.get(username="steward")
+for minutes in (55, 65):
+    maker._now = lambda: datetime.now() - timedelta(minutes=minutes)
+    key = f"{user_pk_to_url_str(steward)}-{maker.make_token(steward)}"
+    print(f"/account/password/reset/key/{key}/")
+"""
+
+
 def test_a_forgotten_password_is_set_anew_by_mail(world: ConsoleWorld) -> None:
-    with world.browsing() as somebody:
+    in_time, late = world.change(_PEOPLE_AND_LINKS).split()
+    names = ("viewer", "Viewer", "nobody", "guest", "gone")
+    with world.browsing("viewer") as before, world.browsing() as somebody:
         page = somebody.get("/account/password/reset/")
-        for email in ("viewer@example.com", "nobody@example.com"):
-            answer = somebody.send_form(page, "/account/password/reset/", email=email)
-            assert answer.status_code == 200
-        [path] = (world.service.folder / "mail").glob("*.eml")
-        body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body()
+        answers = {
+            (answer.status_code, str(answer.url), re.sub('value="[^"]+"', "", answer.text))
+            for name in names
+            for answer in [
+                somebody.send_form(page, "/account/password/reset/", email=f"{name}@example.com")
+            ]
+        }
+        assert len(answers) == 1, "an answer says whether there is such a person"
+        mails = [
+            message_from_bytes(path.read_bytes(), policy=policy.default)
+            for path in (world.service.folder / "mail").glob("*.eml")
+        ]
+        assert [mail["To"] for mail in mails] == ["viewer@example.com", "viewer@example.com"]
+        body = mails[0].get_body()
         assert body is not None
         [link] = re.findall(r"/account/password/reset/key/\S+", body.get_content())
         page = somebody.get(link)
         new = "an even longer pass phrase"
         done = somebody.send_form(page, page.url.path, password1=new, password2=new)
         assert done.url.path == "/account/password/reset/key/done/", done.text
+        assert before.get("/me").url.path == "/account/login/"
         assert somebody.sign_in("viewer", new).url.path == "/"
+        # It is good once, and for an hour.
+        for path, is_good in ((link, False), (in_time, True), (late, False)):
+            assert ("password1" in somebody.get(path).text) is is_good
     world.change(
-        f"p = Person.objects.get(username='viewer'); p.set_password({PASSWORD!r}); p.save()"
+        f"p = Person.objects.get(username='viewer'); p.set_password({PASSWORD!r}); p.save(); "
+        "Person.objects.filter(username__in=['guest', 'gone']).delete()"
     )
 
 
@@ -415,11 +543,23 @@ def test_nobody_signs_up_by_themselves_and_tries_are_counted(world: ConsoleWorld
         assert somebody.sign_in("admin").url.path == "/account/login/"
 
 
-def test_pages_are_in_spanish_for_who_wants_it(world: ConsoleWorld, file: File) -> None:
-    with world.browsing("viewer") as somebody:
-        somebody.headers["Accept-Language"] = "es-ES,es;q=0.9"
+@pytest.mark.parametrize(
+    ("asked", "code", "title", "told"),
+    [
+        ("es-ES,es;q=0.9", "es", "Mis archivos", "&#34;many&#34; no es un número entero"),
+        ("de-AT", "de", "Meine Dateien", "&#34;many&#34; ist keine ganze Zahl"),
+        ("it,fr-CA;q=0.8", "fr", "Mes fichiers", "&#34;many&#34; n&#39;est pas un nombre entier"),
+        ("pt-PT", "pt", "Meus arquivos", "&#34;many&#34; não é um número inteiro"),
+    ],
+)
+def test_pages_are_in_the_language_of_who_looks(
+    world: ConsoleWorld, file: File, asked: str, code: str, title: str, told: str
+) -> None:
+    with world.browsing("steward") as somebody:
+        somebody.headers["Accept-Language"] = asked
         page = somebody.get("/")
-        assert '<html lang="es">' in page.text
-        assert "Mis archivos" in page.text
+        assert f'<html lang="{code}">' in page.text
+        assert title in page.text
+        assert told in somebody.get(f"/files/{file.file_id}").text, "the feed speaks English"
         somebody.send_form(page, "/language", language="en", next="/")
         assert "My files" in somebody.get("/").text

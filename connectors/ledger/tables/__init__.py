@@ -37,7 +37,7 @@ from connectors.ledger.tables.conditions import (
 )
 from connectors.ledger.tables.contracts import contract_revisions
 from connectors.ledger.tables.drafts import draft_cells, drafts
-from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
+from connectors.ledger.tables.drifts import drift_senders, drifts, profiles, sightings, unmatched
 from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
 from connectors.ledger.tables.files import after_loads, batches, contents, events, files
 from connectors.ledger.tables.metadata import metadata
@@ -50,6 +50,7 @@ from connectors.ledger.tables.senders import (
     replies,
     sender_counts,
     sent_files,
+    template_mails,
     trusted_senders,
     webhooks,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "deliveries",
     "draft_cells",
     "drafts",
+    "drift_senders",
     "drifts",
     "events",
     "feeds",
@@ -116,6 +118,7 @@ __all__ = [
     "services",
     "sightings",
     "table_locks",
+    "template_mails",
     "trusted_senders",
     "unmatched",
     "uploads",

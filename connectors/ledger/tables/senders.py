@@ -77,6 +77,15 @@ replies = Table(
     ),
 )
 
+template_mails = Table(
+    "template_mails",
+    metadata,
+    Column("feed", AnyText, primary_key=True),
+    Column("recipient", AnyText, primary_key=True),
+    Column("reply_id", String(24), nullable=False),
+    Column("noted_at", UtcTime, nullable=False),
+)
+
 sent_files = Table(
     "sent_files",
     metadata,

@@ -195,11 +195,11 @@ def test_rejects_come_back_cell_by_cell_in_any_dialect(
     tmp_path_factory: pytest.TempPathFactory, dialect: Dialect, rows: list[list[str]]
 ) -> None:
     from pipelines.rejects.correction import dialect_of
-    from pipelines.rejects.csv_file import _Writer
+    from pipelines.rejects.csv_file import LineWriter
     from pipelines.rejects.escape import restored
 
     folder = tmp_path_factory.mktemp("rejects")
-    line = _Writer(dialect, "").line
+    line = LineWriter(dialect, "").line
     end = dialect.line_end or "\r\n"
     raws = [line(cells).removesuffix(end) for cells in rows]
     bad = rejects(folder, ["n", "m"], *(row(n, raw) for n, raw in enumerate(raws, 1)))

@@ -166,7 +166,7 @@ def test_the_singular_says_its_number_where_it_is_not_said_of_one_alone(language
 
 
 SAME_WORD: dict[str, set[str]] = {
-    "de": {"Operator", "Person"},
+    "de": {"Operator", "Passkey", "Passkeys", "Person"},
     "es": {"no", "total"},
     "fr": {"Formats", "Note", "Pages", "Partitions", "Service", "Table", "Type",
         "inexact", "partition", "total", "type"},

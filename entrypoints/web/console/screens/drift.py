@@ -62,6 +62,7 @@ def drifts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
         "column",
         "status",
         "files",
+        "senders",
         "waiting",
         "first (UTC)",
         "last (UTC)",
@@ -69,7 +70,8 @@ def drifts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     )
     rows = (
         (each.drift.feed, each.summary, each.column, each.drift.status, each.drift.files,
-         len(each.drift.held), each.drift.first_seen, each.drift.last_seen, each.drift.drift_id)
+         each.drift.senders, len(each.drift.held), each.drift.first_seen, each.drift.last_seen,
+         each.drift.drift_id)
         for each in _found(caller, query_of(request, "q", "show"))
     )  # fmt: skip
     return csv_answer("drift", header, rows)

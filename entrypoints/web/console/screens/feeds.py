@@ -11,7 +11,7 @@ from django.urls import path
 
 from entrypoints.web.caller import Caller
 from entrypoints.web.console.charts import bars
-from entrypoints.web.console.language import say
+from entrypoints.web.console.language import language, say
 from entrypoints.web.console.lists import PAGE, csv_answer, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
 from pipelines.operations.drift_decisions import list_drifts
@@ -23,6 +23,7 @@ from pipelines.operations.feed_details import (
 )
 from pipelines.operations.feeds import resume, stop
 from pipelines.operations.service import table_quotas
+from pipelines.operations.template import template_forms, template_of
 from schemas.errors import ConflictError
 from schemas.key import Role
 
@@ -82,6 +83,7 @@ def feed(request: HttpRequest, caller: Caller, name: str) -> HttpResponse:
         contract=contract_in_words(runtime, name),
         drifts=len(list_drifts(runtime, name, decided=False)),
         quota=table_quotas(runtime, [name])[0],
+        templates=template_forms(runtime, name),
         may_stop=caller.may(Role.STEWARD, name),
     )
 
@@ -97,6 +99,16 @@ def feed_csv(request: HttpRequest, caller: Caller, name: str) -> HttpResponseBas
         for each in found
     )  # fmt: skip
     return csv_answer(name, header, rows)
+
+
+@screen(Role.VIEWER)
+def feed_template(request: HttpRequest, caller: Caller, name: str, form: str) -> HttpResponse:
+    """What its senders fill in, in the form of its own files or another, in the reader's words."""
+    wanted = None if form == "own" else form
+    made = template_of(caller.runtime, caller.feed(name), wanted, language())
+    answer = HttpResponse(made.content, content_type=made.content_type)
+    answer["Content-Disposition"] = f'attachment; filename="{made.name}"'
+    return answer
 
 
 @screen(Role.STEWARD, "POST")
@@ -138,6 +150,7 @@ PATHS = [
     path("feeds.csv", feeds_csv, name="feeds_csv"),
     path("feeds/<str:name>", feed, name="feed"),
     path("feeds/<str:name>/days.csv", feed_csv, name="feed_csv"),
+    path("feeds/<str:name>/template.<str:form>", feed_template, name="feed_template"),
     path("feeds/<str:name>/stop", stop_feed, name="stop_feed"),
     path("feeds/<str:name>/resume", resume_feed, name="resume_feed"),
 ]

@@ -1,4 +1,5 @@
-"""Commands that run after a load: which batches they are still to be told of."""
+"""Commands that run after a load, and which batches they are still to be told of; who has been sent
+a template with the first refusal of a file."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0024"
-down_revision = "0022"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
@@ -15,7 +16,7 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Make the table; batches of before are not told of."""
+    """Make the tables; batches of before are not told of."""
     op.create_table(
         "after_loads",
         sa.Column("batch_id", sa.String(16), sa.ForeignKey("batches.batch_id"), primary_key=True),
@@ -40,8 +41,16 @@ def upgrade() -> None:
     )
     op.create_index("after_loads_closed", "after_loads", ["feed", "closed_at"])
     op.create_index("after_loads_ended", "after_loads", ["closed_at"])
+    op.create_table(
+        "template_mails",
+        sa.Column("feed", WORDS, primary_key=True),
+        sa.Column("recipient", WORDS, primary_key=True),
+        sa.Column("reply_id", sa.String(24), nullable=False),
+        sa.Column("noted_at", TIME, nullable=False),
+    )
 
 
 def downgrade() -> None:
     """Forget them."""
+    op.drop_table("template_mails")
     op.drop_table("after_loads")
