@@ -9,14 +9,14 @@ WORKDIR /app
 # The libraries first: their layer lasts until uv.lock changes.
 COPY pyproject.toml uv.lock README.md ./
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --frozen --no-default-groups --no-install-project
+    uv sync --frozen --no-default-groups --extra web --extra mcp --no-install-project
 COPY entrypoints entrypoints
 COPY dags dags
 COPY pipelines pipelines
 COPY connectors connectors
 COPY schemas schemas
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --frozen --no-default-groups --no-editable
+    uv sync --frozen --no-default-groups --extra web --extra mcp --no-editable
 
 FROM python:${PYTHON}
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1

@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CANDIDATES = $(PYTHON) python3.13 python3 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3)
 
 .PHONY: door help setup demo bench bench-quick bench-short bench-setup chaos test test-fast test-long lint types imports
-.PHONY: docs diagrams audit fuzz-mail pollock quota-day format clean
+.PHONY: docs diagrams reference audit fuzz-mail pollock quota-day format clean
 
 help:  ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ screenshots: setup  ## pictures of the console's screens for docs/console.md (ch
 
 docs: setup  ## the documentation's site, in build/docs/site; fails for a broken link or a page outside the navigation
 	@$(BIN)/python -m docs.builder.site
+
+reference: setup  ## write docs/reference from the code
+	@$(BIN)/python -m docs.builder.reference
 
 diagrams: setup  ## draw the diagrams of the pages anew (npm and chromium must be there)
 	@$(BIN)/python -m docs.builder.diagrams
@@ -123,7 +126,7 @@ CANARY = import json, sys, urllib.request as u; \
 audit: setup  ## known vulnerabilities of what uv.lock names (skipped when the database is away)
 	@if $(BIN)/python -c '$(CANARY)' 2>/dev/null; then \
 		list="$$(mktemp)"; trap 'rm -f "$$list"' EXIT; \
-		$(BIN)/uv export --frozen --quiet --no-emit-project --no-default-groups --output-file "$$list" >/dev/null \
+		$(BIN)/uv export --frozen --quiet --no-emit-project --no-default-groups --extra web --extra mcp --output-file "$$list" >/dev/null \
 			&& $(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off --requirement "$$list"; \
 	else \
 		echo "pip-audit skipped: its database does not answer"; \

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from connectors.alerts import CommandDestination, MailDestination, WebhookDestination
     from connectors.bigquery import BigQueryWarehouse
+    from connectors.commands import LocalCommands
     from connectors.folder import FolderSource
     from connectors.https.client import HttpsClient
     from connectors.ledger import SqlLedger
     from connectors.ledger.acts import Acts
+    from connectors.ledger.after_loads import AfterLoads
     from connectors.ledger.alerts import Alerts
     from connectors.ledger.batches import Batches
     from connectors.ledger.cleaning import History
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from connectors.ledger.sent_files import SentFiles
     from connectors.ledger.services import Services
     from connectors.ledger.timelines import Timelines
+    from connectors.ledger.trusted_senders import TrustedSenders
     from connectors.ledger.unmatched import UnmatchedItems
     from connectors.ledger.uploads import Uploads
     from connectors.ledger.webhooks import Webhooks
@@ -57,12 +60,14 @@ if TYPE_CHECKING:
     from connectors.objects.storage import ObjectStorage
     from connectors.protocols import (
         Answering,
+        Commands,
         Destination,
         FetchesMany,
         FinishesMany,
         Hinted,
         Ledger,
         LedgerActs,
+        LedgerAfterLoads,
         LedgerAlerts,
         LedgerBatches,
         LedgerContents,
@@ -95,6 +100,7 @@ if TYPE_CHECKING:
         LedgerSentFiles,
         LedgerServices,
         LedgerTimelines,
+        LedgerTrustedSenders,
         LedgerUnmatched,
         LedgerUploads,
         LedgerWebhooks,
@@ -110,6 +116,7 @@ if TYPE_CHECKING:
         Warehouse,
         Watched,
         WebhookClient,
+        Withdraws,
     )
     from connectors.s3.source import S3Source
     from connectors.smtp.notifier import FileNotifier, SmtpNotifier
@@ -119,6 +126,12 @@ if TYPE_CHECKING:
         return each
 
     def _folder_is_surveyed(each: FolderSource) -> Surveyed:
+        return each
+
+    def _folder_withdraws(each: FolderSource) -> Withdraws:
+        return each
+
+    def _s3_withdraws(each: S3Source) -> Withdraws:
         return each
 
     def _folder_is_watched(each: FolderSource) -> Watched:
@@ -232,6 +245,9 @@ if TYPE_CHECKING:
     def _sql_batches(each: Batches) -> LedgerBatches:
         return each
 
+    def _sql_after_loads(each: AfterLoads) -> LedgerAfterLoads:
+        return each
+
     def _sql_locks(each: Locks) -> LedgerLocks:
         return each
 
@@ -292,6 +308,9 @@ if TYPE_CHECKING:
     def _sql_senders(each: SenderCounts) -> LedgerSenders:
         return each
 
+    def _sql_trusted_senders(each: TrustedSenders) -> LedgerTrustedSenders:
+        return each
+
     def _sql_daily_counts(each: DailyCounts) -> LedgerDailyCounts:
         return each
 
@@ -320,6 +339,9 @@ if TYPE_CHECKING:
         return each
 
     def _https(each: HttpsClient) -> WebhookClient:
+        return each
+
+    def _commands(each: LocalCommands) -> Commands:
         return each
 
     def _command(each: CommandDestination) -> Destination:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 POINTS: dict[str, str] = {
     "draft.saved": "cells of a draft are in the ledger, whoever wrote them is not told",
+    "draft.checked": "a draft's rows were judged, nothing of it is kept",
     "draft.submitted": "the draft is submitted, its file is not sent",
     "draft.sent": "the draft's file is registered, the operation is not done",
     "discover.registered": "items are in the ledger, their tasks are not in a queue yet",
@@ -38,6 +39,8 @@ POINTS: dict[str, str] = {
     "load.committing": "the transaction runs, nobody waits for it",
     "load.committed": "the warehouse has committed, the ledger does not know",
     "load.closed": "the ledger knows, the acknowledgements are not in a queue yet",
+    "after_load.claimed": "the run of the feed's command is leased, it has not begun",
+    "after_load.ran": "the command has ended, the ledger does not know",
     "acknowledge.claimed": "the file is leased, nobody has been told",
     "acknowledge.replying": "the reply is in the ledger, nobody has been told",
     "acknowledge.mailed": "the reply is sent, the ledger does not know, the original is not marked",

@@ -24,6 +24,7 @@ from connectors.folder_files import (
     check_version,
     content_of,
     is_text,
+    remove_same,
     version_of,
     write_document,
 )
@@ -39,7 +40,7 @@ from schemas.errors import (
     WaybillError,
 )
 from schemas.item import Hint, Item, Left, Page
-from schemas.receipt import DOCUMENTS, Answer
+from schemas.receipt import DOCUMENTS, Answer, Document
 
 _PAGE_ITEMS = 1000
 
@@ -257,6 +258,14 @@ class FolderSource:
                     target.unlink(missing_ok=True)
                     gone += 1
         return gone
+
+    def withdraw(self, item: Item, document: Document, instead: bytes) -> bool:
+        """Remove a document that lies there as it was left (protocol `Withdraws`)."""
+        with self._translating():
+            target = below(self._receipts, f"{item.key}{document.suffix}")
+            if target.is_symlink() or not target.parent.resolve().is_relative_to(self._receipts):
+                return False
+            return target.is_file() and remove_same(target, document.path, instead)
 
     def check(self) -> str:
         """Look into the folder and name it."""

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from connectors.copies import same_bytes
 from connectors.private_files import share_like
 from schemas.errors import ItemChangedError, RetryableError
 from schemas.item import Item
@@ -63,6 +64,21 @@ def is_text(path: Path) -> bool:
     except UnicodeEncodeError:
         log.warning("%r is left out: its name is not UTF-8; rename it", os.fsencode(path))
         return False
+    return True
+
+
+def remove_same(target: Path, written: Path, instead: bytes) -> bool:
+    """Remove a file that has the same bytes as another one, or write over it where none may be
+    removed; whether it had them."""
+    with target.open("rb") as found:
+        if os.fstat(found.fileno()).st_size != written.stat().st_size:
+            return False
+        if not same_bytes(found, written):
+            return False
+    try:
+        target.unlink(missing_ok=True)
+    except PermissionError:
+        target.write_bytes(instead)
     return True
 
 

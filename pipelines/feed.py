@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -41,6 +41,9 @@ class Lineage(StrEnum):
 log = logging.getLogger(__name__)
 _FIVE_MINUTES = Every(timedelta(minutes=5))
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_OURS = "WAYBILL_"
+_LONGEST = 6 * 3600
+"""Seconds that a command may run for after a load."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,27 +65,57 @@ class Feed:
     a day before the feed was first seen; of folders and buckets everything is taken. Files that
     `trust` does not let in are held until somebody releases them. With `digest` a sender gets one
     mail about all files since the last, by that schedule, instead of one for each file.
+    `after_load` is a command (a list: the program, then its arguments; no shell reads it) that a
+    worker runs after each batch, with the batch as JSON on its standard input, for so many seconds
+    at most, and again if it does not end with status 0. `after_load_env` names the environment
+    variables that it gets, beside PATH, HOME and LANG.
     """
 
     name: str
+    """The name of the feed: lower-case letters, digits and underscores."""
     source: str
+    """The source that its files come from, by its name in config.yaml."""
     match: str
+    """A glob of the files that it takes: `*` within a folder, `**` across folders."""
     contract: str
+    """The contract that its files are checked by, by name."""
     transform: Callable[[DataFrame], DataFrame] | None = None
+    """A function that gets the good rows as a pandas frame, and returns the rows to load."""
     write: WriteMode | str = WriteMode.APPEND
+    """`append`, `merge` (on the primary key) or `replace_partition`."""
     schedule: Every | Cron = _FIVE_MINUTES
+    """When it looks at its source: `every(minutes=5)`, or `cron("0 6 * * *", "Europe/Madrid")`."""
     chunked: bool = False
+    """Whether the transform gets a large file piece by piece; for functions of single rows only."""
     lineage: Lineage | str = "row"
+    """`row`: each row is traced to its line. `file`: the transform may return sums, traced to the
+    file."""
     whole_file: bool = False
+    """Without effect today: a transform gets the whole file unless `chunked` says otherwise."""
     language: str = "en"
+    """The language in which senders are answered."""
     languages: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Another language for some senders, by address or `@domain`; the most specific counts."""
     on_new_version: OnNewVersion | str = OnNewVersion.REPLACE
+    """When a file comes again with other content: `replace` its rows, `append`, or `refuse` it."""
     trust: Trust | None = None
+    """Whose files are let in; the others are held until somebody releases them."""
     digest: Every | Cron | None = None
+    """When one mail tells a sender about all files since the last, instead of one for each file."""
     exclude: tuple[str, ...] | str = ()
+    """Globs of files that are none of its, whatever `match` says."""
     since: date | datetime | str | None = None
+    """Mail that came before is left where it is; without it, what came a day before its first
+    look."""
+    after_load: Sequence[str] = field(default=(), hash=False)
+    """A command to run after each load, word by word; it gets the batch as JSON on its input."""
+    after_load_env: Sequence[str] = field(default=(), hash=False)
+    """The names of the environment variables that the command gets beside PATH, HOME and LANG."""
+    after_load_seconds: float = 900
+    """How many seconds the command may take."""
 
     def __post_init__(self) -> None:
+        self._check_after_load()
         if isinstance(self.since, str):
             try:
                 datetime.fromisoformat(self.since)
@@ -128,6 +161,26 @@ class Feed:
             check_languages(self.languages)
         except ConfigError as error:
             raise ConfigError(f'feed "{self.name}": {error.message}', hint=error.hint) from None
+
+    def _check_after_load(self) -> None:
+        for name in ("after_load", "after_load_env"):
+            given = getattr(self, name)
+            if isinstance(given, str) or not all(isinstance(each, str) and each for each in given):
+                raise ConfigError(
+                    f'feed "{self.name}": {name} is a list of texts',
+                    hint='write after_load=["dbt", "run"]: no shell reads it',
+                )
+        if any("\0" in each for each in self.after_load):
+            raise ConfigError(f'feed "{self.name}": after_load has an argument with a NUL')
+        if ours := [each for each in self.after_load_env if each.upper().startswith(_OURS)]:
+            raise ConfigError(
+                f'feed "{self.name}": after_load_env names {ours[0]}, which is for Waybill alone',
+                hint="give the command credentials of its own",
+            )
+        if not 0 < self.after_load_seconds <= _LONGEST:
+            raise ConfigError(
+                f'feed "{self.name}": after_load_seconds is above 0, and {_LONGEST:,} at most'
+            )
 
     def misfit(self, contract: Contract) -> ConfigError | None:
         """Why files of the feed cannot be written under a contract; None if they can."""

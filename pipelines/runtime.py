@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from connectors.protocols import (
+    Commands,
     Destination,
     Ledger,
     Notifier,
@@ -40,8 +41,8 @@ class Runtime:
     once, where there may be any; `pause` lets so many seconds pass; `alert` tells the people on
     duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know); `actor` is
     in whose name operations act; `links` signs links to receipts, where there are any; `webhooks`
-    posts receipts to addresses that an admin sets; `refresh` asks the ledger at once for contracts
-    that have changed (`contracts` may be a second old)."""
+    posts receipts to addresses that an admin sets; `commands` runs those that feeds name; `refresh`
+    asks the ledger at once for contracts that have changed (`contracts` may be a second old)."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
@@ -66,6 +67,7 @@ class Runtime:
     actor: Actor = SERVICE
     links: LinkKeys | None = None
     webhooks: WebhookSender | None = None
+    commands: Commands | None = None
     refresh: Callable[[], None] = _nothing
 
     def new_lease(self) -> str:

@@ -10,6 +10,7 @@ from pipelines.acknowledge.posts import post
 from pipelines.acknowledge.step import acknowledge
 from pipelines.discover.step import discover
 from pipelines.discover.unmatched import survey
+from pipelines.load.after_load import after_load
 from pipelines.load.step import load
 from pipelines.prepare.bundle import prepare_many
 from pipelines.prepare.parts import part
@@ -27,11 +28,12 @@ STEPS: dict[str, Callable[[Runtime, str], list[Work]]] = {
     "acknowledge_many": acknowledge_many,
     "digest": digest,
     "post": post,
+    "after_load": after_load,
 }
 """The steps a task can be, by the name of its queue."""
 
 
-OF_FEEDS = ("discover", "prepare_many", "load", "acknowledge_many", "digest", "post")
+OF_FEEDS = ("discover", "prepare_many", "load", "acknowledge_many", "digest", "post", "after_load")
 """The steps whose target is a feed; the others' is a file, or for `survey` a source."""
 
 

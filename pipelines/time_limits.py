@@ -31,6 +31,11 @@ def seconds_for(runtime: Runtime, works: Collection[Work]) -> dict[Work, float]:
     # Should one of its files hang, its leases run out with it, and each goes alone from then on.
     bundle = base + runtime.limits.bundle_bytes / _MB * runtime.limits.step_mb_seconds
     found |= {work: bundle for work in works if work.step == "prepare_many"}
+    found |= {
+        work: runtime.feeds[work.target].after_load_seconds + base
+        for work in works
+        if work.step == "after_load" and work.target in runtime.feeds
+    }
     ids = {work: work.target.partition("/")[0] for work in works if work.step in _OF_FILES}
     if not ids:
         return found

@@ -12,19 +12,53 @@ class AlertKind(StrEnum):
     """What is the matter."""
 
     STOPPED = "stopped feed"
+    """An error that a person must mend has stopped the feed. Do: mend it, then `waybill resume
+    FEED`."""
     LATE = "late feed"
+    """The table is older than its contract promises. Do: ask the sender, or see `waybill files
+    --feed FEED`."""
     QUARANTINED = "quarantined file"
+    """No row of the file was loaded. Do: `waybill show ID` says why; once fixed, `waybill retry
+    ID`."""
     FAILED = "failed file"
+    """The file was given up after all attempts. Do: `waybill show ID` says why; once fixed,
+    `waybill retry ID`."""
     HELD = "untrusted sender"
+    """The feed does not trust the sender. Do: `waybill held`; if it is to be trusted, `waybill
+    release ID`."""
     UNMATCHED = "file that no feed takes"
+    """Something is likely a report, and no feed takes it. Do: add a feed, or `waybill unmatched
+    --dismiss ID`."""
     AWAY = "source or mail away"
+    """A source, the mail server or the way of receipts does not answer. Do: `waybill doctor` tries
+    every part."""
     LOOP = "replies without end"
+    """One sender or conversation gets too many replies a day. Do: see whether a program answers
+    them; `limits.thread_replies` and `limits.address_replies` say how many there may be."""
     KEPT = "original that waits"
+    """An original was moved though a feed had not had it. Do: look for it where `move_to` says,
+    should that feed need it."""
     WEBHOOK = "webhook away"
+    """A webhook takes no receipts. Do: `waybill webhooks test ID`; `waybill webhooks set` gives it
+    an address."""
+    AFTER_LOAD = "command after a load"
+    """A feed's command after a load was given up. Do: `waybill show ID` of a file of the batch says
+    what it printed; mend it, then run it by hand."""
     DRIFT = "schema drift"
+    """Files differ from their contract. Do: `waybill drift show ID`, then `drift accept` or `drift
+    dismiss`."""
     QUOTA = "quota nearly used"
+    """Most of the day's quota of loads is used, or BigQuery throttles. Do: send fewer, larger
+    files; see `quotas`."""
     BEHIND = "table behind its contract"
+    """The table lacks what its contract has in force. Do: `waybill apply`; loading goes on by
+    itself."""
     WORKER = "dead worker"
+    """A worker gives no sign of life. Do: start it again; its work goes to the others by itself."""
+
+
+OF_FILES = frozenset({AlertKind.QUARANTINED, AlertKind.FAILED, AlertKind.HELD})
+"""The kinds whose subject is one file, which is one version of what lies at a source."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +78,8 @@ class Trouble:
 class Alert:
     """A trouble as the ledger keeps it, from when it was found until it was over.
 
-    Who has acknowledged it knows of it and looks after it, if need be `until` a time only.
+    Who has acknowledged it knows of it and looks after it, if need be `until` a time only. One that
+    somebody has dismissed, with a note, is over for good.
     """
 
     alert_id: str
@@ -54,6 +89,9 @@ class Alert:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_until: datetime | None = None
+    dismissed_at: datetime | None = None
+    dismissed_by: str | None = None
+    dismissed_note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

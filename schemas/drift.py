@@ -73,8 +73,8 @@ class Finding:
 class Drift:
     """One difference between a feed's files and its contract, kept until a person decides.
 
-    However many files show it, it is one drift of its feed. `files` counts them and `held` those
-    that wait for the decision; `finding` is the latest.
+    However many files of however many senders show it, it is one drift of its feed. `files` and
+    `senders` count them, `held` are the files that wait for the decision; `finding` is the latest.
     """
 
     drift_id: str
@@ -84,6 +84,7 @@ class Drift:
     first_seen: datetime
     last_seen: datetime
     files: int = 0
+    senders: int = 0
     held: tuple[str, ...] = ()
 
 
@@ -94,6 +95,30 @@ class Sighting:
     drift_id: str
     finding: Finding
     status: DriftStatus
+
+
+_WIDER = {
+    frozenset({Type.INT64, Type.NUMERIC}): Type.NUMERIC,
+    frozenset({Type.INT64, Type.FLOAT64}): Type.FLOAT64,
+    frozenset({Type.NUMERIC, Type.FLOAT64}): Type.FLOAT64,
+}
+
+
+def joined_change(changes: Sequence[ContractChange]) -> ContractChange:
+    """The one change of a column that suits what asks for any of these: the type that takes the
+    values of all, every header and every format."""
+    made = changes[0]
+    for each in changes[1:]:
+        types = {made.type, each.type} - {None}
+        wider = _WIDER.get(frozenset(filter(None, types)), Type.STRING)
+        made = ContractChange(
+            column=made.column,
+            type=(made.type or each.type) if len(types) < 2 else wider,
+            required=False if False in (made.required, each.required) else made.required,
+            headers=tuple(dict.fromkeys((*made.headers, *each.headers))),
+            formats=tuple(dict.fromkeys((*made.formats, *each.formats))),
+        )
+    return made
 
 
 def lets_in(status: DriftStatus, finding: Finding) -> bool:

@@ -10,18 +10,33 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any, Self
 
+from schemas import formatting
+
 FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 """The languages in which senders can be answered: English, and those of the catalogues."""
 
+NO_BREAK_SPACES = "\u00a0\u202f"
+"""The spaces, wide and narrow, at which no line is broken."""
+
 WITH_HINT = "{sentence} ({hint})"
 """A sentence, and what to do about it."""
 
+_AS_WRITTEN = re.compile(r":(n|day|minute|second)\}")
+"""Fields that Python cannot fill in, in English either."""
+_DAY = "{day:day}"
+_MOMENTS: Mapping[formatting.Precision, str] = {
+    "minute": "{moment:minute}",
+    "second": "{moment:second}",
+}
+_DECIMALS = re.compile(r",?\.(\d)([f%])")
 _JOINING = re.compile(r"(\{_\d+\}|[\s;,.])+")
 _UNFIT = (KeyError, IndexError, ValueError, TypeError)
 """What is raised where values do not fit a template."""
@@ -121,17 +136,42 @@ def _from_json(value: Any) -> object:
 def translate(template: str, language: str = "en", /, **values: object) -> Sentence:
     """The sentence in that language, its `{name}` fields filled in; English where the catalogue
     lacks it. A template without values is taken as it stands. Sentences among the values are said
-    in the same language; `{number:n}` is a number as people of the language write it."""
+    in the same language.
+
+    Numbers, shares and times are written as people of the language do: `{count:,}`, `{share:.0%}`
+    and, exactly, `{number:n}`; `{at:day}`, `{at:minute}` and `{at:second}` of a date or datetime,
+    or of one as text in the manner of ISO 8601."""
     spoken = template if language == "en" else _catalogue(language).get(template, template)
     if not values:
         return Sentence(spoken, template, values, language)
     told = {name: render(value, language) if isinstance(value, str) else value
             for name, value in values.items()}  # fmt: skip
-    if language == "en" and ":n}" not in spoken:
+    if language == "en" and not _AS_WRITTEN.search(spoken):
         text = spoken.format(**told)
     else:
         text = _Speech(language).format(spoken, **told)
     return Sentence(text, template, values, language)
+
+
+def translate_count(
+    count: int, one: str, several: str, language: str = "en", /, **values: object
+) -> Sentence:
+    """`one` or `several`, as the number `count` wants it in that language. Both may name it. Where
+    a language has its singular for other numbers than 1, its catalogue names it in both."""
+    template = one if formatting.is_singular(count, language) else several
+    if language == "en":
+        return translate(template, **values, count=count)
+    return translate(template, language, **values, count=count)
+
+
+def day_said(value: date) -> Sentence:
+    """A day, which each language writes in its own way."""
+    return translate(_DAY, day=value.isoformat())
+
+
+def moment_said(value: datetime, precision: formatting.Precision = "minute") -> Sentence:
+    """A moment, which each language writes in its own way."""
+    return translate(_MOMENTS[precision], moment=value.isoformat())
 
 
 def is_template(text: str) -> bool:
@@ -149,24 +189,53 @@ def joined(separator: str, texts: Sequence[str], language: str = "en") -> Senten
 
 
 def printable(text: str) -> str:
-    """The text without control characters, on one line: names and cells come from strangers."""
-    return "".join(char if char.isprintable() else "·" for char in text)
+    """The text without control characters, on one line: names and cells come from strangers. The
+    two no-break spaces stay, which sentences and numbers have in some languages."""
+    if text.isprintable():
+        return str(text)
+    return "".join(char if char.isprintable() or char in NO_BREAK_SPACES else "·" for char in text)
 
 
 class _Speech(Formatter):
-    """Fills in fields; `{number:,}` as the language groups digits, `{number:n}` exactly."""
+    """Fills in fields as people of the language write numbers and times."""
 
     def __init__(self, language: str) -> None:
         self._language = language
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """The value as the field wants it."""
-        if format_spec not in (",", "n"):
-            return str(super().format_field(value, format_spec))
-        from babel.numbers import format_decimal
+        match value:
+            case bool():
+                pass
+            case int() | float() | Decimal():
+                told = _number(value, format_spec, self._language)
+                return str(super().format_field(value, format_spec)) if told is None else told
+            case str() | date() if format_spec in ("day", "minute", "second"):
+                return self._time(value, format_spec)
+        return str(super().format_field(value, format_spec))
 
-        exact = format_spec == "n"
-        return str(format_decimal(value, locale=self._language, decimal_quantization=not exact))
+    def _time(self, value: str | date, precision: str) -> str:
+        if isinstance(value, str):
+            if type(value) is not str:  # what is hidden stays so
+                return format(value, precision)
+            value = datetime.fromisoformat(value)
+        if precision == "day" or not isinstance(value, datetime):
+            return formatting.day(value, self._language)
+        return formatting.moment(
+            value, self._language, "second" if precision == "second" else "minute"
+        )
+
+
+def _number(value: Any, spec: str, language: str) -> str | None:
+    """A number as people of the language write it; None where nothing is said of that."""
+    if spec in (",", "n"):
+        return formatting.number(value, language, exact=spec == "n")
+    if found := _DECIMALS.fullmatch(spec):
+        decimals = int(found[1])
+        if found[2] == "%":
+            return formatting.percent(value, language, decimals, fixed=True)
+        return formatting.number(value, language, decimals=decimals)
+    return None
 
 
 @cache

@@ -21,6 +21,7 @@ class OperationKind(StrEnum):
     SUBMIT_DRAFT = "submit_draft"
     CHECK = "check"
     FIND_ROW = "find_row"
+    DRIFT_SAMPLES = "drift_samples"
 
 
 class OperationState(StrEnum):

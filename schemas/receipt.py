@@ -12,24 +12,38 @@ from schemas.file import Counts, Outcome
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
-    """One cell (or row, without a column) that broke a rule, and the archive's member it is in."""
+    """One cell (or row, without a column) that broke a rule, and the archive's member it is in.
+    `header` is what the file's header calls the column, if that is something else."""
 
     line: int
     column: str | None
     value: str | None
     message: str
     member: str | None = None
+    header: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """What the sender calls the column."""
+        return self.header or self.column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleSummary:
-    """How often one rule was broken in one column, the first examples of it, how to mend them."""
+    """How often one rule was broken in one column, the first examples of it, how to mend them.
+    `header` is what the file's header calls the column, if that is something else."""
 
     rule: str
     column: str | None
     count: int
     examples: tuple[Example, ...]
     fix: str = ""
+    header: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """What the sender calls the column."""
+        return self.header or self.column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,12 +65,19 @@ class DriftNote:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleChange:
-    """How often a rule was broken in the earlier file, and is in this one."""
+    """How often a rule was broken in the earlier file, and is in this one. `header` is what their
+    headers call the column, if that is something else."""
 
     rule: str
     column: str | None
     before: int
     now: int
+    header: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """What the sender calls the column."""
+        return self.header or self.column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +145,12 @@ class Receipt:
     def held(self) -> bool:
         """The earlier name of `waiting`, which users' own templates may have."""
         return self.waiting
+
+    @property
+    def wants_template(self) -> bool:
+        """Whether a template would help its sender: something of it was refused for what it is."""
+        refused = self.outcome in (Outcome.PARTLY, Outcome.QUARANTINED)
+        return refused and not self.waiting and not self.is_complete
 
     @property
     def is_complete(self) -> bool:

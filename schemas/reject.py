@@ -13,7 +13,8 @@ class Problem:
     """One reason why a row was rejected.
 
     `line` is the line of the original file on which the row starts (1 is the first line of the
-    file). `column` is None when the row as a whole is wrong. `rule` is a short machine word
+    file). `column` is the contract's, and None when the row as a whole is wrong; `header` is what
+    the file's own header calls it, if that is something else. `rule` is a short machine word
     (`type`, `required`, `minimum`, an expectation's type); `message` is for a person, in English.
     """
 
@@ -22,6 +23,12 @@ class Problem:
     value: str | None
     rule: str
     message: str
+    header: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """What its sender calls the column."""
+        return self.header or self.column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

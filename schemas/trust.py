@@ -38,12 +38,21 @@ class Trust:
     """
 
     senders: tuple[str, ...] = ()
+    """Addresses (`ana@acorn.example`), domains (`acorn.example`), or all hosts below one
+    (`*.acorn.example`)."""
     require: tuple[str, ...] = ()
+    """What must speak for the domain in the sender's address: `dkim`, `spf`, `dmarc`."""
     subjects: tuple[str, ...] = ()
+    """Globs, one of which must match the mail's subject, whatever its case."""
     names: tuple[str, ...] = ()
+    """Globs, one of which must match the file's name, whatever its case."""
     types: tuple[str, ...] = ()
+    """Kinds of content (`text`, `workbook`, `zip`, …); else those that the contract can be read
+    from."""
     files_a_day: int | None = None
+    """How many files of one sender are let in a day (UTC)."""
     bytes_a_day: int | None = None
+    """How many bytes of one sender are let in a day (UTC)."""
 
     def __post_init__(self) -> None:
         for name in ("senders", "require", "subjects", "names", "types"):
@@ -100,3 +109,16 @@ class Hold:
     held_at: datetime
     released_at: datetime | None = None
     released_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrustedSender:
+    """An address that somebody trusts for a feed, besides the senders that the feed itself names.
+    `sender` is its `Address.key`; it counts only for mail that the feed's `Trust` lets speak for
+    it."""
+
+    sender: str
+    feed: str
+    address: str
+    trusted_at: datetime
+    trusted_by: str

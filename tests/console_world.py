@@ -17,6 +17,9 @@ import httpx
 
 from bare_service import bare_service
 from entrypoints.demo.process import HOST, free_ports
+from pipelines.prepare.trust import doubt_about_mail, hold_file
+from schemas.file import File, Status
+from schemas.item import Item, Page
 from service_process import process
 from web_world import WebWorld
 
@@ -54,6 +57,12 @@ set_up(web_context(Path(sys.argv[1])))
 from entrypoints.web.console.people.models import Access, Person
 exec(sys.argv[2])
 """
+_PARTNERS = """
+from pipelines import Feed, Trust, every
+
+feed = Feed(name="partners", source="drop", match="partners/**", contract="sales", write="merge",
+            schedule=every(seconds=1), trust=Trust(senders=("acorn.example",)))
+"""
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -88,9 +97,25 @@ class ConsoleWorld(WebWorld):
                 assert made.sign_in(name).url.path == "/"
             yield made
 
-    def change(self, statements: str) -> None:
-        """Change people and groups as an admin would."""
-        run_script(_CHANGE, self.service.config, statements)
+    def held(self, name: str, sender: str, **detail: str) -> File:
+        """A file of the feed `partners`, which knows one sender: held, for this is another."""
+        runtime, feed = self.service.runtime, "partners"
+        path = self.service.folder / "feeds" / f"{feed}.py"
+        path.write_text(_PARTNERS)
+        item = Item(
+            key=name, version="1", name=name, sent_at=runtime.now(), sender=sender, detail=detail
+        )
+        [file_id] = runtime.ledger.files.register(feed, "drop", Page(items=(item,)))
+        file = runtime.ledger.leases.claim(file_id, Status.DISCOVERED, "test", 60)
+        assert file is not None
+        doubt = doubt_about_mail(runtime, file, runtime.feeds[feed])
+        assert doubt is not None
+        hold_file(runtime, file, doubt)
+        return runtime.ledger.files.get(file_id)
+
+    def change(self, statements: str) -> str:
+        """Change people and groups as an admin would; what the statements print."""
+        return run_script(_CHANGE, self.service.config, statements)
 
 
 def run_script(script: str, config: Path, *arguments: str) -> str:
@@ -102,14 +127,19 @@ def run_script(script: str, config: Path, *arguments: str) -> str:
 
 @contextmanager
 def console_world(
-    folder: Path, redis_url: str, ledger_url: str | None = None, promise: str = "", **web: Any
+    folder: Path,
+    redis_url: str,
+    ledger_url: str | None = None,
+    promise: str = "",
+    mail: dict[str, Any] | None = None,
+    **web: Any,
 ) -> Iterator[ConsoleWorld]:
     """The console of two feeds; `promise` is what the contract of `sales` has more."""
-    [port] = free_ports(1)
+    [port] = free_ports(1) if "port" not in web else [web["port"]]
     service = bare_service(
         folder, "sales", "other", ledger_url=ledger_url,
         broker={"url": redis_url}, web={"port": port, **web},
-        mail={"type": "file", "path": str(folder / "mail")},
+        mail=mail or {"type": "file", "path": str(folder / "mail")},
     )  # fmt: skip
     with (folder / "contracts" / "sales.odcs.yaml").open("a") as contract:
         contract.write(promise)

@@ -16,7 +16,10 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Page
+from sqlalchemy import update
 
+from connectors.ledger import SqlLedger
+from connectors.ledger.tables import operations
 from console_world import _SET_UP, PASSWORD, run_script
 from entrypoints.demo.process import HOST, free_ports
 from pipelines.operations.verify import verify
@@ -42,8 +45,25 @@ class FixingWorld:
 
     def without_worker(self) -> None:
         """Kill the worker, with all that it has begun."""
-        os.killpg(self.worker.pid, signal.SIGKILL)
+        if self.worker.poll() is None:
+            os.killpg(self.worker.pid, signal.SIGKILL)
         self.worker.wait()
+
+    def dying_at(self, point: str) -> None:
+        """Let the worker, with all its processes, die at a crash point when it next gets there."""
+        (self.service.folder / "crash").write_text(f"{point}!")
+
+    def is_dead(self) -> bool:
+        """Whether it has died there."""
+        return not (self.service.folder / "crash").exists() and self.worker.poll() is not None
+
+    def lease_over(self) -> None:
+        """Let what nobody works on be found at once: two minutes have passed."""
+        ledger = self.service.runtime.ledger
+        assert isinstance(ledger, SqlLedger)
+        with ledger.database.write() as connection:
+            over = update(operations).where(operations.c.state == "running")
+            connection.execute(over.values(lease_until=self.service.runtime.now()))
 
     def with_worker(self) -> None:
         """Start another."""
@@ -115,8 +135,11 @@ def fixing_world(
 
 def _worker(config: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "worker"]
+    environ = {**os.environ, "WAYBILL_CRASH_FILE": str(config.parent / "crash")}
     with (config.parent / "worker.log").open("ab") as sink:
-        return subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+        return subprocess.Popen(
+            command, stdout=sink, stderr=sink, env=environ, start_new_session=True
+        )
 
 
 def _answers(url: str) -> bool:

@@ -13,11 +13,15 @@ from pathlib import Path
 
 @contextmanager
 def process(config: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A long-running command, ended with TERM, after which it must leave cleanly."""
-    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), *arguments]
+    """A long-running command in the folder of its config.yaml, ended with TERM, after which it must
+    leave cleanly."""
+    program = str(Path(sys.executable).with_name("waybill"))
+    command = [program, "--config", str(config), *arguments]
     log = config.parent / f"{arguments[0]}.log"
     with log.open("wb") as sink:
-        started = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+        started = subprocess.Popen(
+            command, stdout=sink, stderr=sink, cwd=config.parent, start_new_session=True
+        )
     try:
         yield started
         started.send_signal(signal.SIGTERM)

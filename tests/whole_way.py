@@ -34,7 +34,7 @@ class Seen:
     def rejected(self) -> list[tuple[int, str]]:
         """The lines and rules of the first rejected rows."""
         return sorted(
-            (line, each.rule) for each in self.checked.rejects for line, _ in each.examples
+            (line, each.rule) for each in self.checked.rejects for line, *_ in each.examples
         )
 
     @property

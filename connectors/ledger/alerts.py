@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
 
-from sqlalchemy import Connection, RowMapping, and_, delete, select, update
+from sqlalchemy import Connection, RowMapping, and_, delete, func, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import RESOLVED, UNRESOLVED, alerts, deliveries
+from connectors.ledger.tables import ALERT_DISMISSED, RESOLVED, UNRESOLVED, alerts, deliveries
 from schemas.alert import Alert, AlertKind, Trouble, alert_id_of
 from schemas.language import kept, params_of
 
@@ -29,6 +29,8 @@ class Alerts:
         wanted = {(each.kind, each.subject): each for each in found}
         with self._database.read() as connection:
             before = _open(connection)
+            for key in _dismissed(connection):
+                wanted.pop(key, None)
         news = [each for key, each in wanted.items() if before.get(key) != each.says]
         gone = [key for key in before if key not in wanted and key[0] in over]
         if not news and not gone:
@@ -64,6 +66,22 @@ class Alerts:
                 "acknowledged_until": until,
             }
             mine = update(alerts).where(alerts.c.alert_id == alert_id)
+            row = connection.execute(mine.values(**known).returning(*alerts.c)).mappings().first()
+        if row is None:
+            raise KeyError(alert_id)
+        return _alert_of(row)
+
+    def dismiss(self, alert_id: str, who: str | None, note: str) -> Alert:
+        mine = update(alerts).where(alerts.c.alert_id == alert_id)
+        with self._database.write() as connection:
+            now = self._database.now()
+            over = alerts.c.resolved_at if who is None else func.coalesce(alerts.c.resolved_at, now)
+            known = {
+                "dismissed_at": None if who is None else now,
+                "dismissed_by": who,
+                "dismissed_note": None if who is None else note,
+                "resolved_at": over,
+            }
             row = connection.execute(mine.values(**known).returning(*alerts.c)).mappings().first()
         if row is None:
             raise KeyError(alert_id)
@@ -141,6 +159,12 @@ def _open(connection: Connection) -> Mapping[_Key, str]:
     return {(AlertKind(kind), subject): summary for kind, subject, summary in rows}
 
 
+def _dismissed(connection: Connection) -> Iterator[_Key]:
+    """What nobody wants to hear of again."""
+    rows = connection.execute(select(alerts.c.kind, alerts.c.subject).where(ALERT_DISMISSED))
+    return ((AlertKind(kind), subject) for kind, subject in rows)
+
+
 def _note(connection: Connection, news: Sequence[Trouble], now: datetime) -> None:
     rows = [
         {
@@ -189,4 +213,7 @@ def _alert_of(row: RowMapping) -> Alert:
         acknowledged_at=row["acknowledged_at"],
         acknowledged_by=row["acknowledged_by"],
         acknowledged_until=row["acknowledged_until"],
+        dismissed_at=row["dismissed_at"],
+        dismissed_by=row["dismissed_by"],
+        dismissed_note=row["dismissed_note"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,8 +11,16 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, case, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import HELD, drifts, sightings
+from connectors.ledger.tables import (
+    HELD,
+    contract_revisions,
+    drift_senders,
+    drifts,
+    files,
+    sightings,
+)
 from schemas.contract import Type
+from schemas.contract_revision import sha256_of
 from schemas.drift import (
     ContractChange,
     Drift,
@@ -19,6 +28,7 @@ from schemas.drift import (
     DriftStatus,
     Finding,
     Sighting,
+    base_of,
     drift_id_of,
 )
 from schemas.file import File
@@ -52,7 +62,14 @@ class Drifts:
         self, connection: Connection, file: File, drift_id: str, finding: Finding, new: bool
     ) -> None:
         now, plain = self._database.now(), _plain(finding)
+        # Locked: whoever accepts it meanwhile is waited for, or waits.
+        known = select(drifts.c.status).where(drifts.c.drift_id == drift_id).with_for_update()
         accepted = drifts.c.status == DriftStatus.ACCEPTED
+        again = DriftStatus.OPEN
+        if connection.scalar(known) == DriftStatus.ACCEPTED and _is_past(
+            connection, file, drift_id, finding
+        ):
+            again = DriftStatus.ACCEPTED
         connection.execute(
             insert_into(connection, drifts)
             .values(
@@ -70,10 +87,18 @@ class Drifts:
                     "finding": plain,
                     "last_seen": now,
                     "files": drifts.c.files + (1 if new else 0),
-                    "status": case((accepted, DriftStatus.OPEN), else_=drifts.c.status),
+                    "status": case((accepted, again), else_=drifts.c.status),
                 },
             )
         )
+        if new and file.item.sender is not None:
+            sender = insert_into(connection, drift_senders).values(
+                drift_id=drift_id, sender=_hash_of(file.item.sender)
+            )
+            is_first = sender.on_conflict_do_nothing().returning(drift_senders.c.sender)
+            if connection.scalar(is_first) is not None:
+                mine = update(drifts).where(drifts.c.drift_id == drift_id)
+                connection.execute(mine.values(senders=drifts.c.senders + 1))
         seen = {"finding": plain, "is_held": finding.held, "is_current": True}
         connection.execute(
             insert_into(connection, sightings)
@@ -95,6 +120,12 @@ class Drifts:
             rows = connection.execute(query).mappings()
             return [_drift_of(row, held[row["drift_id"]]) for row in rows]
 
+    def held_findings(self, drift_id: str) -> Sequence[Finding]:
+        query = select(sightings.c.finding).where(sightings.c.drift_id == drift_id, HELD)
+        with self._database.read() as connection:
+            found = connection.scalars(query.order_by(sightings.c.file_id))
+            return [_finding_of(each) for each in found]
+
     def decide(self, drift_id: str, status: DriftStatus) -> None:
         with self._database.write() as connection:
             done = connection.execute(
@@ -102,6 +133,17 @@ class Drifts:
             )
             if not done.rowcount:
                 raise KeyError(drift_id)
+
+    def latest_file(self, drift_id: str) -> str | None:
+        query = (
+            select(sightings.c.file_id)
+            .join(files, files.c.file_id == sightings.c.file_id)
+            .where(sightings.c.drift_id == drift_id, sightings.c.is_current)
+            .order_by(files.c.discovered_at.desc(), files.c.file_id.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            return connection.scalar(query)
 
     def sightings(self, file_id: str) -> Sequence[Sighting]:
         query = (
@@ -117,6 +159,26 @@ class Drifts:
                 )
                 for drift_id, finding, status in connection.execute(query)
             ]
+
+
+def _is_past(connection: Connection, file: File, drift_id: str, finding: Finding) -> bool:
+    """Whether the file was judged before the drift was accepted: by a contract older than the
+    revision that was made for it, or, where there was nothing to write, without knowing of it."""
+    revisions = contract_revisions.c
+    made_for_it = select(revisions.contract, revisions.number).where(revisions.drift_id == drift_id)
+    made = connection.execute(made_for_it.order_by(revisions.position.desc())).first()
+    if made is None:
+        return finding.kind is DriftKind.MISSING and finding.change is None
+    texts = select(revisions.number, revisions.text).where(revisions.contract == made.contract)
+    judged_by = base_of(file.contract_version)
+    for number, text in connection.execute(texts.order_by(revisions.number.desc())):
+        if text is not None and sha256_of(text).startswith(judged_by):
+            return bool(number < made.number)
+    return False
+
+
+def _hash_of(sender: str) -> str:
+    return hashlib.sha256(sender.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
@@ -146,5 +208,6 @@ def _drift_of(row: RowMapping, held: Sequence[str]) -> Drift:
         first_seen=row["first_seen"],
         last_seen=row["last_seen"],
         files=row["files"],
+        senders=row["senders"],
         held=tuple(held),
     )

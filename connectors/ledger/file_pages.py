@@ -88,6 +88,10 @@ class FilePages:
     def at_most(self, state: FileState, feeds: Collection[str] | None, most: int) -> int:
         count = 0
         with self._database.read() as connection:
+            if connection.dialect.name == "postgresql":
+                # Where a state is frequent it would read the table from its beginning, in the hope
+                # to meet enough of it soon: all of it, where they came lately.
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
             for each in alternatives(state):
                 wanted = [*each, *_of_feeds(feeds, each)]
                 some = select(files.c.file_id).where(*wanted).limit(most - count)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from connectors.ledger.acts import Acts
+from connectors.ledger.after_loads import AfterLoads
 from connectors.ledger.alerts import Alerts
 from connectors.ledger.batches import Batches
 from connectors.ledger.cleaning import History
@@ -41,6 +42,7 @@ from connectors.ledger.sender_counts import SenderCounts
 from connectors.ledger.sent_files import SentFiles
 from connectors.ledger.services import Services
 from connectors.ledger.timelines import Timelines
+from connectors.ledger.trusted_senders import TrustedSenders
 from connectors.ledger.unmatched import UnmatchedItems
 from connectors.ledger.uploads import Uploads
 from connectors.ledger.webhooks import Webhooks
@@ -69,6 +71,7 @@ class SqlLedger:
         self.moves = Moves(database)
         self.history = History(database)
         self.batches = Batches(database)
+        self.after_loads = AfterLoads(database)
         self.locks = Locks(database)
         self.generations = Generations(database)
         self.recovery = Recovery(database)
@@ -93,6 +96,7 @@ class SqlLedger:
         self.file_pages = FilePages(database)
         self.daily_counts = DailyCounts(database)
         self.senders = SenderCounts(database)
+        self.trusted_senders = TrustedSenders(database)
         self.acts = Acts(database)
         self.drafts = Drafts(database)
         self.measures = Measures(database)

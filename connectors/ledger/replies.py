@@ -9,10 +9,10 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import RowMapping, Select, func, select, update
+from sqlalchemy import RowMapping, Select, delete, func, select, update
 
 from connectors.ledger.database import Database, insert_into
-from connectors.ledger.tables import replies
+from connectors.ledger.tables import replies, template_mails
 from schemas.receipt import Receipt
 from schemas.reply import Reply, ReplyState, root_of
 
@@ -41,6 +41,25 @@ class Replies:
                 .where(replies.c.message_id == message_id, replies.c.state == ReplyState.PLANNED)
                 .values(state=state, note=note, closed_at=now)
             )
+
+    def is_first_refusal(self, reply: Reply) -> bool:
+        noted = {
+            "feed": reply.feed,
+            "recipient": reply.to,
+            "reply_id": reply.reply_id,
+            "noted_at": self._database.now(),
+        }
+        ours = template_mails.c.feed == reply.feed, template_mails.c.recipient == reply.to
+        with self._database.write() as connection:
+            statement = insert_into(connection, template_mails).values(**noted)
+            connection.execute(statement.on_conflict_do_nothing())
+            first = connection.scalar(select(template_mails.c.reply_id).where(*ours))
+            return bool(first == reply.reply_id)
+
+    def forget_refusals(self, before: datetime) -> int:
+        old = delete(template_mails).where(template_mails.c.noted_at < before)
+        with self._database.write() as connection:
+            return connection.execute(old).rowcount
 
     def of(self, file_id: str) -> Sequence[Reply]:
         query = select(replies).where(replies.c.file_id == file_id)

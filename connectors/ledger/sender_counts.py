@@ -35,7 +35,7 @@ class SenderCounts:
         seen = [] if feeds is None else [table.c.feed.in_(sorted(feeds))]
         wanted: list[ColumnElement[bool]] = [*seen]
         if contains:
-            wanted.append(_place_of(self._database, contains.lower()) > 0)
+            wanted.append(place_of(self._database, table.c.sender, contains) > 0)
         if after is not None:
             wanted.append(table.c.sender > after)
         senders = select(table.c.sender).where(*wanted).group_by(table.c.sender)
@@ -43,6 +43,14 @@ class SenderCounts:
             names = list(connection.scalars(senders.order_by(table.c.sender).limit(limit)))
             query = select(table).where(table.c.sender.in_(names), *seen)
             rows = connection.execute(query.order_by(table.c.sender, table.c.feed)).mappings()
+            return [SenderCount(**row) for row in rows]
+
+    def of(self, sender: str, feeds: Collection[str] | None) -> Sequence[SenderCount]:
+        query = select(table).where(table.c.sender == sender[:KEPT_ADDRESS])
+        if feeds is not None:
+            query = query.where(table.c.feed.in_(sorted(feeds)))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(table.c.feed)).mappings()
             return [SenderCount(**row) for row in rows]
 
     def forget(self, before: datetime) -> int:
@@ -107,7 +115,7 @@ def _nothing() -> dict[str, int]:
     return dict.fromkeys(_COUNTED, 0)
 
 
-def _place_of(database: Database, text: str) -> Any:
-    """Where a text stands in the address; nothing in it has a meaning of its own."""
+def place_of(database: Database, column: ColumnElement[Any], text: str) -> Any:
+    """Where a text stands in a column, in whatever case; nothing in it has a meaning of its own."""
     find = func.strpos if database.engine.dialect.name == "postgresql" else func.instr
-    return find(func.lower(table.c.sender, type_=AnyText()), text)
+    return find(func.lower(column, type_=AnyText()), text.lower())

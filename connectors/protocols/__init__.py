@@ -30,6 +30,7 @@ from connectors.protocols.ledger_files import (
     LedgerTimelines,
 )
 from connectors.protocols.ledger_loads import (
+    LedgerAfterLoads,
     LedgerBatches,
     LedgerCosts,
     LedgerGenerations,
@@ -45,6 +46,7 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSenders,
     LedgerSentFiles,
+    LedgerTrustedSenders,
     LedgerWebhooks,
 )
 from connectors.protocols.ledger_uploads import LedgerUploads
@@ -54,7 +56,7 @@ from connectors.protocols.ledger_watch import (
     LedgerServices,
     LedgerWorkers,
 )
-from connectors.protocols.outgoing import Destination, Notifier, WebhookClient
+from connectors.protocols.outgoing import Commands, Destination, Notifier, WebhookClient
 from connectors.protocols.records import (
     Change,
     Checked,
@@ -72,6 +74,7 @@ from connectors.protocols.source import (
     Surveyed,
     Vouching,
     Watched,
+    Withdraws,
 )
 from connectors.protocols.storage import OffersParts, Storage, TakesParts
 from connectors.protocols.warehouse import PreloadsParts, Warehouse
@@ -82,6 +85,7 @@ __all__ = [
     "Capabilities",
     "Change",
     "Checked",
+    "Commands",
     "Destination",
     "FeedState",
     "FetchesMany",
@@ -91,6 +95,7 @@ __all__ = [
     "Hinted",
     "Ledger",
     "LedgerActs",
+    "LedgerAfterLoads",
     "LedgerAlerts",
     "LedgerBatches",
     "LedgerContents",
@@ -123,6 +128,7 @@ __all__ = [
     "LedgerSentFiles",
     "LedgerServices",
     "LedgerTimelines",
+    "LedgerTrustedSenders",
     "LedgerUnmatched",
     "LedgerUploads",
     "LedgerWebhooks",
@@ -140,4 +146,5 @@ __all__ = [
     "Warehouse",
     "Watched",
     "WebhookClient",
+    "Withdraws",
 ]

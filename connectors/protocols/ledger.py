@@ -29,6 +29,7 @@ from connectors.protocols.ledger_files import (
     LedgerTimelines,
 )
 from connectors.protocols.ledger_loads import (
+    LedgerAfterLoads,
     LedgerBatches,
     LedgerCosts,
     LedgerGenerations,
@@ -44,6 +45,7 @@ from connectors.protocols.ledger_senders import (
     LedgerReplies,
     LedgerSenders,
     LedgerSentFiles,
+    LedgerTrustedSenders,
     LedgerWebhooks,
 )
 from connectors.protocols.ledger_uploads import LedgerUploads
@@ -111,6 +113,10 @@ class Ledger(Protocol):
     @property
     def batches(self) -> LedgerBatches:
         """Which files are loaded together."""
+
+    @property
+    def after_loads(self) -> LedgerAfterLoads:
+        """Which batches the feeds' commands are still to be told of."""
 
     @property
     def locks(self) -> LedgerLocks:
@@ -216,6 +222,10 @@ class Ledger(Protocol):
     @property
     def senders(self) -> LedgerSenders:
         """What has ended by sender and feed."""
+
+    @property
+    def trusted_senders(self) -> LedgerTrustedSenders:
+        """Whom somebody trusts for a feed, besides those that the feed names."""
 
     @property
     def file_pages(self) -> LedgerFilePages:

@@ -99,15 +99,22 @@ class LedgerDrifts(Protocol):
     def note(self, file: File, findings: Sequence[Finding]) -> None:
         """Write down what a file shows now; what it showed before and shows no more is past.
 
-        A drift that was accepted and comes again is open again; a dismissed one stays dismissed.
+        A drift that was accepted and comes again is open again, unless the file was judged by a
+        contract from before: then it stays accepted. A dismissed one stays dismissed.
         A file without any, now and before, only reads. Safe to repeat.
         """
 
     def latest(self, feed: str | None = None, status: DriftStatus | None = None) -> Sequence[Drift]:
         """The drifts, the latest seen first."""
 
+    def held_findings(self, drift_id: str) -> Sequence[Finding]:
+        """What each of the files shows that wait for a decision about the drift."""
+
     def decide(self, drift_id: str, status: DriftStatus) -> None:
         """Write what a person has decided; raises KeyError."""
+
+    def latest_file(self, drift_id: str) -> str | None:
+        """The id of the file that came last of those that show the drift; None for none."""
 
     def sightings(self, file_id: str) -> Sequence[Sighting]:
         """The drifts that a file shows now."""

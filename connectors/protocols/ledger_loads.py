@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from schemas.after_load import AfterLoad, AfterLoadState
 from schemas.batch import Batch, Committed, OpenBatch
 from schemas.cost import Cost, CostSum
 from schemas.file import Event
@@ -69,6 +70,46 @@ class LedgerBatches(Protocol):
 
     def under_way(self, feeds: Collection[str] | None) -> Sequence[OpenBatch]:
         """The open batches, of those feeds only if any are named; the oldest first."""
+
+
+class LedgerAfterLoads(Protocol):
+    """Runs of the feeds' commands after a load, written down with the batch and until they have
+    ended well. Those of a feed go one at a time, in the order of their batches."""
+
+    def plan(self, run: AfterLoad) -> None:
+        """Write down a run that is owed. Safe to repeat."""
+
+    def feeds(self) -> Sequence[str]:
+        """The feeds whose next run is due and not under way."""
+
+    def claim(self, feed: str, owner: str, seconds: float) -> AfterLoad | None:
+        """The feed's next run under a lease of so many seconds, and one try more; None if it is
+        not due yet, is under way elsewhere, or nothing is owed."""
+
+    def renew(self, run: AfterLoad, seconds: float) -> None:
+        """Let the lease of a claimed run last so long from now. Raises LeaseLostError."""
+
+    def close(
+        self, run: AfterLoad, state: AfterLoadState, note: str, told: Iterable[Event]
+    ) -> None:
+        """End a claimed run, and tell it in the timelines. Raises LeaseLostError."""
+
+    def again(self, run: AfterLoad, at: datetime, note: str, told: Iterable[Event]) -> None:
+        """Let a claimed run be tried again then, and tell it in the timelines. Raises
+        LeaseLostError."""
+
+    def reopen(self, feed: str) -> int:
+        """Let the feed's runs be tried anew that were given up since the last that ended well; how
+        many. Safe to repeat."""
+
+    def of(self, batch_id: str) -> AfterLoad | None:
+        """The run of a batch."""
+
+    def last_closed(self, feed: str, since: datetime) -> AfterLoad | None:
+        """The run of the feed that ended last, well or not, since then."""
+
+    def forget(self, before: datetime) -> int:
+        """Forget runs that ended before that time; how many."""
 
 
 class LedgerLocks(Protocol):

@@ -10,7 +10,7 @@ from schemas.file import Event, File
 from schemas.receipt_link import FileLink
 from schemas.reply import Reply, ReplyState
 from schemas.sender import SenderCount
-from schemas.trust import Cause, Hold
+from schemas.trust import Cause, Hold, TrustedSender
 from schemas.webhook import PostState, Webhook, WebhookPost
 
 
@@ -49,6 +49,13 @@ class LedgerReplies(Protocol):
     def close(self, message_id: str, state: ReplyState, note: str | None = None) -> None:
         """Write down what became of all replies that went with a mail."""
 
+    def is_first_refusal(self, reply: Reply) -> bool:
+        """Whether this reply is the first by which its address is told that a file of the feed was
+        not taken whole. It is written down as that where there is none yet; the answer stays."""
+
+    def forget_refusals(self, before: datetime) -> int:
+        """Forget who was told so first before that time; of how many."""
+
     def of(self, file_id: str) -> Sequence[Reply]:
         """The replies about a file, oldest first."""
 
@@ -76,8 +83,39 @@ class LedgerSenders(Protocol):
         in which that text stands, in whatever case. A page costs the same however many files there
         are."""
 
+    def of(self, sender: str, feeds: Collection[str] | None) -> Sequence[SenderCount]:
+        """What exactly that address has sent to those feeds (None: to every feed), by feed."""
+
     def forget(self, before: datetime) -> int:
         """Forget what was sent to a feed by those who sent it nothing since then; of how many."""
+
+
+class LedgerTrustedSenders(Protocol):
+    """Addresses that somebody trusts for a feed, each as its `Address.key`."""
+
+    def add(self, trusted: TrustedSender) -> bool:
+        """Trust an address for a feed from now on; False, and nothing changed, if it is trusted
+        already."""
+
+    def remove(self, feed: str, sender: str) -> TrustedSender | None:
+        """Trust it no more; who it was, or None if it is not trusted. Safe to repeat."""
+
+    def has(self, feed: str, sender: str) -> bool:
+        """Whether the address is trusted for the feed."""
+
+    def of(self, sender: str) -> Sequence[TrustedSender]:
+        """For which feeds the address is trusted, by feed."""
+
+    def page(
+        self,
+        contains: str | None,
+        feeds: Collection[str] | None,
+        after: tuple[str, str] | None,
+        limit: int,
+    ) -> Sequence[TrustedSender]:
+        """So many at most of those feeds (None: of every feed), by address and then by feed, from
+        the first after the address and feed `after` on. With `contains` only addresses in which
+        that text stands, in whatever case."""
 
 
 class LedgerDigests(Protocol):

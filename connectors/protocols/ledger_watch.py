@@ -19,7 +19,8 @@ class LedgerAlerts(Protocol):
         """Open an alert for each new trouble; one that is open already says what is found now, but
         keeps what is to be done.
 
-        Open alerts of the kinds `over` whose trouble was not found are resolved. Without a change
+        A trouble that was dismissed is as good as not found. Open alerts of the kinds `over` whose
+        trouble was not found are resolved. Without a change
         (the usual case) it only reads. Safe to repeat and to run twice at once.
         """
 
@@ -32,6 +33,10 @@ class LedgerAlerts(Protocol):
     def acknowledge(self, alert_id: str, who: str | None, until: datetime | None) -> Alert:
         """Write down who looks after an alert, until a time if that is given; with None for who,
         that nobody does. Raises KeyError."""
+
+    def dismiss(self, alert_id: str, who: str | None, note: str) -> Alert:
+        """Resolve an alert for good, in somebody's name: its trouble is told of no more. With None
+        for who its trouble is told of again, as a new alert. Raises KeyError."""
 
     def undelivered(self, destination: str, limit: int) -> Sequence[Alert]:
         """Alerts that a destination has not been told of, oldest first: open ones that are new to

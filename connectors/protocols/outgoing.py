@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
+from schemas.after_load import Ended
 from schemas.alert import News
 from schemas.receipt import Message
 
@@ -28,6 +29,25 @@ class Destination(Protocol):
 
     def check(self) -> str:
         """Say where alerts go, without a secret; connect where that tells nobody anything."""
+
+
+class Commands(Protocol):
+    """Commands of the operator on this machine."""
+
+    def find(self, program: str) -> str | None:
+        """The program's file, which may be run; None if there is none."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        told: bytes,
+        variables: Collection[str],
+        seconds: float,
+        check: Callable[[], None],
+    ) -> Ended:
+        """Run a command to its end, with `told` on its standard input and only those variables of
+        the environment, beside PATH, HOME and LANG. It is killed after so many seconds, and when
+        `check` raises, which is raised on. Raises ConfigError when it cannot be run at all."""
 
 
 class WebhookClient(Protocol):

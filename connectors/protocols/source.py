@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from schemas.errors import WaybillError
 from schemas.item import Hint, Item, Page
-from schemas.receipt import Answer
+from schemas.receipt import Answer, Document
 from schemas.trust import Vouched
 
 
@@ -61,6 +61,16 @@ class Surveyed(Protocol):
 
     def survey(self) -> Iterator[Page]:
         """Pages of everything but our own receipts, folders and empty markers."""
+
+
+@runtime_checkable
+class Withdraws(Protocol):
+    """A source beside whose originals answers lie, which can be taken back."""
+
+    def withdraw(self, item: Item, document: Document, instead: bytes) -> bool:
+        """Remove a document that was left for an item, if what lies there has its very bytes;
+        whether it had. Where nothing may be removed, `instead` is written over it. What somebody
+        else has put there, or changed, is never touched. Safe to repeat."""
 
 
 @runtime_checkable

@@ -22,6 +22,7 @@ from connectors.s3.queue import EventQueue
 from connectors.s3.refusals import GONE, translating
 from connectors.s3.several import several
 from connectors.s3.spans import SPAN_BYTES, spans, whole
+from connectors.s3.withdraw import withdraw
 from schemas.errors import AwayError, ConfigError, DataError, FatalError, WaybillError
 from schemas.item import Hint, Item, Page
 from schemas.receipt import DOCUMENTS, Answer, Document
@@ -220,6 +221,15 @@ class S3Source:
                 self._client.delete_object(Bucket=bucket, Key=key)
                 gone += 1
         return gone
+
+    def withdraw(self, item: Item, document: Document, instead: bytes) -> bool:
+        """Remove a document that lies there as it was left (protocol `Withdraws`)."""
+        where = self._config.answers
+        if where.to not in _WRITTEN:
+            return False
+        bucket = where.bucket or self._config.bucket
+        key = self._answer_key(item, document.suffix)
+        return withdraw(self._client, bucket, key, document, instead)
 
     def _move(self, item: Item, target: str) -> None:
         """Copy and remove that one version; quiet if it is not the latest any more."""

@@ -40,7 +40,7 @@ def pages() -> list[str]:
     return sorted(str(each.relative_to(ROOT)) for each in found)
 
 
-def _blanked(text: str) -> str:
+def blanked(text: str) -> str:
     """The text without its code and comments, everything else at its place."""
 
     def blank(found: re.Match[str]) -> str:
@@ -58,7 +58,7 @@ def _resolved(page: str, target: str) -> tuple[str, str]:
 
 def links(page: str) -> Iterator[Link]:
     """The page's links to files of this repository, images included."""
-    text = _blanked((ROOT / page).read_text(encoding="utf-8"))
+    text = blanked((ROOT / page).read_text(encoding="utf-8"))
     for found in _LINK.finditer(text):
         if not _ELSEWHERE.match(found["target"]):
             path, anchor = _resolved(page, found["target"])
@@ -67,9 +67,8 @@ def links(page: str) -> Iterator[Link]:
 
 def relinked(page: str, text: str, target_of: Callable[[str, str], str]) -> str:
     """The page's text with each link to a file replaced by what `target_of(path, anchor)` says."""
-    blanked = _blanked(text)
     parts, end = [], 0
-    for found in _LINK.finditer(blanked):
+    for found in _LINK.finditer(blanked(text)):
         if not _ELSEWHERE.match(found["target"]):
             start, stop = found.span("target")
             parts += [text[end:start], target_of(*_resolved(page, found["target"]))]

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--on", "subject", help="Only on this file, feed, drift, alert or key.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="The most that are listed.",
+)
 @click.option("--verify", is_flag=True, help="Whether none was changed or taken out.")
 @json_option
 @click.pass_obj

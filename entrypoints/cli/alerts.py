@@ -12,18 +12,44 @@ from entrypoints.cli.options import json_option, open_runtime
 from schemas.language import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.monitor.freshness import Freshness
+    from pipelines.runtime import Runtime
     from schemas.alert import Alert
 
 
 @click.command()
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.option("--dismiss", is_flag=True, help="Put alerts of files away for good; with --note.")
+@click.option("--note", default="", help="Why: for those who ask later.")
+@click.option("--restore", is_flag=True, help="Take back what was dismissed.")
 @click.option("--all", "resolved", is_flag=True, help="Also what is over.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="The most that are listed.",
+)
 @click.option("--now", "look_now", is_flag=True, help="Look first, and send what is new.")
 @json_option
 @click.pass_obj
-def alerts(config: Path, resolved: bool, limit: int, look_now: bool, as_json: bool) -> None:
+def alerts(
+    config: Path,
+    ids: tuple[str, ...],
+    dismiss: bool,
+    note: str,
+    restore: bool,
+    resolved: bool,
+    limit: int,
+    look_now: bool,
+    as_json: bool,
+) -> None:
     """What is the matter, the newest first. Beat looks every minute.
+
+    The alert of a file that is quarantined, failed or held can be dismissed: it is not told of
+    again, but it is for a later version of the file.
 
     --now looks at once and tells the destinations: for services without beat, and for a cron job on
     another machine that notices when all workers are dead. Exit status 1 while something is the
@@ -31,14 +57,23 @@ def alerts(config: Path, resolved: bool, limit: int, look_now: bool, as_json: bo
     """
     from entrypoints.cli.screen import console, print_json
     from pipelines.operations.alerts import list_alerts
+    from schemas.alert import OF_FILES
 
-    found = list_alerts(open_runtime(config), resolved=resolved, limit=limit, evaluate=look_now)
+    if (dismiss or restore) != bool(ids) or (dismiss and restore):
+        raise click.UsageError("name IDs with --dismiss or with --restore")
+    runtime = open_runtime(config)
+    if ids:
+        _dismiss(runtime, ids, note, undo=restore)
+        return
+    found = list_alerts(runtime, resolved=resolved, limit=limit, evaluate=look_now)
     if as_json:
         print_json([_plain(each) for each in found])
     elif not found:
         console().print("nothing is the matter" if not resolved else "nothing was the matter")
     else:
         console().print(_alert_table(found))
+        if any(each.resolved_at is None and each.trouble.kind in OF_FILES for each in found):
+            console().print("`waybill alerts ID --dismiss --note WHY` puts a file's alert away")
     if any(each.resolved_at is None for each in found):
         raise click.exceptions.Exit(1)
 
@@ -70,7 +105,17 @@ def _plain(alert: Alert) -> dict[str, Any]:
         **asdict(alert.trouble),
         "opened_at": alert.opened_at,
         "resolved_at": alert.resolved_at,
+        "dismissed_by": alert.dismissed_by,
+        "dismissed_note": alert.dismissed_note,
     }
+
+
+def _dismiss(runtime: Runtime, ids: Sequence[str], note: str, *, undo: bool) -> None:
+    from pipelines.operations.alerts import dismiss_alert
+
+    for each in dict.fromkeys(ids):
+        dismiss_alert(runtime, each, note, undo=undo)
+        click.echo(f"{each} {'is told of again' if undo else 'is dismissed'}")
 
 
 def _alert_table(found: Any) -> Any:
@@ -78,14 +123,18 @@ def _alert_table(found: Any) -> Any:
 
     from entrypoints.cli.screen import plain_table
 
-    table = plain_table("SINCE (UTC)", "KIND", "OVER")
+    table = plain_table("ID", "SINCE (UTC)", "KIND", "OVER")
     table.add_column("WHAT", overflow="fold", ratio=1)
     for each in found:
         trouble = each.trouble
         text = escape(printable(trouble.says))
         if each.resolved_at is None and trouble.todo:
             text += f"\n[yellow]{escape(printable(trouble.todo))}[/]"
+        if each.dismissed_by is not None:
+            why = f"dismissed by {each.dismissed_by}: {each.dismissed_note}"
+            text += f"\n[dim]{escape(printable(why))}[/]"
         table.add_row(
+            each.alert_id,
             f"{each.opened_at:%m-%d %H:%M}",
             str(trouble.kind) if each.resolved_at else f"[red]{trouble.kind}[/]",
             f"{each.resolved_at:%m-%d %H:%M}" if each.resolved_at else "",

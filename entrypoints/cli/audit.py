@@ -101,7 +101,13 @@ def _plain(found: object) -> object:
 @click.command()
 @click.argument("table")
 @click.option("--where", required=True, help="Which rows: an SQL condition, such as \"id = 'A1'\".")
-@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 1000))
+@click.option(
+    "--limit",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="The most that are listed.",
+)
 @since_option
 @yes_option
 @json_option
@@ -203,9 +209,9 @@ def _print(row: Explained) -> None:
         out.print(f"  key      {said(file.item.key)} at source {file.source}")
         out.print(f"  sender   {said(_sender_of(file))}")
         out.print(f"  sent     {when(file.item.sent_at)} UTC")
-    inside = ""
-    if row.member:
-        inside = f" of member {row.member}" + (f", {row.member_name}" if row.member_name else "")
+    inside = f" of sheet {row.sheet}" if row.sheet else ""
+    if row.member or row.member_name:
+        inside += f" of member {row.member_name or row.member}"
     out.print(f"  line     {row.line:,}{said(inside)}")
     out.print(f"  as sent  {said(row.raw) if row.raw is not None else row.raw_missing}")
     out.print(f"  loaded   {when(row.loaded_at)} UTC by batch {row.batch_id}")

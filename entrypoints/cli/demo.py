@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from entrypoints.cli.options import open_runtime
+from entrypoints.extras import needs
+from entrypoints.own_command import own_command
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pipelines.runtime import Runtime
     from schemas.file import File
 
-_PATIENCE = 90.0
+_PATIENCE = 300.0
 
 
 @click.command()
@@ -43,6 +44,7 @@ _PATIENCE = 90.0
 def demo(folder: Path, keep: bool, strict: bool) -> None:
     """Watch the whole way on this machine: a bucket, a mailbox, a broker and BigQuery's emulator
     start on free ports, samples arrive, a real worker and beat take them to their tables."""
+    needs("demo", "demo", "web")
     from entrypoints.cli.demo_report import (
         demo_key,
         next_commands,
@@ -55,7 +57,13 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
     from entrypoints.demo.correction import send_and_correct
     from entrypoints.demo.process import free_ports
     from entrypoints.demo.servers import start_all
-    from entrypoints.demo.setting import MAILBOX, drop_samples, mail_samples, write_config
+    from entrypoints.demo.setting import (
+        MAILBOX,
+        copy_project,
+        drop_samples,
+        mail_samples,
+        write_config,
+    )
 
     folder = _empty(folder)
     out = console()
@@ -64,7 +72,7 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
         with ended_by_term(), start_all(folder / "servers", strict=strict) as stack:
             [port] = free_ports(1)
             url = f"http://127.0.0.1:{port}"
-            config = write_config(folder, stack, web_port=port)
+            config = write_config(folder, stack, copy_project(folder), web_port=port)
             runtime = open_runtime(config)
             bar.update(task, description="creating ledger and tables")
             runtime.ledger.migrate()
@@ -138,10 +146,13 @@ def _bar() -> Iterator[Progress]:
 @contextmanager
 def _process(config: Path, name: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A real command (`waybill up`, `waybill web`) as a process of its own; ended with TERM."""
-    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), name]
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            command, stdout=sink, stderr=sink, env=os.environ, start_new_session=True
+            own_command(config, name),
+            stdout=sink,
+            stderr=sink,
+            env=os.environ,
+            start_new_session=True,
         )
         try:
             yield process

@@ -62,7 +62,7 @@ def _print_reject(out: Console, runtime: Runtime, files: list[File]) -> None:
     out.print(f"{escape(partly.item.name)}, line {row.line}:")
     out.print(f"  [dim]{escape(printable(row.raw))}[/]")
     for problem in row.problems:
-        out.print(f"  [red]{escape(problem.column or 'row')}[/]: {escape(problem.message)}")
+        out.print(f"  [red]{escape(problem.label or 'row')}[/]: {escape(problem.message)}")
 
 
 def _print_receipt(out: Console, files: list[File], mail: MailEndpoint) -> None:

@@ -70,6 +70,7 @@ def show(config: Path, drift_id: str, as_json: bool) -> None:
     out.print(f"  drift    {found.drift_id}, feed {found.feed}")
     out.print(f"  seen     {when(found.first_seen)} to {when(found.last_seen)}")
     out.print(f"  files    {found.files:,}, held back {len(found.held):,}")
+    out.print(f"  senders  {found.senders:,}")
     for file_id in found.held[:10]:
         item = runtime.ledger.files.get(file_id).item
         out.print(f"           {file_id}  {escape(printable(item.key))}")
@@ -135,7 +136,8 @@ def _table(found: Any) -> Any:
 
     from entrypoints.cli.screen import plain_table
 
-    table = plain_table("ID", "FEED", "STATUS", "FILES", "HELD", numbers=("FILES", "HELD"))
+    counts = ("FILES", "SENDERS", "HELD")
+    table = plain_table("ID", "FEED", "STATUS", *counts, numbers=counts)
     table.add_column("WHAT", overflow="fold", ratio=1)
     for each in found:
         table.add_row(
@@ -143,6 +145,7 @@ def _table(found: Any) -> Any:
             escape(each.feed),
             str(each.status),
             f"{each.files:,}",
+            f"{each.senders:,}",
             f"{len(each.held):,}",
             escape(printable(each.finding.render())),
         )

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 @feed_option
 @status_option
 @since_option
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="The most that are listed.",
+)
 @json_option
 @click.pass_obj
 def files(
@@ -86,6 +92,7 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         print_json(
             asdict(found.file)
             | {
+                "sheet": found.sheet or None,
                 "events": [asdict(each) for each in found.events],
                 "rejected": [asdict(each) for each in found.rejected],
             }
@@ -94,6 +101,8 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
     out = console()
     out.print(f"[bold]{escape(printable(found.file.item.name))}[/]  {became(found.file)}")
     out.print(fact_table(found.file))
+    if found.sheet:
+        out.print(f"  sheet    {escape(printable(found.sheet))}")
     if found.waits is not None:
         out.print(f"  waits    {escape(_waits(found.waits))}")
     out.print()

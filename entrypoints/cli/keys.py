@@ -34,7 +34,13 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(_ROLES), default="viewer", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(_ROLES),
+    default="viewer",
+    show_default=True,
+    help="What it may do.",
+)
 @click.option("--feed", "feeds", multiple=True, help="A glob of feeds; may be given again.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Expires after so many days.")
 @json_option
@@ -93,7 +99,12 @@ def revoke(config: Path, key_id: str, as_json: bool) -> None:
 
 @keys.command()
 @click.option(
-    "--for", "what", type=click.Choice(("review", "door")), default="review", show_default=True
+    "--for",
+    "what",
+    type=click.Choice(("review", "door")),
+    default="review",
+    show_default=True,
+    help="For a person who reviews them, or for the serverless door.",
 )
 @click.pass_obj
 def export(config: Path, what: str) -> None:

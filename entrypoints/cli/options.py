@@ -51,6 +51,7 @@ log_level_option = click.option(
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
+    help="The least level that is written to the log.",
 )
 until_option = click.option(
     "--until", type=Moment(), help="Only what came before: 2h, 3d, 2026-11-03."

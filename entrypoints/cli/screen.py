@@ -204,8 +204,8 @@ def reject_table(rows: Sequence[RejectedRow]) -> Table:
     for row in rows:
         for problem in row.problems:
             table.add_row(
-                f"{row.line:,}",
-                escape(problem.column or "whole row"),
+                escape(printable(f"{row.member}: {row.line:,}")) if row.member else f"{row.line:,}",
+                escape(printable(problem.label or "whole row")),
                 escape(problem.rule),
                 escape(printable(problem.message)),
             )

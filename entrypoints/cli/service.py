@@ -17,6 +17,7 @@ import click
 
 from entrypoints.cli.options import json_option, log_level_option, open_runtime, set_up_log
 from entrypoints.cli.work_bar import work_bar
+from entrypoints.own_command import own_command
 from schemas.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,9 @@ def mcp(config: Path, files: Path) -> None:
 
     The key in WAYBILL_KEY says for which feeds, and whether values that are not public are shown.
     """
+    from entrypoints.extras import needs
+
+    needs("mcp", "mcp")
     from entrypoints.mcp.server import serve
 
     token = os.environ.get("WAYBILL_KEY")
@@ -148,8 +152,8 @@ def mcp(config: Path, files: Path) -> None:
 @contextmanager
 def _watching(config: Path, log_level: str) -> Iterator[None]:
     """`waybill watch` as a process beside this one, whose forks want no threads."""
-    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), "watch"]
-    process = subprocess.Popen([*command, "--log-level", log_level, "--parent", str(os.getpid())])
+    options = ("--log-level", log_level, "--parent", str(os.getpid()))
+    process = subprocess.Popen(own_command(config, "watch", *options))
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entrypoints.cli.options import json_option, open_with_contracts
+from entrypoints.extras import has, install
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -22,16 +23,21 @@ def plan(config: Path, as_json: bool) -> None:
     """What `apply` would change: contracts and tables. Changes nothing.
 
     Every rule of every contract is tried; those that could never be evaluated are refused by file,
-    line and path. Feeds that take the same objects are named. Exit status 1 when a person must
+    line and path; so is a command after a load that is not found. Feeds that take the same objects
+    are named, and contracts of workbooks that name no sheet. Exit status 1 when a person must
     decide something.
     """
+    from pipelines.operations.after_loads import feed_commands
     from pipelines.operations.shared_objects import shared_objects
     from pipelines.operations.tables import plan as differences
+    from pipelines.operations.unpinned_sheets import unpinned_sheets
 
     runtime, folder = open_with_contracts(config)
     changes = differences(runtime, folder)
-    for each in shared_objects(runtime):
-        click.echo(f"note: {printable(each.render())}", err=True)
+    shared = [each.render() for each in shared_objects(runtime)]
+    commands = [each.render() for each in feed_commands(runtime)]
+    for note in (*shared, *commands, *unpinned_sheets(runtime)):
+        click.echo(f"note: {printable(note)}", err=True)
     _print(changes, as_json, done=False)
 
 
@@ -49,13 +55,22 @@ def apply(config: Path, reason: str | None, remove: tuple[str, ...], as_json: bo
     Never drops or narrows anything, and overwrites no contract that others have changed: what needs
     a person is listed, with exit status 1.
     """
-    from entrypoints.web.console.setup import migrate
-    from entrypoints.web.context import web_context
     from pipelines.operations.tables import apply as make_changes
 
-    migrate(web_context(config))
+    _bring_console_up_to_date(config)
     runtime, folder = open_with_contracts(config)
     _print(make_changes(runtime, folder, reason=reason, remove=remove), as_json, done=True)
+
+
+def _bring_console_up_to_date(config: Path) -> None:
+    """The console's tables, where the console is installed; a machine without it leaves them."""
+    if not has("web"):
+        click.echo(f"note: the console's tables are left as they are: {install('web')}", err=True)
+        return
+    from entrypoints.web.console.setup import migrate
+    from entrypoints.web.context import web_context
+
+    migrate(web_context(config))
 
 
 def _print(changes: Sequence[Change], as_json: bool, *, done: bool) -> None:

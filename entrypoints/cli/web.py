@@ -9,6 +9,7 @@ from typing import TextIO
 import click
 
 from entrypoints.cli.options import log_level_option, set_up_log
+from entrypoints.extras import needs
 
 
 @click.group(invoke_without_command=True)
@@ -19,6 +20,7 @@ def web(context: click.Context, log_level: str) -> None:
 
     TERM lets requests under way finish.
     """
+    needs("web", "web")
     if context.invoked_subcommand is not None:
         return
     from entrypoints.web.server import serve

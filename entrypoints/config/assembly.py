@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import cast
 
+from connectors.commands import LocalCommands
 from connectors.https.addresses import AddressGuard
 from connectors.https.client import HttpsClient
 from connectors.private_files import keep_private, private_folder
@@ -84,6 +85,7 @@ def build_runtime(
         refresh=contracts.look,
         links=_links(settings.web),
         webhooks=_webhooks(settings.webhooks),
+        commands=LocalCommands(),
     )
 
 

@@ -12,6 +12,8 @@ from connectors.paths import with_secrets_from_files
 from entrypoints.config.outgoing import LinkKey
 from schemas.receipt_link import KEY_ID
 
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
 
 class Oidc(BaseModel):
     """An OpenID Connect provider by which people sign in."""
@@ -21,14 +23,27 @@ class Oidc(BaseModel):
     name: str = "Single sign-on"
     """What the button says."""
     issuer: str = Field(pattern=r"^https?://")
-    """Its address; `/.well-known/openid-configuration` is looked for beneath it."""
+    """Its address; `/.well-known/openid-configuration` is looked for beneath it. With http:// only
+    on this machine."""
     client_id: str
     """The id that the provider knows Waybill by."""
     client_secret: SecretStr
     """The secret that the provider has given out with it."""
+    emails_are_verified: bool = False
+    """Believe every address that the provider names, also if it does not say that it was verified.
+    Microsoft Entra never says so. Only for a provider whose people cannot choose their own."""
     groups_claim: str | None = None
     """The claim that names a person's groups. With it people are let in whom nobody has added
     before, and at each login everybody is put into those of our groups that it names."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _encrypted(cls, value: str) -> str:
+        """Refuse a provider whose word anybody on the way could change."""
+        parts = urlsplit(value)
+        if not parts.hostname or not (parts.scheme == "https" or parts.hostname in _LOCAL):
+            raise ValueError("write https:// and the host (http:// only for 127.0.0.1)")
+        return value
 
 
 class Web(BaseModel):
@@ -77,7 +92,7 @@ class Web(BaseModel):
     def _encrypted(cls, value: str | None) -> str | None:
         """Refuse what is no https:// address; http:// only on this machine."""
         parts = urlsplit(value or "https://unset")
-        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        local = parts.scheme == "http" and parts.hostname in _LOCAL
         if not parts.hostname or not (parts.scheme == "https" or local):
             raise ValueError("write https:// and the host (http:// only for 127.0.0.1)")
         if parts.query or parts.fragment or parts.username is not None:

@@ -16,10 +16,10 @@ from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
+from entrypoints.extras import install
 from schemas.errors import ConfigError, RetryableError
 
 HOST = "127.0.0.1"
-_INSTALL = "uv sync --group demo"
 _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 _PR_SET_PDEATHSIG = 1
 # Loaded here, not in the forked child, where another thread's loader lock could block for ever.
@@ -137,7 +137,7 @@ def package(name: str) -> Path:
     """The folder of an installed package; raises ConfigError when it is not there."""
     spec = find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(f"the package {name} is not installed", hint=_INSTALL)
+        raise ConfigError(f"the package {name} is not installed", hint=install("demo"))
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -145,7 +145,7 @@ def script(name: str, distribution: str) -> str:
     """The path of a command that a package put beside Python; raises ConfigError without it."""
     path = Path(sys.executable).with_name(name)
     if not path.is_file():
-        raise ConfigError(f"the package {distribution} is not installed", hint=_INSTALL)
+        raise ConfigError(f"the package {distribution} is not installed", hint=install("demo"))
     return str(path)
 
 

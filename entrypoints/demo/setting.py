@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import smtplib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import boto3
 from ruamel.yaml import YAML
 
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
+from entrypoints.extras import install
 from schemas.errors import ConfigError
 
 BUCKET, MAILBOX = "drop", "reports@example.com"
@@ -32,17 +34,38 @@ class Mail:
 
 
 def samples() -> Path:
-    """The folder of samples; raises ConfigError outside a checkout of the project."""
-    folder = ROOT / "samples"
-    if not folder.is_dir():
-        raise ConfigError(
-            "the demo's samples are not here", hint="run `make demo` in a checkout of the project"
-        )
-    return folder
+    """The folder of samples; raises ConfigError where they were left out."""
+    # In the wheel they lie beside this module.
+    for folder in (Path(__file__).with_name("samples"), ROOT / "samples"):
+        if folder.is_dir():
+            return folder
+    raise ConfigError("the demo's samples are not installed here", hint=install("demo"))
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where feeds and contracts lie."""
+
+    feeds: Path = ROOT / "dags"
+    contracts: Path = ROOT / "schemas"
+
+
+def copy_project(folder: Path) -> Project:
+    """Copy the sample feeds and contracts into the folder: what is tried there changes no
+    installation."""
+    copy = Project(folder / "feeds", folder / "contracts")
+    for target, paths in (
+        (copy.feeds, Project().feeds.glob("[!_]*.py")),
+        (copy.contracts, Project().contracts.glob("*.odcs.yaml")),
+    ):
+        target.mkdir()
+        for path in paths:
+            shutil.copyfile(path, target / path.name)
+    return copy
 
 
 def write_config(
-    folder: Path, stack: Stack, feeds: Path = ROOT / "dags", web_port: int = 0
+    folder: Path, stack: Stack, project: Project | None = None, web_port: int = 0
 ) -> Path:
     """The demo's config.yaml, with its secrets in files beside it."""
     secrets = folder / "secrets"
@@ -54,7 +77,8 @@ def write_config(
     with path.open("w", encoding="utf-8") as out:
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = False
-        yaml.dump(_config(folder, stack, secrets, feeds) | {"web": _web(secrets, web_port)}, out)
+        config = _config(folder, stack, secrets, project or Project())
+        yaml.dump(config | {"web": _web(secrets, web_port)}, out)
     return path
 
 
@@ -68,7 +92,7 @@ def _web(secrets: Path, port: int) -> dict[str, Any]:
     return {"port": port, "url": f"http://127.0.0.1:{port}", "link_keys": links}
 
 
-def _config(folder: Path, stack: Stack, secrets: Path, feeds: Path) -> dict[str, Any]:
+def _config(folder: Path, stack: Stack, secrets: Path, project: Project) -> dict[str, Any]:
     return {
         "broker": {"url": stack.redis_url},
         "ledger": {"type": "sql", "url": f"sqlite:///{folder / 'ledger.db'}"},
@@ -108,8 +132,8 @@ def _config(folder: Path, stack: Stack, secrets: Path, feeds: Path) -> dict[str,
         },
         "limits": {"batch_seconds": 2, "recover_seconds": 5},
         "folders": {
-            "contracts": str(ROOT / "schemas"),
-            "feeds": str(feeds),
+            "contracts": str(project.contracts),
+            "feeds": str(project.feeds),
             "work": str(folder / "work"),
         },
         "concurrency": 2,

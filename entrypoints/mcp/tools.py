@@ -62,15 +62,18 @@ class BrokenRule(Model):
 
     rule: str
     column: Text | None
+    header: Text | None
     rows: int
     examples: tuple[Text, ...]
 
 
 class CheckedFile(Model):
-    """What would become of a file."""
+    """What would become of a file; `not_judged` says what only sending it can show."""
 
     outcome: Outcome
     reason: Text | None
+    warnings: tuple[Text, ...]
+    not_judged: tuple[str, ...]
     counts: CountsModel
     broken_rules: tuple[BrokenRule, ...]
     drift: tuple[Text, ...]
@@ -189,6 +192,7 @@ class Asked:
     ) -> CheckedFile:
         """What would become of a file on this machine if it were sent; loads nothing."""
         from pipelines.operations.dry_run import check
+        from pipelines.prepare.history import history_of
 
         caller = self.caller()
         runtime = caller.runtime
@@ -202,6 +206,7 @@ class Asked:
             found = check(
                 file, known, runtime.contract_of(known), runtime.limits, Path(folder),
                 capabilities=runtime.warehouse.capabilities,
+                memory=history_of(runtime.ledger, feed), now=runtime.now(),
             )  # fmt: skip
         return CheckedFile(
             outcome=found.outcome,
@@ -211,10 +216,16 @@ class Asked:
                 BrokenRule(
                     rule=each.rule,
                     column=each.column,
+                    header=each.header,
                     rows=each.rows,
-                    examples=tuple(f"line {line}: {text}" for line, text in each.examples),
+                    examples=tuple(
+                        f"{member}, line {line}: {text}" if member else f"line {line}: {text}"
+                        for line, text, member in each.examples
+                    ),
                 )
                 for each in found.rejects
             ),
+            warnings=found.warnings,
+            not_judged=found.not_judged,
             drift=tuple(each.render() for each in found.drift),
         )

@@ -1,7 +1,8 @@
 """Links to receipts: what is answered at `/r/…`, to whoever has the link.
 
 A page, and `.json` after the link (or `Accept: application/json`), are the receipt;
-`/rejected.csv` after it are its rejected rows. Nothing is changed by asking.
+`/rejected.csv` after it are its rejected rows, `/template` a template for the next file. Nothing is
+changed by asking.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from entrypoints.web.context import WebContext
 from entrypoints.web.requests import request_id
 from entrypoints.web.streaming import streamed
 from pipelines.acknowledge.receipt import json_of
-from pipelines.acknowledge.render import PASSED, headline_of
+from pipelines.acknowledge.render import PASSED, headline_of, words_of
 from pipelines.operations.answers import has_rejects
 from pipelines.operations.fix_page import may_correct
 from pipelines.operations.receipt_link import (
@@ -34,13 +35,14 @@ from pipelines.operations.receipt_link import (
     may_fix,
     open_link,
 )
+from pipelines.operations.template import template_of
 from schemas.errors import ConflictError, NotFoundError, WaybillError
 from schemas.language import printable, translate
 from schemas.receipt_link import PATH
 
 log = logging.getLogger(__name__)
 
-_JSON, _REJECTS, _FIX = ".json", "/rejected.csv", "/fix"
+_JSON, _REJECTS, _TEMPLATE, _FIX = ".json", "/rejected.csv", "/template", "/fix"
 ALWAYS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -77,7 +79,7 @@ class Links:
 def answered(context: WebContext, request: Request) -> Response:
     """The answer to whoever opens a link."""
     rest = request.url.path.removeprefix(PATH)
-    text = rest.removesuffix(_JSON).removesuffix(_REJECTS)
+    text = rest.removesuffix(_JSON).removesuffix(_REJECTS).removesuffix(_TEMPLATE)
     wants_json = rest.endswith(_JSON) or "application/json" in request.headers.get("accept", "")
     refuse = partial(_refusal, wants_json=wants_json)
     if request.method not in ("GET", "HEAD"):
@@ -100,6 +102,8 @@ def answered(context: WebContext, request: Request) -> Response:
     try:
         if rest.endswith(_REJECTS):
             return _rejects(context, link)
+        if rest.endswith(_TEMPLATE):
+            return _template(context, link)
         return _receipt(context, link, text, wants_json)
     except ConflictError:
         return refuse(HTTPStatus.CONFLICT, _NOT_YET)
@@ -120,6 +124,7 @@ def _receipt(context: WebContext, link: OpenedLink, text: str, wants_json: bool)
         "passed": PASSED,
         "rejects": f"{text}{_REJECTS}" if has_rejects(link.file) else None,
         "json": f"{text}{_JSON}",
+        "template": f"{text}{_TEMPLATE}" if receipt.wants_template else None,
         "fix": f"{text}{_FIX}" if _can_fix(context, link) else None,
         "whole": context.runtime.feeds[link.file.feed].makes_rows,
     }
@@ -139,6 +144,12 @@ def _rejects(context: WebContext, link: OpenedLink) -> Response:
     return StreamingResponse(
         chunks, media_type="text/csv", headers={"Content-Disposition": disposition}
     )
+
+
+def _template(context: WebContext, link: OpenedLink) -> Response:
+    made = template_of(context.runtime, link.file.feed, language=link.language)
+    disposition = {"Content-Disposition": f'attachment; filename="{made.name}"'}
+    return Response(made.content, media_type=made.content_type, headers=disposition)
 
 
 def _refusal(
@@ -162,12 +173,8 @@ def _refusal(
 
 def _page(name: str, language: str, facts: dict[str, Any], status: int = 200) -> Response:
     nonce = secrets.token_urlsafe(16)
-    say = partial(_say, language)
-    text = (
-        _templates()
-        .get_template(f"{name}.html.j2")
-        .render(say=say, language=language, nonce=nonce, **facts)
-    )
+    template = _templates().get_template(f"{name}.html.j2")
+    text = template.render(nonce=nonce, **words_of(language), **facts)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none';"
         " frame-ancestors 'none'"
@@ -178,10 +185,6 @@ def _page(name: str, language: str, facts: dict[str, Any], status: int = 200) ->
         media_type="text/html; charset=utf-8",
         headers={"Content-Security-Policy": policy, "Content-Language": language},
     )
-
-
-def _say(language: str, template: str, **values: object) -> str:
-    return translate(template, language, **values)
 
 
 @cache

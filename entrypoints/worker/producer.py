@@ -28,6 +28,7 @@ QUEUES = (
     "acknowledge_many",
     "digest",
     "post",
+    "after_load",
     "recover",
     "clean",
     "alerts",
@@ -59,7 +60,12 @@ def send_steps(broker: Broker, steps: Mapping[Work, float]) -> None:
 
 def queue_of(operation: Operation) -> str:
     """The queue of an operation: somebody sits before a screen and waits for a check."""
-    checks = (OperationKind.CHECK, OperationKind.CHECK_DRAFT, OperationKind.FIND_ROW)
+    checks = (
+        OperationKind.CHECK,
+        OperationKind.CHECK_DRAFT,
+        OperationKind.FIND_ROW,
+        OperationKind.DRIFT_SAMPLES,
+    )
     return CHECK if operation.kind in checks else OPERATE
 
 

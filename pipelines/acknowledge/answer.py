@@ -24,11 +24,12 @@ def answer_about(
     stack: ExitStack,
     shared: Path | None = None,
     link: ReceiptLink | None = None,
+    language: str | None = None,
 ) -> Answer:
     """The answer about a file that is loaded, its documents inside `folder`; what `stack` holds
     must stay open for as long as the answer is used. What lies in storage for many files is fetched
     only once into a folder that they have `shared`. Whoever has the `link` sees all values: only an
-    answer for the sender has it."""
+    answer for the sender has it. It is in the sender's language, unless another is asked for."""
     feed = runtime.feeds[file.feed]
     contract = runtime.contract_of(feed)
     rejects = None
@@ -49,6 +50,7 @@ def answer_about(
         earlier=earlier_receipt(runtime, file),
         mark=mark_of(runtime, file),
         link=link,
+        spoken=language,
         corrected=_corrected(runtime, file),
         done=corrected_lines(runtime, file) if file.rows_corrected else (),
     )

@@ -14,9 +14,10 @@ from pipelines.acknowledge.answer import answer_about
 from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.render import digest_bodies
 from pipelines.acknowledge.reply import DeliveryResult, rejects_of, send
+from pipelines.acknowledge.template_mail import templates_for
 from pipelines.runtime import Runtime, Work
 from schemas.errors import RetryableError
-from schemas.language import translate
+from schemas.language import translate_count
 from schemas.receipt import Document, Message, Receipt
 from schemas.receipt_link import ReceiptLink
 from schemas.reply import Reply, reply_id_of
@@ -67,6 +68,8 @@ def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Deliver
     bodies = digest_bodies(receipts, feed, language, runtime.templates)
     with ExitStack() as stack:
         attachments: list[tuple[str, Document]] = []
+        own = tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="digest-")
+        enclosed = templates_for(runtime, replies, Path(stack.enter_context(own)))
         for reply in replies:
             file = files.get(reply.file_id)
             # A file that has been sent on its way again since has no rejected rows of that load.
@@ -84,21 +87,22 @@ def _send(runtime: Runtime, feed_name: str, replies: Sequence[Reply]) -> Deliver
             for reply in replies
             if (file := files.get(reply.file_id)) and (asked := file.item.detail.get("message_id"))
         ]
-        subject = translate(
+        subject = translate_count(
+            len(replies),
+            "What became of your file ({feed})",
             "What became of your {count:,} files ({feed})",
             language,
-            count=len(replies),
             feed=feed_name,
         )
         message = Message(
             message_id=replies[0].message_id,
             to=replies[0].to,
             subject=subject,
-            text=bodies.text,
-            html=bodies.html,
+            text=enclosed.text(bodies.text),
+            html=enclosed.html(bodies.html),
             in_reply_to=asked[-1] if asked else None,
             references=tuple(dict.fromkeys(asked[-_MAX_REFERENCES:])),
-            attachments=tuple(attachments),
+            attachments=(*attachments, *enclosed.attachments),
             language=language,
         )
         return send(runtime, message)

@@ -19,6 +19,7 @@ from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_many
 from pipelines.acknowledge.posts import planned_posts
 from pipelines.acknowledge.reply import planned_reply, send_reply
+from pipelines.acknowledge.stale import stale_rejects, withdraw_stale
 from pipelines.failure import HeldFiles, held_many
 from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import timed_step
@@ -95,6 +96,7 @@ class _Telling:
     away: RetryableError | None = None
     told: list[tuple[File, Answer, str | None]] = field(default_factory=list)
     posts: set[Work] = field(default_factory=set)
+    stale: Mapping[str, Sequence[File]] = field(default_factory=dict)
 
     def reply(self, file: File) -> None:
         """Make the answer about a file, and mail it if that is due. Once the mail server is away,
@@ -123,6 +125,7 @@ class _Telling:
     def leave(self) -> list[tuple[File, str | None]]:
         """Leave the answers at their source, those about one key in turn; the files that are done,
         with what is noted of each."""
+        self.stale = stale_rejects(self.runtime, [file for file, _, _ in self.told])
         by_key: dict[str, list[tuple[File, Answer, str | None]]] = defaultdict(list)
         for each in self.told:
             by_key[each[0].item.key].append(each)
@@ -149,6 +152,7 @@ class _Telling:
             file, answer, _ = each
             try:
                 leave(self.runtime, file, answer)
+                withdraw_stale(self.runtime, file, self.stale.get(file.file_id, ()))
                 follow_up(self.runtime, file)
             except Exception as error:
                 found.append((each, error))

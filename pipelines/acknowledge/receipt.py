@@ -35,7 +35,7 @@ from schemas.receipt import (
 from schemas.receipt_link import ReceiptLink
 from schemas.reject import RejectedRow
 
-_FIXES: dict[str, str] = {
+FIXES: dict[str, str] = {
     "required": "fill in {column} in these rows",
     "type": "write {column} as the reason says",
     "length": "shorten {column} to the length that the reason names",
@@ -73,7 +73,8 @@ class ReceiptInput:
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
     sender was told about the file that this one may correct; `link` is where it is seen on the
     web. `corrected` says which files have brought rejected rows of it corrected, `done` which lines
-    these were. `mark` stands in its documents' names before their suffixes."""
+    these were. `mark` stands in its documents' names before their suffixes. `spoken` is the
+    language of who reads it, where that is not the sender."""
 
     file: File
     feed: Feed
@@ -86,11 +87,12 @@ class ReceiptInput:
     corrected: tuple[CorrectedRows, ...] = ()
     done: Collection[Line] = ()
     mark: str = ""
+    spoken: str | None = None
 
     @property
     def language(self) -> str:
-        """The sender's language."""
-        return self.feed.language_for(addressee(self.file))
+        """The reader's language."""
+        return self.spoken or self.feed.language_for(addressee(self.file))
 
 
 def answer_of(
@@ -215,6 +217,7 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
         return None
     before = {(each.rule, each.column): each.count for each in earlier.rules}
     now = {(each.rule, each.column): each.count for each in rules}
+    headers = {each.column: each.header for each in (*earlier.rules, *rules)}
     return Correction(
         file_id=earlier.file_id,
         name=earlier.name,
@@ -228,6 +231,7 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
                 column=column,
                 before=before.get((rule, column), 0),
                 now=now.get((rule, column), 0),
+                header=headers[column],
             )
             for rule, column in dict.fromkeys([*before, *now])
         ),
@@ -237,7 +241,7 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
 def _fixes_of(dialect: Dialect) -> Mapping[str, str]:
     """What to do about each rule. In text of fixed width there are no cells to quote."""
     padded = reader_of(dialect.format).traits.padding
-    return {**_FIXES, "columns": _FIX_PLACES} if padded else _FIXES
+    return {**FIXES, "columns": _FIX_PLACES} if padded else FIXES
 
 
 def _charset(dialect: Dialect, language: str) -> str:
@@ -252,6 +256,7 @@ class _Summary:
     def __init__(self, examples: int, language: str, fixes: Mapping[str, str]) -> None:
         self._most, self._language, self._fixes = examples, language, fixes
         self._counts: Counter[tuple[str, str | None]] = Counter()
+        self._headers: dict[str | None, str | None] = {}
         self._examples: dict[tuple[str, str | None], list[Example]] = defaultdict(list)
 
     def add(self, row: RejectedRow) -> None:
@@ -259,6 +264,7 @@ class _Summary:
         for number, problem in enumerate(row.problems):
             group = (problem.rule, problem.column)
             self._counts[group] += 1
+            self._headers[problem.column] = problem.header
             if len(self._examples[group]) < self._most:
                 example = Example(
                     line=problem.line,
@@ -266,6 +272,7 @@ class _Summary:
                     value=problem.value,
                     message=row.render(self._language)[number],
                     member=row.member,
+                    header=problem.header,
                 )
                 self._examples[group].append(example)
 
@@ -280,8 +287,9 @@ class _Summary:
                 fix=translate(
                     self._fixes.get(rule, _FIX if column else _FIX_ROW),
                     self._language,
-                    column=column or "–",
+                    column=self._headers[column] or column or "–",
                 ),
+                header=self._headers[column],
             )
             for (rule, column), count in self._counts.most_common()
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.feed import Feed
-from schemas.language import printable, translate
+from schemas.language import day_said, moment_said, printable, translate, translate_count
 from schemas.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -114,13 +114,28 @@ def _bodies(name: str, language: str, templates: Path | None, facts: dict[str, A
     def rendered(form: str) -> str:
         names = [f"{name}.{language}.{form}.j2", f"{name}.{form}.j2"]
         template = environment.select_template(names)
-        return template.render(say=partial(_say, language), language=language, **facts)
+        return template.render(**words_of(language), **facts)
 
     return Bodies(text=rendered("txt"), html=rendered("html"))
 
 
-def _say(language: str, template: str, **values: object) -> str:
-    return translate(template, language, **values)
+def words_of(language: str) -> dict[str, Any]:
+    """What templates say things with: `say` and `say_count` in the language, and `day` and
+    `moment`, which make a time a value that either says in its manner."""
+
+    def say(template: str, **values: object) -> str:
+        return translate(template, language, **values)
+
+    def say_count(count: int, one: str, several: str, **values: object) -> str:
+        return translate_count(count, one, several, language, **values)
+
+    return {
+        "language": language,
+        "say": say,
+        "say_count": say_count,
+        "day": day_said,
+        "moment": moment_said,
+    }
 
 
 @cache

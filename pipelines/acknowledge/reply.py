@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pipelines.acknowledge.addressee import addressee
+from pipelines.acknowledge.template_mail import templates_for
 from pipelines.runtime import Runtime
 from schemas.alert import AlertKind, Trouble
 from schemas.errors import AwayError, DataError, FatalError, RetryableError
@@ -165,15 +166,16 @@ def send_reply(runtime: Runtime, reply: Reply | str, file: File, answer: Answer)
     detail = file.item.detail
     subject = detail.get("subject") or file.item.name
     asked = detail.get("message_id") or None
+    enclosed = templates_for(runtime, [reply], answer.documents[0].path.parent)
     message = Message(
         message_id=reply.message_id,
         to=reply.to,
         subject=subject if subject.lower().startswith("re:") else f"Re: {subject}",
-        text=answer.text,
-        html=answer.html,
+        text=enclosed.text(answer.text),
+        html=enclosed.html(answer.html),
         in_reply_to=asked,
         references=_thread(detail.get("references"), asked),
-        attachments=rejects_of(file.item.name, answer),
+        attachments=(*rejects_of(file.item.name, answer), *enclosed.attachments),
         language=answer.receipt.language,
     )
     return send(runtime, message)

@@ -16,6 +16,7 @@ from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.move import move_original
 from pipelines.acknowledge.posts import planned_posts
 from pipelines.acknowledge.reply import planned_reply, send_reply
+from pipelines.acknowledge.stale import stale_rejects, withdraw_stale
 from pipelines.failure import held
 from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import timed_step
@@ -58,6 +59,7 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
             note_receipts(runtime, file.source, error)
             raise
         note_receipts(runtime, file.source)
+        withdraw_stale(runtime, file, stale_rejects(runtime, [file]).get(file_id, ()))
         follow_up(runtime, file)
         crash_point("acknowledge.told")
         check()

@@ -21,6 +21,7 @@ from pipelines.cast.partition import outside_partition
 from pipelines.cast.texts import cast_bytes, cast_json, cast_texts
 from pipelines.parse import Chunk
 from pipelines.parse.registry import reader_of
+from pipelines.rejects.labels import NO_LABELS, Labels, label_of
 from pipelines.rejects.messages import about
 from pipelines.rejects.violation import Ints, Violation, violation
 from schemas.contract import Column, Contract, Type
@@ -51,8 +52,10 @@ def cast_chunk(
     names: dict[str, str],
     contract: Contract,
     today: date | None = None,
+    labels: Labels = NO_LABELS,
 ) -> Typed:
-    """Cast the chunk's cells to the contract's file columns, in the contract's order.
+    """Cast the chunk's cells to the contract's file columns, in the contract's order; what is said
+    of bad ones calls the columns by their `labels`.
 
     `today` is the day that the partition's window is counted from; the day in UTC if it is not
     given.
@@ -68,7 +71,7 @@ def cast_chunk(
         arrays.append(values)
         for each in faults:
             bad[each.at] = True
-            violations.append(_blamed(each, cells, column))
+            violations.append(_blamed(each, cells, column, labels))
     names_out = [column.name for column in contract.file_columns]
     return Typed(pa.table(arrays, names=names_out), bad, tuple(violations), chunk.lines)
 
@@ -135,7 +138,8 @@ def _converted(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
             return cast_numbers(cells, column, column.numbers or dialect.numbers, native=native)
 
 
-def _blamed(each: Fault, cells: pa.Array, column: Column) -> Violation:
+def _blamed(each: Fault, cells: pa.Array, column: Column, labels: Labels) -> Violation:
     """The rows of a fault's cells, blamed for them."""
-    tell = about(each.template, column=column.name, **each.values)
-    return violation(each.rule, (column.name,), each.at, [cells.take(pa.array(each.at))], tell)
+    tell = about(each.template, column=label_of(column.name, labels), **each.values)
+    some = [cells.take(pa.array(each.at))]
+    return violation(each.rule, (column.name,), each.at, some, tell, labels)

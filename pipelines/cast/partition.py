@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipelines.cast.fault import Fault, fault, flags
 from schemas.contract import Column, Contract, RangePartition, Window
+from schemas.language import day_said
 
 
 def outside_partition(
@@ -33,8 +34,8 @@ def outside_partition(
         "{value} is not between {first} and {last}, the dates that {column} may have;"
         " is the year right?",
         outside,
-        first=first.isoformat(),
-        last=last.isoformat(),
+        first=day_said(first),
+        last=day_said(last),
     )
 
 

@@ -96,6 +96,15 @@ def _of_dialect(detected: Detected, contract: Contract) -> Iterator[Disagreement
     if found.escape != pinned.escape and found.escape:
         sure = _confidence(detected, "escape")
         yield _differs("escape", shown(pinned.escape) or "none", shown(found.escape), sure)
+    if found.skip_initial_space and not pinned.skip_initial_space:
+        yield Disagreement(
+            "aligned",
+            "no",
+            "yes",
+            _confidence(detected, "aligned"),
+            "blanks stand before its quotes, which the contract does not say"
+            " (dialect.skip_initial_space)",
+        )
     if found.line_end == "\r" != pinned.line_end:
         yield _differs("line ends", "LF or CRLF", "CR", _confidence(detected, "line ends"))
 

@@ -120,6 +120,7 @@ _KEYS = {
     "delimiter": "delimiter",
     "quote": "quote",
     "escape": "escape",
+    "aligned": "skip_initial_space",
     "line ends": "line_end",
     "preamble": "preamble",
     "header": "header",

@@ -10,7 +10,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.detect.dialect_escapes import _may_escape, escapes
 from pipelines.detect.found import Finding
@@ -22,6 +22,7 @@ _SOME = 48 * 1024
 _LINES = 400
 _PRIORS = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, " ": 0.6, ":": 0.5}
 _RARE = 0.85
+_LESS_USUAL, _WIDEST = 0.999, 80
 _SINGLES = ",;\t|:~^!#&*=\x01\x02\x1e\x1f¦§¬·•þ\u0014 "
 _TOGETHER = re.compile(r"[^\w\s\"'`.+$€£%()\\/<>@?-]{2,4}")
 _QUOTES = ('"', "'", "`", "")
@@ -83,6 +84,7 @@ def records(text: str, dialect: Dialect) -> Iterator[Record]:
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         doublequote=not dialect.escape,
         escapechar=dialect.escape or None,
+        skipinitialspace=dialect.skip_initial_space,
     )
     while True:
         start = reader.line_num
@@ -151,6 +153,19 @@ def _tries(sample: str, line_end: str, cut: bool) -> Iterator[_Try]:
                     delimiter=delimiter, quote=quote, escape=escape, line_end=line_end
                 )
                 yield _tried(sample, dialect, lines, cut)
+                if _aligned(sample, quote, delimiter):
+                    skipping = replace(dialect, skip_initial_space=True)
+                    found = _tried(sample, skipping, lines, cut)
+                    # Where nothing is gained, blanks are what they are everywhere else.
+                    yield replace(found, score=found.score * _LESS_USUAL)
+
+
+def _aligned(sample: str, quote: str, delimiter: str) -> int:
+    """How many cells may begin with a quote that stands behind blanks."""
+    if not quote or delimiter.isspace():
+        return 0
+    edge = rf"{re.escape(delimiter)} {{1,{_WIDEST}}}{re.escape(quote)}"
+    return len(re.findall(edge, sample))
 
 
 def _delimiters(sample: str) -> Iterator[str]:
@@ -171,7 +186,7 @@ def _opens(sample: str, quote: str, delimiter: str) -> bool:
     """Whether some cell starts and some cell ends with the quote."""
     edge = re.escape(delimiter.strip() or delimiter)
     q = re.escape(quote)
-    opening = re.search(rf"(?:^|[\r\n]|{edge} ?){q}", sample)
+    opening = re.search(rf"(?:^|[\r\n]|{edge} {{0,{_WIDEST}}}){q}", sample)
     closing = re.search(rf"{q}(?: ?{edge}|[\r\n]|$)", sample)
     return bool(opening and closing)
 
@@ -269,11 +284,15 @@ def _quote_findings(best: _Try, sample: str) -> list[Finding]:
     count = len(re.findall(rf"(?:^|[\r\n]|{edge}){re.escape(dialect.quote)}", sample))
     seen = f"{count:,} cells of the sample are in quotes" if count else "no cell is in quotes yet"
     sure = 0.95 if count > 2 else 0.7
-    if aligned := len(re.findall(rf"{edge} {{1,80}}{re.escape(dialect.quote)}", sample)):
-        # RFC 4180 has no blanks there: read as they stand they, and the quotes, are in the values.
-        seen = f"ASK for files without blanks before quotes; {aligned:,} cells keep both as values"
+    aligned = _aligned(sample, dialect.quote, dialect.delimiter)
+    if aligned and not dialect.skip_initial_space:
+        # RFC 4180 has no blanks there.
+        seen = f"ASK for files without blanks before quotes; {aligned:,} cells cannot be read"
         sure = 0.2
     found = [Finding(what="quote", value=shown(dialect.quote), confidence=sure, evidence=seen)]
+    if dialect.skip_initial_space:
+        seen = f"blanks stand before the quotes of {aligned:,} cells of the sample"
+        found.append(Finding(what="aligned", value="yes", confidence=0.9, evidence=seen))
     if dialect.escape:
         times = sample.count(dialect.escape + dialect.quote)
         found.append(

@@ -64,8 +64,8 @@ def detect_workbook(path: Path, limits: Limits, sheet: str = "") -> Detected:
         Finding(
             what="sheet",
             value=chosen or "none",
-            confidence=0.6 if others else 0.95,
-            evidence=f"others with cells: {', '.join(others)[:60]}" if others else "the only one",
+            confidence=0.4 if others and not sheet else 0.95,
+            evidence=_why(others, sheet),
         ),
     ]
     if not rows or right < left:
@@ -80,6 +80,13 @@ def detect_workbook(path: Path, limits: Limits, sheet: str = "") -> Detected:
     findings += [*layout.findings, *more, *_errors(fit, left)]
     cells = [["" if is_error(cell) else cell for cell in each.cells] for each in fit]
     return described(dialect, findings, header, cells, complete=len(rows) < ROWS)
+
+
+def _why(others: Sequence[str], asked: str) -> str:
+    """Why it is that sheet."""
+    if asked or not others:
+        return "the one that was asked for" if asked else "the only one with cells"
+    return f"ASK whether it is this one (--sheet takes another); so have: {', '.join(others)[:60]}"
 
 
 def _errors(rows: Sequence[Record], left: int) -> list[Finding]:

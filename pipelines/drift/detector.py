@@ -14,10 +14,11 @@ from typing import Any
 from pipelines.cast import Typed
 from pipelines.drift import similarity
 from pipelines.drift.column_stats import ColumnStats
-from pipelines.drift.match_columns import Header, column_name, match_header, shown
+from pipelines.drift.match_columns import Header, column_name, match_header
 from pipelines.parse import Chunk
 from pipelines.parse.names import folded
 from pipelines.parse.registry import reader_of
+from pipelines.rejects.labels import shown
 from schemas.contract import Contract, DriftPolicy, Type, can_be_named
 from schemas.drift import (
     ContractChange,

@@ -14,17 +14,17 @@ from pipelines.parse import Chunk
 from pipelines.parse.names import folded
 from pipelines.rejects.correction import OUR_COLUMNS
 from pipelines.rejects.escape import restored
+from pipelines.rejects.labels import NO_LABELS, Labels, labels_of, shown
 from schemas.contract import Column, Contract
 from schemas.errors import DataError
-
-_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a file brings: `names` is `{column name: header cell}` in the header's order.
 
-    `missing` are the contract's columns that no cell names, `unknown` the cells that name none.
+    `missing` are the contract's columns that no cell names, `unknown` the cells that name none;
+    `labels` is what sentences to its sender call the columns.
     `correction` says that the file is one of our own rejects files, coming back corrected.
     """
 
@@ -32,6 +32,7 @@ class Header:
     missing: tuple[Column, ...]
     unknown: tuple[str, ...]
     correction: bool
+    labels: Labels = NO_LABELS
 
     def filled(self, chunk: Chunk) -> Chunk:
         """The chunk with a column of nulls for each missing one, and our marks taken back."""
@@ -74,11 +75,13 @@ def match_header(header: Sequence[str], contract: Contract) -> Header:
             column=name,
             cells=", ".join(f'"{shown(cell)}"' for cell in found),
         )
+    names = {name: found[0] for name, found in cells.items()}
     return Header(
-        names={name: found[0] for name, found in cells.items()},
+        names=names,
         missing=tuple(each for each in contract.file_columns if each.name not in cells),
         unknown=tuple(unknown),
         correction=correction,
+        labels=labels_of(names, contract.dialect),
     )
 
 
@@ -89,11 +92,6 @@ def column_name(cell: str) -> str:
     bare = "".join(char for char in plain if not unicodedata.combining(char))
     name = re.sub(r"[^a-z0-9]+", "_", bare).strip("_")[:300]
     return f"_{name}" if name[:1].isdigit() else name
-
-
-def shown(cell: str) -> str:
-    """A header cell as a message shows it."""
-    return cell if len(cell) <= _SHOWN else cell[: _SHOWN - 1] + "…"
 
 
 def _spellings(contract: Contract) -> tuple[dict[str, str], dict[str, str]]:

@@ -10,6 +10,7 @@ from pipelines import quota
 from pipelines.bundling import acknowledgements_of
 from pipelines.failure import stop_feed
 from pipelines.lease import keep_lease
+from pipelines.load.after_load import plan_after_load
 from pipelines.load.versions import settled
 from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import TimedStep, event_now, timed_step
@@ -198,11 +199,13 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
         quota.charge(runtime, batch)
         committed = runtime.warehouse.load(batch, contract, feed.mode)
     crash_point("load.committed")
-    runtime.ledger.batches.commit(batch, committed, _events(timed, batch, committed))
+    with runtime.ledger.acts.together():
+        runtime.ledger.batches.commit(batch, committed, _events(timed, batch, committed))
+        follows = plan_after_load(runtime, batch, committed)
     crash_point("load.closed")
     if batch.kind is BatchKind.UNLOAD:
-        return []
-    return acknowledgements_of(runtime, batch.files)
+        return follows
+    return [*acknowledgements_of(runtime, batch.files), *follows]
 
 
 def _is_of_another_text(batch: Batch, contract: Contract) -> bool:

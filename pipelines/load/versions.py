@@ -15,7 +15,7 @@ from pipelines.load.restage import first_found, restored
 from pipelines.runtime import Runtime
 from schemas.batch import Batch, BatchKind
 from schemas.file import BRINGING, File, Outcome
-from schemas.language import joined, translate
+from schemas.language import joined, moment_said, translate
 
 _OLDER = "version {version}, sent {sent}, is newer and is loaded already"
 _REFUSED = "a version of this file, sent {sent}, is loaded already, and the feed takes only one"
@@ -123,7 +123,7 @@ def _losers(
 def _without_rows(feed: Feed, file: File, winner: File, template: str | None = None) -> File:
     """The file as one that brings nothing, with the reason."""
     counts = file.counts
-    sent = f"{winner.item.sent_at:%Y-%m-%d %H:%M:%S} UTC"
+    sent = moment_said(winner.item.sent_at, "second")
     refused = template is None and feed.new_versions is OnNewVersion.REFUSE
     template = template or (_REFUSED if refused else _OLDER)
     return replace(
@@ -140,5 +140,5 @@ def _without_rows(feed: Feed, file: File, winner: File, template: str | None = N
 
 def _with_note(file: File, standing: File) -> File:
     """The quarantined file, its reason saying whose rows the table keeps."""
-    sent = f"{standing.item.sent_at:%Y-%m-%d %H:%M:%S} UTC"
+    sent = moment_said(standing.item.sent_at, "second")
     return replace(file, reason=joined(". ", [file.reason or "", translate(_STAYS, sent=sent)]))

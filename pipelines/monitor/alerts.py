@@ -108,6 +108,9 @@ def _section(word: str, alerts: Sequence[Alert]) -> Iterator[str]:
             yield f"- {_line(alert.trouble.says)}"
             if alert.resolved_at is not None:
                 yield f"  open since {alert.opened_at:%Y-%m-%d %H:%M} UTC"
+                if alert.dismissed_by is not None:
+                    why = f"{alert.dismissed_by}: {alert.dismissed_note}"
+                    yield f"  dismissed by {_line(why)}"
             elif alert.trouble.todo:
                 yield f"  {_line(alert.trouble.todo)}"
         if len(group) > _SHOWN:

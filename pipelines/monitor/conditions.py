@@ -13,6 +13,7 @@ from pipelines.failure import stopped_feed
 from pipelines.monitor.freshness import Freshness, freshness
 from pipelines.quota import standings, used
 from pipelines.runtime import Runtime
+from schemas.after_load import AfterLoadState
 from schemas.alert import AlertKind, Trouble, Worker
 from schemas.drift import Drift, DriftStatus
 from schemas.file import File, Outcome, Status
@@ -59,6 +60,8 @@ _NEVER_DID = "{name} has not done its part since {since}, it never did: {error}"
 _DOCTOR = "waybill doctor tries every part"
 _UNPOSTED = "the webhook of {scope} {subject} takes no receipts: {why}"
 _TEST_WEBHOOK = "waybill webhooks test {id} tries it; waybill webhooks set gives it an address"
+_AFTER_LOAD = "feed {feed}: the command after batch {batch} did not end well: {why}"
+_AFTER_LOAD_AGAIN = "waybill show FILE says what it printed; once mended: waybill resume {feed}"
 _DRIFT = "feed {feed}: {finding}"
 _SHOW_DRIFT = "waybill drift show {id}"
 _WAITS = "{table}: loads wait until {until}: {reason}"
@@ -83,6 +86,7 @@ def troubles(runtime: Runtime) -> list[Trouble]:
     found += unmatched(ledger.unmatched.latest(), now - timedelta(days=rules.file_days))
     found += away(ledger.services.all(), now, timedelta(minutes=rules.away_minutes))
     found += unposted(runtime, now - timedelta(days=rules.file_days))
+    found += not_followed(runtime, now - timedelta(days=rules.file_days))
     found += drifted(ledger.drifts.latest(status=DriftStatus.OPEN))
     for each in standings(runtime):
         found += quota(each.table, runtime.quotas, each.spent, each.pause, rules.quota_share)
@@ -171,6 +175,21 @@ def unposted(runtime: Runtime, since: datetime) -> Iterator[Trouble]:
                 says=translate(_UNPOSTED, scope=each.scope, subject=each.subject, why=why),
                 todo=translate(_TEST_WEBHOOK, id=each.webhook_id),
             )
+
+
+def not_followed(runtime: Runtime, since: datetime) -> Iterator[Trouble]:
+    """Feeds whose command after a load was given up, and has not ended well since."""
+    for name in sorted(runtime.feeds):
+        last = runtime.ledger.after_loads.last_closed(name, since)
+        if last is None or last.state is not AfterLoadState.GIVEN_UP:
+            continue
+        yield Trouble(
+            kind=AlertKind.AFTER_LOAD,
+            subject=name,
+            feed=name,
+            says=translate(_AFTER_LOAD, feed=name, batch=last.batch_id, why=_first_line(last.note)),
+            todo=translate(_AFTER_LOAD_AGAIN, feed=name),
+        )
 
 
 def drifted(found: Iterable[Drift]) -> Iterator[Trouble]:
@@ -272,6 +291,11 @@ def of_file(kind: AlertKind, file: File) -> Trouble:
         ),
         todo=translate(_TODO[kind], id=file.file_id[:8]),
     )
+
+
+def _first_line(note: str | None) -> str:
+    """What we say of a command; what it printed is in the timelines, where values may be hidden."""
+    return (note or "").partition("\n")[0]
 
 
 def _utc(moment: datetime) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pipelines.monitor.alerts import evaluate_alerts
 from pipelines.operations.acts import acting
 from pipelines.runtime import Runtime
-from schemas.alert import Alert
+from schemas.alert import OF_FILES, Alert
 from schemas.errors import ConflictError, NotFoundError
 
 
@@ -55,3 +55,27 @@ def acknowledge_alert(
         told.before = {"by": alert.acknowledged_by}
         told.after = {"by": who, "until": until.isoformat() if until is not None else None}
         return runtime.ledger.alerts.acknowledge(alert_id, who, until)
+
+
+def dismiss_alert(runtime: Runtime, alert_id: str, note: str = "", *, undo: bool = False) -> Alert:
+    """Put the alert of a file away for good, with a note for those who ask why: it is not told of
+    again for this file, but it is for a later version of it. With `undo` it is, at the next look.
+    Nothing becomes of the file itself. Safe to repeat.
+
+    Raises NotFoundError, and ConflictError for an alert of anything else or without a note.
+    """
+    alert = alert_named(runtime, alert_id)
+    note = note.strip()
+    if alert.trouble.kind not in OF_FILES:
+        raise ConflictError(
+            f"an alert of the kind {alert.trouble.kind} is over once its trouble is",
+            hint="only alerts of single files can be dismissed",
+        )
+    if not undo and not note:
+        raise ConflictError("a note must say why", hint="those who ask later read it")
+    who = None if undo else runtime.actor.who
+    action = "restore" if undo else "dismiss"
+    with acting(runtime, action, "alert", alert_id, alert.trouble.feed) as told:
+        told.before = {"by": alert.dismissed_by}
+        told.after = {"by": who, "note": note, "file": alert.trouble.subject}
+        return runtime.ledger.alerts.dismiss(alert_id, who, note)

@@ -74,8 +74,9 @@ def rejected_page(
     return RejectedPage(shown, shown[-1].number if len(found) > limit else None)
 
 
-def receipt_of(runtime: Runtime, file: File, mask: Mask) -> Receipt:
-    """The receipt of a file as its sender got it, or will get it.
+def receipt_of(runtime: Runtime, file: File, mask: Mask, language: str | None = None) -> Receipt:
+    """The receipt of a file as its sender got it, or will get it; in another language, if one is
+    asked for.
 
     Raises ConflictError while nothing is known of it yet, NotFoundError once its rejected rows are
     not kept any more.
@@ -89,7 +90,7 @@ def receipt_of(runtime: Runtime, file: File, mask: Mask) -> Receipt:
     with tempfile.TemporaryDirectory(dir=runtime.work_folder, prefix="receipt-") as folder:
         with ExitStack() as stack:
             try:
-                answer = answer_about(runtime, file, Path(folder), stack)
+                answer = answer_about(runtime, file, Path(folder), stack, language=language)
             except FileNotFoundError:
                 raise NotFoundError(_GONE) from None
     return mask.receipt(answer.receipt, file)
@@ -164,7 +165,7 @@ def _rejects(runtime: Runtime, file: File) -> Iterator[tuple[Rejects, Dialect]]:
 
 def _breaks(row: RejectedRow, rule: str | None, column: str | None) -> bool:
     return any(
-        (rule is None or each.rule == rule) and (column is None or each.column == column)
+        (rule is None or each.rule == rule) and column in (None, each.column, each.header)
         for each in row.problems
     )
 
@@ -184,4 +185,4 @@ def _shown(
 
 
 def _reason(problem: Problem) -> str:
-    return f"{problem.column}: {problem.message}" if problem.column else problem.message
+    return f"{problem.label}: {problem.message}" if problem.label else problem.message

@@ -26,6 +26,8 @@ def check_facts(
         "contract": contract.name,
         "outcome": str(checked.outcome),
         "reason": _cut(mask.sentence(checked.reason)),
+        "warnings": [_cut(mask.sentence(each) or HIDDEN) for each in checked.warnings[:_MOST]],
+        "not_judged": list(checked.not_judged),
         "counts": asdict(checked.counts),
         "accounted": _accounted(checked),
         "first": [_row(each, mask) for each in checked.first[:_MOST]],
@@ -92,14 +94,15 @@ def _loaded(value: str | None, is_hidden: bool) -> str | None:
 
 
 def _group(group: RejectGroup, mask: Mask) -> dict[str, Any]:
-    said = group.public if mask.hides else tuple(message for _, message in group.examples)
+    said = group.public if mask.hides else tuple(message for _, message, _ in group.examples)
     return {
         "rule": group.rule,
         "column": group.column,
+        "header": group.header if _is_ours(group.header, mask) else None,
         "rows": group.rows,
         "examples": [
-            {"line": line, "message": _cut(message)}
-            for (line, _), message in zip(group.examples, said, strict=True)
+            {"line": line, "message": _cut(message), "member": _cut(member)}
+            for (line, _, member), message in zip(group.examples, said, strict=True)
         ],
     }
 
@@ -107,9 +110,7 @@ def _group(group: RejectGroup, mask: Mask) -> dict[str, Any]:
 def _is_ours(text: str | None, mask: Mask) -> bool:
     """Whether a text may be shown: one that stands in the contract, or any to those who may see
     all. What is taken for a header may be a row."""
-    if text is None or not mask.hides or mask.contract is None:
-        return True
-    return any(text in (each.name, *each.headers) for each in mask.contract.columns)
+    return text is None or not mask.hides or mask.knows(text)
 
 
 def _cut(text: str | None) -> str | None:

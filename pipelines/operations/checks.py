@@ -19,6 +19,7 @@ from pipelines.operations.dry_run import check
 from pipelines.operations.fits import Fit, fits
 from pipelines.operations.replay import Progress
 from pipelines.operations.uploads import Incoming, Uploaded, keep, refuse_more, register
+from pipelines.prepare.history import history_of
 from pipelines.runtime import Runtime
 from pipelines.stored_files import fetched
 from schemas import storage_keys
@@ -126,6 +127,8 @@ def _checked(
             runtime.limits,
             folder,
             capabilities=runtime.warehouse.capabilities,
+            memory=history_of(runtime.ledger, feed),
+            now=runtime.now(),
         )
         facts = {
             "full": check_facts(checked, of, contract, sees_all=True),

@@ -17,6 +17,7 @@ from schemas.operation import OperationKind
 from schemas.upload import Upload
 
 _UNSENT = timedelta(days=1)
+_KEPT_A_DAY = (OperationKind.CHECK, OperationKind.FIND_ROW, OperationKind.DRIFT_SAMPLES)
 
 
 def abandoned(runtime: Runtime, dry_run: bool) -> Cleaned:
@@ -24,7 +25,7 @@ def abandoned(runtime: Runtime, dry_run: bool) -> Cleaned:
     most, before = runtime.retention.clean_files, runtime.now() - _UNSENT
     if not dry_run:
         # They quote the file.
-        for kind in (OperationKind.CHECK, OperationKind.FIND_ROW):
+        for kind in _KEPT_A_DAY:
             runtime.ledger.operations.forget_results(kind, before)
     found = runtime.ledger.uploads.waiting(before, most)
     gone = [each for each in found if dry_run or _remove(runtime, each)]

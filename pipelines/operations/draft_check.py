@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from connectors.failpoints import crash_point
 from pipelines.operations.draft_file import write_draft
 from pipelines.operations.drafts import cells_by_line, changed
 from pipelines.operations.open_rows import refuse_draft
@@ -62,6 +63,7 @@ def check_draft(runtime: Runtime, draft: Draft, tick: Callable[[], None]) -> dic
             raise ConflictError("no row that the draft changes is rejected now")
         found = _staged(runtime, file, raw, folder, tick)
         result = _told(runtime, file, draft, found)
+        crash_point("draft.checked")
     if not runtime.ledger.drafts.note_check(draft, result):
         raise changed()
     return {name: result[name] for name in ("revision", "rows", "would_load", "still_wrong")}
@@ -128,7 +130,7 @@ def _problems(row: RejectedRow, where: Line) -> dict[str, Any]:
         "problems": [
             {
                 "line": where[1], "column": each.column, "value": each.value,
-                "rule": each.rule, "message": each.message,
+                "rule": each.rule, "message": each.message, "header": each.header,
             }
             for each in row.problems
         ],

@@ -290,6 +290,6 @@ def _locked(each: OpenRow, header: Sequence[str], mask: Mask) -> tuple[str, ...]
 
 def _breaks(row: RejectedRow, rule: str | None, column: str | None) -> bool:
     return any(
-        (rule is None or each.rule == rule) and (column is None or each.column == column)
+        (rule is None or each.rule == rule) and column in (None, each.column, each.header)
         for each in row.problems
     )

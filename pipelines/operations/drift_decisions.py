@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.protocols import Change
@@ -13,7 +13,7 @@ from pipelines.operations.contract_revisions import add_revision, changed, text_
 from pipelines.operations.feeds import feed_named
 from pipelines.runtime import Runtime
 from schemas.contract import Contract
-from schemas.drift import Drift, DriftKind, DriftStatus, lets_in
+from schemas.drift import Drift, DriftKind, DriftStatus, joined_change, lets_in
 from schemas.errors import ConflictError, ContractError, NotFoundError
 
 _UNCHANGED = (DriftKind.MISSING, DriftKind.ORDER, DriftKind.SCALE)
@@ -40,7 +40,8 @@ def list_drifts(runtime: Runtime, feed: str | None = None, *, decided: bool = Fa
     has. Raises NotFoundError for an unknown feed."""
     if feed is not None:
         feed_named(runtime, feed)
-    return list(runtime.ledger.drifts.latest(feed, None if decided else DriftStatus.OPEN))
+    found = runtime.ledger.drifts.latest(feed, None if decided else DriftStatus.OPEN)
+    return [_of_all_senders(runtime, each) for each in found]
 
 
 def drift_named(runtime: Runtime, text: str) -> Drift:
@@ -54,12 +55,29 @@ def drift_named(runtime: Runtime, text: str) -> Drift:
     if len(found) > 1:
         names = ", ".join(each.drift_id for each in found)
         raise ConflictError(f'"{text}" names several: {names}')
-    return found[0]
+    return _of_all_senders(runtime, found[0])
+
+
+def _of_all_senders(runtime: Runtime, drift: Drift) -> Drift:
+    """The drift with the change that lets in every file that waits for it: their values may need
+    different types, and their headers may be written in different ways."""
+    if drift.status is not DriftStatus.OPEN or len(drift.held) < 2:
+        return drift
+    held = runtime.ledger.drifts.held_findings(drift.drift_id)
+    changes = [each.change for each in (*held, drift.finding) if each.change is not None]
+    if drift.finding.change is None or not changes:
+        return drift
+    finding, change = drift.finding, joined_change(changes)
+    values = dict(finding.values)
+    if finding.kind is DriftKind.NEW and "type" in values:
+        values["type"] = str(change.type)
+    return replace(drift, finding=replace(finding, change=change, values=values))
 
 
 def accept(runtime: Runtime, contracts: Path, drift: Drift, note: str = "") -> Decision:
     """Write the drift's change into the contract, widen the table, and prepare the held files
-    again; the note stays with the act and with the contract's revision. Safe to repeat.
+    again, whoever has sent them; the note stays with the act and with the contract's revision. Safe
+    to repeat, and for two at once: one revision is made.
 
     The change is a new revision of the contract, made from the one in force (from the file in the
     folder of contracts, where the ledger has none). Nothing is written when the contract would not
@@ -99,7 +117,14 @@ def _accepted(runtime: Runtime, contracts: Path, drift: Drift, note: str) -> Dec
         )
     reason = f"drift {drift.drift_id} accepted: {kind}, {drift.finding.column}"
     reason = f"{reason} ({note})" if note else reason
-    revision = _decided(runtime, drift, name, before, number, after, reason)
+    try:
+        revision = _decided(runtime, drift, name, before, number, after, reason)
+    except ConflictError:
+        # Somebody else was quicker: with the same, or with something else?
+        before, number = text_in_force(runtime, contracts, name)
+        if change is None or changed(name, before, change)[1] != before:
+            raise
+        revision = _decided(runtime, drift, name, before, number, before, reason)
     runtime.refresh()
     if kind is DriftKind.SCALE:
         runtime.ledger.profiles.forget(drift.feed, drift.finding.column)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from pipelines.detect import (
     detect,
     disagreements,
 )
-from pipelines.drift.detector import HeldBackError
+from pipelines.drift.detector import NOTHING_KNOWN, FeedHistory
 from pipelines.drift.match_columns import match_header
 from pipelines.feed import Feed
 from pipelines.operations.first_rows import FirstRow, first_rows
 from pipelines.operations.masking import Mask
+from pipelines.prepare.outcome import verdict_on
 from pipelines.prepare.stage_file import Staged, Terms, stage_file
+from pipelines.rejects.correction import is_correction
 from pipelines.rejects.table import read_rejects
+from pipelines.validate.unique_keys import keys_of
 from schemas.accounted import Accounted
 from schemas.capabilities import Capabilities
 from schemas.contract import Column, Contract
@@ -51,12 +55,15 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class RejectGroup:
-    """The rows that break one rule in one column: how many, and the first of them."""
+    """The rows that break one rule in one column: how many, and the first of them. `header` is what
+    the file's header calls the column, if that is something else."""
 
     rule: str
     column: str | None
+    header: str | None
     rows: int
-    examples: tuple[tuple[int, str], ...]
+    examples: tuple[tuple[int, str, str | None], ...]
+    """Of the first rows the line, the reason, and the archive's member that the line is in."""
     public: tuple[str, ...] = ()
     """What may be said of the examples to those who may not see values that are not public."""
 
@@ -66,10 +73,11 @@ class Checked:
     """What would become of a file, and why.
 
     `rejects` are grouped by rule and column, the most frequent first; `load_bytes` is the Parquet
-    that a load job would take. `reason` says why a file would be quarantined. `drift` is what a
-    feed's first file would show: earlier files, which scales are compared with, are not known here.
-    `first` are the file's first rows as they would be loaded. `uneven` names rows that a transform
-    in pieces makes otherwise when the pieces are others.
+    that a load job would take. `reason` says why a file would be quarantined, `warnings` what its
+    sender is told of rows that load. `drift` is what it shows against the contract and, as far as
+    they are known, the feed's earlier files and what people have decided about these. `first` are
+    the file's first rows as they would be loaded. `uneven` names rows that a transform in pieces
+    makes otherwise when the pieces are others. `not_judged` says what only a real run can know.
     """
 
     name: str
@@ -80,6 +88,7 @@ class Checked:
     drift: tuple[Finding, ...]
     outcome: Outcome
     reason: str | None = None
+    warnings: tuple[str, ...] = ()
     counts: Counts = field(default_factory=Counts)
     accounted: Accounted | None = None
     uneven: tuple[str, ...] = ()
@@ -88,6 +97,7 @@ class Checked:
     partitions: tuple[str, ...] = ()
     load_bytes: int = 0
     quotas: tuple[Quota, ...] = ()
+    not_judged: tuple[str, ...] = ()
 
 
 def check(
@@ -99,28 +109,30 @@ def check(
     tick: Callable[[], None] = lambda: None,
     *,
     capabilities: Capabilities,
+    memory: FeedHistory | None = None,
+    now: datetime | None = None,
 ) -> Checked:
     """What preparing and loading the file would do; only `folder` is written to.
 
-    `tick` is called as the file is worked through. Raises what is nobody's fault but the feed's:
-    TransformError and ContractError.
+    It is staged, and its verdict made, as a run does it. `memory` is what the ledger knows of the
+    feed's earlier files; None where it cannot be asked. `tick` is called as the file is worked
+    through. Raises what is nobody's fault but the feed's: TransformError and ContractError.
     """
     detected = _detected(path, limits)
     differs: list[Disagreement] = []
     if detected is not None:
         differs = [*disagreements(detected, contract), *column_disagreements(detected, contract)]
-    staged, reason, accounted = None, None, None
-    drift: tuple[Finding, ...] = ()
     uneven: tuple[str, ...] = ()
+    known = NOTHING_KNOWN if memory is None else memory
+    terms = Terms.of("check", feed, contract, limits, now, memory=known, check=tick)
+    staged: Staged | None = None
     try:
-        staged = stage_file(path, Terms.of("check", feed, contract, limits, check=tick), folder)
-        reason = render(staged.refusal or "", feed.language) or _too_many_partitions(staged, limits)
-        drift, accounted = staged.drift, staged.accounted
-        uneven = _cut_otherwise(path, feed, contract, limits, folder, staged)
-    except HeldBackError as error:
-        reason, drift, accounted = error.render(feed.language), error.drift, error.accounted
+        staged = stage_file(path, terms, folder)
+        found = verdict_on(staged, contract, path, limits)
+        uneven = _cut_otherwise(path, terms, folder, staged)
     except DataError as error:
-        reason, accounted = error.render(feed.language), error.accounted
+        found = verdict_on(error, contract, path, limits)
+    loads = found.outcome is not Outcome.QUARANTINED
     seen = {} if detected is None else _by_name(detected.columns, contract)
     return Checked(
         name=path.name,
@@ -130,34 +142,52 @@ def check(
         columns=tuple(
             (column, seen[column.name].header) for column in contract.columns if column.name in seen
         ),
-        drift=drift,
-        outcome=_outcome(staged, reason),
-        reason=reason,
-        counts=_counts(staged, reason),
-        accounted=accounted,
+        drift=found.drift,
+        outcome=found.outcome,
+        reason=None if found.reason is None else render(found.reason, feed.language),
+        warnings=tuple(render(each, feed.language) for each in found.warnings),
+        counts=found.counts,
+        accounted=found.accounted,
         uneven=uneven,
         first=() if staged is None else first_rows(path, contract, limits, folder),
         rejects=()
         if staged is None
         else _groups(read_rejects(staged.rejects).rows, feed.language, Mask(contract, False)),
-        partitions=() if staged is None or reason else staged.partitions,
-        load_bytes=0 if staged is None or reason else staged.size,
-        quotas=() if staged is None or reason else _quotas(staged, contract, capabilities),
+        partitions=staged.partitions if staged is not None and loads else (),
+        load_bytes=staged.size if staged is not None and loads else 0,
+        quotas=_quotas(staged, contract, capabilities) if staged is not None and loads else (),
+        not_judged=_not_judged(path, feed, contract, limits, memory),
     )
 
 
-def _cut_otherwise(
-    path: Path, feed: Feed, contract: Contract, limits: Limits, folder: Path, staged: Staged
+def _not_judged(
+    path: Path, feed: Feed, contract: Contract, limits: Limits, memory: FeedHistory | None
 ) -> tuple[str, ...]:
+    """What of a run's verdict a check of one file cannot know."""
+    told = ["whether the table's quotas have room for it today", "whether its bytes came before"]
+    if memory is None:
+        told.append("drifts that were accepted, and earlier files: the ledger was not asked")
+    if feed.trust is not None:
+        told.append("whether its sender is trusted")
+    if keys := keys_of(contract, feed.mode):
+        names = "; ".join(", ".join(key.columns) for key in keys)
+        told.append(f"rows of other files with the same key ({names})")
+    if is_correction(path, contract, limits):
+        told.append("which rejected rows it corrects: as a correction it is judged by these alone")
+    return tuple(told)
+
+
+def _cut_otherwise(path: Path, terms: Terms, folder: Path, staged: Staged) -> tuple[str, ...]:
     """The rows that a `chunked` transform makes otherwise when it gets the file in other pieces:
     then it does not look at each row by itself, and needs the whole file."""
+    feed = terms.feed
     if not feed.chunked or feed.transform is None or not staged.rows:
         return ()
     other = replace(feed, transform=_in_halves(feed.transform))
     again = folder / "again"
     again.mkdir()
     try:
-        cut = stage_file(path, Terms.of("check", other, contract, limits), again)
+        cut = stage_file(path, replace(terms, feed=other), again)
     except DataError as error:
         return (error.render(feed.language),)
     one, two = (_by_line(each.rows) for each in (staged, cut))
@@ -203,28 +233,6 @@ def _detected(path: Path, limits: Limits) -> Detected | None:
         return None
 
 
-def _outcome(staged: Staged | None, reason: str | None) -> Outcome:
-    if staged is None or reason is not None:
-        return Outcome.QUARANTINED
-    return Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED
-
-
-def _counts(staged: Staged | None, reason: str | None) -> Counts:
-    """The rows; of a quarantined file none is loaded."""
-    if staged is None:
-        return Counts()
-    counts = staged.counts
-    if reason is None:
-        return counts
-    return counts.refused()
-
-
-def _too_many_partitions(staged: Staged, limits: Limits) -> str | None:
-    if len(staged.partitions) <= limits.partitions:
-        return None
-    return f"it touches {len(staged.partitions):,} partitions, more than {limits.partitions:,}"
-
-
 def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, FoundColumn]:
     """The file's columns by the contract columns that they bring."""
     cells = {each.header: each for each in columns}
@@ -237,23 +245,23 @@ def _by_name(columns: Sequence[FoundColumn], contract: Contract) -> dict[str, Fo
 
 def _groups(rejected: Iterable[RejectedRow], language: str, mask: Mask) -> tuple[RejectGroup, ...]:
     """The rejected rows by rule and column, the most frequent first."""
-    counts: dict[tuple[str, str | None], int] = {}
-    examples: dict[tuple[str, str | None], list[tuple[int, str, str]]] = {}
+    counts: dict[tuple[str, str | None, str | None], int] = {}
+    examples: dict[tuple[str, str | None, str | None], list[tuple[int, str, str | None, str]]] = {}
     for row in rejected:
-        for key in dict.fromkeys((each.rule, each.column) for each in row.problems):
+        for key in dict.fromkeys((each.rule, each.column, each.header) for each in row.problems):
             counts[key] = counts.get(key, 0) + 1
         for number, each in enumerate(row.problems):
-            shown = examples.setdefault((each.rule, each.column), [])
+            shown = examples.setdefault((each.rule, each.column, each.header), [])
             if len(shown) < _EXAMPLES:
                 public = mask.problems(row)[number].message
-                shown.append((each.line, row.render(language)[number], public))
+                shown.append((each.line, row.render(language)[number], row.member, public))
     ordered = sorted(counts, key=lambda key: -counts[key])
     return tuple(
         RejectGroup(
             *key,
             counts[key],
-            tuple((line, message) for line, message, _ in examples[key]),
-            tuple(public for _, _, public in examples[key]),
+            tuple((line, message, member) for line, message, member, _ in examples[key]),
+            tuple(public for *_, public in examples[key]),
         )
         for key in ordered
     )

@@ -30,8 +30,9 @@ _UNIQUE = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_u
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explained:
     """A row's values and its way: the file (None once the ledger has forgotten it), the line and,
-    in an archive, the member; its text in the raw file, if that is still kept; the checks of its
-    contract; the file's timeline; its batch and the rows of other files that the batch replaced."""
+    in an archive, the member; the `sheet` that the contract reads; its text in the raw file, if
+    that is still kept; the checks of its contract; the file's timeline; its batch and the rows of
+    other files that the batch replaced."""
 
     values: Mapping[str, object]
     table: str
@@ -40,6 +41,7 @@ class Explained:
     line: int
     member: int
     member_name: str | None
+    sheet: str | None
     raw: str | None
     raw_missing: str | None
     checks: tuple[str, ...]
@@ -98,6 +100,7 @@ def explain(
                 line=place.line,
                 member=place.member,
                 member_name=member_name,
+                sheet=contract.dialect.sheet or None,
                 raw=raw,
                 raw_missing=missing,
                 checks=checks,
@@ -176,17 +179,25 @@ def _lines(
             return _OTHERWISE.format(error.message), texts
         dialect = contract.dialect if correcting is None else correcting.contract.dialect
         columns = [column.name for column in contract.file_columns]
+        names = _members_of(correcting)
         try:
             with parsed(raw, dialect, runtime.limits, folder, columns) as found:
                 for chunk, lines in _placed(found, correcting):
                     at = {line: index for index, line in enumerate(lines)}
                     for row in wanted & at.keys():
-                        texts[row] = (chunk.raw(at[row]), None, chunk.member)
+                        texts[row] = (chunk.raw(at[row]), None, names.get(row, chunk.member))
                     if len(texts) == len(wanted):
                         break
         except DataError as error:
             return _OTHERWISE.format(error.message), texts
     return "the raw file has no row there, as it is read today", texts
+
+
+def _members_of(terms: Terms | None) -> dict[int, str | None]:
+    """The members of the corrected file's rows, by their places; nothing for any other file."""
+    if terms is None or terms.correcting is None:
+        return {}
+    return {place: member for (member, _), place in terms.correcting.rejected.items()}
 
 
 def _correcting(runtime: Runtime, file: File, raw: Path) -> Terms | None:

@@ -72,13 +72,16 @@ def stop(runtime: Runtime, name: str, reason: str) -> bool:
 
 
 def resume(runtime: Runtime, name: str) -> bool:
-    """Let a stopped feed run again; whether it was stopped. Safe to repeat. Raises
-    NotFoundError."""
+    """Let a stopped feed run again, and its command after a load, where that was given up; whether
+    either was so. Safe to repeat. Raises NotFoundError."""
     feed_named(runtime, name)
     with acting(runtime, "resume", "feed", name, name) as told:
         was = runtime.ledger.feeds.state(name)
         done = runtime.ledger.feeds.resume(name)
-        told.is_none = not done
-        told.before = {"stopped": True, "reason": was.reason}
+        again = runtime.ledger.after_loads.reopen(name)
+        told.is_none = not done and not again
+        told.before = {"stopped": done, "reason": was.reason}
         told.after = {"stopped": False}
-    return done
+        if again:
+            told.after["after_load"] = again
+    return done or bool(again)

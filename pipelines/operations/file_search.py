@@ -41,7 +41,8 @@ def search_files(
     Raises ConflictError for a status or a mark that is none, or a text to be contained in names of
     more than one feed; NotFoundError for an unknown feed.
     """
-    for name in feeds or ():
+    # The folder of feeds is looked at once, not for each.
+    for name in set(feeds or ()) - set(runtime.feeds):
         feed_named(runtime, name)
     if query.contains is not None and (feeds is None or len(feeds) != 1):
         raise ConflictError(

@@ -32,12 +32,14 @@ class FileFilter:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """One file with its timeline, its first rejected rows, and why it waits, if it does."""
+    """One file with its timeline, its first rejected rows, and why it waits, if it does; `sheet` is
+    the one that its contract reads."""
 
     file: File
     events: Sequence[Event]
     rejected: Sequence[RejectedRow]
     waits: FeedPause | None
+    sheet: str = ""
 
 
 def list_files(runtime: Runtime, wanted: FileFilter) -> list[File]:
@@ -82,7 +84,9 @@ def view_file(runtime: Runtime, text: str, rows: int) -> FileView:
     if file.status is Status.PREPARED and file.feed in runtime.feeds:
         waits = why_waiting(runtime, file.feed)
     events = runtime.ledger.timelines.of(file.file_id)
-    return FileView(file, events, rejected_rows(runtime, file, rows), waits)
+    feed = runtime.feeds.get(file.feed)
+    sheet = "" if feed is None else runtime.contract_of(feed).dialect.sheet
+    return FileView(file, events, rejected_rows(runtime, file, rows), waits, sheet)
 
 
 def rejected_rows(runtime: Runtime, file: File, limit: int) -> list[RejectedRow]:

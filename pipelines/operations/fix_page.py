@@ -25,10 +25,11 @@ _GROUPS = 10_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleGroup:
-    """How many rows break a rule in a column."""
+    """How many rows break a rule in a column, which the file's header calls so (`label`)."""
 
     rule: str
     column: str | None
+    label: str | None
     rows: int
 
 
@@ -130,11 +131,11 @@ def fix_page(
 class _Counted:
     """What is counted of all rows that are rejected now."""
 
-    rules: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    rules: Counter[tuple[str | None, str | None, str]] = field(default_factory=Counter)
     values: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, row: OpenRow, drafted: Collection[DraftCell]) -> None:
-        self.rules.update({(each.column, each.rule) for each in row.row.problems})
+        self.rules.update({(each.column, each.label, each.rule) for each in row.row.problems})
         others = {each.column: each.value for each in drafted}
         for name, value in row.cells.items():
             key = name, value
@@ -145,7 +146,10 @@ class _Counted:
 
     def groups(self) -> tuple[RuleGroup, ...]:
         found = sorted(self.rules.items(), key=lambda each: (-each[1], str(each[0])))
-        return tuple(RuleGroup(column=key[0], rule=key[1], rows=rows) for key, rows in found)
+        return tuple(
+            RuleGroup(column=column, label=label, rule=rule, rows=rows)
+            for (column, label, rule), rows in found
+        )
 
 
 def _header_names(runtime: Runtime, file: File, header: Sequence[str]) -> Mapping[str, str]:

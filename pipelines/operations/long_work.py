@@ -13,6 +13,7 @@ from pipelines.operations.asked import ask_for_work
 from pipelines.operations.backfill import backfill
 from pipelines.operations.checks import check_upload
 from pipelines.operations.draft_work import do_check_draft, do_submit_draft
+from pipelines.operations.drift_samples import find_samples
 from pipelines.operations.feeds import feed_named
 from pipelines.operations.replay import Progress, replay, replayable
 from pipelines.operations.row_search import find_row
@@ -189,4 +190,5 @@ _DO = {
     OperationKind.SUBMIT_DRAFT: do_submit_draft,
     OperationKind.CHECK: check_upload,
     OperationKind.FIND_ROW: find_row,
+    OperationKind.DRIFT_SAMPLES: find_samples,
 }

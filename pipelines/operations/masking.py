@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from pipelines.drift.match_columns import match_header
+from pipelines.parse.names import folded
 from pipelines.rejects.correction import OUR_COLUMNS
 from schemas.contract import Contract
 from schemas.errors import DataError
@@ -66,12 +67,30 @@ class Mask:
         return frozenset(each.name for each in self.contract.columns) - self.hidden
 
     @cached_property
-    def _names(self) -> frozenset[str]:
-        """What may be said because the contract says it."""
+    def _names(self) -> Mapping[str, str]:
+        """The columns by all spellings that may be said because the contract says them."""
         if self.contract is None:
-            return frozenset()
-        columns = self.contract.columns
-        return frozenset(name for each in columns for name in (each.name, *each.headers))
+            return {}
+        dialect = self.contract.dialect
+        pinned = zip(dialect.header_cells, dialect.columns, strict=False)
+        spelled = [(name, each.name) for each in self.contract.columns
+                   for name in (each.name, *each.headers)]  # fmt: skip
+        return {folded(spelling) or spelling: name for spelling, name in (*pinned, *spelled)}
+
+    def knows(self, text: str | None) -> bool:
+        """Whether a text names columns as the contract spells them, or a header may."""
+        return bool(self._columns_in(text))
+
+    def _columns_in(self, text: object) -> tuple[str, ...]:
+        """The columns that a text names, as the contract spells them or a header may; empty if it
+        is anything else. What a cell holds stands in quotes."""
+        if not isinstance(text, str) or text.startswith('"'):
+            return ()
+        for parts in ([text], text.split(", ")):
+            found = [self._names.get(folded(each) or each) for each in parts]
+            if all(found):
+                return tuple(filter(None, found))
+        return ()
 
     def sentence(
         self, text: str | None, public: Sequence[str | None] = (), numbers: bool = True
@@ -86,7 +105,7 @@ class Mask:
             or not is_template(text.template)
         ):
             return HIDDEN
-        about = {str(each) for each in text.values.values()}
+        about = {name for each in text.values.values() for name in self._columns_in(each)}
         numbers = numbers and not about & self.hidden and self.contract is not None
         values = {name: self._value(value, public, numbers) for name, value in text.values.items()}
         try:
@@ -99,7 +118,7 @@ class Mask:
             return self.sentence(value, public, numbers)
         if isinstance(value, int | float) and numbers:
             return value
-        if isinstance(value, str) and (value in self._names or value in public):
+        if isinstance(value, str) and (value in public or self.knows(value)):
             return str(value)
         return _Dots(HIDDEN)
 
@@ -108,6 +127,9 @@ class Mask:
         one."""
         if not self.hides:
             return replace(problem, message=message)
+        if not self.knows(problem.header):
+            # What stands in a header that the contract does not know may be anything.
+            problem = replace(problem, header=None)
         if self.hides_column(problem.column):
             said = self.sentence(message, (), False)
             value = None if problem.value is None else HIDDEN
@@ -185,11 +207,15 @@ class Mask:
 
     def _rule(self, rule: RuleSummary) -> RuleSummary:
         hidden = self.hides_column(rule.column)
+        is_known = rule.header is None or self.knows(rule.header)
         return replace(
             rule,
+            header=rule.header if is_known else None,
+            fix=rule.fix if is_known else self.sentence(rule.fix, (), False) or HIDDEN,
             examples=tuple(
                 replace(
                     each,
+                    header=each.header if is_known else None,
                     value=HIDDEN if hidden and each.value is not None else each.value,
                     message=HIDDEN,
                 )

@@ -86,5 +86,6 @@ def _counted(lines: IO[str], dialect: Dialect) -> int:
         quotechar=dialect.quote or None,
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         doublequote=True,
+        skipinitialspace=dialect.skip_initial_space,
     )
     return sum(1 for _ in reader)

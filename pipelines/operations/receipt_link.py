@@ -13,7 +13,7 @@ from pipelines.acknowledge.links import NONCE_BYTES
 from pipelines.operations.acts import acting
 from pipelines.operations.answers import has_rejects, receipt_of, rejects_csv
 from pipelines.operations.masking import Mask
-from pipelines.prepare.trust import is_sender
+from pipelines.prepare.trust import author_of, may_send
 from pipelines.runtime import Runtime
 from schemas.act import Actor
 from schemas.errors import ConfigError, ConflictError, NotFoundError
@@ -153,7 +153,7 @@ def _why_not(runtime: Runtime, file: File) -> str | None:
         return "a newer version of this file has come: correct that one"
     trust = feed.trust
     if trust is not None and trust.senders:
-        sender = file.item.detail.get("author") or file.item.sender or ""
-        if not any(is_sender(sender, each) for each in trust.senders):
+        sender = author_of(file)
+        if sender is None or not may_send(runtime, file.feed, trust, sender):
             return "the sender of this file is not one of the feed's (any more)"
     return None

@@ -33,6 +33,7 @@ def recover(runtime: Runtime) -> list[Work]:
             if feed in known and (is_begun or known[feed].digest is None)
         ),
         *(Work("post", feed) for feed in ledger.posts.feeds() if runtime.webhooks is not None),
+        *(Work("after_load", feed) for feed in ledger.after_loads.feeds() if feed in known),
     ]
 
 

@@ -194,15 +194,20 @@ def _rows(runtime: Runtime, dry_run: bool) -> Iterator[Cleaned]:
     if keep.timelines_days is not None:
         before = now - timedelta(days=keep.timelines_days)
         if not dry_run:
-            runtime.ledger.alerts.forget(before)
+            # What was dismissed stays as long as its file would be told of.
+            told = now - timedelta(days=runtime.alert_rules.file_days)
+            runtime.ledger.alerts.forget(min(before, told))
             runtime.ledger.costs.forget(before)
+            runtime.ledger.after_loads.forget(before)
             runtime.ledger.unmatched.forget(before)
             runtime.ledger.sent_files.forget(before)
         count = runtime.ledger.timelines.prune(before, most, dry_run=dry_run)
         yield Cleaned(kind="timelines", count=count, more=not dry_run and count == most)
     if keep.files_days is not None:
         if not dry_run:
-            runtime.ledger.senders.forget(now - timedelta(days=keep.files_days))
+            before = now - timedelta(days=keep.files_days)
+            runtime.ledger.senders.forget(before)
+            runtime.ledger.replies.forget_refusals(before)
         yield _files(runtime, now - timedelta(days=keep.files_days), dry_run)
 
 

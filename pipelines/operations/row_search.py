@@ -173,6 +173,7 @@ def _plain(runtime: Runtime, row: Explained) -> dict[str, Any]:
         "sent_at": None if file is None else file.item.sent_at.isoformat(),
         "line": row.line,
         "member": row.member_name,
+        "sheet": row.sheet,
         "raw": row.raw,
         "raw_missing": row.raw_missing,
         "checks": list(row.checks),

@@ -19,3 +19,10 @@ def list_senders(
     for each of those feeds (None: every feed); only those in whose address a text stands, if one
     is given."""
     return runtime.ledger.senders.page(contains, feeds, after, limit)
+
+
+def sender_counts(
+    runtime: Runtime, sender: str, feeds: Collection[str] | None
+) -> Sequence[SenderCount]:
+    """What one sender has sent to those feeds (None: every feed), by feed."""
+    return runtime.ledger.senders.of(sender, feeds)

@@ -28,6 +28,7 @@ from pipelines.parse.fitting import Fitting
 from pipelines.parse.header import Layout, read_layout
 from pipelines.parse.records import (
     Offsets,
+    begins_blank,
     count_of,
     offsets,
     records,
@@ -137,6 +138,9 @@ class _Reader:
         if escape and (escape + b"\r" in block or escape + b"\n" in block):
             return None
         if not well_formed(block, self._dialect, self._delimiter):
+            return None
+        # Arrow keeps the blanks before a cell.
+        if self._dialect.skip_initial_space and begins_blank(block, self._delimiter):
             return None
         located = cache(lambda: offsets(block, self._dialect))
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.parse.stray_quotes import lenient
 from schemas.dialect import Dialect
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 _LF, _CR = 10, 13
 _TAIL = 64 * 1024
@@ -107,6 +111,13 @@ def well_formed(block: bytes, dialect: Dialect, delimiter: str) -> bool:
     return _pairs_up(text, ord(dialect.quote), ord(delimiter))
 
 
+def begins_blank(block: bytes, delimiter: str) -> bool:
+    """Whether a blank stands where a cell of a block may begin."""
+    return block.startswith(b" ") or any(
+        begin + b" " in block for begin in (b"\n", delimiter.encode())
+    )
+
+
 def _pairs_up(text: Bytes, quote: int, delimiter: int) -> bool:
     quotes = np.flatnonzero(text == quote)
     if not len(quotes):
@@ -173,15 +184,8 @@ def all_records(
 
 
 def _record(lines: Sequence[str], at: int, dialect: Dialect, delimiter: str, width: int) -> Record:
-    reader = csv.reader(
-        _from(lines, at),
-        delimiter=delimiter,
-        quotechar=dialect.quote or None,
-        escapechar=dialect.escape or None,
-        doublequote=not dialect.escape,
-        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
-        strict=True,
-    )
+    skips = dialect.skip_initial_space
+    reader = _reader(_from(lines, at), dialect, delimiter, skips)
     fault = ""
     try:
         cells = next(reader)
@@ -191,20 +195,52 @@ def _record(lines: Sequence[str], at: int, dialect: Dialect, delimiter: str, wid
     else:
         raw = "\n".join(lines[at : at + reader.line_num]).removesuffix("\r")
         # With an escape the csv module takes text behind a closing quote for a part of the cell.
-        if not (dialect.escape and dialect.quote) or _pairs(dialect, delimiter).fullmatch(raw):
-            return Record(at, reader.line_num, raw, cells)
         unclosed = False
-        fault = (
-            "an escape character ends the line"
-            if raw.endswith(dialect.escape)
-            else "text follows a closing quote"
-        )
+        if not skips and _is_aligned(cells, raw, dialect, delimiter):
+            fault = ALIGNED
+        elif not (dialect.escape and dialect.quote) or _pairs(dialect, delimiter).fullmatch(raw):
+            return Record(at, reader.line_num, raw, cells)
+        else:
+            fault = (
+                "an escape character ends the line"
+                if raw.endswith(dialect.escape)
+                else "text follows a closing quote"
+            )
     raw = lines[at].removesuffix("\r")
     if dialect.stray_quotes == "keep":
         return Record(at, 1, raw, lenient(raw, dialect, delimiter, width), open=unclosed)
     return Record(at, 1, raw, [], fault, open=unclosed)
 
 
+def _reader(lines: Iterable[str], dialect: Dialect, delimiter: str, skips: bool) -> Reader:
+    return csv.reader(
+        lines,
+        delimiter=delimiter,
+        quotechar=dialect.quote or None,
+        escapechar=dialect.escape or None,
+        doublequote=not dialect.escape,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        skipinitialspace=skips,
+        strict=True,
+    )
+
+
+def _is_aligned(cells: Sequence[str], raw: str, dialect: Dialect, delimiter: str) -> bool:
+    """Whether a quote behind blanks begins a cell: it is no character of that cell, as who writes
+    so means it, nor would it hold a delimiter together. A cell within quotes may begin so."""
+    quote = dialect.quote
+    found = [cell for cell in cells if cell[:1] == " " and cell.lstrip(" ")[:1] == quote]
+    if not quote or not found:
+        return False
+    try:
+        meant = next(_reader(iter([*_from(raw.split("\n"), 0)]), dialect, delimiter, True))
+    except csv.Error:
+        return True
+    return meant != [cell if cell in found else cell.lstrip(" ") for cell in cells]
+
+
+ALIGNED = "blanks stand before the quote of a cell"
+"""What is said of aligned text where nobody has agreed on it."""
 _WORDS = (
     ("unexpected end", "a quote is never closed"),
     ("expected after", "text follows a closing quote"),
@@ -224,7 +260,8 @@ def _pairs(dialect: Dialect, delimiter: str) -> re.Pattern[str]:
     """A record with an escape in which every quote that opens a cell is closed at its end."""
     quote, escape, end = (re.escape(each) for each in (dialect.quote, dialect.escape, delimiter))
     quoted = f"{quote}(?:[^{quote}{escape}]|{escape}.)*+{quote}"
-    cell = f"(?:{quoted}|(?!{quote})(?:[^{end}{escape}]|{escape}.)*+)"
+    blank = " *+" if dialect.skip_initial_space else ""
+    cell = f"{blank}(?:{quoted}|(?!{quote})(?:[^{end}{escape}]|{escape}.)*+)"
     return re.compile(f"{cell}(?:{end}{cell})*+", re.DOTALL)
 
 

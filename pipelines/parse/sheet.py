@@ -56,15 +56,26 @@ class SheetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sheets:
-    """The names of a workbook's sheets, and the rows of one: line and cells."""
+    """The names of a workbook's sheets, and the rows of one: line and cells. Which one that is
+    comes behind the names, with those that it might as well be."""
 
     names: list[str]
-    rows: Iterator[tuple[int, list[str]]]
+    stream: IO[bytes]
+
+    def chosen(self) -> tuple[str, list[str]]:
+        """The sheet that is read, and all that are filled where none was wanted by name: if these
+        are several, no row comes. Asked once, before `rows`."""
+        found = _message(self.stream)
+        return (found[0], found[1]) if found is not None else ("", [])
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The rows of that sheet."""
+        return _rows(self.stream)
 
 
 @contextmanager
 def read_sheet(path: Path, sheet: str, decimal: str, memory: int) -> Generator[Sheets]:
-    """Read one sheet (the first if the name is empty) with so many bytes of memory.
+    """Read one sheet (the only filled one if the name is empty) with so many bytes of memory.
 
     Numbers get `decimal` as their sign, whole ones none. Raises SheetError here or while the rows
     are read; a sheet that is not there has no rows.
@@ -82,7 +93,7 @@ def read_sheet(path: Path, sheet: str, decimal: str, memory: int) -> Generator[S
         assert process.stdout is not None
         try:
             names = _message(process.stdout)
-            yield Sheets(names, _rows(process.stdout))
+            yield Sheets(names, process.stdout)
         finally:
             process.kill()
 
@@ -118,22 +129,44 @@ def main() -> None:
     try:
         with CalamineWorkbook.from_path(path) as workbook:
             names = workbook.sheet_names
-        _say(names)
-        if names and (not wanted or wanted in names):
+            _say(names)
+            filled = _filled(workbook) if len(names) > 1 and not wanted else []
+        if names and len(filled) < 2 and (not wanted or wanted in names):
+            own = wanted or (filled or names)[0]
+            _say([own, filled])
             with CalamineWorkbook.from_path(with_error_texts(path, folder)) as workbook:
-                sheet = workbook.get_sheet_by_name(wanted or names[0])
+                sheet = workbook.get_sheet_by_name(own)
                 left = [""] * (sheet.start[1] if sheet.start else 0)
                 rows = (
                     (line, left + _texts(row, decimal))
                     for line, row in enumerate(sheet.iter_rows(), start=1)
                 )
-                filled = _filled_down(rows, _merged(sheet))
-                with _masked(path, wanted or names[0]) as masked:
-                    for some in _batches(_masked_rows(filled, masked), int(memory)):
+                whole = _filled_down(rows, _merged(sheet))
+                with _masked(path, own) as masked:
+                    for some in _batches(_masked_rows(whole, masked), int(memory)):
                         _say(some)
+        elif filled:
+            _say(["", filled])
         _say(None)
     except Exception as error:
         _say({"error": str(error)[:300] or type(error).__name__})
+
+
+def _filled(workbook: Any) -> list[str]:
+    """The sheets that hold something. One that is hidden is nobody's file, unless all are: lists
+    that a template's cells are chosen from stand in such."""
+    known = [each for each in workbook.sheets_metadata if "WorkSheet" in str(each.typ)]
+    seen = [each for each in known if str(each.visible).endswith("Visible")] or known
+    return [each.name for each in seen if _is_filled(workbook, each.name)]
+
+
+def _is_filled(workbook: Any, name: str) -> bool:
+    try:
+        rows = workbook.get_sheet_by_name(name).iter_rows()
+        return any(cell not in ("", None) for row in rows for cell in row)
+    except Exception:
+        # Calamine refuses a whole sheet for an error that it does not know: it is no empty one.
+        return True
 
 
 def _merged(sheet: Any) -> dict[int, list[tuple[int, int]]]:

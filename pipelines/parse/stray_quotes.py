@@ -29,6 +29,8 @@ def _cells(raw: str, dialect: Dialect, delimiter: str, doubled: bool, inner: boo
     cells, at = [], 0
     quotes = bool(dialect.quote)
     while True:
+        while dialect.skip_initial_space and raw.startswith(" ", at):
+            at += 1
         found = _quoted(raw, at, dialect, delimiter, doubled, inner) if quotes else None
         if found is None:
             # If nothing closes this quote, nothing closes a later one: that keeps it linear.

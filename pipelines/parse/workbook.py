@@ -32,9 +32,11 @@ def read_workbook(path: Path, dialect: Dialect, most_bytes: int, columns: Sequen
     """The header's names and the rows of one sheet; a row's line is the sheet's own row number.
 
     Typed cells come as text: whole numbers without a point, other numbers with the dialect's
-    decimal sign, moments in ISO 8601. A cell with an error holds its name, such as #N/A; in xls and
+    decimal sign, moments in ISO 8601. Where the dialect names no sheet it is the only one with
+    cells that is not hidden. A cell with an error holds its name, such as #N/A; in xls and
     xlsb, of whose errors calamine says nothing, it is empty. Raises DataError for a file that is no
-    workbook, a sheet that is not there, and one that would not fit into memory.
+    workbook, a sheet that is not there, several where none is named, and one that would not fit
+    into memory.
     """
     others: list[str] = []
     rows = sheet_rows(path, dialect, most_bytes, others)
@@ -120,21 +122,32 @@ def sheet_rows(
     """The row numbers and cells of a sheet inside the declared range, header and all; the names of
     the other sheets are added to `others`. Raises as `read_workbook` does."""
     _check_size(path, most_bytes)
-    top, left, bottom, right = _bounds(dialect.range)
+    top, left, bottom, right = range_bounds(dialect.range)
     sign = dialect.numbers.decimal
     try:
         with read_sheet(path, dialect.sheet, sign, _memory(path, most_bytes)) as sheets:
             check_sheet(sheets.names, dialect.sheet)
+            own, filled = sheets.chosen()
+            if len(filled) > 1:
+                raise _ambiguous(filled)
             if others is not None:
-                own = dialect.sheet or sheets.names[0]
                 others += [name for name in sheets.names if name != own]
-            for line, cells in sheets.rows:
+            for line, cells in sheets.rows():
                 if bottom and line > bottom:
                     return
                 if line >= top:
                     yield line, cells[left - 1 : right]
     except SheetError as error:
         raise _unreadable(error) from error
+
+
+def _ambiguous(names: Sequence[str]) -> DataError:
+    return DataError(
+        "several sheets of the workbook have cells, and the contract names none of them: {sheets}",
+        hint="send the sheet with the rows alone, or ask for its name to be agreed on"
+        " (dialect.sheet)",
+        sheets=", ".join(names[:20]),
+    )
 
 
 def _memory(path: Path, most_bytes: int) -> int:
@@ -178,7 +191,7 @@ def check_sheet(names: Sequence[str], wanted: str) -> None:
         )
 
 
-def _bounds(area: str) -> tuple[int, int, int | None, int | None]:
+def range_bounds(area: str) -> tuple[int, int, int | None, int | None]:
     """First row and column (from 1), last row and column (None: to the end) of `B3:H`."""
     match = _RANGE.fullmatch(area.replace("$", ""))
     if match is None:

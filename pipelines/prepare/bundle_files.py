@@ -12,12 +12,12 @@ from pipelines.failure import HeldFiles
 from pipelines.parse.kind import Kind, kind_of
 from pipelines.prepare.arrival import Arrived, arrive
 from pipelines.prepare.bundle_objects import BundleObjects
+from pipelines.prepare.history import history_of
 from pipelines.prepare.landing_lock import protect_landing
 from pipelines.prepare.outcome import gone, quarantined, settled
 from pipelines.prepare.repeat import repeated_by
 from pipelines.prepare.stage_bundle import BundleStager
 from pipelines.prepare.stage_file import Terms
-from pipelines.prepare.step import history_of
 from pipelines.prepare.trust import (
     doubt_about_content,
     doubt_about_mail,
@@ -162,7 +162,7 @@ class BundleFiles:
         contract = runtime.contract_of(feed)
         terms = Terms.of(
             "", feed, contract, runtime.limits, runtime.now(),
-            memory=history_of(runtime, feed.name), check=self.hold.check,
+            memory=history_of(runtime.ledger, feed.name), check=self.hold.check,
         )  # fmt: skip
         raws = {file.file_id: self.arrived[file.file_id].raw for file in files}
         staged = BundleStager(terms, self.folder).stage(raws)

@@ -38,7 +38,7 @@ class ChunkPipeline:
         judge: Judge | None = None,
     ) -> None:
         self._feed, self._contract, self._watch = feed, contract, watch
-        self._names = watch.header.columns
+        self._names, self._labels = watch.header.columns, watch.header.labels
         self._today, self._whole = today, whole
         self._before = judge or Judge(rules.expectations_for(contract, derived=False))
         self._after = Judge(
@@ -52,9 +52,9 @@ class ChunkPipeline:
     def check(self, chunk: Chunk) -> tuple[pa.Table, Reasons]:
         """The chunk's good rows (file columns and `_etl_row`), and why the others are bad."""
         chunk = self._watch.header.filled(chunk)
-        typed = cast.cast_chunk(chunk, self._names, self._contract, self._today)
+        typed = cast.cast_chunk(chunk, self._names, self._contract, self._today, self._labels)
         self._watch.saw(chunk, typed)
-        reasons = Reasons(typed, chunk, self._names)
+        reasons = Reasons(typed, self._labels, chunk, self._names)
         for broken in self._before.broken(typed.rows):
             reasons.add(broken)
         if not self._feed.makes_rows:
@@ -74,7 +74,7 @@ class ChunkPipeline:
         derived = [column for column in contract.columns if column.derived or made]
         if not derived:
             return table
-        reasons = Reasons.after_transform(table)
+        reasons = Reasons.after_transform(table, {} if made else self._labels)
         if made:
             reasons.judge(self._whole)
         for column in derived:
@@ -91,7 +91,10 @@ class ChunkPipeline:
 
     def warnings(self) -> tuple[str, ...]:
         """What is told of the rows that break rules which only warn."""
-        return tuple(warning(rule, rows, place) for rows, place, rule in self._warned.values())
+        return tuple(
+            warning(rule, rows, self._whole.where(place), self._labels)
+            for rows, place, rule in self._warned.values()
+        )
 
     def to_json(self) -> list[tuple[str, int, int, int]]:
         """What is to be warned of, as JSON can say it: the words, how many rows, the place of the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,11 +11,13 @@ from pipelines.feed import Feed
 from pipelines.prepare.stage_file import Staged
 from pipelines.runtime import Runtime
 from schemas import storage_keys
+from schemas.accounted import Accounted
 from schemas.contract import Contract
 from schemas.drift import Finding
 from schemas.errors import DataError, ItemChangedError
-from schemas.file import File, Outcome
+from schemas.file import Counts, File, Outcome
 from schemas.language import joined, translate
+from schemas.limits import Limits
 
 
 def gone(runtime: Runtime, file: File, feed: Feed, error: ItemChangedError) -> File:
@@ -88,6 +90,56 @@ class StoredAlone:
         self.runtime.ledger.profiles.save(file, staged.profiles)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileVerdict:
+    """What becomes of a file: whether its rows are loaded, how many there are, and why not, or what
+    its sender should look at all the same."""
+
+    outcome: Outcome
+    counts: Counts = field(default_factory=Counts)
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    drift: tuple[Finding, ...] = ()
+    accounted: Accounted | None = None
+
+
+def verdict_on(
+    staged: Staged | DataError,
+    contract: Contract,
+    raw: Path,
+    limits: Limits,
+    *,
+    is_correction: bool = False,
+) -> FileVerdict:
+    """The verdict on a file that was staged, or could not be: the same whether it is prepared to be
+    loaded or only checked."""
+    if isinstance(staged, DataError):
+        return FileVerdict(
+            outcome=Outcome.QUARANTINED,
+            reason=_joined(staged.render(), _evidence(raw, contract)),
+            drift=staged.drift if isinstance(staged, HeldBackError) else (),
+            accounted=staged.accounted,
+        )
+    refusal = _too_many_partitions(staged, contract, limits)
+    if refusal is None and staged.refusal is not None:
+        refusal = _joined(staged.refusal, "" if is_correction else _evidence(raw, contract))
+    if refusal is not None:
+        return FileVerdict(
+            outcome=Outcome.QUARANTINED,
+            counts=staged.counts.refused(),
+            reason=refusal,
+            drift=staged.drift,
+            accounted=staged.accounted,
+        )
+    return FileVerdict(
+        outcome=Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED,
+        counts=staged.counts,
+        warnings=staged.warnings,
+        drift=staged.drift,
+        accounted=staged.accounted,
+    )
+
+
 def settled(
     runtime: Runtime,
     file: File,
@@ -96,52 +148,48 @@ def settled(
     staged: Staged | DataError,
     stored: Stored,
 ) -> tuple[File, tuple[Finding, ...]]:
-    """The file with its verdict, and its rows in storage; also what differs from the contract.
-    Raises DataError for one that touches too many partitions."""
+    """The file with its verdict, and its rows in storage; also what differs from the contract."""
+    is_correction = file.corrects is not None
+    found = verdict_on(staged, contract, raw, runtime.limits, is_correction=is_correction)
+    file = replace(
+        file,
+        outcome=found.outcome,
+        counts=found.counts,
+        # The receipt and the timeline tell a loaded file's warnings, a line each.
+        reason=joined("\n", found.warnings) if found.warnings else found.reason,
+        accounted=found.accounted,
+    )
     if isinstance(staged, DataError):
-        reason: str = staged.render()
-        seen = _evidence(raw, contract)
-        file = replace(
-            file,
-            outcome=Outcome.QUARANTINED,
-            reason=_joined(reason, seen),
-            accounted=staged.accounted,
-        )
-        return file, staged.drift if isinstance(staged, HeldBackError) else ()
-    if len(staged.partitions) > runtime.limits.partitions:
-        raise DataError(
-            "the file touches {count:,} partitions, more than {most:,}",
-            hint="look at the values of its partition column, {column}",
-            count=len(staged.partitions),
-            most=runtime.limits.partitions,
-            column=_partition_name(contract),
-        )
+        return file, found.drift
     file = replace(
         file,
         rejects_key=stored.rejects(file, staged) if staged.counts.rejected else None,
         contract_version=staged.contract.version,
-        accounted=staged.accounted,
     )
-    if staged.refusal is not None:
-        counts = staged.counts.refused()
-        seen = "" if file.corrects else _evidence(raw, contract)
-        reason = _joined(staged.refusal, seen)
-        file = replace(file, outcome=Outcome.QUARANTINED, counts=counts, reason=reason)
-        return file, staged.drift
-    if file.corrects is None:
+    if found.outcome is Outcome.QUARANTINED:
+        return file, found.drift
+    if not is_correction:
         stored.profiles(file, staged)
     keys = stored.rows(file, staged) if staged.counts.loaded else ()
     file = replace(
         file,
-        outcome=Outcome.PARTLY if staged.counts.rejected else Outcome.ACCEPTED,
-        counts=staged.counts,
         staged_keys=keys,
         staged_bytes=staged.size if keys else 0,
         partitions=staged.partitions,
-        # The receipt and the timeline tell a loaded file's warnings, a line each.
-        reason=joined("\n", staged.warnings) if staged.warnings else None,
     )
-    return file, staged.drift
+    return file, found.drift
+
+
+def _too_many_partitions(staged: Staged, contract: Contract, limits: Limits) -> str | None:
+    if len(staged.partitions) <= limits.partitions:
+        return None
+    return DataError(
+        "the file touches {count:,} partitions, more than {most:,}",
+        hint="look at the values of its partition column, {column}",
+        count=len(staged.partitions),
+        most=limits.partitions,
+        column=_partition_name(contract),
+    ).render()
 
 
 def _evidence(path: Path, contract: Contract) -> str:

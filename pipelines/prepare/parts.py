@@ -189,7 +189,7 @@ def _gathered(worker: _Coordinator, top: Top, parts: Sequence[Part], raw: Path) 
 def _together(worker: PartWorker, found: Sequence[Found], watch: DriftWatch) -> Staged | None:
     """The file that the parts make; None if rows of it are to be rejected because of others."""
     terms, contract = worker.terms, watch.contract
-    whole = WholeFile(contract, terms.feed)
+    whole = WholeFile(contract, terms.feed, watch.header.labels)
     checker = ChunkPipeline(terms.feed, contract, watch, terms.now.date(), whole)
     for each in found:
         checker.merge(each.warned)

@@ -204,6 +204,7 @@ def walked(
     read = 0
     whole: list[tuple[pa.Table, Chunk]] = []
     feed, contract = terms.feed, watch.contract
+    whole_file.labels = watch.header.labels
     with ExitStack() as out:
         rows = out.enter_context(RowsWriter(folder / ROWS, contract, terms.file_id, opens))
         rejects = out.enter_context(
@@ -222,6 +223,7 @@ def walked(
             if not chunk.rows:
                 continue
             read += chunk.rows
+            whole_file.saw(chunk)
             good, reasons = checker.check(chunk)
             rejects.write(reasons.rejected(chunk))
             if feed.takes_whole:
@@ -268,7 +270,8 @@ def _check_size(size: int, feed: Feed, limits: Limits) -> None:
 def judged(walk: Walk, whole: WholeFile) -> Staged:
     """What was staged, with the verdict on the file as a whole."""
     contract = walk.watch.contract
-    refusal, warnings = verdict(walk.counts, walk.rows, contract, whole.replaced)
+    labels = walk.watch.header.labels
+    refusal, warnings = verdict(walk.counts, walk.rows, contract, whole.replaced, labels)
     return Staged(
         rows=walk.rows,
         rejects=walk.rejects,

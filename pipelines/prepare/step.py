@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from connectors.failpoints import crash_point
-from pipelines.drift.detector import FeedHistory
 from pipelines.failure import held
 from pipelines.parse.kind import Kind, kind_of
 from pipelines.parse.registry import reader_of
 from pipelines.prepare.correctable import refuse_correction
 from pipelines.prepare.corrected import corrected_file, correction_terms, handed_over
+from pipelines.prepare.history import history_of
 from pipelines.prepare.land import Landing, landing
 from pipelines.prepare.landing_lock import protect_landing
 from pipelines.prepare.outcome import StoredAlone, gone, quarantined, settled
@@ -33,7 +33,7 @@ from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import timed_step
 from pipelines.time_limits import refuse_too_slow
 from schemas.contract import Contract
-from schemas.drift import DriftStatus, Finding
+from schemas.drift import Finding
 from schemas.errors import DataError, ItemChangedError
 from schemas.file import BRINGING, File, Outcome, Status
 
@@ -177,7 +177,7 @@ def _stage(
             contract,
             runtime.limits,
             runtime.now(),
-            memory=history_of(runtime, file.feed, but=file.file_id),
+            memory=history_of(runtime.ledger, file.feed, but=file.file_id),
             check=check,
         )
         return stage_parts(runtime, file, coming, terms, folder) or stage_file(
@@ -185,16 +185,3 @@ def _stage(
         )
     except DataError as error:
         return error
-
-
-def history_of(runtime: Runtime, feed: str, but: str = "") -> FeedHistory:
-    """What the ledger knows of the feed's earlier files, `but` one of them."""
-    decided = {
-        status: tuple(each.finding for each in runtime.ledger.drifts.latest(feed, status))
-        for status in (DriftStatus.ACCEPTED, DriftStatus.DISMISSED)
-    }
-    return FeedHistory(
-        profiles=runtime.ledger.profiles.of(feed, but),
-        accepted=decided[DriftStatus.ACCEPTED],
-        dismissed=decided[DriftStatus.DISMISSED],
-    )

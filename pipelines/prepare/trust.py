@@ -95,7 +95,7 @@ def doubt_about_content(
         return HoldReason(cause=Cause.TYPE, reason=f"its content is {kind}, whatever its name")
     if trust.files_a_day is None and trust.bytes_a_day is None:
         return None
-    author = address_of(file.item.detail.get("author") or file.item.sender or "")
+    author = address_of(author_of(file) or "")
     sender = author.key if author else file.item.detail.get("uploaded_by", "")
     day = runtime.now().date().isoformat()
     if runtime.ledger.holds.count_against_sender_quota(
@@ -114,13 +114,12 @@ def _doubt_about_sender(runtime: Runtime, file: File, trust: Trust) -> HoldReaso
     item = file.item
     if not trust.senders:
         return None
-    # An answer may go to another address than the author's, who is the one to be trusted.
-    sender = item.detail.get("author") or item.sender
+    sender = author_of(file)
     if sender is None:
         return HoldReason(cause=Cause.SENDER, reason="it does not say who sent it")
     if reason := item.detail.get("doubtful_sender"):
         return HoldReason(cause=Cause.SENDER, reason=reason)
-    if not any(is_sender(sender, each) for each in trust.senders):
+    if not may_send(runtime, file.feed, trust, sender):
         return HoldReason(cause=Cause.SENDER, reason=f"{sender} is not a sender of this feed")
     if not trust.require:
         return None
@@ -144,6 +143,20 @@ def _doubt_about_sender(runtime: Runtime, file: File, trust: Trust) -> HoldReaso
 def _vouched(runtime: Runtime, file: File) -> tuple[Vouched, ...]:
     source = runtime.sources[file.source]
     return tuple(source.vouched(file.item)) if isinstance(source, Vouching) else ()
+
+
+def author_of(file: File) -> str | None:
+    """Who wrote to us, the one to be trusted: an answer may go to another address."""
+    return file.item.detail.get("author") or file.item.sender
+
+
+def may_send(runtime: Runtime, feed: str, trust: Trust, address: str) -> bool:
+    """Whether an address is one of the feed's senders: its `trust` names it, or somebody trusts it
+    since. That the address is the sender's own is another question: what `trust` requires."""
+    if any(is_sender(address, each) for each in trust.senders):
+        return True
+    found = address_of(address)
+    return found is not None and runtime.ledger.trusted_senders.has(feed, found.key)
 
 
 def is_sender(address: str, allowed: str) -> bool:

@@ -14,6 +14,7 @@ from pipelines.rejects.escape import harmless, restored_cell
 from pipelines.rejects.table import Rejects, read_rejects
 from schemas.dialect import Dialect
 from schemas.draft import Line
+from schemas.language import NO_BREAK_SPACES, translate
 from schemas.reject import RejectedRow
 
 
@@ -43,7 +44,7 @@ def write_rejected(
     """
     kept = read_rejects(rejects, file_id)
     own = [name for name in kept.header if name not in OUR_COLUMNS]
-    write = _Writer(form or sent_dialect(dialect, language), kept.line_end)
+    write = LineWriter(form or sent_dialect(dialect, language), kept.line_end)
     is_correction = len(own) < len(kept.header)
     with path.open("w", encoding=write.encoding, errors="replace", newline="") as out:
         out.write(write.line([*own, *OUR_COLUMNS]))
@@ -58,7 +59,8 @@ def write_rejected(
             if is_correction:
                 where = named.get(LINE_COLUMN, where)
             belongs = named.get(FILE_COLUMN, file_id) if is_correction else file_id
-            ours = [where, harmless(_reasons(row, language)), harmless(belongs)]
+            reasons = _in_encoding(_reasons(row, language), write.encoding)
+            ours = [where, harmless(reasons), harmless(belongs)]
             out.write(write.line([*(harmless(named[name]) for name in own), *ours]))
 
 
@@ -94,10 +96,19 @@ def cells_of(row: RejectedRow, kept: Rejects, dialect: Dialect, is_correction: b
 
 
 def _reasons(row: RejectedRow, language: str) -> str:
+    colon = translate(":", language)
     return "; ".join(
-        f"{each.column}: {message}" if each.column else message
+        f"{each.label}{colon} {message}" if each.label else message
         for each, message in zip(row.problems, row.render(language), strict=True)
     )
+
+
+def _in_encoding(text: str, encoding: str) -> str:
+    """Our words with plain spaces for those no-break ones that an encoding lacks."""
+    for space in NO_BREAK_SPACES:
+        if space in text and space.encode(encoding, "replace") == "?".encode(encoding):
+            text = text.replace(space, " ")
+    return text
 
 
 def _wanted(
@@ -119,7 +130,7 @@ def _shown(
         yield row
 
 
-class _Writer:
+class LineWriter:
     """Writes rows as a dialect has them; the csv module knows no delimiters of several characters
     and no line ends but its own."""
 

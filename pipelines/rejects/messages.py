@@ -17,8 +17,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.rejects.labels import NO_LABELS, Labels, label_of
 from schemas.contract import Expectation
-from schemas.language import compact, joined, translate
+from schemas.language import compact, day_said, joined, moment_said, translate
 
 _MAX_WORDS = 12
 _VALUE = "\0value\0"
@@ -167,23 +168,25 @@ def _filled(pieces: Sequence[str], values: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(pieces[0], *parts, "")
 
 
-def sentence(expectation: Expectation, value: str | None = None) -> str:
-    """The rule in words, about one value that breaks it or, without one, about its column.
+def sentence(expectation: Expectation, value: str | None = None, labels: Labels = NO_LABELS) -> str:
+    """The rule in words, about one value that breaks it or, without one, about its column; columns
+    are called by their `labels`.
 
     The contract's own description comes first.
     """
     if value is None and expectation.description:
         return expectation.description
-    template, values = _told(expectation)
-    return translate(template, value=_column(expectation) if value is None else value, **values)
+    template, values = _told(expectation, labels)
+    about = _column(expectation, labels) if value is None else value
+    return translate(template, value=about, **values)
 
 
-def telling(expectation: Expectation) -> Telling:
+def telling(expectation: Expectation, labels: Labels = NO_LABELS) -> Telling:
     """What says the rule's `sentence` about one value after the other."""
-    return Telling(*_told(expectation))
+    return Telling(*_told(expectation, labels))
 
 
-def _told(expectation: Expectation) -> tuple[str, Mapping[str, object]]:
+def _told(expectation: Expectation, labels: Labels) -> tuple[str, Mapping[str, object]]:
     """The template that tells of a broken rule, and what fills it in beside the value."""
     if rule := expectation.description:
         return OTHERS[3], {"rule": rule}
@@ -191,7 +194,8 @@ def _told(expectation: Expectation) -> tuple[str, Mapping[str, object]]:
     if expectation.kwargs.get("unit") == "percent":
         template = SHARES[expectation.type]
     used = {name for _, name, _, _ in Formatter().parse(template)}
-    return template, {name: each for name, each in _fields(expectation).items() if name in used}
+    fields = _fields(expectation, labels)
+    return template, {name: each for name, each in fields.items() if name in used}
 
 
 def about(template: str, /, **values: object) -> Telling:
@@ -211,8 +215,12 @@ def shown(value: Any) -> str:
             return str(value).lower()
         case int() | float() | Decimal():
             return translate(_NUMBER, number=value)
-        case datetime() | date() | time():
-            return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+        case datetime():
+            return moment_said(value, "second")
+        case date():
+            return day_said(value)
+        case time():
+            return value.isoformat()
         case list() | tuple() | set() | frozenset():
             words = [shown(each) for each in list(value)[:_MAX_WORDS]]
             return joined(", ", [*words, "…"] if len(value) > _MAX_WORDS else words)
@@ -220,7 +228,7 @@ def shown(value: Any) -> str:
             return str(value)
 
 
-def _fields(expectation: Expectation) -> dict[str, object]:
+def _fields(expectation: Expectation, labels: Labels) -> dict[str, object]:
     """All fields that any template may have."""
     kwargs = expectation.kwargs
     above = OTHERS[1] if kwargs.get("or_equal") else OTHERS[0]
@@ -231,23 +239,23 @@ def _fields(expectation: Expectation) -> dict[str, object]:
 
     words = ("value_set", "regex_list", "type_list", "column_set", "column_list")
     return {
-        "column": _column(expectation),
+        "column": _column(expectation, labels),
         "range": _range(kwargs),
         "words": argument(*words, "value_pairs_set"),
         "pattern": argument("regex", "strftime_format", "type_"),
         "length": argument("value"),
         "total": argument("sum_total", "value"),
         "step": argument("step"),
-        "first": str(kwargs.get("column_A")),
-        "second": str(kwargs.get("column_B")),
+        "first": label_of(str(kwargs.get("column_A")), labels),
+        "second": label_of(str(kwargs.get("column_B")), labels),
         "above": translate(above),
     }
 
 
-def _column(expectation: Expectation) -> str:
+def _column(expectation: Expectation, labels: Labels) -> str:
     kwargs = expectation.kwargs
     columns = kwargs.get("column_list") or [kwargs.get("column")]
-    return ", ".join(str(name) for name in columns if name)
+    return ", ".join(label_of(str(name), labels) for name in columns if name)
 
 
 def _range(kwargs: Mapping[str, Any]) -> str:

@@ -173,12 +173,14 @@ def problems_of(violations: Sequence[Violation], lines: Ints) -> tuple[Ints, pa.
 def _ends_of(violation: Violation) -> pa.Array:
     """The problems that a blame tells as JSON, without their beginning, in which the line is."""
     values = ["null" if each is None else quoted(each) for each in violation.values]
+    header = violation.header
+    named = f', "header": {json.dumps(header)}' if header is not None else ""
     return pc.binary_join_element_wise(
         f', "column": {json.dumps(violation.column)}, "value": ',
         pa.array(values, pa.string()),
         f', "rule": {json.dumps(violation.rule)}, "message": "',
         violation.said.texts(),
-        '"}',
+        f'"{named}}}',
         "",
     )
 
@@ -186,8 +188,9 @@ def _ends_of(violation: Violation) -> pa.Array:
 def _as_json(problem: Problem) -> str:
     facts = (problem.column, problem.value, problem.rule, problem.message)
     column, value, rule, message = map(json.dumps, facts)
-    end = f', "column": {column}, "value": {value}, "rule": {rule}, "message": {message}}}'
-    return f"{_START}{problem.line}{end}"
+    end = f', "column": {column}, "value": {value}, "rule": {rule}, "message": {message}'
+    named = f', "header": {json.dumps(problem.header)}' if problem.header is not None else ""
+    return f"{_START}{problem.line}{end}{named}}}"
 
 
 @dataclass(frozen=True, slots=True)

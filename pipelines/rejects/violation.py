@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.rejects.labels import Labels
 from pipelines.rejects.messages import Telling
 from schemas.language import compact, params_of
 from schemas.reject import Problem
@@ -81,7 +82,8 @@ class Violation:
     """Rows that break one rule, by their positions `at` in a chunk.
 
     `which` tells for each of them the one of `values` that it has, and what is `said` of it.
-    `column` is None if the rule is about several columns.
+    `column` is None if the rule is about several columns; `header` is what the file calls it, if
+    that is something else.
     """
 
     rule: str
@@ -90,6 +92,7 @@ class Violation:
     which: Ints
     values: Sequence[str | None]
     said: Said
+    header: str | None = None
 
     def problems(self, lines: Ints) -> Iterator[Problem]:
         """What is wrong with each row, given the places of all rows of the chunk."""
@@ -102,6 +105,7 @@ class Violation:
                 value=self.values[index],
                 rule=self.rule,
                 message=self.said.text(index),
+                header=self.header,
             )
 
 
@@ -111,9 +115,11 @@ def violation(
     at: Ints,
     cells: Sequence[pa.Array],
     telling: Telling,
+    labels: Labels,
 ) -> Violation:
     """The blame of the rows at some positions, for what stands there in some columns (`cells`, an
-    array a column); `telling` makes the sentence about it, given as sentences show it."""
+    array a column); `telling` makes the sentence about it, given as sentences show it. `labels` are
+    the header's words for the columns."""
     which, found = _distinct(cells, len(at))
     return Violation(
         rule=rule,
@@ -122,6 +128,7 @@ def violation(
         which=which,
         values=[_kept(each) for each in found],
         said=_Alike(telling, [_shown(each) for each in found]),
+        header=_header(columns, labels),
     )
 
 
@@ -131,6 +138,7 @@ def violations_each(
     at: Ints,
     cells: Sequence[pa.Array],
     tells: Sequence[Callable[[str], str]],
+    labels: Labels,
 ) -> Violation:
     """The same, where each row has a sentence of its own."""
     found = _rows(cells, len(at))
@@ -141,11 +149,17 @@ def violations_each(
         which=np.arange(len(at)),
         values=[_kept(each) for each in found],
         said=_Each([tell(_shown(each)) for tell, each in zip(tells, found, strict=True)]),
+        header=_header(columns, labels),
     )
 
 
 def _only(columns: Sequence[str]) -> str | None:
     return columns[0] if len(columns) == 1 else None
+
+
+def _header(columns: Sequence[str], labels: Labels) -> str | None:
+    column = _only(columns)
+    return None if column is None else labels.get(column)
 
 
 def _distinct(cells: Sequence[pa.Array], count: int) -> tuple[Ints, list[_Row]]:

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.feed import Feed
+from pipelines.parse import Chunk
+from pipelines.rejects.labels import NO_LABELS, Labels, label_of
 from pipelines.rejects.messages import sentence
 from pipelines.validate import great_expectations, rules
 from pipelines.validate.unique_keys import LINE, TEMPLATES, Key, keys_of, repeats
@@ -36,22 +38,26 @@ class Verdict:
     columns: tuple[str, ...]
     expectation: Expectation | None = None
     template: str = ""
-    other: str = ""
+    other: object = ""
 
-    def render(self, value: str) -> str:
-        """The reason, about a value."""
+    def render(self, value: str, labels: Labels) -> str:
+        """The reason, about a value; columns are called by their labels."""
         if self.expectation is not None:
-            return sentence(self.expectation, value)
-        names = ", ".join(self.columns)
+            return sentence(self.expectation, value, labels)
+        names = ", ".join(label_of(each, labels) for each in self.columns)
         return translate(self.template, value=value, column=names, other=self.other)
 
 
 @dataclass(slots=True)
 class WholeFile:
-    """What is known of a file's rows as a whole; it grows until nothing is left to be rejected."""
+    """What is known of a file's rows as a whole; it grows until nothing is left to be rejected.
+    `labels` are its header's words for columns, once that was read, `members` the names of the
+    members that it has as an archive, by their numbers."""
 
     contract: Contract
     feed: Feed
+    labels: Labels = NO_LABELS
+    members: dict[int, str] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     replaced: int = 0
@@ -71,6 +77,18 @@ class WholeFile:
         """Whether there is anything to judge the rows by."""
         expectations = rules.expectations_of_all_rows(self.contract)
         return bool(expectations or keys_of(self.contract, self.feed.mode))
+
+    def saw(self, chunk: Chunk) -> None:
+        """Remember which member a chunk is of."""
+        if chunk.member is not None and len(chunk.lines):
+            self.members[Place.of(int(chunk.lines[0])).member] = chunk.member
+
+    def where(self, place: int) -> object:
+        """A row's line as a sentence has it, with the member that it is counted in."""
+        found = Place.of(place)
+        if found.member == 0 or found.member not in self.members:
+            return found.line
+        return translate("{line} of {member}", line=found.line, member=self.members[found.member])
 
     def among(self, lines: npt.NDArray[np.int64]) -> Mapping[int, Verdict]:
         """The verdicts on some rows, by their position."""
@@ -101,7 +119,8 @@ class WholeFile:
                 self.verdicts[int(places[position])] = Verdict(rule, columns, broken.expectation)
 
     def _warn(self, rule: Expectation, places: Sequence[int] | npt.NDArray[np.int64]) -> None:
-        self.warnings.append(warning(rule, len(places), int(places[0])))
+        where = self.where(int(places[0]))
+        self.warnings.append(warning(rule, len(places), where, self.labels))
 
     def _look_at_key(self, key: Key, rows: Sequence[Path]) -> None:
         found = repeats(key, rows, self._places())
@@ -113,27 +132,26 @@ class WholeFile:
                 kwargs={"column_list": list(key.columns)},
                 description=translate(
                     "{column} may come once in a file",
-                    column=", ".join(key.columns),
+                    column=", ".join(label_of(each, self.labels) for each in key.columns),
                 ),
             )
             self._warn(rule, found.places)
             return
         for place, other in zip(found.places.tolist(), found.others.tolist(), strict=True):
-            line = str(Place.of(other).line)
             self.verdicts[place] = Verdict(
-                key.rule, key.columns, template=TEMPLATES[key.policy], other=line
+                key.rule, key.columns, template=TEMPLATES[key.policy], other=self.where(other)
             )
         if key.policy is Duplicates.LAST:
             self.replaced += len(found.places)
 
 
-def warning(rule: Expectation, rows: int, place: int) -> str:
-    """What is told of rows that break a rule which only warns."""
+def warning(rule: Expectation, rows: int, where: object, labels: Labels) -> str:
+    """What is told of rows that break a rule which only warns; `where` the first of them is."""
     return translate(
         "{rule} (not so in {rows:,} rows, first on line {line})",
-        rule=sentence(rule),
+        rule=sentence(rule, labels=labels),
         rows=rows,
-        line=Place.of(place).line,
+        line=where,
     )
 
 

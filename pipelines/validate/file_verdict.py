@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.rejects.labels import Labels
 from pipelines.validate import great_expectations, rules
 from pipelines.validate.file_rules import read_columns
 from schemas.contract import Contract
@@ -13,9 +14,10 @@ from schemas.language import joined, translate
 
 
 def verdict(
-    counts: Counts, rows: Sequence[Path], contract: Contract, replaced: int
+    counts: Counts, rows: Sequence[Path], contract: Contract, replaced: int, labels: Labels
 ) -> tuple[str | None, list[str]]:
-    """Why the file as a whole must not be loaded, if so, and what its sender should look at.
+    """Why the file as a whole must not be loaded, if so, and what its sender should look at, who
+    knows columns by their `labels`.
 
     Rows that a later row of the file replaces are not counted as bad.
     """
@@ -30,8 +32,8 @@ def verdict(
         )
         return refusal, []
     broken = list(_table_rules(rows, contract))
-    faults = [each.render() for each in broken if each.expectation.severity == "error"]
-    warnings = [each.render() for each in broken if each.expectation.severity != "error"]
+    faults = [each.render(labels) for each in broken if each.expectation.severity == "error"]
+    warnings = [each.render(labels) for each in broken if each.expectation.severity != "error"]
     return joined("; ", faults) if faults else None, warnings
 
 

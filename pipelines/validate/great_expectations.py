@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from pipelines.rejects.labels import Labels
 from pipelines.rejects.messages import sentence, shown, with_found
 from pipelines.validate.odcs_rules import is_measured, measured
 from pipelines.validate.rules import _ROW_LEVEL, columns_of, is_row_level
@@ -45,10 +46,10 @@ class Broken:
     positions: tuple[int, ...] = ()
     observed: Any = None
 
-    def render(self) -> str:
+    def render(self, labels: Labels) -> str:
         """The rule about a file in words, and what was found instead."""
         found = None if self.observed is None else shown(self.observed)
-        return with_found(sentence(self.expectation), found)
+        return with_found(sentence(self.expectation, labels=labels), found)
 
 
 def import_gx() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from pipelines.cast.fault import Fault
 from pipelines.parse import Chunk
 from pipelines.parse.chunk import listed_raws, without_rows
 from pipelines.parse.rows import line_of
+from pipelines.rejects.labels import Labels, label_of
 from pipelines.rejects.messages import Telling, about, sentence, telling
 from pipelines.rejects.table import problems_of, rejected_of, rejected_table
 from pipelines.rejects.violation import Ints, Violation, violation, violations_each
@@ -32,23 +34,24 @@ class Reasons:
     def __init__(
         self,
         typed: Typed,
+        labels: Labels,
         chunk: Chunk | None = None,
         names: dict[str, str] | None = None,
     ) -> None:
         self.bad: npt.NDArray[np.bool_] = np.zeros(typed.rows.num_rows, np.bool_)
         self.warnings: dict[str, tuple[int, int, Expectation]] = {}
         self._rows, self._lines = typed.rows, typed.lines
-        self._chunk, self._names = chunk, names or {}
+        self._chunk, self._names, self._labels = chunk, names or {}, labels
         self._blames: list[Violation] = []
         self._blamed: dict[str | None, npt.NDArray[np.bool_]] = {}
         for each in typed.violations:
             self._note(each)
 
     @classmethod
-    def after_transform(cls, rows: pa.Table) -> Reasons:
+    def after_transform(cls, rows: pa.Table, labels: Labels) -> Reasons:
         """Reasons for rows that a transform returned; lines come from their `_etl_row`."""
         good = np.zeros(rows.num_rows, np.bool_)
-        return cls(Typed(rows, good, (), rows.column("_etl_row").to_numpy()))
+        return cls(Typed(rows, good, (), rows.column("_etl_row").to_numpy()), labels)
 
     def add(self, broken: Broken) -> None:
         """Blame the rows that broke a rule. A warning blames nobody; a cell that already has a
@@ -61,7 +64,7 @@ class Reasons:
         for name in columns:
             if name in self._blamed:
                 at = at[~self._blamed[name][at]]
-        self._blame(rule.type, columns, at, telling(rule))
+        self._blame(rule.type, columns, at, telling(rule, self._labels))
 
     def _warn(self, broken: Broken) -> None:
         if broken.positions:
@@ -72,12 +75,12 @@ class Reasons:
     def require(self, name: str) -> None:
         """Blame the rows in which a column is null."""
         at = np.flatnonzero(self._rows.column(name).is_null().to_numpy())
-        tell = about("{column} is empty and must not be", column=name)
+        tell = about("{column} is empty and must not be", column=label_of(name, self._labels))
         self._blame("required", (name,), at, tell)
 
     def violation(self, name: str, each: Fault) -> None:
         """Blame the rows whose value in a column has a fault."""
-        tell = about(each.template, column=name, **each.values)
+        tell = about(each.template, column=label_of(name, self._labels), **each.values)
         self._blame(each.rule, (name,), each.at, tell)
 
     def judge(self, whole: WholeFile) -> None:
@@ -87,11 +90,13 @@ class Reasons:
             alike[verdict.rule, verdict.columns][position] = verdict
         for (rule, columns), verdicts in alike.items():
             at = np.array(list(verdicts), np.int64)
-            said = [each.render for each in verdicts.values()]
-            self._note(violations_each(_short(rule), columns, at, self._cells(columns, at), said))
+            said = [partial(each.render, labels=self._labels) for each in verdicts.values()]
+            cells = self._cells(columns, at)
+            self._note(violations_each(_short(rule), columns, at, cells, said, self._labels))
 
     def _blame(self, rule: str, columns: Sequence[str], at: Ints, tell: Telling) -> None:
-        self._note(violation(_short(rule), columns, at, self._cells(columns, at), tell))
+        cells = self._cells(columns, at)
+        self._note(violation(_short(rule), columns, at, cells, tell, self._labels))
 
     def _note(self, each: Violation) -> None:
         self._blames.append(each)

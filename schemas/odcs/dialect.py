@@ -138,6 +138,10 @@ _CHECKS: tuple[tuple[Callable[[Dialect], bool], str], ...] = (
         lambda each: any(sign in "\r\n" for sign in (*each.delimiter, *each.quote, *each.escape)),
         "delimiter, quote and escape are no line ends (those are line_end)",
     ),
+    (
+        lambda each: each.skip_initial_space and each.delimiter.isspace(),
+        "skip_initial_space needs a delimiter that is no blank",
+    ),
     (lambda each: "\x00" in each.delimiter + each.quote, "delimiter and quote are not NUL"),
 )
 

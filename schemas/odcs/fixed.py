@@ -12,8 +12,8 @@ from schemas.dialect import Dialect, Field, Format
 from schemas.odcs.file import Faults, Where
 
 _MEANINGLESS = (
-    "delimiter", "quote", "escape", "trailing_delimiter", "stray_quotes", "excel_text", "columns",
-    "sheet", "range",
+    "delimiter", "quote", "escape", "skip_initial_space", "trailing_delimiter", "stray_quotes",
+    "excel_text", "columns", "sheet", "range",
 )  # fmt: skip
 _MAX_END = 1_000_000
 """A line may be so long: more is a slip of the pen."""

@@ -45,7 +45,7 @@ from schemas.odcs.types import parse_type
 from schemas.plain_yaml import read_small
 
 SUFFIX = ".odcs.yaml"
-_OBJECT_WORDS = frozenset(
+TABLE_WORDS = frozenset(
     [
         "clusteredBy",
         "partitionBy",
@@ -62,7 +62,7 @@ _OBJECT_WORDS = frozenset(
         "mergeLookbackDays",
     ]
 )
-_COLUMN_WORDS = frozenset(
+COLUMN_WORDS = frozenset(
     {"headers", "formats", "locale", "timezone", "pivot", "nulls", "numbers", "booleans"}
 )
 
@@ -82,7 +82,7 @@ def read_contract(path: Path, data: bytes | None = None) -> Contract | View:
     where: Where = ("schema", 0)
     if table.name != path.name.removesuffix(SUFFIX):
         faults.add((*where, "name"), f'"{table.name}" must be the file\'s name without {SUFFIX}')
-    words = _words(table.customProperties, _OBJECT_WORDS, where, faults)
+    words = _words(table.customProperties, TABLE_WORDS, where, faults)
     dataset, name = _place(table, where, faults)
     description = table.description
     check_description(description, (*where, "description"), faults, of_column=False)
@@ -162,7 +162,7 @@ def _column(each: SchemaProperty, at: Where, faults: Faults) -> Column | None:
     if parsed is None:
         return None
     check_description(each.description, (*at, "description"), faults, of_column=True)
-    words = _words(each.customProperties, _COLUMN_WORDS, at, faults)
+    words = _words(each.customProperties, COLUMN_WORDS, at, faults)
     return Column(
         name=name,
         type=parsed.type,

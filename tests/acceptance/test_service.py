@@ -19,7 +19,14 @@ from entrypoints.cli.demo_report import read_receipt
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
 from entrypoints.demo.servers import MailEndpoint, S3Endpoint, Stack
-from entrypoints.demo.setting import BUCKET, ROOT, drop_samples, mail_samples, write_config
+from entrypoints.demo.setting import (
+    BUCKET,
+    ROOT,
+    Project,
+    drop_samples,
+    mail_samples,
+    write_config,
+)
 from pipelines.runtime import Runtime
 from schemas.file import File
 from service_process import process
@@ -28,9 +35,12 @@ EXPECTED = json.loads((ROOT / "samples" / "expected.json").read_text())
 
 
 def waybill(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
-    command = [sys.executable, "-m", "entrypoints.cli", "--config", str(config), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    """Run the command line to its end, in the project's folder."""
+    program = str(Path(sys.executable).with_name("waybill"))
+    command = [program, "--config", str(config), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=config.parent
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +52,18 @@ def stack(
 
 @pytest.fixture(scope="module")
 def config(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A configuration whose feeds look every two seconds."""
+    """A project whose feeds look every two seconds, with packages that are named as ours."""
     folder = tmp_path_factory.mktemp("service")
-    feeds = folder / "dags"
-    feeds.mkdir()
-    for path in (ROOT / "dags").glob("[a-z]*.py"):
+    project = Project(folder / "dags", folder / "schemas")
+    for name in ("connectors", "dags", "entrypoints", "pipelines", "schemas"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text("raise ImportError('not of Waybill')\n")
+    for path in Project().feeds.glob("[a-z]*.py"):
         text = re.sub(r"every\(minutes=\d+\)", "every(seconds=2)", path.read_text())
-        (feeds / path.name).write_text(text)
-    return write_config(folder, stack, feeds)
+        (project.feeds / path.name).write_text(text)
+    for path in Project().contracts.glob("*.odcs.yaml"):
+        (project.contracts / path.name).write_text(path.read_text())
+    return write_config(folder, stack, project)
 
 
 def settled(runtime: Runtime, count: int) -> list[File]:

@@ -23,11 +23,15 @@ from folders import ROOT
 from pipelines.operations.alerts import list_alerts
 from pipelines.operations.checks import request_check
 from pipelines.operations.drafts import change_draft
+from pipelines.operations.drift_decisions import drift_named
+from pipelines.operations.drift_samples import request_samples
 from pipelines.operations.keys import create_key
 from pipelines.operations.long_work import do_operation
 from pipelines.operations.masking import Mask
 from pipelines.operations.row_search import request_row
+from pipelines.operations.trusted_senders import trust_sender
 from pipelines.operations.uploads import incoming
+from schemas.act import Actor
 from schemas.batch import Committed
 from schemas.draft import CellChange
 from schemas.file import Counts, Event, Outcome, Status
@@ -53,12 +57,13 @@ SCREENS = {
     "feed": "/feeds/sales",
     "calendar": "/calendar",
     "drift": "/drift",
-    "one-drift": "/drift/{drift}",
+    "one-drift": "/drift/{drift}?samples={samples}",
     "decide": "/decide",
     "alerts": "/alerts",
     "row": "/row",
     "found-row": "/row/{row}",
     "senders": "/senders",
+    "sender": "/sender?address=bo@birch.example",
     "service": "/service",
     "people": "/people",
     "keys": "/people/keys",
@@ -133,7 +138,19 @@ def _fill(world: ConsoleWorld) -> dict[str, str]:
     world.done(world.put("till_2026-11-04.csv", GOOD, feed="other"))
     world.put("till_2026-11-05.csv", BAD, feed="other")
     world.put("shop_2026-11-05.csv", GOOD.replace("A,", "Z,"))
-    drift = world.drift(partly)
+    coloured = rows[: rows.index("SO-0005")].replace("SO-", "SC-").replace(",\n", ",,blue\n")
+    strange = world.put("shop_2026-11-07.csv", "id,day,amount,iban,Colour\n" + coloured)
+    [sighting] = runtime.ledger.drifts.sightings(strange.file_id)
+    drift = sighting.drift_id
+    samples = request_samples(runtime, drift_named(runtime, drift))
+    do_operation(runtime, samples.operation_id)
+    results = "mx.example.com; dkim=pass header.d=birch.example"
+    world.held(
+        "birch_2026-11-06.csv", "desk@birch.example", author="ana@birch.example",
+        subject="Sales of the week", authentication_results=results,
+    )  # fmt: skip
+    by_steward = replace(runtime, actor=Actor(who="steward", via="console"))
+    trust_sender(by_steward, "partners", "bo@birch.example")
     alert = world.alert()
     [known] = [each for each in list_alerts(runtime) if each.alert_id == alert]
     runtime.ledger.alerts.mark_delivered("chat", [known])
@@ -151,7 +168,7 @@ def _fill(world: ConsoleWorld) -> dict[str, str]:
     runtime.ledger.operations.finish(claimed, result={"rows": [_row(partly.file_id)]})
     return {
         "file": partly.file_id, "drift": drift, "row": asked.operation_id,
-        "checked": check.operation_id,
+        "checked": check.operation_id, "samples": samples.operation_id,
     }  # fmt: skip
 
 

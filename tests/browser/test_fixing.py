@@ -3,8 +3,10 @@ and what gets in its way."""
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +15,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from fixing_world import FixingWorld, fixing_world, rows, until
 from pipelines.operations.acts import list_acts
 from pipelines.operations.receipt_link import renew_link, revoke_link
+from pipelines.runtime import Runtime
+from schemas.file import File
+from schemas.receipt_link import link_of, token_of
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -116,7 +121,20 @@ def test_whoever_has_the_link_fixes_the_rows_without_a_login(
     revoke_link(runtime, file)
     other.goto(f"{url}/fix")
     expect(other.get_by_role("heading")).to_have_text("There is no receipt at this address.")
+    for path in ("", "/fix"):
+        other.goto(f"{expiring(runtime, file, -1)}{path}")
+        expect(other.get_by_role("heading")).to_contain_text("has expired")
     assert wrong == []
+
+
+def expiring(runtime: Runtime, file: File, seconds: int) -> str:
+    """A link to the file's receipt that is good for so many seconds from now."""
+    until = runtime.now() + timedelta(seconds=seconds)
+    made = runtime.ledger.receipt_links.renew(file.file_id, secrets.token_hex(16), until)
+    assert runtime.links is not None
+    link = link_of(runtime.links, made)
+    assert link is not None
+    return link.url
 
 
 @pytest.mark.long
@@ -244,20 +262,55 @@ def test_everybody_can_fix_rows(browser: Browser, world: FixingWorld, scheme: st
 
 
 @pytest.mark.long
-def test_a_correction_outlives_the_worker_that_was_to_check_it(
+def test_a_correction_outlives_the_worker_that_checks_it(
     browser: Browser, world: FixingWorld
 ) -> None:
     file = world.dropped("wait.csv", rows(1, 5, prefix="k"))
     page = world.signed_in(browser)
     page.goto(f"/files/{file.file_id}/fix")
     page.get_by_role("textbox").fill("4")
-    world.without_worker()
+    world.dying_at("draft.checked")
     page.get_by_role("button", name="Check again").click()
+    until(world.is_dead)
     expect(page.locator("#fix")).to_contain_text("What you wrote is being checked.")
     world.with_worker()
+    world.lease_over()
     expect(page.locator("#fix")).to_contain_text("1 row would load", timeout=2 * SOON)
+    expect(page.get_by_role("textbox")).to_have_value("4")
     page.get_by_role("button", name="Send the fixed rows").click()
     expect(page.locator("p.lead")).to_contain_text("6 of 6 rows", timeout=SOON)
     assert dict(world.table("kw")) == {"kw0": 4}
+    assert len(world.table("k")) == 6
     until(lambda: world.file("wait.csv").status == "done")
+    assert world.file("wait.csv").rows_corrected == 1
+    acts = [each.action for each in list_acts(world.service.runtime, subject=file.file_id)]
+    assert acts.count("submit_draft") == 1
     world.books_balance()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ends", ["expires", "is revoked"])
+def test_a_link_that_ends_while_its_page_is_open_says_so(
+    browser: Browser, world: FixingWorld, ends: str
+) -> None:
+    prefix = ends[-1]
+    file = world.dropped(f"{prefix}.csv", rows(1, 2, prefix=prefix))
+    runtime = world.service.runtime
+    seconds = 15 if ends == "expires" else 3600
+    page = browser.new_page()
+    page.goto(f"{expiring(runtime, file, seconds)}/fix")
+    token = page.url.removesuffix("/fix").rpartition("/")[2]
+    page.get_by_role("textbox").fill("4")
+    if ends == "expires":
+        expired = token_of(token)
+        assert expired is not None
+        until(lambda: runtime.now() > expired.until)
+    else:
+        revoke_link(runtime, file)
+    page.get_by_role("textbox").press("Enter")
+    said = "has expired" if ends == "expires" else "There is no receipt at this address."
+    expect(page.get_by_role("heading", level=1)).to_contain_text(said)
+    assert page.get_by_role("textbox").count() == 0
+    assert page.request.get(f"{world.url}/r/{token}.json").status in (404, 410)
+    assert runtime.ledger.drafts.open_of(file.file_id) is None
+    assert len(world.table(prefix)) == 2

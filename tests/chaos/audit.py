@@ -50,10 +50,31 @@ def check(world: World, book: Book) -> list[str]:
     """Everything that is not as it must be, in words; empty if all is well."""
     faults = _check_files(world, book) + _check_rows(world, book)
     faults += _check_receipts(world, book) + _check_replies(world, book)
+    faults += _check_commands(world)
     verified = world.cli("verify")
     if verified.returncode != 0:
         faults.append(f"waybill verify: {verified.stdout[-800:]}{verified.stderr[-800:]}")
     return faults
+
+
+def _check_commands(world: World) -> list[str]:
+    """Each batch that a file is of was told to its feed's command, at least once, and always in the
+    same words."""
+    ledger, started = world.runtime.ledger, time.monotonic()
+    batches = {file.batch_id for file in ledger.files.latest(limit=10_000) if file.batch_id}
+    owed: list[str] = []
+    while time.monotonic() - started < BACK_SECONDS:
+        runs = {each: ledger.after_loads.of(each) for each in batches}
+        owed = [each for each, run in runs.items() if run is None or run.state != "done"]
+        if not owed:
+            break
+        time.sleep(0.3)
+    faults = [f"batch {each} was told to no command" for each in owed]
+    told = defaultdict(set)
+    for line in world.told.read_text("utf-8").splitlines() if world.told.exists() else ():
+        told[json.loads(line)["batch_id"]].add(line)
+    faults += [f"batch {each} is not in {world.told.name}" for each in batches - told.keys()]
+    return faults + [f"batch {each} was told otherwise" for each in told if len(told[each]) > 1]
 
 
 def _check_files(world: World, book: Book) -> list[str]:

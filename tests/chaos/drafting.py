@@ -29,6 +29,7 @@ def correct(world: World, deed: Deed, cell: Cell) -> File:
     draft = f"http://{HOST}:{world.web_port}/api/v1/files/{file.file_id}/draft"
     body = {"cells": [{"line": cell.line, "column": cell.column, "value": cell.value}]}
     _until(world, lambda: _asked(token, "PATCH", draft, body))
+    _until(world, lambda: _asked(token, "POST", f"{draft}/check", {}))
     _until(world, lambda: _submitted(token, draft))
     return file
 

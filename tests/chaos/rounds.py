@@ -24,7 +24,9 @@ _OF_LARGE = frozenset({"prepare.preloading", "load.adopted"})
 """Crash points that only files come to that are cut into parts."""
 
 
-_OF_DRAFTS = frozenset({"draft.saved", "draft.submitted", "draft.sent", "acknowledge.followed"})
+_OF_DRAFTS = frozenset(
+    {"draft.saved", "draft.checked", "draft.submitted", "draft.sent", "acknowledge.followed"}
+)
 """Crash points that are only come to where rejected rows are corrected over the API."""
 
 

@@ -164,3 +164,23 @@ def test_an_archived_object_waits_until_it_is_restored(bucket: Bucket) -> None:
         read(bucket.source(archived="refuse"), item)
     bucket.client.restore_object(Bucket=bucket.name, Key="a.csv", RestoreRequest={"Days": 1})
     assert read(source, item) == b"k,v\n"
+
+
+def test_where_nothing_may_be_removed_a_stale_answer_is_written_over(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.put("a.csv")
+    document = Document(suffix=".rejected.csv", content_type="text/csv", path=tmp_path / "r")
+    document.path.write_bytes(b"k,v\n")
+    bucket.put("a.csv.rejected.csv")
+
+    def refusing(method: str, path: str) -> tuple[int, bytes] | None:
+        return (403, DENIED) if method == "DELETE" else None
+
+    with http_front(bucket.url, refusing) as (url, _):
+        source = bucket.source(url)
+        item = items(bucket.source())["a.csv"]
+        assert source.withdraw(item, document, b"nothing is to be corrected here")
+        assert not source.withdraw(item, document, b"nothing is to be corrected here")
+    reply = bucket.client.get_object(Bucket=bucket.name, Key="a.csv.rejected.csv")
+    assert reply["Body"].read() == b"nothing is to be corrected here"

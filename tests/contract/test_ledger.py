@@ -25,11 +25,20 @@ from connectors.ledger.migrations import versions
 from connectors.ledger.schema import _config
 from connectors.ledger.tables import metadata
 from connectors.protocols import FeedState, Ledger
+from schemas.act import SERVICE
 from schemas.alert import AlertKind, Trouble, Worker
 from schemas.batch import Batch, BatchStatus, Committed, Removal, batch_id_of
 from schemas.contract import Type
+from schemas.contract_revision import sha256_of
 from schemas.cost import Cost, CostSum
-from schemas.drift import ContractChange, DriftKind, DriftStatus, Finding, Profile
+from schemas.drift import (
+    ContractChange,
+    DriftKind,
+    DriftStatus,
+    Finding,
+    Profile,
+    drift_id_of,
+)
 from schemas.errors import AccessDeniedError, BusyError, FatalError, LeaseLostError, RetryableError
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
@@ -889,8 +898,57 @@ def test_a_drift_is_one_however_many_files_show_it(ledger: SqlLedger, clock: Clo
     assert new.finding.render() == "Tier 1\x00 is new, again"
     assert (ordered.files, ordered.held, ordered.finding) == (1, (), order)
     assert ledger.drifts.latest("other") == []
+    assert ledger.drifts.latest_file(new.drift_id) == two.file_id
+    assert ledger.drifts.latest_file(ordered.drift_id) == one.file_id
+    assert ledger.drifts.latest_file("0" * 8) is None
     (seen,) = ledger.drifts.sightings(two.file_id)
     assert (seen.drift_id, seen.status) == (new.drift_id, DriftStatus.OPEN)
+
+
+def test_a_drift_counts_its_senders_and_shows_what_each_file_needs(ledger: SqlLedger) -> None:
+    items = [replace(item(f"{n}.csv"), sender=f"{n % 2}@example.com") for n in range(3)]
+    files = [claimed(ledger, each) for each in add(ledger, *items, item("dropped.csv"))]
+    types = (Type.INT64, Type.STRING, Type.INT64, Type.INT64)
+    for file, kind in zip(files, types, strict=True):
+        change = ContractChange(column="tier", type=kind)
+        for _ in range(2):
+            ledger.drifts.note(file, [finding(change=change)])
+    (drift,) = ledger.drifts.latest()
+    assert (drift.files, drift.senders, len(drift.held)) == (4, 2, 4)
+    found = [
+        each.change and each.change.type for each in ledger.drifts.held_findings(drift.drift_id)
+    ]
+    assert sorted(map(str, found)) == sorted(map(str, types))
+
+
+def test_who_was_judged_by_an_older_contract_opens_no_accepted_drift(ledger: SqlLedger) -> None:
+    def judged(name: str, text: str) -> File:
+        [file_id] = add(ledger, item(name))
+        return replace(claimed(ledger, file_id), contract_version=sha256_of(text)[:12] + "+more")
+
+    def add_text(text: str, base: int, drift_id: str | None = None) -> None:
+        ledger.contracts.add(
+            "orders", text, base=base, actor=SERVICE, reason=None, drift_id=drift_id
+        )
+
+    add_text("before", 0)
+    ledger.drifts.note(judged("a.csv", "before"), [finding()])
+    (drift,) = ledger.drifts.latest()
+    add_text("after", 1, drift.drift_id)
+    ledger.drifts.decide(drift.drift_id, DriftStatus.ACCEPTED)
+    late = judged("late.csv", "before")
+    ledger.drifts.note(late, [finding()])
+    (drift,) = ledger.drifts.latest()
+    assert (drift.status, late.file_id in drift.held) == (DriftStatus.ACCEPTED, True)
+    add_text("after all", 2)
+    ledger.drifts.note(judged("b.csv", "after all"), [finding()])
+    assert ledger.drifts.latest()[0].status is DriftStatus.OPEN
+    # What may be missing is no revision's to say; who knew of it would not have noted it.
+    missing = finding(DriftKind.MISSING, "note", change=None)
+    ledger.drifts.note(judged("c.csv", "after all"), [missing])
+    ledger.drifts.decide(drift_id_of("orders", missing), DriftStatus.ACCEPTED)
+    ledger.drifts.note(judged("d.csv", "after all"), [missing])
+    assert ledger.drifts.latest(status=DriftStatus.ACCEPTED)[0].files == 2
 
 
 def test_what_a_file_shows_no_more_holds_it_no_more(ledger: SqlLedger) -> None:
@@ -1086,6 +1144,33 @@ def test_a_trouble_is_one_alert_from_its_beginning_to_its_end(
     assert ledger.alerts.forget(START) == 0
     assert ledger.alerts.forget(clock.now) == 1
     assert len(ledger.alerts.latest(resolved=True)) == 2
+
+
+def test_a_dismissed_trouble_is_told_of_no_more_until_that_is_taken_back(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    old, other = trouble(AlertKind.QUARANTINED, "f1"), trouble(AlertKind.QUARANTINED, "f2")
+    ledger.alerts.note([old, other], tuple(AlertKind))
+    first = next(each for each in ledger.alerts.latest() if each.trouble == old)
+    clock.pass_seconds(60)
+    gone = ledger.alerts.dismiss(first.alert_id, "ana", "a test \x00 file")
+    assert (gone.resolved_at, gone.dismissed_at) == (clock.now, clock.now)
+    assert (gone.dismissed_by, gone.dismissed_note) == ("ana", "a test \x00 file")
+    for says in ("is late", "is very late"):
+        clock.pass_seconds(60)
+        ledger.alerts.note([replace(old, says=says), other], tuple(AlertKind))
+        assert [each.trouble for each in ledger.alerts.latest()] == [other]
+    failed = replace(old, kind=AlertKind.FAILED)
+    ledger.alerts.note([old, other, failed], tuple(AlertKind))
+    assert {each.trouble.kind for each in ledger.alerts.latest()} == {
+        AlertKind.QUARANTINED, AlertKind.FAILED,
+    }  # fmt: skip
+    assert ledger.alerts.dismiss(first.alert_id, None, "").dismissed_by is None
+    ledger.alerts.note([old, other], tuple(AlertKind))
+    assert {each.trouble.subject for each in ledger.alerts.latest()} == {"f1", "f2"}
+    assert len(ledger.alerts.latest(resolved=True)) == 4
+    with pytest.raises(KeyError):
+        ledger.alerts.dismiss("0" * 12, "ana", "why")
 
 
 def test_each_destination_is_told_of_beginning_and_end_once(

@@ -19,7 +19,7 @@ from schemas.file import Counts, Event, File, Outcome, Status
 from schemas.item import Item, Page
 from schemas.receipt import Example, Receipt, RuleSummary
 from schemas.reply import Reply, ReplyState
-from schemas.trust import Cause
+from schemas.trust import Cause, TrustedSender
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
@@ -80,6 +80,33 @@ def test_a_held_file_waits_until_somebody_lets_it_in(ledger: SqlLedger) -> None:
     assert ledger.holds.of(one) == hold
     assert ledger.holds.of(other) is None
     assert [each.outcome for each in ledger.timelines.of(one)] == ["discovered", "held", "released"]
+
+
+def test_an_address_is_trusted_for_a_feed_until_it_is_not(ledger: SqlLedger) -> None:
+    trusted = ledger.trusted_senders
+    known = {
+        (sender, feed): TrustedSender(
+            sender=sender, feed=feed, address=sender, trusted_at=NOON, trusted_by="ana"
+        )
+        for sender in ("a_%@x.example", "b@x.example", "ü@y.example")
+        for feed in ("s", "t")
+    }
+    assert [trusted.add(each) for each in known.values()] == [True] * 6
+    again = replace(known["b@x.example", "t"], trusted_by="bo")
+    assert not trusted.add(again)
+    assert trusted.has("t", "b@x.example")
+    assert not trusted.has("u", "b@x.example")
+    assert [each.trusted_by for each in trusted.of("b@x.example")] == ["ana", "ana"]
+    ordered = [known[each] for each in sorted(known)]
+    assert trusted.page(None, None, None, 9) == ordered
+    assert trusted.page(None, None, ("b@x.example", "s"), 2) == ordered[3:5]
+    assert trusted.page("_%", ["t"], None, 9) == [known["a_%@x.example", "t"]]
+    assert trusted.page("X.EX", ["t"], None, 9) == [ordered[1], ordered[3]]
+    assert trusted.page(None, [], None, 9) == []
+    assert trusted.remove("t", "b@x.example") == known["b@x.example", "t"]
+    assert trusted.remove("t", "b@x.example") is None
+    assert not trusted.has("t", "b@x.example")
+    assert trusted.has("s", "b@x.example")
 
 
 def test_a_quota_counts_each_file_once_and_holds_under_a_rush(ledger: SqlLedger) -> None:

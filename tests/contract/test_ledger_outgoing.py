@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from connectors.ledger import LedgerConfig, SqlLedger
-from connectors.ledger.tables import posts
+from connectors.ledger.tables import batches, posts
+from schemas.after_load import AfterLoad, AfterLoadState
 from schemas.errors import LeaseLostError
 from schemas.file import Counts, Outcome
 from schemas.item import Item, Page
@@ -115,6 +116,63 @@ def test_a_webhook_keeps_its_secret_while_its_address_changes(ledger: SqlLedger)
             act("a" * 12)
     with pytest.raises(KeyError):
         hooks.rotate("a" * 12, MONTH)
+
+
+def test_a_run_after_a_load_is_one_workers_until_its_lease_ends_and_they_go_in_turn(
+    ledger: SqlLedger, clock: Clock
+) -> None:
+    for number, batch_id in enumerate(("a" * 16, "b" * 16)):
+        with ledger.database.engine.begin() as connection:
+            connection.execute(
+                insert(batches).values(
+                    batch_id=batch_id, feed="t", table_name="p.d.t", attempt=1, kind="load",
+                    status="committed", created_at=NOON,
+                )
+            )  # fmt: skip
+        owed = AfterLoad(
+            batch_id=batch_id, feed="t", batch={"batch_id": batch_id, "files": ["\ud800"]},
+            file_ids=("f",), planned_at=NOON + timedelta(seconds=number),
+        )  # fmt: skip
+        for _ in range(2):
+            ledger.after_loads.plan(owed)
+    runs, day = ledger.after_loads, NOON + timedelta(days=1)
+    assert runs.feeds() == ["t"]
+    claimed = runs.claim("t", "w1", 60)
+    assert claimed is not None
+    assert (claimed.batch_id, claimed.tries, claimed.file_ids) == ("a" * 16, 1, ("f",))
+    assert claimed.batch == {"batch_id": "a" * 16, "files": ["\ud800"]}
+    assert runs.claim("t", "w2", 60) is None, "the next waits for the one before"
+    assert runs.feeds() == []
+    runs.renew(claimed, 600)
+    clock.now += timedelta(seconds=599)
+    assert runs.claim("t", "w2", 60) is None
+    clock.now += timedelta(seconds=1)
+    again = runs.claim("t", "w2", 60)
+    assert again is not None
+    assert (again.batch_id, again.tries) == ("a" * 16, 2)
+    with pytest.raises(LeaseLostError):
+        runs.renew(claimed, 60)
+    with pytest.raises(LeaseLostError):
+        runs.again(claimed, day, "no", ())
+    with pytest.raises(LeaseLostError):
+        runs.close(claimed, AfterLoadState.DONE, "late", ())
+    runs.close(again, AfterLoadState.GIVEN_UP, "status 1", ())
+    assert runs.last_closed("t", NOON) == runs.of("a" * 16)
+    other = runs.claim("t", "w2", 60)
+    assert other is not None
+    assert other.batch_id == "b" * 16
+    runs.again(other, day, "status 1", ())
+    assert runs.claim("t", "w2", 60) is None
+    assert runs.reopen("t") == 1
+    assert runs.reopen("t") == 0
+    first = runs.claim("t", "w2", 60)
+    assert first is not None
+    assert (first.batch_id, first.tries, first.closed_at) == ("a" * 16, 1, None)
+    clock.now = day
+    runs.close(first, AfterLoadState.DONE, "status 0", ())
+    assert runs.last_closed("t", day + timedelta(days=1)) is None
+    assert runs.forget(day + timedelta(days=1)) == 1
+    assert runs.of("a" * 16) is None
 
 
 def test_a_post_is_one_workers_until_its_lease_ends(ledger: SqlLedger, clock: Clock) -> None:

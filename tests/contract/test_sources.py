@@ -18,7 +18,7 @@ import boto3
 import pytest
 
 from connectors.folder import FolderConfig, FolderSource
-from connectors.protocols import FetchesMany, FinishesMany, Source
+from connectors.protocols import FetchesMany, FinishesMany, Source, Withdraws
 from connectors.s3.client import S3Config
 from connectors.s3.source import S3Source
 from connectors.s3.spans import SPAN_BYTES
@@ -257,6 +257,27 @@ def test_an_answer_is_forgotten_and_the_original_stays(drop: Drop, tmp_path: Pat
     assert drop.source.forget(item) == len(given.documents)
     assert drop.source.forget(item) == 0
     assert drop.read("in/a.csv") == b"id\n1\n"
+
+
+def test_only_what_we_have_left_is_taken_back(drop: Drop, tmp_path: Path) -> None:
+    """Rejected rows that somebody is correcting in place are theirs, also of the same length."""
+    assert isinstance(drop.source, Withdraws)
+    drop.write("in/a.csv", b"id\n1\n")
+    item = listed(drop.source, "in/**")["in/a.csv"]
+    given = answer(tmp_path / "answer", "in/a.csv", "{}")
+    [rejected] = [each for each in given.documents if each.suffix == ".rejected.csv"]
+    assert not drop.source.withdraw(item, rejected, b"nothing")
+    drop.source.acknowledge(item, given)
+    written = rejected.path.read_bytes()
+    for other in (written.replace(b"2", b"3"), written + b"4,x\r\n", b""):
+        drop.write("in/a.csv.rejected.csv", other)
+        assert not drop.source.withdraw(item, rejected, b"nothing")
+        assert drop.read("in/a.csv.rejected.csv") == other
+    drop.source.acknowledge(item, given)
+    assert drop.source.withdraw(item, rejected, b"nothing")
+    assert not drop.source.withdraw(item, rejected, b"nothing")
+    assert drop.read("in/a.csv.receipt.json") == b"{}"
+    assert drop.source.forget(item) == len(given.documents) - 1
 
 
 @pytest.mark.parametrize("size", [0, SPAN_BYTES, SPAN_BYTES + 1, 3 * SPAN_BYTES + 5])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -159,13 +160,20 @@ def test_what_stood_between_columns_leaves_no_padding(world: World) -> None:
 
 
 def test_a_corrected_row_is_explained_by_what_was_sent(world: World) -> None:
-    drop(world, "a.csv", 1, f"x,{DAY},1", f"y,{DAY},bad", f"z,{DAY},3")
-    [row] = rejected(world, "a.csv")
-    file = correct(world, "mended.csv", as_csv([row | {"n": "2"}]))
+    """Also by the archive's member that it stood in, whose lines are told apart in the table."""
+    with zipfile.ZipFile(world.drop / "a.zip", "w") as archive:
+        for name in ("one", "two"):
+            lines = (f"{name} x,{DAY},1", f"{name} y,{DAY},bad", f"{name} z,{DAY},3")
+            archive.writestr(f"{name}.csv", "\n".join(["k,day,n", *lines]) + "\n")
+    world.run()
+    rows = rejected(world, "a.zip")
+    file = correct(world, "mended.csv", as_csv([row | {"n": "2"} for row in rows]))
+    places = [row[-2:] for row in world.table()]
+    assert len(places) == len(set(places)) == 6
     contract = world.runtime.contracts["stock"]
-    [found] = explain(world.runtime, contract, "k = 'y'", 5)
-    assert (found.file_id, found.line) == (file.file_id, 3)
-    assert (found.raw or "").startswith(f"y,{DAY},2,3,")
+    [found] = explain(world.runtime, contract, "k = 'two y'", 5)
+    assert (found.file_id, found.line, found.member_name) == (file.file_id, 3, "two.csv")
+    assert (found.raw or "").startswith(f"two y,{DAY},2,two.csv:3,")
 
 
 @pytest.mark.parametrize("world", MODES, indirect=True)

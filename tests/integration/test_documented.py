@@ -196,6 +196,12 @@ def test_every_feed_is_one(block: Snippet) -> None:
     exec(compile(block.text, str(block), "exec"), {"__name__": "documented"})
 
 
+def _secret(name: str) -> str:
+    if "LEDGER" in name:
+        return "sqlite:///ledger.db"
+    return "https://example.com/hook" if re.search("URL|WEBHOOK", name) else "a" * 64
+
+
 @pytest.mark.parametrize("block", run_blocks("yaml"), ids=str)
 def test_every_contract_and_setting_is_read(
     block: Snippet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -206,8 +212,7 @@ def test_every_contract_and_setting_is_read(
     for secret in re.findall(rf"{tmp_path}/(\w+)", text):
         (tmp_path / secret).write_text("a" * 64)
     for name in re.findall(r"\$\{(\w+)", text):
-        address = re.search("URL|WEBHOOK", name)
-        monkeypatch.setenv(name, "https://example.com/hook" if address else "a" * 64)
+        monkeypatch.setenv(name, _secret(name))
     yaml = YAML(typ="safe", pure=True)
     tree = yaml.load(text)
     contract = {"kind", "slaProperties", "customProperties", "schema"} & tree.keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from connectors.s3.client import S3Config
 from connectors.s3.source import S3Source
 from entrypoints.demo.servers import S3Endpoint
-from one_feed import Row, World, a_world
+from one_feed import STOCK, Row, World, a_world
 from pipelines.discover.step import discover
 from pipelines.operations.run import drain
 from pipelines.prepare.step import prepare
@@ -106,7 +107,7 @@ def test_a_quarantined_version_leaves_the_old_rows(world: World) -> None:
     world.run()
     refused = world.newest("a.csv")
     assert refused.outcome is Outcome.QUARANTINED
-    assert "The rows of the version sent 2026-11-01 00:01:00 UTC stay in the table" in str(
+    assert "The rows of the version sent 1 Nov 2026, 00:01:00 UTC stay in the table" in str(
         refused.reason
     )
     assert numbers(world) == [1, 2]
@@ -190,3 +191,27 @@ def test_an_object_overwritten_before_it_was_read(
         assert numbers(world) == [2]
         receipt = client.get_object(Bucket=bucket, Key="a.csv.receipt.json")["Body"].read()
         assert json.loads(receipt)["file_id"] == file.superseded_by
+
+
+def test_stale_rejected_rows_go_once_a_clean_version_has_come(world: World) -> None:
+    """What somebody has begun to correct there stays, and so do rows of what is still in force."""
+    world.runtime = replace(
+        world.runtime, contracts={"stock": replace(STOCK, reject_threshold=0.5)}
+    )
+    bad: list[Any] = [*rows(1, 2), ("k9", DAY, "many")]
+    names = ("stale.csv", "edited.csv", "still.csv")
+    for name in names:
+        world.put(name, at(1), [(f"{name} {k}", day, n) for k, day, n in bad])
+    world.run()
+    lying = {name: world.drop / f"{name}.rejected.csv" for name in names}
+    lying["edited.csv"].write_text(lying["edited.csv"].read_text().replace("many", "9"))
+    kept = {name: path.read_bytes() for name, path in lying.items()}
+    for name in names[:2]:
+        world.put(name, at(2), [(f"{name} {k}", day, n) for k, day, n in rows(1, 3)])
+    # Nothing of this version is loaded: the rows of the one before still count.
+    (world.drop / "still.csv").write_text("another,header\n1,2\n")
+    world.run()
+    assert world.newest("stale.csv").outcome is Outcome.ACCEPTED
+    assert not lying["stale.csv"].exists()
+    for name in names[1:]:
+        assert lying[name].read_bytes() == kept[name]

@@ -39,6 +39,7 @@ from pipelines.operations.drafts import change_draft
 from pipelines.operations.long_work import do_operation
 from pipelines.operations.masking import Mask
 from pipelines.operations.run import run
+from pipelines.operations.trusted_senders import distrust_sender, trust_sender
 from schemas.batch import WriteMode
 from schemas.draft import CellChange
 from schemas.errors import RetryableError
@@ -143,16 +144,30 @@ def test_what_is_not_trusted_is_held_and_told_nobody(post: Post) -> None:
     landed = [files[each.file_id].landing_key for each in holds]
     assert sum(key is not None for key in landed) == 2
 
+    # Somebody trusts her: from now on, and where the feed's own rules let mail speak for her.
+    trust_sender(post.world.runtime, "stock", "Eve@EVIL.example")
+    hers = "mx.example.com; dkim=pass header.d=evil.example"
+    row = b"k,day,n\ny,2026-11-01,%d\n"
+    post.send(row % 1, From="eve@evil.example", Authentication_Results=PASS)
+    post.send(row % 2, From="mallory@evil.example", Authentication_Results=hers)
+    post.send(row % 3, From="eve@evil.example", Authentication_Results=hers)
+
     (lunch,) = [each for each in holds if each.cause is Cause.SUBJECT]
     post.world.ledger.holds.release(lunch.file_id, "ana")
     post.run()
     assert post.world.ledger.files.get(lunch.file_id).status is Status.DONE
-    assert {k: n for k, _, n, *_ in post.world.table()} == {"a": 1, "z": 3}
+    assert {k: n for k, _, n, *_ in post.world.table()} == {"a": 1, "z": 3, "y": 3}
     assert len(post.replies()) == 2
+    causes = [each.cause for each in post.world.ledger.holds.latest()]
+    assert (causes.count(Cause.AUTHENTICATION), causes.count(Cause.SENDER)) == (2, 2)
+    assert distrust_sender(post.world.runtime, "stock", "eve@evil.example")
+    post.send(row % 4, From="eve@evil.example", Authentication_Results=hers)
     # It was let in for good.
     post.world.ledger.files.retry(lunch.file_id, quiet=True)
     post.run()
     assert post.world.ledger.files.get(lunch.file_id).status is Status.DONE
+    causes = [each.cause for each in post.world.ledger.holds.latest()]
+    assert (causes.count(Cause.AUTHENTICATION), causes.count(Cause.SENDER)) == (2, 3)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from pipelines.operations.receipt_link import (
     renew_link,
     revoke_link,
 )
+from pipelines.operations.trusted_senders import distrust_sender, trust_sender
 from pipelines.runtime import Runtime
 from pipelines.steps import STEPS
 from schemas.batch import Committed
@@ -261,6 +262,18 @@ def test_the_holder_may_fix_what_the_sender_may(tmp_path: Path, redis_url: str) 
             fixing(runtime, open_link(runtime, others))
         trusting = with_senders(runtime, "acorn.example")
         assert not may_fix(trusting, link)
+        file = mailed(link.file, "bo@birch.example", author="Ana@Birch.example")
+        trust_sender(trusting, "sales", "ana@birch.example")
+        assert may_fix(trusting, replace(link, file=file))
+        other = mailed(file, "ana@birch.example", author="eve@evil.example")
+        assert not may_fix(trusting, replace(link, file=other))
+        distrust_sender(trusting, "sales", "ana@birch.example")
+        assert not may_fix(trusting, replace(link, file=file))
+
+
+def mailed(file: File, sender: str, author: str) -> File:
+    detail = {**file.item.detail, "author": author}
+    return replace(file, item=replace(file.item, sender=sender, detail=detail))
 
 
 def with_senders(runtime: Runtime, *senders: str) -> Runtime:

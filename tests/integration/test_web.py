@@ -168,6 +168,8 @@ def test_acts_of_programs_are_written_down(world: WebWorld) -> None:
     assert known.json["acknowledged_by"].startswith("steward of *")
     assert ask("DELETE", f"{V1}/alerts/{alert}/acknowledgement").json["acknowledged_by"] is None
     assert world.asking("steward").get(f"{V1}/acts").status == 403
+    only_files = ask("PUT", f"{V1}/alerts/{alert}/dismissal", {"note": "why"})
+    assert (only_files.status, "single files" in only_files.json["hint"]) == (409, True)
     admin = world.asking("admin")
     acts = admin.get(f"{V1}/acts?on=sales").json["items"]
     stop = next(each for each in acts if each["action"] == "stop")

@@ -9,6 +9,7 @@ not match.
 from connectors.ledger.tables.acts import acts, daily_counts, keys, operations
 from connectors.ledger.tables.alerts import alerts, deliveries, services, workers
 from connectors.ledger.tables.conditions import (
+    ALERT_DISMISSED,
     BATCHED,
     BUNDLED,
     CORRECTING,
@@ -31,13 +32,14 @@ from connectors.ledger.tables.conditions import (
     UNPOSTED,
     UNRELEASED,
     UNRESOLVED,
+    UNRUN,
     WAITING,
 )
 from connectors.ledger.tables.contracts import contract_revisions
 from connectors.ledger.tables.drafts import draft_cells, drafts
-from connectors.ledger.tables.drifts import drifts, profiles, sightings, unmatched
+from connectors.ledger.tables.drifts import drift_senders, drifts, profiles, sightings, unmatched
 from connectors.ledger.tables.feeds import cleaned, feeds, generations, moves, table_locks
-from connectors.ledger.tables.files import batches, contents, events, files
+from connectors.ledger.tables.files import after_loads, batches, contents, events, files
 from connectors.ledger.tables.metadata import metadata
 from connectors.ledger.tables.quota import buckets, charges, costs, pauses
 from connectors.ledger.tables.senders import (
@@ -48,11 +50,14 @@ from connectors.ledger.tables.senders import (
     replies,
     sender_counts,
     sent_files,
+    template_mails,
+    trusted_senders,
     webhooks,
 )
 from connectors.ledger.tables.uploads import uploads
 
 __all__ = [
+    "ALERT_DISMISSED",
     "BATCHED",
     "BUNDLED",
     "CORRECTING",
@@ -75,9 +80,11 @@ __all__ = [
     "UNPOSTED",
     "UNRELEASED",
     "UNRESOLVED",
+    "UNRUN",
     "WAITING",
     "acts",
     "admissions",
+    "after_loads",
     "alerts",
     "batches",
     "buckets",
@@ -90,6 +97,7 @@ __all__ = [
     "deliveries",
     "draft_cells",
     "drafts",
+    "drift_senders",
     "drifts",
     "events",
     "feeds",
@@ -110,6 +118,8 @@ __all__ = [
     "services",
     "sightings",
     "table_locks",
+    "template_mails",
+    "trusted_senders",
     "unmatched",
     "uploads",
     "webhooks",

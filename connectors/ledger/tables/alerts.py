@@ -12,6 +12,7 @@ from sqlalchemy import (
 
 from connectors.ledger.columns import AnyText, JsonText, UtcTime
 from connectors.ledger.tables.conditions import (
+    ALERT_DISMISSED,
     RESOLVED,
     UNRESOLVED,
 )
@@ -33,6 +34,9 @@ alerts = Table(
     Column("acknowledged_at", UtcTime),
     Column("acknowledged_by", AnyText),
     Column("acknowledged_until", UtcTime),
+    Column("dismissed_at", UtcTime),
+    Column("dismissed_by", AnyText),
+    Column("dismissed_note", AnyText),
     Index(
         "alerts_open",
         "kind",
@@ -43,6 +47,13 @@ alerts = Table(
     ),
     Index("alerts_newest", "opened_at"),
     Index("alerts_resolved", "resolved_at", sqlite_where=RESOLVED, postgresql_where=RESOLVED),
+    Index(
+        "alerts_dismissed",
+        "kind",
+        "subject",
+        sqlite_where=ALERT_DISMISSED,
+        postgresql_where=ALERT_DISMISSED,
+    ),
 )
 
 deliveries = Table(

@@ -29,7 +29,16 @@ drifts = Table(
     Column("first_seen", UtcTime, nullable=False),
     Column("last_seen", UtcTime, nullable=False),
     Column("files", BigInteger, nullable=False),
+    Column("senders", BigInteger, nullable=False, server_default="0"),
     Index("drifts_feed", "feed", "status"),
+)
+
+drift_senders = Table(
+    "drift_senders",
+    metadata,
+    Column("drift_id", ForeignKey(drifts.c.drift_id), primary_key=True),
+    # Not the address itself, which the cleaning of files would not find: its hash.
+    Column("sender", String(16), primary_key=True),
 )
 
 sightings = Table(

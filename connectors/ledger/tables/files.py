@@ -36,6 +36,7 @@ from connectors.ledger.tables.conditions import (
     PREPARED,
     REPEATS,
     SUPERSEDED,
+    UNRUN,
     WAITING,
 )
 from connectors.ledger.tables.metadata import metadata
@@ -159,6 +160,25 @@ SENDER_START = func.substr(files.c.sender, literal_column("1"), literal_column("
 # The feed stands last: the questions about all of a feed have indexes of their own.
 Index("files_name_start", NAME_START, files.c.file_id, files.c.feed)
 Index("files_sender_start", SENDER_START, files.c.file_id, files.c.feed)
+
+after_loads = Table(
+    "after_loads",
+    metadata,
+    Column("batch_id", ForeignKey(batches.c.batch_id), primary_key=True),
+    Column("feed", AnyText, nullable=False),
+    Column("batch", JsonText, nullable=False),
+    Column("file_ids", JsonText, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("planned_at", UtcTime, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("owner", AnyText),
+    Column("closed_at", UtcTime),
+    Column("note", AnyText),
+    Index("after_loads_owed", "feed", "planned_at", sqlite_where=UNRUN, postgresql_where=UNRUN),
+    Index("after_loads_closed", "feed", "closed_at"),
+    Index("after_loads_ended", "closed_at"),
+)
 
 events = Table(
     "events",

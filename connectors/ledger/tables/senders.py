@@ -77,6 +77,15 @@ replies = Table(
     ),
 )
 
+template_mails = Table(
+    "template_mails",
+    metadata,
+    Column("feed", AnyText, primary_key=True),
+    Column("recipient", AnyText, primary_key=True),
+    Column("reply_id", String(24), nullable=False),
+    Column("noted_at", UtcTime, nullable=False),
+)
+
 sent_files = Table(
     "sent_files",
     metadata,
@@ -134,6 +143,16 @@ posts = Table(
         "posts_waiting", "webhook_id", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED
     ),
     Index("posts_due", "feed", "next_at", sqlite_where=UNPOSTED, postgresql_where=UNPOSTED),
+)
+
+trusted_senders = Table(
+    "trusted_senders",
+    metadata,
+    Column("sender", AnyText, primary_key=True),
+    Column("feed", AnyText, primary_key=True),
+    Column("address", AnyText, nullable=False),
+    Column("trusted_at", UtcTime, nullable=False),
+    Column("trusted_by", AnyText, nullable=False),
 )
 
 sender_counts = Table(

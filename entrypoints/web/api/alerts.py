@@ -12,7 +12,7 @@ from entrypoints.web.api.caller import Caller, Operator, Viewer
 from entrypoints.web.api.etags import IfMatch, check_match, etag_of, say_etag
 from entrypoints.web.api.fields import Body, Limit, Model, Moment, ShortId, Text
 from entrypoints.web.api.problems import responses
-from pipelines.operations.alerts import acknowledge_alert, list_alerts
+from pipelines.operations.alerts import acknowledge_alert, dismiss_alert, list_alerts
 from schemas.alert import Alert, AlertKind
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
@@ -36,6 +36,9 @@ class AlertModel(Model):
     acknowledged_at: datetime | None
     acknowledged_by: Text | None
     acknowledged_until: datetime | None
+    dismissed_at: datetime | None
+    dismissed_by: Text | None
+    dismissed_note: Text | None
 
     @classmethod
     def of(cls, alert: Alert, caller: Caller) -> Self:
@@ -53,6 +56,9 @@ class AlertModel(Model):
             acknowledged_at=alert.acknowledged_at,
             acknowledged_by=alert.acknowledged_by,
             acknowledged_until=alert.acknowledged_until,
+            dismissed_at=alert.dismissed_at,
+            dismissed_by=alert.dismissed_by,
+            dismissed_note=alert.dismissed_note,
         )
 
 
@@ -66,6 +72,12 @@ class AcknowledgeBody(Body):
     """Until when it is looked after; without it, until it is over."""
 
     until: Moment | None = None
+
+
+class DismissBody(Body):
+    """Why nobody wants to hear of it again."""
+
+    note: Annotated[str, Field(min_length=1, max_length=300, examples=["an old test file"])]
 
 
 @router.get("", responses=responses(422))
@@ -112,4 +124,26 @@ def delete_acknowledgement(
         alert = caller.alert(alert_id)
         check_match(if_match, etag_of(alert))
         done = acknowledge_alert(caller.runtime, alert_id, undo=True)
+    return AlertModel.of(done, caller)
+
+
+@router.put("/{alert_id}/dismissal", responses=_CHANGED)
+def put_dismissal(
+    caller: Operator, alert_id: ShortId, body: DismissBody, if_match: IfMatch = None
+) -> AlertModel:
+    """Put the alert of a file away for good: it is told of again for a later version only."""
+    with caller.runtime.ledger.acts.together():
+        alert = caller.alert(alert_id)
+        check_match(if_match, etag_of(alert))
+        done = dismiss_alert(caller.runtime, alert_id, body.note)
+    return AlertModel.of(done, caller)
+
+
+@router.delete("/{alert_id}/dismissal", responses=_CHANGED)
+def delete_dismissal(caller: Operator, alert_id: ShortId, if_match: IfMatch = None) -> AlertModel:
+    """Take the dismissal back: while its file is as it was, it is told of again."""
+    with caller.runtime.ledger.acts.together():
+        alert = caller.alert(alert_id)
+        check_match(if_match, etag_of(alert))
+        done = dismiss_alert(caller.runtime, alert_id, undo=True)
     return AlertModel.of(done, caller)

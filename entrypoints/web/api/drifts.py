@@ -23,7 +23,8 @@ _CHANGED = responses(404, 409, 412, 422)
 
 
 class DriftModel(Model):
-    """A difference; `proposal` is what accepting it would write into the contract (YAML)."""
+    """A difference, once however many files of however many senders show it (`senders` counts those
+    that are known); `proposal` is what accepting it would write into the contract (YAML)."""
 
     drift_id: str = Field(examples=["9f2c11aa"])
     feed: str
@@ -34,6 +35,7 @@ class DriftModel(Model):
     first_seen: datetime
     last_seen: datetime
     files: int
+    senders: int
     waiting_files: tuple[str, ...]
     proposal: Text | None
 
@@ -51,6 +53,7 @@ class DriftModel(Model):
             first_seen=drift.first_seen,
             last_seen=drift.last_seen,
             files=drift.files,
+            senders=drift.senders,
             waiting_files=drift.held,
             proposal=fragment(seen.change) if seen.change is not None else None,
         )

@@ -133,9 +133,11 @@ class FileDetailModel(FileModel):
 
 
 class ProblemModel(Model):
-    """One reason why a row was rejected."""
+    """One reason why a row was rejected. `header` is what the file's own header calls the column,
+    where that is something else."""
 
     column: Text | None
+    header: Text | None
     rule: str
     value: Text | None
     message: Text
@@ -176,20 +178,23 @@ class FilesModel(Model):
 
 
 class ExampleModel(Model):
-    """A cell that broke a rule."""
+    """A cell that broke a rule. `header` is what the file's own header calls the column."""
 
     line: int
     column: Text | None
+    header: Text | None
     value: Text | None
     message: Text
     member: Text | None
 
 
 class RuleModel(Model):
-    """A rule that rows broke, how often, and how to fix it."""
+    """A rule that rows broke, how often, and how to fix it. `header` is what the file's own header
+    calls the column, where that is something else."""
 
     rule: str
     column: Text | None
+    header: Text | None
     count: int
     fix: Text
     examples: tuple[ExampleModel, ...]

@@ -11,6 +11,7 @@ from pydantic import Field
 from entrypoints.web.api.caller import Caller
 from entrypoints.web.api.fields import Body, Model, Moment, Text
 from pipelines.operations.checks import check_result
+from pipelines.operations.drift_samples import samples_result
 from pipelines.operations.masking import Mask
 from pipelines.operations.row_search import row_request, row_result
 from schemas.operation import Operation, OperationKind, OperationState
@@ -65,6 +66,8 @@ def _result(operation: Operation, mask: Mask) -> dict[str, Any] | None:
             return check_result(dict(operation.result), mask.sees_all)
         case OperationKind.FIND_ROW:
             return row_result(operation.result, mask)
+        case OperationKind.DRIFT_SAMPLES:
+            return samples_result(operation.result, mask)
         case _:
             return dict(operation.result)
 

@@ -17,6 +17,7 @@ from entrypoints.web.context import WebContext
 
 _HERE = Path(__file__).parent
 _CONSOLE = "entrypoints.web.console"
+_HOUR = 3600
 _YEAR = 365 * 24 * 3600
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
@@ -152,6 +153,8 @@ def _sessions(settings: Settings) -> dict[str, Any]:
         "CSRF_COOKIE_SECURE": secure,
         "CSRF_COOKIE_HTTPONLY": True,
         "CSRF_COOKIE_SAMESITE": "Lax",
+        # A proxy that says nothing of TLS must not make our own forms look forged.
+        "CSRF_TRUSTED_ORIGINS": [] if settings.web.url is None else [settings.web.url],
         "CSRF_FAILURE_VIEW": f"{_CONSOLE}.failures.csrf_failure",
         "LANGUAGE_COOKIE_NAME": "waybill-language",
         "LANGUAGE_COOKIE_AGE": _YEAR,
@@ -196,6 +199,7 @@ def _people(settings: Settings) -> dict[str, Any]:
             {"NAME": f"{validators}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
             {"NAME": f"{validators}.CommonPasswordValidator"},
         ],
+        "PASSWORD_RESET_TIMEOUT": _HOUR,
         "LOGIN_URL": "account_login",
         "LOGIN_REDIRECT_URL": "/",
         "ACCOUNT_LOGOUT_REDIRECT_URL": "account_login",
@@ -212,10 +216,13 @@ def _people(settings: Settings) -> dict[str, Any]:
         "ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE": True,
         "ACCOUNT_EMAIL_NOTIFICATIONS": settings.mail is not None,
         "MFA_ADAPTER": f"{_CONSOLE}.people.adapters.MfaAdapter",
+        "MFA_FORMS": {"activate_totp": f"{_CONSOLE}.people.forms.AppForm"},
         "MFA_SUPPORTED_TYPES": ["totp", "webauthn", "recovery_codes"],
         "MFA_PASSKEY_LOGIN_ENABLED": True,
         "MFA_PASSKEY_SIGNUP_ENABLED": False,
         "MFA_TOTP_ISSUER": "Waybill",
+        # Clocks differ, and people type slowly; no code is good twice.
+        "MFA_TOTP_TOLERANCE": 1,
         # Browsers offer passkeys over TLS and on this machine only; the library does not know of
         # the latter.
         "MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN": not web.is_secure,
@@ -226,10 +233,11 @@ def _people(settings: Settings) -> dict[str, Any]:
 def _single_sign_on(settings: Settings) -> dict[str, Any]:
     oidc = settings.web.oidc
     values: dict[str, Any] = {
-        "SOCIALACCOUNT_ADAPTER": f"{_CONSOLE}.people.adapters.SocialAccountAdapter",
+        "SOCIALACCOUNT_ADAPTER": f"{_CONSOLE}.people.single_sign_on.SocialAccountAdapter",
         "SOCIALACCOUNT_AUTO_SIGNUP": True,
-        "SOCIALACCOUNT_EMAIL_AUTHENTICATION": True,
-        "SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT": True,
+        "SOCIALACCOUNT_EMAIL_REQUIRED": False,
+        # The adapter finds people by their address, and keeps their password as it is.
+        "SOCIALACCOUNT_EMAIL_AUTHENTICATION": False,
         "SOCIALACCOUNT_ONLY": False,
         "SOCIALACCOUNT_STORE_TOKENS": False,
     }
@@ -239,7 +247,11 @@ def _single_sign_on(settings: Settings) -> dict[str, Any]:
             "name": oidc.name,
             "client_id": oidc.client_id,
             "secret": oidc.client_secret.get_secret_value(),
-            "settings": {"server_url": oidc.issuer, "oauth_pkce_enabled": True},
+            "settings": {
+                "server_url": oidc.issuer.rstrip("/"),
+                "oauth_pkce_enabled": True,
+                "verified_email": True if oidc.emails_are_verified else None,
+            },
         }
         values["SOCIALACCOUNT_PROVIDERS"] = {"openid_connect": {"APPS": [app]}}
     return values

@@ -5,10 +5,16 @@ from __future__ import annotations
 from django.utils.translation import get_language
 
 from schemas.key import Role
-from schemas.language import LANGUAGES, Sentence, render, translate
+from schemas.language import LANGUAGES, Sentence, render, translate, translate_count
 
-SPOKEN = {"en": "English", "es": "Español"}
-"""The languages in which the console is shown."""
+SPOKEN = {
+    "en": "English",
+    "es": "Español",
+    "de": "Deutsch",
+    "fr": "Français",
+    "pt": "Português",
+}
+"""The languages in which the console is shown, each by its own name."""
 
 
 def language() -> str:
@@ -24,7 +30,7 @@ def say(template: str, **values: object) -> Sentence:
 
 def say_count(count: int, one: str, several: str, **values: object) -> Sentence:
     """`one` or `several`, as the number `count` wants it; both may name it."""
-    return say(one if count == 1 else several, count=count, **values)
+    return translate_count(count, one, several, language(), **values)
 
 
 def said(text: str | None) -> str:

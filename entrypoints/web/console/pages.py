@@ -44,6 +44,9 @@ def screen(role: Role, *methods: str) -> Callable[[View], View]:
         @wraps(view)
         def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
+                if request.headers.get("HX-Request") == "true":
+                    # A part of a page would show the page to sign in where its part was.
+                    return HttpResponse(status=401, headers={"HX-Refresh": "true"})
                 return redirect_to_login(request.get_full_path())
             caller = caller_of(request)
             if not caller.may_somewhere(role):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
-from babel.numbers import format_decimal, format_percent
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
 from entrypoints.web.console.language import SPOKEN, language, role_name, said, say, say_count
-from entrypoints.web.console.times import time_tag
+from entrypoints.web.console.times import day_text, time_tag
 from pipelines.operations.masking import HIDDEN
+from schemas import formatting
 from schemas.language import printable
 
 
@@ -37,14 +38,19 @@ def environment(**options: Any) -> jinja2.Environment:
         "asked": _asked,
         "percent": _percent,
     }
-    made.filters |= {"time": time_tag, "number": _number, "plain": printable}
+    made.filters |= {"time": time_tag, "day": day_text, "number": _number, "plain": printable}
     return made
 
 
 def _url(name: str, *args: object, **query: object) -> str:
     """The address of a screen."""
-    path = reverse(name, args=args)
+    path = _path(name, *args)
     return f"{path}?{urlencode(query)}" if query else path
+
+
+@lru_cache(maxsize=4096)
+def _path(name: str, *args: object) -> str:
+    return reverse(name, args=args)
 
 
 def _asked(query: Mapping[str, object], **changes: object) -> str:
@@ -62,10 +68,12 @@ def _nonce(request: HttpRequest) -> str:
 
 def _number(value: int | float | None) -> str:
     """A number as people of the language write it; a dash for none."""
-    return "–" if value is None else str(format_decimal(value, locale=language()))
+    if isinstance(value, int) and 0 <= value < 1000:
+        return str(value)  # every language writes it so, and most numbers of a page are such
+    return "–" if value is None else formatting.number(value, language())
 
 
 def _percent(share: float) -> str:
     """A share of a whole; never 100 % where something is missing."""
     cut = int(share * 1000) / 1000
-    return str(format_percent(cut, "#,##0.#%" if cut not in (0, 1) else None, locale=language()))
+    return formatting.percent(cut, language(), 1)

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
-from babel.dates import format_date, format_datetime
 from markupsafe import Markup
 
 from entrypoints.web.console.language import language
+from schemas import formatting
 
 
 def time_tag(moment: datetime | None) -> Markup:
     """A moment as `<time>`, with UTC on hover; a dash for none."""
-    if moment is None:
-        return Markup("–")
-    utc = moment.astimezone(UTC)
-    shown = format_datetime(utc, "d MMM y, HH:mm", locale=language())
-    return Markup('<time datetime="{}" title="{} UTC">{} UTC</time>').format(
-        utc.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{utc:%Y-%m-%d %H:%M:%S}", shown
+    return Markup("–") if moment is None else _tag(moment.astimezone(UTC), language())
+
+
+@lru_cache(maxsize=4096)
+def _tag(utc: datetime, spoken: str) -> Markup:
+    # The same files are shown again and again, and a date takes long to write.
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        formatting.moment(utc, spoken, "second"),
+        formatting.moment(utc, spoken),
     )
+
+
+def day_text(day: date | str) -> str:
+    """A day, or one as `2026-11-03`, as people of the language write it; any other text as it
+    stands."""
+    if isinstance(day, str):
+        try:
+            day = date.fromisoformat(day)
+        except ValueError:
+            return str(day)
+    return formatting.day(day, language())
 
 
 def day_name(day: date) -> tuple[str, str]:
     """A day's short name and its date, as people of the language write them."""
     return (
-        format_date(day, "EEE", locale=language()),
-        format_date(day, "d MMM", locale=language()),
+        formatting.weekday(day, language()),
+        formatting.day_and_month(day, language()),
     )

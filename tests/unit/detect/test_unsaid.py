@@ -8,6 +8,7 @@ from pathlib import Path
 
 from openpyxl import Workbook
 
+from pipelines.detect import disagreements
 from whole_way import proposed, seen
 
 
@@ -34,13 +35,16 @@ def test_the_sheet_is_pinned_where_there_are_several(tmp_path: Path) -> None:
     assert alone.dialect == replace(alone.dialect, sheet="")
 
 
-def test_aligned_text_is_asked_about(tmp_path: Path) -> None:
+def test_aligned_text_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    """And a contract that does not say so refuses it, with the reason."""
     path = tmp_path / "aligned.csv"
-    path.write_text('"name",   "n"\n"Anna",   "3"\n"Bo",     "4"\n"Cecilia","5"\n')
-    found, _ = proposed(path)
-    [quote] = [each for each in found.findings if each.what == "quote"]
-    assert quote.confidence < 0.5
-    assert quote.evidence.startswith("ASK for files without blanks before quotes; 3 cells")
+    path.write_text('"name",   "n"\n"Anna",   "3"\n"Bo, B.", "4"\n"Cecilia","5"\n')
+    found, made = proposed(path)
+    assert made.dialect.skip_initial_space
+    assert seen(path, made).rows == [("Anna", 3), ("Bo, B.", 4), ("Cecilia", 5)]
+    plain = replace(made, dialect=replace(made.dialect, skip_initial_space=False))
+    [differs] = disagreements(found, plain)
+    assert "blanks stand before its quotes" in differs.render()
     path.write_text('"name", "n"\n"Anna", "3"\n"Bo", "4"\n"Cecilia", "5"\n')
     found, made = proposed(path)
     assert made.dialect.delimiter == ", "

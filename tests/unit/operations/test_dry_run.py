@@ -56,7 +56,7 @@ def test_bad_rows_are_grouped_by_rule_with_their_lines(tmp_path: Path) -> None:
     assert (found.counts.read, found.counts.loaded, found.counts.rejected) == (24, 20, 4)
     groups = {(each.rule, each.column): each for each in found.rejects}
     assert groups["type", "id"].rows == 2
-    assert [line for line, _ in groups["type", "id"].examples] == [22, 23]
+    assert [line for line, *_ in groups["type", "id"].examples] == [22, 23]
     assert groups["columns", None].rows == 1
     assert groups["required", "id"].examples[0][0] == 24
 

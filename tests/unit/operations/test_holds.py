@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def hold(ledger: SqlLedger, name: str) -> str:
     return file_id
 
 
-def waybill(tmp_path: Path, *arguments: str) -> Result:
+def waybill(tmp_path: Path, *arguments: str, feeds: Path | None = None) -> Result:
     config = tmp_path / "config.yaml"
     config.write_text(
         f"ledger: {{type: sql, url: 'sqlite:///{tmp_path}/ledger.db'}}\n"
@@ -55,7 +56,8 @@ def waybill(tmp_path: Path, *arguments: str) -> Result:
         "sources:\n"
         f"  drop: {{type: folder, path: {tmp_path}}}\n"
         "  partners: {type: mailbox, host: localhost, user: u}\n"
-        f"folders: {{contracts: {ROOT}/schemas, feeds: {ROOT}/dags, work: {tmp_path}/work}}\n"
+        f"folders: {{contracts: {ROOT}/schemas, feeds: {feeds or ROOT / 'dags'},"
+        f" work: {tmp_path}/work}}\n"
     )
     return CliRunner().invoke(cli, ["--config", str(config), *arguments])
 
@@ -134,3 +136,37 @@ def test_files_are_sent_again_by_feed_and_status(ledger: SqlLedger, tmp_path: Pa
     [left] = json.loads(held.stdout)["left"]
     assert (held.exit_code, left["file_id"]) == (1, other)
     assert f"waybill release {other}" in left["reason"]
+
+
+def test_a_sender_is_trusted_and_revoked(ledger: SqlLedger, tmp_path: Path) -> None:
+    feeds = tmp_path / "feeds"
+    feeds.mkdir()
+    for name in ("orders", "payouts"):
+        (feeds / f"{name}.py").write_text((ROOT / "dags" / f"{name}.py").read_text())
+    with (feeds / "payouts.py").open("a") as dag:
+        dag.write(
+            "\nfrom dataclasses import replace\n\nfrom pipelines import Trust\n\n"
+            'feed = replace(feed, trust=Trust(senders=("acorn.example",)))\n'
+        )
+    waybill_ = partial(waybill, tmp_path, feeds=feeds)
+    for _ in range(2):
+        told = waybill_("trust", "add", "Eve@Evil.example", "--feed", "payouts")
+        assert (told.exit_code, "Eve@Evil.example is trusted" in told.output) == (0, True)
+    [known] = json.loads(waybill_("trust", "list", "--json").output)
+    assert (known["sender"], known["feed"]) == ("eve@evil.example", "payouts")
+    assert "Eve@Evil.example, by" in waybill_("trust", "list", "--feed", "payouts").output
+    for address, feed, why in (
+        ("Eve <eve@evil.example>", "payouts", "no one plain address"),
+        ("evil.example", "payouts", "no one plain address"),
+        ("eve@evil.example", "orders", "takes files from everybody"),
+        ("eve@evil.example", "nothing", "there is no feed"),
+        ("ana@acorn.example", "payouts", "anyway"),
+    ):
+        told = waybill_("trust", "add", address, "--feed", feed)
+        assert (told.exit_code, why in str(told.exception)) == (1, True)
+    revoke = ("trust", "revoke", "eve@EVIL.example", "--feed", "payouts")
+    assert "is trusted no more" in waybill_(*revoke).output
+    assert "was not trusted" in waybill_(*revoke).output
+    assert "nobody is trusted" in waybill_("trust", "list").output
+    acts = [each.action for each in ledger.acts.latest()]
+    assert acts == ["distrust_sender", "trust_sender"]

@@ -74,3 +74,24 @@ def test_partitions_of_a_hidden_column_are_hidden() -> None:
         partitions=("2026-11-03",),
     )  # fmt: skip
     assert MASK.file(file).partitions == (HIDDEN,)
+
+
+def test_a_headers_word_is_shown_where_it_is_one_of_the_contracts_names() -> None:
+    """A header may be anything, also a row of values: only what the contract knows is said."""
+    named = replace(
+        CONTRACT,
+        columns=(
+            Column(name="id", type=Type.STRING, classification="public", headers=("Order No.",)),
+            Column(name="iban", type=Type.STRING, classification="secret", headers=("Konto",)),
+        ),
+        partition=None,
+    )
+    mask = Mask(named, sees_all=False)
+    template = "{column} is empty and must not be"
+    for header, shown in (("order no", "order no"), (SECRET, None)):
+        told = replace(problem("id", ""), header=header)
+        found = mask.problem(told, translate(template, column=header))
+        assert found.header == shown
+        assert found.message == f"{shown or HIDDEN} is empty and must not be"
+    said = translate("the number of rows without {column} must be {range}", column="KONTO", range=3)
+    assert mask.sentence(said) == f"the number of rows without KONTO must be {HIDDEN}"

@@ -20,6 +20,7 @@ from pipelines.parse.sheet_xml import _as_text, _tags
 from pipelines.parse.workbook import sheet_rows
 from schemas.contract import Column, Contract, Type
 from schemas.dialect import Dialect, Format
+from schemas.errors import DataError
 from schemas.limits import Limits
 
 EXCEL = Dialect(format=Format.EXCEL)
@@ -133,3 +134,24 @@ def test_no_tag_is_missed_where_blocks_meet(before: int, block: int, sign: str) 
     assert b"".join(pieces).decode() == text
     mended = text.replace(tag, tag.replace(f"t={sign}e", f"t={sign}str"))
     assert b"".join(map(_as_text, pieces)).decode() == mended
+
+
+def test_of_several_sheets_none_is_read_by_luck(tmp_path: Path) -> None:
+    """A stale copy in the first sheet, the rows in the second: which is meant nobody can tell."""
+    path = workbook(tmp_path, (1, 2, "x", ""))
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("Empty", 0)
+    lists = book.create_sheet("Lists", 0)
+    lists.append(("yes", "no"))
+    lists.sheet_state = "hidden"
+    book.save(path)
+    assert [cells for _, cells in sheet_rows(path, EXCEL, 1 << 24)][1][:3] == ["1", "2", "x"]
+    book.create_sheet("Old", 0).append(("id", "price", "note"))
+    book.save(path)
+    with pytest.raises(DataError, match="names none of them: Old, Sheet") as refused:
+        list(sheet_rows(path, EXCEL, 1 << 24))
+    assert "dialect.sheet" in str(refused.value.hint)
+    named = replace(EXCEL, sheet="Sheet")
+    assert [cells for _, cells in sheet_rows(path, named, 1 << 24)][1][:3] == ["1", "2", "x"]
+    [sheet] = [each for each in detect(path).findings if each.what == "sheet"]
+    assert "ASK" in sheet.evidence

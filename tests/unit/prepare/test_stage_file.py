@@ -1,5 +1,6 @@
 """Staging a raw file: expectations, transform, threshold and counts that add up."""
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -319,7 +320,7 @@ def test_every_broken_rule_of_the_file_is_in_the_refusal(tmp_path: Path) -> None
     assert staged.refusal == (
         "the percentage of rows without quantity must be less than 5; found 33.333;"
         " the number of rows must be not between 1 and 5; found 3;"
-        " the largest value of day must be at least 2026-11-22; found 2026-11-01"
+        " the largest value of day must be at least 22 Nov 2026; found 1 Nov 2026"
     ).replace("33.333", "33.3333")
 
 
@@ -327,7 +328,7 @@ def test_dates_beyond_the_window_are_typos_even_if_a_transform_makes_them(tmp_pa
     text = HEADER + "a,2206-11-01,1,1\nb,2016-11-24,1,1\nc,2016-11-23,1,1\nd,2027-11-24,1,1\n"
     staged = stage(tmp_path, text, contract())
     assert list(reasons_of(staged)) == [2, 4]
-    assert "2016-11-24 and 2027-11-24" in reasons_of(staged)[2][0]
+    assert "24 Nov 2016 and 24 Nov 2027" in reasons_of(staged)[2][0]
     derived = replace(
         contract(), columns=(*COLUMNS[:-1], Column(name="total", type=Type.DATE, derived=True)),
         partition=TimePartition(column="total"), window=Window(years_back=1, years_ahead=0),
@@ -415,3 +416,57 @@ def test_a_rejects_file_has_the_line_ends_of_its_original(tmp_path: Path, end: s
         write_rejected(kept, tmp_path / "bad.csv", made.dialect, lambda row: None)
     written = (tmp_path / "bad.csv").read_bytes()
     assert written.count(end.encode()) == written.count(b"\n") == 2
+
+
+OF_SHOP = (
+    Column(name="id", type=Type.STRING, required=True, unique=True),
+    Column(name="quantity", type=Type.INT64, required=True, headers=("Qty (pcs)",)),
+    Column(name="shop", type=Type.STRING, headers=("Filiale",)),
+)
+
+
+def test_reasons_name_the_columns_as_the_senders_own_header_does(tmp_path: Path) -> None:
+    """A sender has never seen the contract: `quantity` stands nowhere in their file."""
+    both = Expectation(
+        type="expect_compound_columns_to_be_unique", kwargs={"column_list": ["quantity", "shop"]}
+    )
+    rare = Expectation(
+        type="expect_column_values_to_be_between",
+        kwargs={"column": "quantity", "max_value": 5},
+        severity="warning",
+    )
+    made = replace(contract(both, rare, reject_threshold=1.0), columns=OF_SHOP, partition=None)
+    text = "ID,qty  (pcs),Filiale\na,x,s\nb,,s\nc,7,s\nd,7,s\na,1,t\n"
+    staged = stage(tmp_path, text, made, None)
+    found = [each for row in read_rejects(staged.rejects).rows for each in row.problems]
+    assert [(each.line, each.column, each.header, each.message) for each in found] == [
+        (2, "quantity", "qty (pcs)", '"x" is not a whole number such as 1234'),
+        (3, "quantity", "qty (pcs)", "qty (pcs) is empty and must not be"),
+        (5, None, None, '"7" / "s" came already on line 4; qty (pcs), Filiale may come once in a'
+         " file"),
+    ]  # fmt: skip
+    assert "the value of qty (pcs) must" in staged.warnings[0] or "qty (pcs)" in staged.warnings[0]
+    assert "quantity" not in staged.warnings[0]
+    sent = tmp_path / "sent.csv"
+    with staged.rejects.open("rb") as file:
+        write_rejected(file, sent, made.dialect, lambda row: None, "f1")
+    lines = sent.read_text().splitlines()
+    assert lines[0] == "ID,qty  (pcs),Filiale,_line,_error,_file"
+    assert lines[2] == "b,,s,3,qty (pcs): qty (pcs) is empty and must not be,f1"
+
+
+def test_lines_that_sentences_name_are_told_with_their_member(tmp_path: Path) -> None:
+    """Line 2 of which of them? Both have one."""
+    rare = replace(AT_LEAST_ONE, severity="warning")
+    raw = tmp_path / "raw.zip"
+    with zipfile.ZipFile(raw, "w") as archive:
+        archive.writestr("north.csv", HEADER + "a,2026-11-01,2,1\n")
+        archive.writestr("south.csv", HEADER + "b,2026-11-01,0,1\na,2026-11-01,1,1\n")
+    made = contract(rare, reject_threshold=1.0)
+    feed = Feed(name="t", source="s", match="*", contract="t", transform=total)
+    staged = stage_file(raw, Terms.of("f1", feed, made, Limits(), NOW), tmp_path)
+    [row] = read_rejects(staged.rejects).rows
+    assert (row.member, row.line) == ("south.csv", 3)
+    assert "came already on line 2 of north.csv;" in row.problems[0].message
+    assert staged.warnings[0].endswith("first on line 2 of south.csv)")
+    assert render(staged.warnings[0], "de").endswith("zuerst in Zeile 2 von south.csv)")

@@ -1,20 +1,24 @@
-"""What we decide where allauth asks: nobody signs up by themselves, and who comes by single sign-on
-is in the groups that the provider names."""
+"""What we decide where allauth asks about local accounts: nobody signs up by themselves, and who
+has no password here signs in at the provider alone."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
-from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from entrypoints.config.web import Oidc
+from entrypoints.web.console.failures import failure
+from entrypoints.web.console.language import say
+from entrypoints.web.console.people.models import Person
 from entrypoints.web.context import WebContext
+
+log = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -23,6 +27,32 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
         return False
+
+    def pre_login(self, request: HttpRequest, user: Person, **kwargs: Any) -> HttpResponse | None:
+        """Refuse whoever may not sign in, or not in this way: who has no password here would keep a
+        passkey when the provider lets them in no more."""
+        refused: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        if refused is not None or user.has_usable_password():
+            return refused
+        ways = {each["method"] for each in get_authentication_records(request, user)}
+        if "socialaccount" in ways:
+            return None
+        return failure(
+            request,
+            403,
+            say("You sign in by single sign-on only."),
+            say("Go back to the page to sign in, and choose it there."),
+        )
+
+    def send_password_reset_mail(self, user: Person, email: str, context: dict[str, Any]) -> None:
+        """Send the link, if they have a password, and if we know our own address: a name that only
+        the request says may lead anywhere."""
+        if not user.has_usable_password():
+            return
+        if "*" in settings.ALLOWED_HOSTS:
+            log.error("no link for a new password is sent: set `web.url`, which it begins with")
+            return
+        super().send_password_reset_mail(user, email, context)
 
     def format_email_subject(self, subject: str) -> str:
         """The subject of a mail of the console."""
@@ -46,42 +76,3 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def _get_site_name(self) -> str:
         return "Waybill"
-
-
-class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Single sign-on."""
-
-    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        """Only where the provider says who is in which group."""
-        oidc = _oidc()
-        return oidc is not None and oidc.groups_claim is not None
-
-    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Put somebody who is known into the groups that the provider names."""
-        if sociallogin.is_existing:
-            put_into_groups(sociallogin)
-
-    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> Any:
-        """Write down somebody new, in their groups."""
-        person = super().save_user(request, sociallogin, form)
-        put_into_groups(sociallogin)
-        return person
-
-
-def put_into_groups(sociallogin: Any) -> None:
-    """Let a person be in those of our groups that the provider names, and in no others."""
-    oidc = _oidc()
-    if oidc is None or oidc.groups_claim is None:
-        return
-    facts = sociallogin.account.extra_data
-    facts = {**facts, **facts.get("userinfo", {}), **facts.get("id_token", {})}
-    named = facts.get(oidc.groups_claim) or []
-    names = [named] if isinstance(named, str) else [str(each) for each in named]
-    sociallogin.user.groups.set(Group.objects.filter(name__in=names))
-    # What was asked before is not so any more.
-    sociallogin.user.__dict__.pop("grants", None)
-
-
-def _oidc() -> Oidc | None:
-    context: WebContext = settings.WAYBILL
-    return context.settings.web.oidc

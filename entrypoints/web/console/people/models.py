@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser, Group
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -21,6 +23,20 @@ class Person(AbstractUser):
     class Meta:  # noqa: D106 -- Django's own
         verbose_name = "person"
         verbose_name_plural = "people"
+
+    def clean(self) -> None:
+        """Refuse an address that somebody else has: it says who comes by single sign-on. Addresses
+        are kept in small letters, as they are looked for."""
+        super().clean()
+        self.email = self.email.lower()
+        others = Person.objects.filter(email=self.email).exclude(pk=self.pk)
+        if self.email and others.exists():
+            raise ValidationError({"email": "Somebody else has this address."})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the address in small letters."""
+        self.email = self.email.lower()
+        super().save(*args, **kwargs)
 
     @cached_property
     def grants(self) -> tuple[Grant, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.mfa.signals import authenticator_added, authenticator_removed
+from allauth.socialaccount.signals import social_account_added, social_account_removed
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
@@ -46,6 +47,18 @@ def connect() -> None:
     """Write down what people change about how they sign in."""
     for action, signal in _OF_THEMSELVES.items():
         signal.connect(_receiver(action), weak=False, dispatch_uid=f"waybill.{action}")
+    social_account_added.connect(_joined, dispatch_uid="waybill.join_single_sign_on")
+    social_account_removed.connect(_left, dispatch_uid="waybill.leave_single_sign_on")
+
+
+def _joined(request: HttpRequest, sociallogin: Any, **_: object) -> None:
+    person: Person = sociallogin.user
+    write_down(request, "join_single_sign_on", person.get_username(), person)
+
+
+def _left(request: HttpRequest, socialaccount: Any, **_: object) -> None:
+    person: Person = socialaccount.user
+    write_down(request, "leave_single_sign_on", person.get_username(), person)
 
 
 def _receiver(action: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path
 
@@ -13,11 +13,17 @@ from entrypoints.web.caller import Caller
 from entrypoints.web.console.language import said, say
 from entrypoints.web.console.lists import PAGE, csv_answer, later_than, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
-from pipelines.operations.alerts import acknowledge_alert, list_alerts, who_was_told
-from schemas.alert import Alert
+from pipelines.operations.alerts import (
+    acknowledge_alert,
+    dismiss_alert,
+    list_alerts,
+    who_was_told,
+)
+from schemas.alert import OF_FILES, Alert
 from schemas.key import Role
 
 _MOST = 10_000
+_MAX_NOTE = 300
 _SNOOZES = {"4": 4, "24": 24, "72": 72}
 
 
@@ -34,13 +40,14 @@ def alerts(request: HttpRequest, caller: Caller) -> HttpResponse:
         query=query,
         alerts=[_shown(caller, each) for each in found],
         told=who_was_told(caller.runtime, found),
+        of_files=OF_FILES,
         next=further,
         choices=[("", say("Open")), ("all", say("Also those that are over"))],
     )
 
 
 @screen(Role.VIEWER)
-def alerts_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def alerts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The same as CSV."""
     found = (_shown(caller, each) for each in _found(caller, query_of(request, "q", "show")))
     header = ("what", "feed", "summary", "advice", "opened (UTC)", "over (UTC)", "looked after by")
@@ -69,6 +76,19 @@ def look_after(request: HttpRequest, caller: Caller, alert_id: str) -> HttpRespo
     return redirect("alerts")
 
 
+@screen(Role.OPERATOR, "POST")
+def dismiss_file_alert(request: HttpRequest, caller: Caller, alert_id: str) -> HttpResponse:
+    """Put the alert of a file away for good, or take that back."""
+    alert = caller.alert(alert_id)
+    require(caller, Role.OPERATOR, alert.trouble.feed)
+    undo = request.POST.get("undo") == "yes"
+    note = request.POST.get("note", "").strip()[:_MAX_NOTE]
+    dismiss_alert(caller.runtime, alert_id, note, undo=undo)
+    done = say("It is told of again.") if undo else say("It is put away for good.")
+    say_done(request, done)
+    return redirect("alerts")
+
+
 def _found(caller: Caller, query: dict[str, str]) -> Sequence[Alert]:
     # Of other feeds there may be many: they must not leave no room for one's own.
     found = list_alerts(caller.runtime, resolved=query.get("show") == "all", limit=_MOST)
@@ -92,4 +112,5 @@ PATHS = [
     path("alerts", alerts, name="alerts"),
     path("alerts.csv", alerts_csv, name="alerts_csv"),
     path("alerts/<str:alert_id>/look-after", look_after, name="look_after"),
+    path("alerts/<str:alert_id>/dismiss", dismiss_file_alert, name="dismiss_alert"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path
 
 from entrypoints.web.caller import Caller
@@ -45,7 +45,7 @@ def calendar(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 @screen(Role.VIEWER)
-def calendar_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def calendar_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The same days of all those feeds as CSV, a line for each."""
     query = query_of(request, "q", "until")
     first = _last(caller, query) - (_DAYS - 1) * _A_DAY

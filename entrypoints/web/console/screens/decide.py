@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path
 
@@ -15,8 +15,10 @@ from entrypoints.web.console.lists import csv_answer, later_than, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
 from pipelines.operations.file_search import search_files
 from pipelines.operations.holds import HeldFile, held_files, release
+from pipelines.operations.trusted_senders import sender_to_trust
 from pipelines.operations.unmatched import decide as put_away
 from pipelines.operations.unmatched import listed
+from pipelines.prepare.trust import author_of
 from schemas.file_query import FileQuery
 from schemas.key import Role
 from schemas.unmatched import Unmatched
@@ -37,7 +39,12 @@ def decide(request: HttpRequest, caller: Caller) -> HttpResponse:
         "decide.html",
         here="decide",
         query=query,
-        held=[(each, _history(caller, each)) for each in held],
+        held=[(each, _history(caller, each), *_sender(caller, each)) for each in held],
+        require={
+            name: feed.trust.require
+            for name, feed in caller.runtime.feeds.items()
+            if feed.trust is not None
+        },
         next=further,
         unmatched=unmatched,
         choices=[("", say("Waiting")), ("all", say("Also what was decided"))],
@@ -45,7 +52,7 @@ def decide(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 @screen(Role.VIEWER)
-def decide_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def decide_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The held files as CSV."""
     header = ("file", "feed", "sender", "why", "held (UTC)", "let in (UTC)", "by", "id")
     return csv_answer(
@@ -112,6 +119,14 @@ def _group(caller: Caller, group_id: str) -> Unmatched:
         if each.group_id == group_id:
             return each
     raise NotThereError
+
+
+def _sender(caller: Caller, held: HeldFile) -> tuple[str | None, str | None]:
+    """Who sent a held file; and the same if the caller may trust them now, so that it helps."""
+    author, feed = author_of(held.file), held.hold.feed
+    if held.hold.released_at is not None or not caller.may(Role.STEWARD, feed):
+        return author, None
+    return author, sender_to_trust(caller.runtime, held.file)
 
 
 def _history(caller: Caller, held: HeldFile) -> Sequence[object]:

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import path, reverse
 
-from entrypoints.web.caller import Caller
+from entrypoints.web.caller import Caller, NotThereError
+from entrypoints.web.console.drift_words import differences, effect_on
 from entrypoints.web.console.language import language, say
 from entrypoints.web.console.lists import PAGE, csv_answer, later_than, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
+from entrypoints.web.console.waiting import ENDED, wait_for
 from entrypoints.web.seen_drift import SeenDrift, seen_drift
 from pipelines.operations import drift_decisions
 from pipelines.operations.drift_decisions import list_drifts
-from schemas.contract import Column, Contract
-from schemas.drift import DriftKind, DriftStatus, Profile
+from pipelines.operations.drift_samples import (
+    LOOKED_THROUGH,
+    has_samples,
+    request_samples,
+    samples_result,
+)
+from pipelines.operations.long_work import operation_of
+from schemas.drift import Drift, DriftStatus, Profile
+from schemas.errors import NotFoundError
 from schemas.key import Role
+from schemas.operation import OperationKind
 
 _MAX_NOTE = 300
 _FILES, _SHAPES = 50, 5
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that the contract says of the column, and what it would say."""
-
-    what: str
-    before: str
-    after: str
+_MAX_ID = 16
 
 
 @screen(Role.VIEWER)
@@ -53,7 +54,7 @@ def drifts(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 @screen(Role.VIEWER)
-def drifts_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def drifts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The same as CSV."""
     header = (
         "feed",
@@ -61,6 +62,7 @@ def drifts_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
         "column",
         "status",
         "files",
+        "senders",
         "waiting",
         "first (UTC)",
         "last (UTC)",
@@ -68,7 +70,8 @@ def drifts_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
     )
     rows = (
         (each.drift.feed, each.summary, each.column, each.drift.status, each.drift.files,
-         len(each.drift.held), each.drift.first_seen, each.drift.last_seen, each.drift.drift_id)
+         each.drift.senders, len(each.drift.held), each.drift.first_seen, each.drift.last_seen,
+         each.drift.drift_id)
         for each in _found(caller, query_of(request, "q", "show"))
     )  # fmt: skip
     return csv_answer("drift", header, rows)
@@ -79,6 +82,9 @@ def drift(request: HttpRequest, caller: Caller, drift_id: str) -> HttpResponse:
     """One of them: before and after, how values look, the files that wait."""
     found = seen_drift(caller.drift(drift_id), caller, language())
     runtime, feed = caller.runtime, found.drift.feed
+    if request.GET.get("part") == "samples":
+        samples = _samples(request, caller, found.drift)
+        return show(request, caller, "parts/drift_samples.html", drift=found.drift, samples=samples)
     contract = runtime.contract_of(runtime.feeds[feed])
     return show(
         request,
@@ -86,13 +92,28 @@ def drift(request: HttpRequest, caller: Caller, drift_id: str) -> HttpResponse:
         "drift.html",
         here="drifts",
         seen=found,
+        drift=found.drift,
+        samples=_samples(request, caller, found.drift),
+        may_look=has_samples(found.drift) and caller.may(Role.OPERATOR, feed),
         is_open=found.drift.status is DriftStatus.OPEN,
-        differences=_differences(contract, found),
-        effect=_effect(runtime.warehouse.table_id(contract), found),
+        differences=differences(contract, found),
+        effect=effect_on(runtime.warehouse.table_id(contract), found),
         shapes=_shapes(caller, found),
         waiting=runtime.ledger.files.many(list(found.drift.held[:_FILES])),
+        more_waiting=max(0, len(found.drift.held) - _FILES),
         may_decide=caller.may(Role.STEWARD, feed),
     )
+
+
+@screen(Role.OPERATOR, "POST")
+def look_at_samples(request: HttpRequest, caller: Caller, drift_id: str) -> HttpResponse:
+    """Let a worker look for sample cells."""
+    found = caller.drift(drift_id)
+    require(caller, Role.OPERATOR, found.feed)
+    asked = request_samples(caller.runtime, found)
+    caller.context.send(asked)
+    wait_for(caller.runtime, asked)
+    return redirect(f"{reverse('drift', args=[drift_id])}?samples={asked.operation_id}#samples")
 
 
 @screen(Role.STEWARD, "POST")
@@ -127,72 +148,6 @@ def _found(caller: Caller, query: dict[str, str]) -> list[SeenDrift]:
     ]
 
 
-def _differences(contract: Contract, seen: SeenDrift) -> list[Difference]:
-    change = seen.change
-    if change is None:
-        return []
-    known = {each.name: each for each in contract.columns}
-    now = known.get(change.column)
-    before = _facts(now)
-    after = dict(before) if now is not None else {"name": change.column}
-    if change.type is not None:
-        after["type"] = str(change.type)
-    if change.required is not None:
-        after["required"] = say("yes") if change.required else say("no")
-    for name in ("headers", "formats"):
-        old = getattr(now, name, ())
-        added = [each for each in getattr(change, name) if each not in old]
-        if added:
-            after[name] = ", ".join([*old, *added])
-    words = {
-        "name": say("Column"),
-        "type": say("Type"),
-        "required": say("Required"),
-        "headers": say("Further names"),
-        "formats": say("Formats"),
-    }
-    return [
-        Difference(words[name], before.get(name) or "–", after.get(name) or "–")
-        for name in words
-        if name in before or name in after
-    ]
-
-
-def _facts(column: Column | None) -> dict[str, str]:
-    if column is None:
-        return {}
-    return {
-        "name": column.name,
-        "type": str(column.type),
-        "required": say("yes") if column.required else say("no"),
-        "headers": ", ".join(column.headers),
-        "formats": ", ".join(column.formats),
-    }
-
-
-def _effect(table: str, seen: SeenDrift) -> str:
-    change, kind = seen.change, seen.drift.finding.kind
-    if change is None:
-        return say("Nothing in {table} changes.", table=table)
-    if kind is DriftKind.NEW:
-        return say(
-            "{table} gets the column {column}. Rows that are there already have nothing in it.",
-            table=table,
-            column=change.column,
-        )
-    if change.type is not None:
-        return say(
-            "The type of {column} in {table} becomes {type}. Where the table cannot follow by"
-            " itself, you are told what to do first.",
-            column=change.column,
-            table=table,
-            type=str(change.type),
-        )
-    if change.required is False:
-        return say("{column} in {table} may be empty.", column=change.column, table=table)
-    return say("{table} stays as it is: only how files are read changes.", table=table)
-
-
 def _shapes(caller: Caller, seen: SeenDrift) -> Sequence[tuple[str, float]]:
     """How the values of the column look in the latest file: letters as `a`, digits as `9`."""
     drift = seen.drift
@@ -207,6 +162,28 @@ def _shapes(caller: Caller, seen: SeenDrift) -> Sequence[tuple[str, float]]:
     return found[:_SHAPES]
 
 
+def _samples(request: HttpRequest, caller: Caller, drift: Drift) -> dict[str, object] | None:
+    """The sample cells that the address asks for, as far as they are found; None without any."""
+    if "samples" not in request.GET:
+        return None
+    try:
+        asked = operation_of(caller.runtime, str(request.GET["samples"])[:_MAX_ID])
+    except NotFoundError:
+        raise NotThereError from None
+    is_ours = asked.kind is OperationKind.DRIFT_SAMPLES and asked.feed == drift.feed
+    if not is_ours or asked.request["drift_id"] != drift.drift_id:
+        raise NotThereError
+    mask = caller.mask(drift.feed)
+    return {
+        "operation_id": asked.operation_id,
+        "is_over": asked.state in ENDED,
+        "error": mask.sentence(asked.error),
+        "found": None if asked.result is None else samples_result(asked.result, mask),
+        "is_masked": mask.hides_column(drift.finding.column),
+        "looked_through": LOOKED_THROUGH,
+    }
+
+
 def _note(request: HttpRequest) -> str:
     return request.POST.get("note", "").strip()[:_MAX_NOTE]
 
@@ -215,6 +192,7 @@ PATHS = [
     path("drift", drifts, name="drifts"),
     path("drift.csv", drifts_csv, name="drifts_csv"),
     path("drift/<str:drift_id>", drift, name="drift"),
+    path("drift/<str:drift_id>/samples", look_at_samples, name="drift_samples"),
     path("drift/<str:drift_id>/accept", accept, name="accept_drift"),
     path("drift/<str:drift_id>/dismiss", dismiss_drift, name="dismiss_drift"),
 ]

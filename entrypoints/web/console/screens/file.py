@@ -12,7 +12,7 @@ from django.urls import path
 
 from entrypoints.web.caller import Caller
 from entrypoints.web.console.fates import fate_of
-from entrypoints.web.console.language import say
+from entrypoints.web.console.language import language, say
 from entrypoints.web.console.pages import require, say_done, screen, show
 from entrypoints.web.console.sent_rows import sent_rows
 from entrypoints.web.console.steps import Step, steps_of
@@ -129,7 +129,7 @@ def _named(caller: Caller, file_id: str | None) -> File | None:
 
 def _receipt(caller: Caller, found: File, mask: Mask) -> Receipt | None:
     try:
-        return receipt_of(caller.runtime, found, mask)
+        return receipt_of(caller.runtime, found, mask, language())
     except (ConflictError, NotFoundError):
         return None
 

@@ -56,7 +56,11 @@ def _answered(
     try:
         link = open_link(context.runtime, token, origin=origin, request_id=request_id())
     except NotFoundError:
-        return redirect(f"{PATH}{token}")
+        receipt = f"{PATH}{token}"
+        if request.headers.get("HX-Request"):
+            # The whole page goes there: the answer would be put into a cell.
+            return HttpResponse(status=200, headers={"HX-Redirect": receipt})
+        return redirect(receipt)
     with override(link.language):
         try:
             return view(request, _table(request, context, link, token))

@@ -1,98 +1,113 @@
-"""People, keys and acts: who may do what, and who did what."""
+"""People and acts: who signs in and may do what, and who did what."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path
 
-from entrypoints.web.caller import Caller
+from entrypoints.web.caller import Caller, NotThereError
 from entrypoints.web.console.language import say
-from entrypoints.web.console.lists import CSV_ROWS, csv_answer, query_of
+from entrypoints.web.console.lists import CSV_ROWS, PAGE, csv_answer, mark_in, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
 from entrypoints.web.console.people.models import Access, Person
+from entrypoints.web.console.people.written_down import write_down
+from entrypoints.web.marks import cursor_of
 from pipelines.operations.acts import list_acts
-from pipelines.operations.keys import create_key, list_keys, revoke_key
 from schemas.act import Act
 from schemas.errors import ConflictError
 from schemas.key import Role
+from schemas.language import printable
 
 _ACTS = 100
-_MAX_PEOPLE = 1000
-_MAX_DAYS = 3650
+_PEOPLE_AT_ONCE = 1000
 
 
 @screen(Role.ADMIN)
 def people(request: HttpRequest, caller: Caller) -> HttpResponse:
     """People with their groups and second factors."""
     require(caller, Role.ADMIN, None)
-    query = query_of(request, "q")
-    found = Person.objects.prefetch_related("groups__access", "authenticator_set")
-    found = found.filter(username__istartswith=query.get("q", "")).order_by("username")
+    query = query_of(request, "q", "show")
+    found = list(_people(query)[: PAGE + 1])
+    further = found[PAGE - 1].username if len(found) > PAGE else None
     return show(
         request,
         caller,
         "people.html",
         here="people",
         query=query,
-        people=found[:_MAX_PEOPLE],
+        people=found[:PAGE],
+        next=cursor_of(None if further is None else [further, ""]),
+        choices=[
+            ("", say("All")),
+            ("one", say("Without a second factor")),
+            ("out", say("May not sign in")),
+        ],
         groups=Access.objects.select_related("group").order_by("group__name"),
     )
 
 
+@screen(Role.ADMIN, "POST")
+def forget_second_factor(request: HttpRequest, caller: Caller, person_id: int) -> HttpResponse:
+    """Let somebody who has lost their app or passkey sign in without one."""
+    require(caller, Role.ADMIN, None)
+    with transaction.atomic():
+        person = Person.objects.filter(pk=person_id).first()
+        if person is None:
+            raise NotThereError
+        gone, _ = Authenticator.objects.filter(user=person).delete()
+        if gone:
+            who = caller.runtime.actor.who
+            write_down(request, "remove_second_factor", who, person)
+    name = printable(person.get_username())
+    say_done(request, say("{name} signs in without a second factor now.", name=name))
+    return redirect("people")
+
+
 @screen(Role.ADMIN)
-def keys(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Keys of programs, with their last use."""
+def people_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
+    """The same as CSV."""
     require(caller, Role.ADMIN, None)
-    return _keys(request, caller)
-
-
-@screen(Role.ADMIN, "POST")
-def make_key(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Make a key; its token is on this one page, and never again."""
-    require(caller, Role.ADMIN, None)
-    asked = request.POST
-    role, days = asked.get("role", ""), asked.get("days", "")
-    if role not in list(Role) or (days and not (days.isdecimal() and 0 < int(days) <= _MAX_DAYS)):
-        raise ConflictError("a key needs a role, and at most 3,650 days", hint=None)
-    expires = caller.runtime.now() + timedelta(days=int(days)) if days else None
-    feeds = asked.get("feeds", "").split()
-    made = create_key(caller.runtime, asked.get("name", ""), Role(role), feeds, expires)
-    return _keys(request, caller, token=made.token)
-
-
-@screen(Role.ADMIN, "POST")
-def revoke(request: HttpRequest, caller: Caller, key_id: str) -> HttpResponse:
-    """Let nobody in by a key any more."""
-    require(caller, Role.ADMIN, None)
-    revoke_key(caller.runtime, key_id)
-    say_done(request, say("The key lets nobody in any more."))
-    return redirect("keys")
+    query = query_of(request, "q", "show")
+    header = ("person", "mail", "may sign in", "groups", "second factor", "last here (UTC)")
+    return csv_answer("people", header, _people_lines(query))
 
 
 @screen(Role.ADMIN)
 def acts(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Who did what, newest first; an admin sees what was done about their own feeds."""
-    query = query_of(request, "q")
+    query = query_of(request, "q", "feed")
     found = list_acts(
         caller.runtime,
-        feeds=_admin_of(caller),
+        feeds=_feeds_of(caller, query),
         subject=query.get("q"),
         before=_number(query.get("cursor")),
         limit=_ACTS,
     )
     further = str(found[-1].number) if len(found) == _ACTS else None
-    return show(request, caller, "acts.html", here="people", query=query, acts=found, next=further)
+    return show(
+        request,
+        caller,
+        "acts.html",
+        here="people",
+        query=query,
+        acts=found,
+        feeds=caller.feeds_where(Role.ADMIN),
+        next=further,
+    )
 
 
 @screen(Role.ADMIN)
-def acts_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def acts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The acts as CSV."""
     header = ("number", "at (UTC)", "who", "via", "from", "action", "phase", "on", "feed", "hash")
-    found = _all_acts(caller, query_of(request, "q").get("q"))
+    query = query_of(request, "q", "feed")
+    found = _all_acts(caller, query.get("q"), _feeds_of(caller, query))
     return csv_answer(
         "acts",
         header,
@@ -104,20 +119,40 @@ def acts_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
     )  # fmt: skip
 
 
-def _keys(request: HttpRequest, caller: Caller, token: str | None = None) -> HttpResponse:
-    found = list_keys(caller.runtime)[::-1]
-    now = caller.runtime.now()
-    rows = [(each, each.is_valid(now)) for each in found]
-    return show(
-        request, caller, "keys.html", here="people", keys=rows, token=token, roles=list(Role)
-    )
+def _people(query: dict[str, str]) -> QuerySet[Person]:
+    """The people who are asked for, by name, after the one whom the mark names."""
+    found = Person.objects.prefetch_related("groups__access", "authenticator_set")
+    found = found.filter(username__istartswith=query.get("q", "")).order_by("username")
+    if query.get("show") == "one":
+        found = found.filter(authenticator__isnull=True, is_active=True)
+    if query.get("show") == "out":
+        found = found.filter(is_active=False)
+    mark = mark_in(query)
+    if mark is None:
+        return found
+    if not mark[0].isprintable():
+        raise ConflictError("the address names no page of this list", hint=None)
+    return found.filter(username__gt=mark[0])
 
 
-def _all_acts(caller: Caller, subject: str | None) -> Iterator[Act]:
+def _people_lines(query: dict[str, str]) -> Iterator[tuple[object, ...]]:
+    query, left = {name: text for name, text in query.items() if name != "cursor"}, CSV_ROWS
+    while left > 0 and (page := list(_people(query)[: min(left, _PEOPLE_AT_ONCE)])):
+        for each in page:
+            groups = ", ".join(group.name for group in each.groups.all())
+            # The factors are allauth's, known by their foreign key.
+            has_two = bool(each.authenticator_set.all())  # type: ignore[attr-defined]
+            seen = f"{each.last_login:%Y-%m-%d %H:%M:%S}" if each.last_login else None
+            yield each.username, each.email, each.is_active, groups, has_two, seen
+        query["cursor"] = cursor_of([page[-1].username, ""]) or ""
+        left -= len(page)
+
+
+def _all_acts(caller: Caller, subject: str | None, feeds: list[str] | None) -> Iterator[Act]:
     before, left = None, CSV_ROWS
     while left > 0:
         page: Sequence[Act] = list_acts(
-            caller.runtime, feeds=_admin_of(caller), subject=subject, before=before, limit=1000
+            caller.runtime, feeds=feeds, subject=subject, before=before, limit=1000
         )
         yield from page
         left -= len(page)
@@ -126,7 +161,12 @@ def _all_acts(caller: Caller, subject: str | None) -> Iterator[Act]:
         before = page[-1].number
 
 
-def _admin_of(caller: Caller) -> list[str] | None:
+def _feeds_of(caller: Caller, query: dict[str, str]) -> list[str] | None:
+    """The feeds of which acts are shown: the one asked for, else all that the caller may see."""
+    if "feed" in query:
+        feed = caller.feed(query["feed"])
+        require(caller, Role.ADMIN, feed)
+        return [feed]
     return None if caller.may(Role.ADMIN, None) else caller.feeds_where(Role.ADMIN)
 
 
@@ -140,9 +180,9 @@ def _number(text: str | None) -> int | None:
 
 PATHS = [
     path("people", people, name="people"),
-    path("people/keys", keys, name="keys"),
-    path("people/keys/new", make_key, name="make_key"),
-    path("people/keys/<str:key_id>/revoke", revoke, name="revoke_key"),
+    path("people.csv", people_csv, name="people_csv"),
+    path("people/<int:person_id>/forget-second-factor", forget_second_factor,
+         name="forget_second_factor"),
     path("people/acts", acts, name="acts"),
     path("people/acts.csv", acts_csv, name="acts_csv"),
-]
+]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path
 
 from entrypoints.web.caller import Caller
@@ -48,7 +48,7 @@ def senders(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 @screen(Role.VIEWER)
-def senders_csv(request: HttpRequest, caller: Caller) -> HttpResponse:
+def senders_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     """The same as CSV, from its beginning."""
     header = ("sender", "feed", "files", "loaded", "partly", "not loaded", "left out", "rows read",
               "rows loaded", "last file (UTC)", "late")  # fmt: skip

@@ -1,6 +1,8 @@
 // Times in the viewer's own zone; UTC stays on hover. Pages work without it.
 const language = document.documentElement.lang;
-const day = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+// Their own variant of the page's language, if their browser names one: pt-PT, en-US.
+const locale = navigator.languages.find((each) => each.split("-")[0] === language) ?? language;
+const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 
 function localize(root) {
   for (const each of root.querySelectorAll("time[datetime]:not([data-local])")) {

@@ -1,0 +1,44 @@
+"""Withdraw: a document that was left in a bucket, taken back if it is still the one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from connectors.copies import same_bytes
+from connectors.s3.refusals import GONE, translating
+from schemas.receipt import Document
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def withdraw(client: S3Client, bucket: str, key: str, document: Document, instead: bytes) -> bool:
+    """Remove the object if it has the document's very bytes; whether it had. Where nothing may be
+    removed, `instead` is written over it."""
+    with translating(bucket, key):
+        try:
+            etag = client.head_object(Bucket=bucket, Key=key)["ETag"]
+            found = client.get_object(Bucket=bucket, Key=key, IfMatch=etag)
+            if found["ContentLength"] != document.path.stat().st_size:
+                return False
+            if not same_bytes(found["Body"], document.path):
+                return False
+            _remove(client, bucket, key, etag, instead)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in GONE:
+                return False
+            raise
+    return True
+
+
+def _remove(client: S3Client, bucket: str, key: str, etag: str, instead: bytes) -> None:
+    """Remove an object that is still the one of that ETag, or write over it."""
+    try:
+        client.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
+            raise
+        kind = "text/plain; charset=utf-8"
+        client.put_object(Bucket=bucket, Key=key, Body=instead, ContentType=kind, IfMatch=etag)

@@ -1,0 +1,1 @@
+"""A template file: what a sender fills in, made from a contract."""
