@@ -67,9 +67,16 @@ def test_no_request_breaks_the_service_or_its_document(tmp_path: Path, redis_url
             given(case=strategy, number=st.just([0]))(sent)()
 
 
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
 def client_of(document_url: str, folder: Path) -> ModuleType:
     """The typed client that the document makes."""
-    (folder / "client.yaml").write_text("post_hooks: []\npackage_name_override: made_client\n")
+    # The generator knows no workbooks, but bytes.
+    (folder / "client.yaml").write_text(
+        "post_hooks: []\npackage_name_override: made_client\ncontent_type_overrides:\n"
+        f"  {_WORKBOOK}: application/octet-stream\n"
+    )
     command = [
         sys.executable, "-m", "openapi_python_client", "generate", "--url", document_url,
         "--config", str(folder / "client.yaml"), "--output-path", str(folder / "out"),
