@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from entrypoints.web.console.failures import TOO_LARGE
-from entrypoints.web.console.setup import set_up
+from entrypoints.web.console.setup import close_database, set_up
 from entrypoints.web.context import WebContext
 from entrypoints.web.requests import BodyTooLargeError
 
@@ -27,6 +28,8 @@ class Console:
             from django.core.asgi import get_asgi_application
 
             self._app = get_asgi_application()
+            # A pool of PostgreSQL that nobody closes holds up the end of the process.
+            atexit.register(close_database)
         return self._app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
