@@ -50,6 +50,7 @@ TABLE = {
     "feeds_csv": ("GET", "/feeds.csv", "viewer"),
     "feed": ("GET", "/feeds/sales", "viewer"),
     "feed_csv": ("GET", "/feeds/sales/days.csv", "viewer"),
+    "feed_template": ("GET", "/feeds/sales/template.own", "viewer"),
     "stop_feed": ("POST", "/feeds/sales/stop", "steward"),
     "resume_feed": ("POST", "/feeds/sales/resume", "steward"),
     "calendar": ("GET", "/calendar", "viewer"),
@@ -124,7 +125,8 @@ def test_what_is_of_another_feed_is_not_there(world: ConsoleWorld, file: File) -
     with world.browsing("other") as other:
         page = other.get("/me")
         assert "onerror" not in other.get("/").text
-        for path in (f"/files/{file.file_id}", "/feeds/sales", "/?feed=sales"):
+        for path in (f"/files/{file.file_id}", "/feeds/sales", "/?feed=sales",
+                     "/feeds/sales/template.own"):  # fmt: skip
             assert other.get(path).status_code == 404, path
         for path in (
             f"/files/{file.file_id}/retry",

@@ -106,6 +106,12 @@ def test_a_link_shows_its_sender_one_receipt_and_its_rows(
         assert "other.csv" not in text
         assert other.file_id not in text
         assert f'href="{token}/rejected.csv"' in text
+        assert f'href="{token}/template"' in text
+        assert f"{URL}/r/{token}/template" in beside
+        template = opened(world, token, "/template")
+        assert template.body.splitlines()[0] == b"id,day,amount,iban"
+        assert 'filename="sales.template.csv"' in template.headers["content-disposition"]
+        assert opened(world, "nothing", "/template").status == 404
         schema = json.loads((ROOT / "docs" / "receipt.schema.json").read_text())
         Draft202012Validator(schema).validate(as_json.json)
         assert as_json.json == by_header.json
