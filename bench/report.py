@@ -1,4 +1,4 @@
-"""Report: the results as a table on the terminal, as docs/performance.md and as a plot."""
+"""Report: the results on the terminal, as docs/performance.md with its plot, and in full beside it."""
 
 from __future__ import annotations
 
@@ -71,37 +71,119 @@ def _figures(shape: Mapping[str, Any], summary: Summary) -> list[str]:
 
 
 def write(results: Mapping[str, Any], page: Path) -> None:
-    """Write the page, and its plot beside it."""
+    """Write the page for readers, its plot, and what it leads to in the folder beside it: all
+    figures, where the time goes, mail, the ledger and its query plans."""
     plot(results, page.with_suffix(".svg"))
+    folder = page.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    found = {
+        "figures.md": _titled("Figures", _method(results), _shapes(results)),
+        "time.md": _titled(
+            "Where the time goes", _where(results), _start_up(results), _streamed(results)
+        ),
+        "mail.md": _titled("Mail", report_parts.mail(results)),
+        "ledger.md": _titled("The ledger as history grows", report_parts.ledger(results)),
+        **report_parts.plans(results),
+    }
+    for name, text in found.items():
+        (folder / name).write_text(text, encoding="utf-8")
     page.write_text("\n".join(_lines(results)) + "\n", encoding="utf-8")
 
 
+def _titled(title: str, *parts: Iterator[str]) -> str:
+    written = "Written by `python -m bench report`; do not edit it by hand."
+    return "\n".join([f"# {title}", "", written, *(line for part in parts for line in part)]) + "\n"
+
+
 def _lines(results: Mapping[str, Any]) -> Iterator[str]:
+    """The page for readers: what, against whom, what is met, how to repeat it."""
+    machine = results["machine"]
+    yield from _INTRODUCTION.splitlines()
+    yield from ("", "## What is met, and what is not", "", "| | target | measured |")
+    yield "| --- | --- | ---: |"
+    for each in sorted(judged(results), key=lambda each: (each.met is not False, each.met is None)):
+        yield f"| {_MARKS[each.met]} | {each.target} | {each.measured} |"
+    yield from ("", "## Seconds from file to committed rows", "")
+    yield (
+        f"On {machine['cores']} cores and {machine['memory_gb']} GB, {results['at'][:10]}. Shorter is"
+        " better; a dash was not measured."
+    )
+    yield ""
+    yield from _seconds(results)
+    yield from ("", "![Seconds by contender](performance.svg)")
+    yield from _SLOWER.splitlines()
+    yield from _QUOTAS.splitlines()
+    yield from _REPEAT.splitlines()
+
+
+def _seconds(results: Mapping[str, Any]) -> Iterator[str]:
+    """Wall-clock seconds, a row a shape, a column a contender."""
+    found = summaries(results)
+    names = list(dict.fromkeys(name for each in found.values() for name in each))
+    yield f"| | {' | '.join(names)} |"
+    yield "| --- |" + " ---: |" * len(names)
+    for shape in results["shapes"]:
+        walls = found[shape["name"]]
+        cells = [f"{walls[name].wall:,.2f}" if name in walls else "-" for name in names]
+        yield f"| {shape['title']} | {' | '.join(cells)} |"
+
+
+_INTRODUCTION = """# Performance
+
+Written by `python -m bench report`; do not edit it by hand.
+
+How long do files take to become committed rows, and what does that cost? The same files go, on the same machine and
+right after each other, through Waybill and through what people run instead.
+
+**Waybill** starts from files in an S3 bucket and ends with committed rows. It runs a real worker and a real broker. Great
+Expectations checks every row, the rows get their columns of lineage, one transaction commits them, and each rejected row
+has its reasons. The others read the files from the local disk and check less, or nothing:
+
+- **floor**: pyarrow reads the CSV, writes Parquet, and one load job takes it. No checks.
+- **script**: `pandas.read_csv`, `batch.validate(suite)` with the same six expectations, `load_table_from_dataframe`.
+- **dlt**: its `read_csv` (default), its DuckDB reader, and Arrow tables. No checks.
+- **meltano**: `tap-spreadsheets` into `target-duckdb`, which install from the Python package index. It needs no emulator, and
+  it loses a row of every 100,000.
+- **waybill** with two worker processes, and with one.
+
+All but Meltano load into an emulator of BigQuery: these are times of our code, not of Google's service."""
+
+_SLOWER = """
+## Where it is slower, and why
+
+- **Many tiny files.** Each file has its own lease, raw copy, verdict and receipt. A script that reads them all in one go has none
+  of these. [Small files](small-files.md) says how they are taken together.
+- **One large file.** The warehouse writes the rows twice: into a staging table, and in one transaction into the table. That is
+  what makes a load safe to repeat.
+- **Mail.** Many messages are fetched and marked at once, and quickly. The whole service is far from its target all the same:
+  [Mail](performance/mail.md).
+
+[Where the time goes](performance/time.md) has the seconds by step."""
+
+_REPEAT = """
+## How to repeat it
+
+<!-- not run: it takes an hour or two -->
+```sh
+make bench          # everything; writes this page, what it leads to, and scale.md
+make bench-short    # what matters most, once, under ten minutes
+make bench-quick    # a hundredth of the rows: does it run at all?
+```
+
+The figures are kept in `data/bench/results.json`; `python -m bench report` writes the pages again from them.
+
+## All figures
+
+- [Every shape and contender](performance/figures.md), with processor time, memory and load jobs.
+- [Where the time goes](performance/time.md): by step, start-up, a file of 10 GB.
+- [Mail](performance/mail.md): messages a second.
+- [The ledger as history grows](performance/ledger.md): each question with few and with millions of files, and its query plans.
+- [Scale](scale.md): what a million files a day need."""
+
+
+def _method(results: Mapping[str, Any]) -> Iterator[str]:
     machine = results["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    yield "# Performance"
-    yield ""
-    yield "Written by `make bench`; do not edit it by hand."
-    yield ""
-    yield (
-        "The same files, on the same machine, in one run or in several right after each other,"
-        " through **waybill** and through what people run instead. Waybill starts from files in an"
-        " S3 bucket and ends with committed rows: a real worker and broker, every row checked by"
-        " Great Expectations, lineage columns, one transaction, rejected rows with their reasons."
-        " The others read the files from the local disk; the bucket's server stores them as they"
-        " are, without compressing them."
-    )
-    yield ""
-    yield (
-        "- **floor**: pyarrow reads the CSV, writes Parquet, one load job takes it. No checks.\n"
-        "- **script**: `pandas.read_csv`, `batch.validate(suite)` with the same six expectations,"
-        " `load_table_from_dataframe`.\n"
-        "- **dlt**: its `read_csv` (default), its DuckDB reader, and Arrow tables. No checks.\n"
-        "- **meltano**: `tap-spreadsheets` into `target-duckdb`, the CSV tap and the target that"
-        " install from the Python package index. It loses a row of every 100,000. Its DuckDB needs"
-        " no emulator.\n"
-        "- **waybill** with two worker processes, and with one."
-    )
     yield ""
     yield (
         "Medians of the runs named, in turns, each with an empty BigQuery emulator and"
@@ -116,30 +198,13 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         f" {machine['system']}, Python {machine['python']}; load before the run"
         f" {machine['load']:.1f}. {versions}. {results['at']}."
     )
-    yield ""
-    yield "![Seconds by contender](performance.svg)"
-    yield from _targets(results)
-    yield from _shapes(results)
-    yield from _where(results)
-    yield from _start_up(results)
-    yield from _streamed(results)
-    yield from _QUOTAS.splitlines()
-    yield from report_parts.mail(results)
-    yield from report_parts.ledger(results)
-
-
-def _targets(results: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("", "## Targets", "", "| target | measured | |", "| --- | ---: | --- |")
-    for each in judged(results):
-        yield f"| {each.target} | {each.measured} | {_MARKS[each.met]} |"
 
 
 def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("", "## Figures")
     found = summaries(results)
     for shape in results["shapes"]:
         files = f", {shape['files']:,} files" if shape["files"] > 1 else ""
-        yield from ("", f"### {shape['title']}", "")
+        yield from ("", f"## {shape['title']}", "")
         runs = max(map(len, shape["measured"].values()), default=0)
         times = "once" if runs == 1 else f"{runs} times"
         yield f"{shape['rows']:,} rows, {shape['bytes'] / 1e6:,.0f} MB{files}; run {times}."
@@ -156,7 +221,7 @@ def _shapes(results: Mapping[str, Any]) -> Iterator[str]:
 
 def _where(results: Mapping[str, Any]) -> Iterator[str]:
     """Where the time goes: the phases by the ledger, and the modules by the profile."""
-    yield from ("", "## Where the time goes", "")
+    yield ""
     yield (
         "Seconds by the timelines in the ledger. With several files the spans of preparing,"
         " loading and answering overlap."
@@ -230,11 +295,14 @@ def _streamed(results: Mapping[str, Any]) -> Iterator[str]:
 _QUOTAS = """
 ## A day within BigQuery's quotas
 
-50,000 files an hour over 300 tables for 24 hours of a virtual clock, the governor's own decisions
-against the limits that the strict front of the tests enforces, without rows (`make quota-day`):
-1,200,260 files in 90,941 batches, none refused; a file waits 143 s (median), 285 s (99 %), 305 s at
-most. That is 0.08 load jobs and 0.23 DML statements a file, and in append 31 MB billed a batch,
-2.4 MB a file. [bigquery.md](bigquery.md#quotas) says which limits bite."""
+`make quota-day` plays 24 hours of a virtual clock: 50,000 files an hour over 300 tables, without rows. Waybill's own decisions
+meet the limits that the strict front of the tests enforces.
+
+- 1,200,260 files went in 90,941 batches, and none was refused.
+- A file waited 143 s (median), 285 s (99 %), 305 s at most.
+- That is 0.08 load jobs and 0.23 DML statements a file. In append, a batch is billed 31 MB, a file 2.4 MB.
+
+[bigquery.md](bigquery.md#quotas) says which limits bite."""
 
 
 def plot(results: Mapping[str, Any], path: Path) -> None:

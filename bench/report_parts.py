@@ -1,4 +1,4 @@
-"""Report parts: the sections of docs/performance.md about the ledger and about mail."""
+"""Report parts: the pages of docs/performance/ about the ledger and about mail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mail(results: Results) -> Iterator[str]:
     found = results.get("mail")
     if not found:
         return
-    yield from ("", "## Mail", "")
+    yield ""
     yield (
         "Messages with one attachment each in a mailbox of Dovecot, by what the source does with"
         " them: as many at once as a command may name, or each over a connection of its own. Each"
@@ -55,12 +55,13 @@ def ledger(results: Results) -> Iterator[str]:
     """The ledger's questions with little and with much history."""
     if not results.get("ledger"):
         return
-    yield from ("", "## The ledger as history grows", "")
+    yield ""
     yield (
-        "Milliseconds a call, the quickest of several, with the query plans of the larger ledger."
+        "Milliseconds a call, the quickest of several. The query plans of the larger ledger:"
+        f" {', '.join(f'[{name}](plans-{name}.txt)' for name in results['ledger'])}."
     )
     for database, part in results["ledger"].items():
-        yield from ("", f"### {database}", "")
+        yield from ("", f"## {database}", "")
         if "newest" in part:
             yield (
                 f"Files of {part['senders']:,} senders; the newest {part['newest']:,} have their"
@@ -73,9 +74,15 @@ def ledger(results: Results) -> Iterator[str]:
             grows = "**grows**" if each["grows"] else ""
             few, many = each["few"] * 1000, each["many"] * 1000
             yield f"| {each['name']} | {few:.2f} | {many:.2f} | {grows} |"
-        yield from ("", "<details><summary>Query plans</summary>", "", "```")
+
+
+def plans(results: Results) -> dict[str, str]:
+    """The query plans of the larger ledger, a file for each database."""
+    found = {}
+    for database, part in results.get("ledger", {}).items():
+        lines = []
         for each in part["questions"]:
-            yield f"{each['name']}:"
-            for plan in each["plans"]:
-                yield from (f"    {line}" for line in plan.splitlines())
-        yield from ("```", "", "</details>")
+            lines.append(f"{each['name']}:")
+            lines += [f"    {line}" for plan in each["plans"] for line in plan.splitlines()]
+        found[f"plans-{database}.txt"] = "\n".join(lines) + "\n"
+    return found

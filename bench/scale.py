@@ -1,4 +1,4 @@
-"""Scale: what many files a day need, reckoned from what a few took, and where the next wall is."""
+"""Scale: what many files a day need, by what a few took, and where the next wall is."""
 
 from __future__ import annotations
 
@@ -183,8 +183,8 @@ Written by `python -m bench scale`; do not edit it by hand.
 {files:,} small files were taken from a bucket to the last receipt, with a real worker and broker
 and the ledger in PostgreSQL, and everything asked of these was counted: statements and round trips
 by a relay before PostgreSQL, transactions and the write-ahead log by PostgreSQL itself, commands
-and bytes by Redis. What many files need is reckoned from that. The ledger's own questions do not
-grow with history: [performance.md](performance.md#the-ledger-as-history-grows) has them with ten
+and bytes by Redis. What many files need is calculated from that. The ledger's own questions do not
+grow with history: [the ledger's page](performance/ledger.md) has them with ten
 million files of 50,000 senders."""
 
 _TABLES = """

@@ -27,11 +27,10 @@ SAY: Mapping[str, str] = {
     r"tellings?": "message",
     r"untold": "not delivered",
     r"mend(?:|s|ed|ing)": "fix, or: correct",
-    r"put aside": "held",
     r"let in by itself": "accepted without a person",
     r"beneath": "under, or: replaced by",
     r"thereof|whereupon|wherein|hitherto|lest|nought|behold": "a word of today",
-    r"of yore|for want of|in good order": "words of today",
+    r"of yore|for want of": "words of today",
     r"reckon(?:|s|ed|ing)": "calculate",
     r"in stead|in its stead|in their stead": "instead",
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from bench import report
 from bench.ledger_scale import Question, scans
 from bench.load_counts import Counts
 from bench.measurement import Measurement, Summary
@@ -196,3 +197,35 @@ def test_mail_is_judged_by_the_last_message_marked() -> None:
     judged = mail_target({"mail": {"service": taken}})
     assert (judged.met, judged.measured) == (True, "100 a second")
     assert mail_target({}).met is None
+
+
+def test_the_report_has_a_page_for_readers_and_all_figures_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = {"waybill": [asdict(measured(2.0))], "floor": [asdict(measured(1.0))]}
+    shape = {
+        "name": "tall", "title": "1M × 10", "rows": 10, "bytes": 100, "files": 1, "measured": runs,
+    }  # fmt: skip
+    asked = {"name": "one file", "few": 0.001, "many": 0.002, "grows": False, "plans": ["SEARCH a"]}
+    results = {
+        "machine": {
+            "cores": 2, "memory_gb": 4, "processor": "x", "system": "y", "python": "3",
+            "load": 0,
+        },
+        "versions": {"pandas": "3"},
+        "at": "2026-11-28T01:02:03Z",
+        "shapes": [shape],
+        "skipped": [],
+        "ledger": {"sqlite": {"few": 1, "many": 2, "questions": [asked]}},
+    }  # fmt: skip
+    monkeypatch.setattr(report, "plot", lambda results, path: path.write_text("<svg/>"))
+    report.write(results, tmp_path / "performance.md")
+    page = (tmp_path / "performance.md").read_text(encoding="utf-8")
+    assert "| 1M × 10 | 2.00 | 1.00 |" in page
+    assert "2 cores and 4 GB, 2026-11-28" in page
+    folder = tmp_path / "performance"
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "figures.md", "ledger.md", "mail.md", "plans-sqlite.txt", "time.md",
+    ]  # fmt: skip
+    assert "| one file | 1.00 | 2.00 |" in (folder / "ledger.md").read_text(encoding="utf-8")
+    assert (folder / "plans-sqlite.txt").read_text() == "one file:\n    SEARCH a\n"
