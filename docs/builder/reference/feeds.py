@@ -17,8 +17,10 @@ _EXAMPLE = '''<!-- run -->
 from pandas import DataFrame
 from pipelines import Feed, Trust, cron
 
+
 def in_euros(rows: DataFrame) -> DataFrame:
     return rows.assign(amount=rows.cents / 100)
+
 
 feed = Feed(
     name="returns",
