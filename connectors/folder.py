@@ -21,6 +21,7 @@ from connectors.folder_files import (
     BUFFER_BYTES,
     DropFile,
     below,
+    between,
     check_version,
     content_of,
     is_text,
@@ -161,7 +162,7 @@ class FolderSource:
             and (self._config.recursive or not folders)
             and not any(each.startswith(".") for each in (*folders, name))
             and not any(
-                each == self._receipts or each.is_symlink() for each in _between(self._root, path)
+                each == self._receipts or each.is_symlink() for each in between(self._root, path)
             )
             and not answers.has(name)
             and path.resolve().is_relative_to(self._root)
@@ -298,11 +299,3 @@ class FolderSource:
             ) from error
         except OSError as error:
             raise AwayError(f"{self._root}: {error}") from error
-
-
-def _between(root: Path, path: Path) -> Iterator[Path]:
-    """The folders on the way from the root to a path, without both."""
-    for each in path.parents:
-        if each == root:
-            return
-        yield each

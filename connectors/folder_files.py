@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,14 @@ def below(folder: Path, key: str) -> Path:
     return folder / key
 
 
+def between(root: Path, path: Path) -> Iterator[Path]:
+    """The folders on the way from the root to a path, without both."""
+    for each in path.parents:
+        if each == root:
+            return
+        yield each
+
+
 def is_text(path: Path) -> bool:
     """Whether the name is UTF-8, as the ledger needs it; says so in the log if not."""
     try:
@@ -69,16 +78,20 @@ def is_text(path: Path) -> bool:
 
 def remove_same(target: Path, written: Path, instead: bytes) -> bool:
     """Remove a file that has the same bytes as another one, or write over it where none may be
-    removed; whether it had them."""
-    with target.open("rb") as found:
-        if os.fstat(found.fileno()).st_size != written.stat().st_size:
-            return False
-        if not same_bytes(found, written):
-            return False
+    removed; whether it had them. Where it may not even be read or written, it stays."""
     try:
-        target.unlink(missing_ok=True)
+        with target.open("rb") as found:
+            if os.fstat(found.fileno()).st_size != written.stat().st_size:
+                return False
+            if not same_bytes(found, written):
+                return False
+        try:
+            target.unlink(missing_ok=True)
+        except PermissionError:
+            target.write_bytes(instead)
     except PermissionError:
-        target.write_bytes(instead)
+        log.warning("%r is stale, and may not be removed", os.fsencode(target))
+        return False
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -13,10 +14,12 @@ from schemas.receipt import Document
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+log = logging.getLogger(__name__)
+
 
 def withdraw(client: S3Client, bucket: str, key: str, document: Document, instead: bytes) -> bool:
     """Remove the object if it has the document's very bytes; whether it had. Where nothing may be
-    removed, `instead` is written over it."""
+    removed, `instead` is written over it; where it may not even be read, it stays."""
     with translating(bucket, key):
         try:
             etag = client.head_object(Bucket=bucket, Key=key)["ETag"]
@@ -29,6 +32,9 @@ def withdraw(client: S3Client, bucket: str, key: str, document: Document, instea
         except ClientError as error:
             if error.response["Error"]["Code"] in GONE:
                 return False
+            if _is_denied(error):
+                log.warning("bucket %s: %r is stale, and may not be removed", bucket, key)
+                return False
             raise
     return True
 
@@ -38,7 +44,11 @@ def _remove(client: S3Client, bucket: str, key: str, etag: str, instead: bytes) 
     try:
         client.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
+        if not _is_denied(error):
             raise
         kind = "text/plain; charset=utf-8"
         client.put_object(Bucket=bucket, Key=key, Body=instead, ContentType=kind, IfMatch=etag)
+
+
+def _is_denied(error: ClientError) -> bool:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"] == 403

@@ -59,10 +59,9 @@ def templates_for(runtime: Runtime, replies: Sequence[Reply], folder: Path) -> E
 
 
 def _made(runtime: Runtime, reply: Reply) -> list[Template]:
-    """The feed's own form, and beside a text the rules in words, for which it has no room."""
+    """The feed's own form, and the rules in words, for which it may have no room."""
     contract = runtime.contract_of(runtime.feeds[reply.feed])
-    own = forms_of(contract.dialect)[0]
-    forms = (own,) if own is TemplateForm.XLSX else dict.fromkeys((own, TemplateForm.RULES))
+    forms = dict.fromkeys((forms_of(contract.dialect)[0], TemplateForm.RULES))
     language, now = reply.receipt.language, runtime.now()
     try:
         return [

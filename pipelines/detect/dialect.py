@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pipelines.detect.dialect_escapes import _may_escape, escapes
 from pipelines.detect.found import Finding
 from pipelines.detect.kinds import TYPED, kind_of
+from pipelines.detect.line_ends import find_line_end, lines_of
 from pipelines.parse.escapes import has_meanings, hidden_text, meant_text
 from schemas.dialect import Dialect
 
@@ -54,7 +55,7 @@ class _Try:
 def find_dialect(text: str) -> tuple[Dialect, list[Finding]]:
     """The dialect of a text, with `delimiter`, `quote`, `escape` and `line_end` set, and a finding
     for each of them."""
-    line_end, ends = _line_end(text)
+    line_end, ends = find_line_end(text)
     sample = _sample(text, line_end)
     cut = len(sample) < len(text)
     tries = sorted(_tries(sample, line_end, cut), key=lambda each: -each.score)
@@ -100,31 +101,6 @@ def records(text: str, dialect: Dialect) -> Iterator[Record]:
             cells = [meant_text(cell) or "" for cell in cells]
         if cells:
             yield Record(start + 1, reader.line_num - start, cells)
-
-
-def lines_of(text: str, line_end: str) -> list[str]:
-    """The lines of a text, without their ends."""
-    if line_end == "\r":
-        lines = text.split("\r")
-    else:
-        lines = [line.removesuffix("\r") for line in text.split("\n")]
-    return lines[:-1] if lines and not lines[-1] else lines
-
-
-def _line_end(text: str) -> tuple[str, Finding]:
-    """CR if that is how lines end, else empty: LF and CRLF are read as they come."""
-    both = text.count("\r\n")
-    alone = text.count("\n") - both
-    cr = text.count("\r") - both
-    counts = {"CRLF": both, "LF": alone, "CR": cr}
-    # A lone CR inside an LF file is a line break within a cell.
-    end = "\r" if cr > 10 * (both + alone) or (cr and not both + alone) else ""
-    name = "CR" if end else ("CRLF" if both > alone else "LF")
-    total = sum(counts.values())
-    said = ", ".join(f"{count:,} {each}" for each, count in counts.items() if count)
-    sure = counts[name] / total if total else 0.5
-    evidence = said or "the text is one line"
-    return end, Finding(what="line ends", value=name, confidence=round(sure, 2), evidence=evidence)
 
 
 def _sample(text: str, line_end: str) -> str:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from pipelines.detect.dialect import lines_of
 from pipelines.detect.found import Finding
+from pipelines.detect.line_ends import lines_of
 from schemas.dialect import Dialect
 
 _RULED = frozenset("-=_+| ")

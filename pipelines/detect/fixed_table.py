@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from pipelines.detect.columns import column_names
-from pipelines.detect.dialect import Record, lines_of
+from pipelines.detect.dialect import Record
 from pipelines.detect.fixed import is_data
 from pipelines.detect.found import Detected, Finding
 from pipelines.detect.layout import Layout, find_layout
+from pipelines.detect.line_ends import lines_of
 from pipelines.detect.table import described
 from pipelines.parse.fixed_line import pieces
 from schemas.contract import Type

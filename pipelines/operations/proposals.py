@@ -10,12 +10,14 @@ from pathlib import Path
 
 from pipelines.detect import Detected, detect
 from pipelines.detect.contract import propose
+from pipelines.drift.match_columns import column_name
 from pipelines.operations.first_rows import FirstRow, first_rows
 from schemas.contract import Contract
 from schemas.errors import ConfigError, DataError
 from schemas.limits import Limits
 from schemas.odcs.reader import SUFFIX, read_contract
 
+_NUMBER_AT_END = re.compile(r"(?:[\W_]+[0-9]|[0-9]{6})[0-9\W_]*$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
@@ -32,8 +34,12 @@ class Proposal:
 
 
 def name_of_file(file: Path) -> str:
-    """A contract's name made of a file's."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "_", file.name.partition(".")[0]).strip("_").lower()
+    """A contract's name made of a file's, without the day or number at its end: the next file has
+    another one."""
+    whole = file.name.partition(".")[0]
+    short = _NUMBER_AT_END.sub("", whole)
+    has_letters = any(each.isalpha() for each in short)
+    stem = column_name(short if has_letters else whole).strip("_")
     return f"t_{stem}" if not stem or stem[0].isdigit() else stem
 
 

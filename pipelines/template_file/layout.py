@@ -59,6 +59,13 @@ class Layout:
         return top - 1, left - 1
 
     @property
+    def is_only_sheet(self) -> bool:
+        """Whether a workbook may have no other sheet: the contract names none, and the reader
+        refuses to choose."""
+        dialect = self.contract.dialect
+        return reader_of(dialect.format).traits.is_sheet and not dialect.sheet
+
+    @property
     def first_row(self) -> int:
         """The line on which the rows begin, from 1."""
         return len(self.above) + len(self.header) + 1

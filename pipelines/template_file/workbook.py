@@ -1,4 +1,5 @@
-"""A template as a workbook: a sheet for the rows, with drop-downs, and one for the rules in words.
+"""A template as a workbook: a sheet for the rows, with drop-downs, and one for the rules in words,
+unless the contract names no sheet: then a file may have no other.
 
 Every text is written as a text, so that no spreadsheet runs one. Nothing is protected.
 """
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.parse.registry import reader_of
 from pipelines.parse.workbook import range_bounds
+from pipelines.rejects.escape import harmless
 from pipelines.template_file.example import Cell
 from pipelines.template_file.holding import limits_of, sets_of
 from pipelines.template_file.layout import Layout
 from pipelines.template_file.rules import column_rules, general_rules, titles
-from schemas.contract import Column, Contract, FromNow, Type
+from schemas.contract import Column, FromNow, Type
 from schemas.dialect import Dialect
 from schemas.errors import ConflictError
 from schemas.language import translate
@@ -58,22 +60,28 @@ def workbook_file(layout: Layout, language: str) -> bytes:
                                      "strings_to_urls": False})  # fmt: skip
     # What is the same twice has the same bytes, and so the same ETag.
     book.set_properties({"created": datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)})
-    names = _sheet_names(layout.contract, language)
+    names = _sheet_names(layout, language)
     try:
-        # The loader reads the sheet that its contract names, or else the first.
-        rows, told, values = (book.add_worksheet(name) for name in names)
+        # The loader reads the sheet that its contract names, or else the only one.
+        sheets = [book.add_worksheet(name) for name in names]
     except xlsxwriter.exceptions.XlsxWriterException as error:
         raise ConflictError(f'no workbook can have a sheet "{names[0]}": {error}') from error
-    _Sheet(book, rows, values, names[2], layout, language).write()
-    _write_rules(book, told, layout, language, names[0])
+    rows = sheets[0]
+    values = sheets[2] if len(sheets) > 1 else None
+    _Sheet(book, rows, values, layout, language).write()
+    if len(sheets) > 1:
+        _write_rules(book, sheets[1], layout, language, names[0])
     rows.activate()
     book.close()
     return out.getvalue()
 
 
-def _sheet_names(contract: Contract, language: str) -> tuple[str, str, str]:
-    first = contract.dialect.sheet or _NAME.sub(" ", contract.name)[:31]
-    found = [first]
+def _sheet_names(layout: Layout, language: str) -> list[str]:
+    """The sheet of rows, and those for people, where there may be others beside it."""
+    contract = layout.contract
+    found = [contract.dialect.sheet or _NAME.sub(" ", contract.name)[:31]]
+    if layout.is_only_sheet:
+        return found
     for name in (translate("Rules", language), translate("Values", language)):
         number = 1
         fresh = str(name)
@@ -81,17 +89,17 @@ def _sheet_names(contract: Contract, language: str) -> tuple[str, str, str]:
             number += 1
             fresh = f"{name} {number}"
         found.append(fresh)
-    return found[0], found[1], found[2]
+    return found
 
 
 @dataclass(slots=True)
 class _Sheet:
-    """The sheet of rows being written; the words of its drop-downs stand in `values`."""
+    """The sheet of rows being written; the words of its drop-downs stand in `values`, if there is
+    such a sheet."""
 
     book: Workbook
     sheet: Worksheet
-    values: Worksheet
-    values_name: str
+    values: Worksheet | None
     layout: Layout
     language: str
     lists: int = 0
@@ -178,17 +186,21 @@ class _Sheet:
         dialect = contract.dialect
         if column.type is Type.BOOL:
             said = column.booleans or dialect.booleans
-            return {**self._list([said.true[0], said.false[0]]), "error_type": "warning"}
+            listed = self._list([said.true[0], said.false[0]])
+            if listed is not None:
+                return {**listed, "error_type": "warning"}
         for words in sets_of(rules, column.name):
             if column.type is Type.STRING and len(words) <= _LIST:
-                return self._list([str(each) for each in words])
+                found = self._list([str(each) for each in words])
+                if found is not None:
+                    return found
         limits = [each for each in limits_of(rules, column.name) if not _moves(each)]
         if _is_number(column, dialect):
-            found = _range("decimal", limits, -_DIGITS, _DIGITS, float)
+            bounds = _range("decimal", limits, -_DIGITS, _DIGITS, float)
             if column.type is Type.INT64:
-                low, high = math.ceil(found["minimum"]), math.floor(found["maximum"])
-                found |= {"validate": "integer", "minimum": low, "maximum": high}
-            return found
+                low, high = math.ceil(bounds["minimum"]), math.floor(bounds["maximum"])
+                bounds |= {"validate": "integer", "minimum": low, "maximum": high}
+            return bounds
         if _is_day(column, dialect):
             return _range("date", limits, date(1901, 1, 1), date(9999, 12, 31), _day)
         lengths = [each.kwargs for each in rules
@@ -202,13 +214,18 @@ class _Sheet:
             return {"validate": "length", "criteria": ">=", "value": int(column.required)}
         return {"validate": "length", "criteria": "between", "minimum": least, "maximum": most}
 
-    def _list(self, words: Sequence[str]) -> dict[str, Any]:
-        """A drop-down of words, which stand in a sheet of their own: some have commas."""
+    def _list(self, words: Sequence[str]) -> dict[str, Any] | None:
+        """A drop-down of words. They stand in a sheet of their own, or, where there is none, in the
+        rule itself, if it has room and none of them has a comma; None if they cannot."""
+        if self.values is None:
+            is_plain = not any(set(',"') & set(word) or word != harmless(word) for word in words)
+            fits = is_plain and len(",".join(words)) <= _MESSAGE
+            return {"validate": "list", "source": list(words)} if fits else None
         for row, word in enumerate(words):
             self.values.write_string(row, self.lists, word)
         column = _letters(self.lists)
         self.lists += 1
-        quoted = self.values_name.replace("'", "''")
+        quoted = self.values.get_name().replace("'", "''")
         source = f"='{quoted}'!${column}$1:${column}${len(words)}"
         return {"validate": "list", "source": source}
 

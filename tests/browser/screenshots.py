@@ -97,15 +97,17 @@ def main() -> None:
                                        timezone_id="Europe/Madrid")  # fmt: skip
             page = light.new_page()
             page.goto("/account/login/")
-            _take(page, "sign-in")
+            wanted = sys.argv[1:] or [*SCREENS, "sign-in", "my-files-es", "file-es"]
+            if "sign-in" in wanted:
+                _take(page, "sign-in")
             _sign_in(page)
-            for title, path in SCREENS.items():
-                page.goto(path.format(**facts))
+            for title in [each for each in SCREENS if each in wanted]:
+                page.goto(SCREENS[title].format(**facts))
                 _take(page, title)
             phone = dark.new_page()
             phone.goto("/account/login/")
             _sign_in(phone)
-            for title in ("my-files", "file"):
+            for title in [each for each in ("my-files", "file") if f"{each}-es" in wanted]:
                 phone.goto(SCREENS[title].format(**facts))
                 _take(phone, f"{title}-es")
             browser.close()

@@ -21,6 +21,7 @@ from console_world import PASSWORD
 from entrypoints.demo.servers import MailEndpoint
 from people_world import PeopleWorld, people_world
 from pipelines.operations.acts import list_acts
+from web_world import GOOD
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
@@ -229,3 +230,45 @@ def test_a_passkey_signs_in_without_a_password(browser: Browser, world: PeopleWo
         page.goto("/account/login/")
         page.get_by_role("button", name="Sign in with a passkey").click()
         expect(page.locator("main")).to_contain_text("Incorrect code.")
+
+
+PAGES = (
+    "2fa/", "2fa/totp/activate/", "2fa/webauthn/", "2fa/webauthn/add/", "3rdparty/",
+    "3rdparty/login/cancelled/", "3rdparty/login/error/", "inactive/", "logout/",
+    "oidc/sso/login/", "password/change/", "password/reset/", "password/reset/done/",
+    "password/reset/key/1-none/", "reauthenticate/",
+)  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("locale", "scheme"), [("en", "light"), ("es", "dark")])
+def test_everybody_can_use_the_pages_about_signing_in(
+    browser: Browser, world: PeopleWorld, locale: str, scheme: str
+) -> None:
+    with opened(
+        browser, world, locale=locale, color_scheme=scheme, viewport={"width": 360, "height": 800}
+    ) as page:
+        easy_to_use(page)
+        type_password(page, "admin")
+        expect(page.locator("header a[href='/me']")).to_have_text("admin")
+        page.goto("/account/reauthenticate/?next=/me")
+        page.fill("input[type=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("/me$"))
+        for path in PAGES:
+            page.goto(f"/account/{path}")
+            easy_to_use(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+@pytest.mark.long
+def test_a_page_that_looks_by_itself_ends_with_the_session(
+    browser: Browser, world: PeopleWorld
+) -> None:
+    world.console.put("later.csv", GOOD, feed="other")
+    with opened(browser, world) as page:
+        sign_in(page, "other")
+        expect(page.locator("tr", has_text="later.csv")).to_contain_text("waits to be loaded")
+        world.console.change("Person.objects.get(username='other').groups.clear()")
+        expect(page).to_have_url(re.compile("/account/login/"), timeout=20_000)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")

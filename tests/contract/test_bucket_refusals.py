@@ -184,3 +184,7 @@ def test_where_nothing_may_be_removed_a_stale_answer_is_written_over(
         assert not source.withdraw(item, document, b"nothing is to be corrected here")
     reply = bucket.client.get_object(Bucket=bucket.name, Key="a.csv.rejected.csv")
     assert reply["Body"].read() == b"nothing is to be corrected here"
+    bucket.put("a.csv.rejected.csv")
+    # Whoever may only write answers goes on as before.
+    with http_front(bucket.url, lambda method, path: (403, DENIED)) as (url, _):
+        assert not bucket.source(url).withdraw(item, document, b"nothing")

@@ -242,8 +242,14 @@ def test_a_reply_says_what_to_mend_and_then_what_has_changed(post: Post) -> None
     assert "Filas rechazadas" in html
     assert "&lt;b&gt;x&lt;/b&gt;" in html
     assert "<b>x</b>" not in html
-    (rejects,) = reply.iter_attachments()
+    rejects, template, rules = reply.iter_attachments()
     assert rejects.get_filename() == "stock.csv.rejected.csv"
+    assert (template.get_filename(), rules.get_filename()) == (
+        "stock.template.csv", "stock.rules.txt",
+    )  # fmt: skip
+    assert template.get_payload(decode=True) == b"k,day,n\r\n"
+    assert "se adjunta una plantilla" in text
+    assert "se adjunta una plantilla" in html
     mended = rejects.get_content()
     assert "'=1+1" in (mended if isinstance(mended, str) else mended.decode())
     (known,) = post.world.ledger.replies.of(file.file_id)
@@ -256,6 +262,10 @@ def test_a_reply_says_what_to_mend_and_then_what_has_changed(post: Post) -> None
     post.run()
     _, second = post.replies()
     text = body_of(second, "plain")
+    assert [each.get_filename() for each in second.iter_attachments()] == [
+        "mended.csv.rejected.csv"
+    ], "a template goes with the first refusal alone"
+    assert "plantilla" not in text
     assert "En comparación con stock.csv" in text
     assert "2 antes, 1 ahora" in text
     post.send(
@@ -285,7 +295,7 @@ def test_a_sender_is_answered_in_the_senders_language_whatever_the_feeds_is(post
     assert "Warum nichts geladen wurde: die Datei ist leer" in second
     # What is kept is English, whoever it is told to.
     assert (empty.reason or "").startswith("the file is empty")
-    (answer,) = post.replies()[0].iter_attachments()
+    answer, *_ = post.replies()[0].iter_attachments()
     told = answer.get_content()
     assert " ist " in (told if isinstance(told, str) else told.decode())
     assert kept.rejects_key is not None
@@ -358,7 +368,9 @@ def test_a_digest_tells_of_many_files_at_once(post: Post) -> None:
     assert "3 accepted" in text
     assert "<hr>" in html
     assert "&lt;b&gt;" in html
-    assert [each.get_filename() for each in mail.iter_attachments()] == ["bad.csv.rejected.csv"]
+    assert [each.get_filename() for each in mail.iter_attachments()] == [
+        "bad.csv.rejected.csv", "stock.template.csv", "stock.rules.txt",
+    ]  # fmt: skip
     assert len(mail["References"].split()) == 4
     states = {each.state for file in files for each in post.world.ledger.replies.of(file.file_id)}
     assert states == {ReplyState.SENT}

@@ -100,7 +100,7 @@ def told(found: Seen, made: Contract) -> str:
     lines += [
         f"line {line} is rejected ({each.rule}): {text}"
         for each in found.checked.rejects
-        for _, line, text in each.examples
+        for line, text, _ in each.examples
     ]
     if found.passed:
         counts = Counter(found.passed)

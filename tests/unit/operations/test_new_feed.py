@@ -16,6 +16,7 @@ from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
 from pipelines.operations.new_feed import match_of
+from pipelines.operations.proposals import name_of_file
 from schemas.errors import ConfigError, ContractError, DataError
 
 
@@ -48,6 +49,18 @@ def test_a_project_can_be_used_as_it_is_made(project: Path) -> None:
     again = waybill("init")
     assert isinstance(again.exception, ConfigError)
     assert (project / "config.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("ferries 2026-10.csv", "ferries"), ("b2b_orders_20261101.csv.gz", "b2b_orders"),
+        ("stock20261101.csv", "stock"), ("Überfahrten (3).csv", "uberfahrten"),
+        ("sales_v2.csv", "sales_v2"), ("2026-10.csv", "t_2026_10"), ("données.csv", "donnees"),
+    ],
+)  # fmt: skip
+def test_a_name_is_made_of_what_stays_the_same(file: str, name: str) -> None:
+    assert name_of_file(Path(file)) == name
 
 
 def test_a_feed_is_made_of_files_and_they_are_checked_under_it(project: Path) -> None:

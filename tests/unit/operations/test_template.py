@@ -175,9 +175,12 @@ PATTERN = {"logicalType": "string", "physicalType": "STRING",
            "logicalTypeOptions": {"pattern": "^00[0-9]$"}}  # fmt: skip
 
 
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
 @settings(
-    max_examples=40, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=10, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=QUIET,
 )  # fmt: skip
 @given(COLUMNS, st.one_of(DIALECTS, SHEETS, JSON))
 @example([(PATTERN, True)], {"format": "excel", "sheet": "Rules", "range": "B3:Z"})
@@ -186,7 +189,24 @@ def test_the_template_of_any_contract_is_taken_whole(
     columns: list[tuple[dict[str, Any], bool]],
     dialect: dict[str, Any],
 ) -> None:
-    folder = tmp_path_factory.mktemp("t")
+    taken_whole(tmp_path_factory.mktemp("t"), columns, dialect)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@settings(max_examples=250, deadline=None, suppress_health_check=QUIET)
+@given(COLUMNS, st.one_of(DIALECTS, SHEETS, JSON))
+def test_the_template_of_many_contracts_is_taken_whole(
+    tmp_path_factory: pytest.TempPathFactory,
+    columns: list[tuple[dict[str, Any], bool]],
+    dialect: dict[str, Any],
+) -> None:
+    taken_whole(tmp_path_factory.mktemp("t"), columns, dialect)
+
+
+def taken_whole(
+    folder: Path, columns: list[tuple[dict[str, Any], bool]], dialect: dict[str, Any]
+) -> None:
     try:
         contract = contract_of(folder, made_of(columns), dialect=dialect)
     except ContractError:
@@ -247,7 +267,7 @@ def test_the_header_is_as_the_dialect_wants_it(
 
 def test_a_workbook_says_what_may_be_typed_into_it(tmp_path: Path) -> None:
     words = ["plain", "with, comma", "=1+1"]
-    contract = contract_of(tmp_path, [
+    columns: list[dict[str, Any]] = [
         {"name": "shop", "logicalType": "string", "physicalType": "STRING(8)", "required": True,
          "description": "=cmd|'/c calc'!A1"},
         {"name": "status", "logicalType": "string", "physicalType": "STRING",
@@ -255,7 +275,9 @@ def test_a_workbook_says_what_may_be_typed_into_it(tmp_path: Path) -> None:
         {"name": "pieces", "logicalType": "integer", "physicalType": "INT64",
          "logicalTypeOptions": {"minimum": 1, "maximum": 10}},
         {"name": "day", "logicalType": "date", "physicalType": "DATE", "required": True},
-    ], dialect={"format": "excel", "sheet": "Rules", "range": "B3:Z"})  # fmt: skip
+    ]  # fmt: skip
+    dialect = {"format": "excel", "sheet": "Rules", "range": "B3:Z"}
+    contract = contract_of(tmp_path, columns, dialect=dialect)
     made = [make_template(contract, "t", TemplateForm.XLSX, "en", NOW) for _ in range(2)]
     assert made[0].content == made[1].content, "one ETag"
     book = openpyxl.load_workbook(io.BytesIO(made[0].content))
@@ -303,3 +325,22 @@ def test_no_example_is_given_where_none_is_known_to_be_taken(tmp_path: Path) -> 
     with pytest.raises(ConflictError, match="are Parquet"):
         make_template(replace(contract, dialect=replace(contract.dialect, format=Format.PARQUET)),
                       "t", TemplateForm.CSV, "en", NOW)  # fmt: skip
+
+
+def test_without_a_named_sheet_there_is_no_other(tmp_path: Path) -> None:
+    columns: list[dict[str, Any]] = [
+        {"name": "status", "logicalType": "string", "physicalType": "STRING",
+         "enum": [{"value": "new"}, {"value": "paid"}]},
+        {"name": "odd", "logicalType": "string", "physicalType": "STRING",
+         "enum": [{"value": "a, b"}, {"value": "c"}]},
+    ]  # fmt: skip
+    contract = contract_of(tmp_path, columns, dialect={"format": "excel"})
+    template = make_template(contract, "t", TemplateForm.XLSX, "en", NOW)
+    book = openpyxl.load_workbook(io.BytesIO(template.content))
+    assert book.sheetnames == ["t"]
+    checks = {
+        str(each.sqref).split(":")[0]: each for each in book["t"].data_validations.dataValidation
+    }
+    assert (checks["A2"].type, checks["A2"].formula1) == ("list", '"new,paid"')
+    assert checks["B2"].type != "list", "a word with a comma would be two"
+    assert checked(template, contract, tmp_path).outcome is Outcome.ACCEPTED

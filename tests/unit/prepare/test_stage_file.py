@@ -468,5 +468,6 @@ def test_lines_that_sentences_name_are_told_with_their_member(tmp_path: Path) ->
     [row] = read_rejects(staged.rejects).rows
     assert (row.member, row.line) == ("south.csv", 3)
     assert "came already on line 2 of north.csv;" in row.problems[0].message
+    assert "2 von north.csv" in row.render("de")[0]
     assert staged.warnings[0].endswith("first on line 2 of south.csv)")
     assert render(staged.warnings[0], "de").endswith("zuerst in Zeile 2 von south.csv)")

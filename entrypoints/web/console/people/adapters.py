@@ -70,6 +70,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return found
         return f"{context.settings.web.url}{urlsplit(found).path}"
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Tries are counted for a person, whatever name of ours the request says, and whether they
+        give their own name or their address."""
+        given = str(credentials.get("email") or credentials.get("username") or "").lower()
+        name = Person.objects.filter(email=given).values_list("username", flat=True).first()
+        return (name if given and name else given).lower()
+
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """A second factor."""
