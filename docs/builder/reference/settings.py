@@ -268,11 +268,15 @@ def settings_page() -> str:
     for title, about, example, found in sections():
         shown = f"<!-- run -->\n```yaml\n{EXAMPLES[example].strip()}\n```" if example else ""
         rows = [
-            (code(each.path), each.sentence, each.kind, _with_unit(each), each.example,
-             code(each.variable))
+            (
+                code(each.path) + (f"<br>{code(each.variable)}" if each.variable else ""),
+                each.sentence,
+                f"{each.kind}<br>{_with_unit(each)}",
+                each.example,
+            )
             for each in found
-        ]  # fmt: skip
-        heads = ("key", "what it says", "type", "default", "example", "environment")
+        ]
+        heads = ("key, and its variable", "what it says", "type, and default", "example")
         blocks.append(section(title, about, shown, table(heads, rows)))
     return page(
         "config.yaml: every key",
@@ -280,7 +284,7 @@ def settings_page() -> str:
         " listed here is refused, with its line.",
         "**Secrets** never stand in the file itself: write `${NAME}` for an environment variable, or"
         " name a file (`password_file: /run/secrets/imap`).",
-        "**The environment** overrides a key: its variable is in the last column. `NAME` is the name"
+        "**The environment** overrides a key: its variable stands below the key. `NAME` is the name"
         " that you gave, in capitals. `waybill config` prints what is in force, with secrets masked.",
         *blocks,
     )

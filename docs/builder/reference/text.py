@@ -63,7 +63,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _plain(cell: str) -> str:
     """A cell on one line, whose angle brackets are no tags unless they stand in code."""
     parts = re.split(r"(`+[^`].*?`+)", one_line(cell))
-    parts[::2] = [re.sub(r"<(?=[a-z/])", "&lt;", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"<(?!br>)(?=[a-z/])", "&lt;", part) for part in parts[::2]]
     return "".join(parts).replace("|", r"\|")
 
 
