@@ -29,7 +29,7 @@ from schemas.contract import (
     TimePartition,
     Type,
 )
-from schemas.drift import Profile
+from schemas.drift import KEPT_PROFILES, Profile
 from schemas.errors import DataError
 from schemas.limits import Limits
 
@@ -135,14 +135,19 @@ def check(
     bundle = BundleStager(terms, folder / "b").stage(paths)
     assert bundle.files.keys() == made.keys()
     bad: dict[str, pa.Table] = {}
-    for file_id, path in paths.items():
-        wanted = alone(path, replace(terms, file_id=file_id), folder / f"{file_id}-alone")
-        found = bundle.files[file_id]
+    # Each is compared with what was staged before it, in a bundle as one by one.
+    profiles = {name: [*before] for name, before in HISTORY.profiles.items()}
+    for file_id, found in bundle.files.items():
+        memory = replace(HISTORY, profiles=profiles)
+        one = replace(terms, file_id=file_id, memory=memory)
+        wanted = alone(paths[file_id], one, folder / f"{file_id}-alone")
         if isinstance(found, DataError) or isinstance(wanted, DataError):
             assert told(found if isinstance(found, DataError) else found.staged) == told(wanted)
             continue
         assert told(found.staged) == told(wanted)
         assert found.profiles == wanted.profiles
+        for name, profile in wanted.profiles.items():
+            profiles[name] = [profile, *profiles.get(name, ())][:KEPT_PROFILES]
         own = found.rows if found.rows is not None else of_file(bundle.rows, file_id)
         assert own.equals(pq.read_table(wanted.rows[0]).cast(own.schema))
         if found.rejects is not None:
