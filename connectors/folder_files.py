@@ -89,6 +89,8 @@ def remove_same(target: Path, written: Path, instead: bytes) -> bool:
             target.unlink(missing_ok=True)
         except PermissionError:
             target.write_bytes(instead)
+    except FileNotFoundError:
+        return False  # somebody was quicker
     except PermissionError:
         log.warning("%r is stale, and may not be removed", os.fsencode(target))
         return False

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from connectors.copies import same_bytes
-from connectors.s3.refusals import GONE, translating
+from connectors.s3.refusals import GONE, translated, translating
+from schemas.errors import ItemDeniedError
 from schemas.receipt import Document
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 
 def withdraw(client: S3Client, bucket: str, key: str, document: Document, instead: bytes) -> bool:
     """Remove the object if it has the document's very bytes; whether it had. Where nothing may be
-    removed, `instead` is written over it; where it may not even be read, it stays."""
+    removed, `instead` is written over it; where it may not even be read, and where the server knows
+    no removal on a condition, it stays."""
     with translating(bucket, key):
         try:
             etag = client.head_object(Bucket=bucket, Key=key)["ETag"]
@@ -32,8 +34,11 @@ def withdraw(client: S3Client, bucket: str, key: str, document: Document, instea
         except ClientError as error:
             if error.response["Error"]["Code"] in GONE:
                 return False
-            if _is_denied(error):
+            if _is_denied(error) or _is_beyond_it(error):
                 log.warning("bucket %s: %r is stale, and may not be removed", bucket, key)
+                return False
+            if isinstance(translated(error, bucket, key), ItemDeniedError):
+                log.warning("bucket %s: %r is stale, and cannot be read", bucket, key)
                 return False
             raise
     return True
@@ -52,3 +57,9 @@ def _remove(client: S3Client, bucket: str, key: str, etag: str, instead: bytes) 
 
 def _is_denied(error: ClientError) -> bool:
     return error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def _is_beyond_it(error: ClientError) -> bool:
+    """Whether the server cannot do it at all: not all know removals on a condition, without which
+    we might remove what somebody has just put there."""
+    return error.response["ResponseMetadata"]["HTTPStatusCode"] in (405, 501)

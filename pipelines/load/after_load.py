@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 STEP = "after_load"
 _TRIES = 8
+_SHOWN_IN = 20
+"""In the timelines of so many files stands what the command has printed."""
 _GROWTH, _LONGEST = 6, 3600.0
 """Each pause before the next try is so many times the one before, up to an hour."""
 
@@ -135,11 +137,18 @@ def _note(ended: Ended, feed: Feed) -> str:
 def _events(
     runtime: Runtime, claimed: AfterLoad, timed: TimedStep, outcome: str, note: str
 ) -> list[Event]:
-    """What the timelines of the batch's files say of it. Files may have been forgotten since."""
-    there = runtime.ledger.files.many(claimed.file_ids)
-    message = f"batch {claimed.batch_id}: {note}"
-    seconds = timed.seconds
-    return [timed.event(each.file_id, outcome, message=message, seconds=seconds) for each in there]
+    """What the timelines of the batch's files say of it. Files may have been forgotten since. What
+    the command printed stands in those of the first files only: a batch may have a thousand."""
+    found = {each.file_id for each in runtime.ledger.files.many(claimed.file_ids)}
+    there = [each for each in claimed.file_ids if each in found]
+    said, seconds = f"batch {claimed.batch_id}: {note}", timed.seconds
+    short, _, printed = said.partition("\n")
+    if printed:
+        short = f"{short}; what it printed stands in the timeline of {there[0] if there else ''}"
+    return [
+        timed.event(each, outcome, message=said if at < _SHOWN_IN else short, seconds=seconds)
+        for at, each in enumerate(there)
+    ]
 
 
 def _file(batch: Batch, file: File) -> dict[str, Any]:

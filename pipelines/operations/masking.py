@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -67,30 +68,48 @@ class Mask:
         return frozenset(each.name for each in self.contract.columns) - self.hidden
 
     @cached_property
-    def _names(self) -> Mapping[str, str]:
-        """The columns by all spellings that may be said because the contract says them."""
+    def _names(self) -> Mapping[str, frozenset[str]]:
+        """The columns by all spellings that may be said because the contract says them: several
+        where a header's words may mean any of them."""
         if self.contract is None:
             return {}
         dialect = self.contract.dialect
-        pinned = zip(dialect.header_cells, dialect.columns, strict=False)
-        spelled = [(name, each.name) for each in self.contract.columns
-                   for name in (each.name, *each.headers)]  # fmt: skip
-        return {folded(spelling) or spelling: name for spelling, name in (*pinned, *spelled)}
+        spelled = [*zip(dialect.header_cells, dialect.columns, strict=False)]
+        for each in self.contract.columns:
+            spelled += [(name, each.name) for name in (each.name, *each.headers)]
+        found: dict[str, set[str]] = defaultdict(set)
+        for spelling, name in spelled:
+            # A folded spelling has no such sign before it: both never meet.
+            found[f"={spelling.strip().casefold()}"].add(name)
+            found[folded(spelling)].add(name)
+        found.pop("", None)
+        return {spelling: frozenset(names) for spelling, names in found.items()}
 
     def knows(self, text: str | None) -> bool:
         """Whether a text names columns as the contract spells them, or a header may."""
         return bool(self._columns_in(text))
 
-    def _columns_in(self, text: object) -> tuple[str, ...]:
-        """The columns that a text names, as the contract spells them or a header may; empty if it
-        is anything else. What a cell holds stands in quotes."""
+    def _columns_in(self, text: object) -> frozenset[str]:
+        """The columns that a text may name, as the contract spells them or a header may; empty if
+        it is anything else. What a cell holds stands in quotes."""
         if not isinstance(text, str) or text.startswith('"'):
-            return ()
+            return frozenset()
         for parts in ([text], text.split(", ")):
-            found = [self._names.get(folded(each) or each) for each in parts]
+            found = [self._named(each) for each in parts]
             if all(found):
-                return tuple(filter(None, found))
-        return ()
+                return frozenset().union(*found)
+        return frozenset()
+
+    def _named(self, text: str) -> frozenset[str]:
+        exact = self._names.get(f"={text.strip().casefold()}")
+        return exact or self._names.get(folded(text), frozenset())
+
+    def _may_be_of_hidden(self, text: Sentence) -> bool:
+        """Whether a sentence is about a hidden column, or about one that cannot be told."""
+        about = text.values.get("column")
+        if about is not None and not self._columns_in(about):
+            return True
+        return any(self._columns_in(each) & self.hidden for each in text.values.values())
 
     def sentence(
         self, text: str | None, public: Sequence[str | None] = (), numbers: bool = True
@@ -105,8 +124,7 @@ class Mask:
             or not is_template(text.template)
         ):
             return HIDDEN
-        about = {name for each in text.values.values() for name in self._columns_in(each)}
-        numbers = numbers and not about & self.hidden and self.contract is not None
+        numbers = numbers and self.contract is not None and not self._may_be_of_hidden(text)
         values = {name: self._value(value, public, numbers) for name, value in text.values.items()}
         try:
             return str(translate(text.template, **values))

@@ -19,6 +19,7 @@ from schemas.item import Item
 from schemas.receipt import Answer, Document
 
 DENIED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>If-Match</Message></Error>"
 KMS = b"<Error><Code>KMS.DisabledException</Code><Message>key</Message></Error>"
 
 
@@ -188,3 +189,21 @@ def test_where_nothing_may_be_removed_a_stale_answer_is_written_over(
     # Whoever may only write answers goes on as before.
     with http_front(bucket.url, lambda method, path: (403, DENIED)) as (url, _):
         assert not bucket.source(url).withdraw(item, document, b"nothing")
+
+
+@pytest.mark.parametrize(
+    ("method", "refusal"),
+    [("DELETE", (501, NOT_IMPLEMENTED)), ("GET", (400, KMS))],
+)
+def test_a_server_that_cannot_remove_on_a_condition_keeps_a_stale_answer(
+    bucket: Bucket, tmp_path: Path, method: str, refusal: tuple[int, bytes]
+) -> None:
+    """Its newer version is done all the same: no repeat would change what the server knows."""
+    bucket.put("a.csv")
+    bucket.put("a.csv.rejected.csv")
+    document = Document(suffix=".rejected.csv", content_type="text/csv", path=tmp_path / "r")
+    document.path.write_bytes(b"k,v\n")
+    item = items(bucket.source())["a.csv"]
+    with http_front(bucket.url, lambda did, path: refusal if did == method else None) as (url, _):
+        assert not bucket.source(url).withdraw(item, document, b"nothing")
+    assert "a.csv.rejected.csv" in bucket.held()

@@ -18,6 +18,7 @@ import boto3
 import pytest
 
 from connectors.folder import FolderConfig, FolderSource
+from connectors.folder_files import remove_same
 from connectors.protocols import FetchesMany, FinishesMany, Source, Withdraws
 from connectors.s3.client import S3Config
 from connectors.s3.source import S3Source
@@ -278,6 +279,12 @@ def test_only_what_we_have_left_is_taken_back(drop: Drop, tmp_path: Path) -> Non
     assert not drop.source.withdraw(item, rejected, b"nothing")
     assert drop.read("in/a.csv.receipt.json") == b"{}"
     assert drop.source.forget(item) == len(given.documents) - 1
+
+
+def test_a_stale_answer_that_goes_while_it_is_looked_at_is_gone(tmp_path: Path) -> None:
+    """A missing file must not be taken for a missing folder, which would stop the feed."""
+    (tmp_path / "written").write_bytes(b"k\n")
+    assert not remove_same(tmp_path / "gone", tmp_path / "written", b"nothing")
 
 
 @pytest.mark.parametrize("size", [0, SPAN_BYTES, SPAN_BYTES + 1, 3 * SPAN_BYTES + 5])

@@ -164,6 +164,30 @@ def test_what_never_ends_well_is_given_up_said_once_and_run_again_when_asked(
     assert not resume(world.runtime, "sales")
 
 
+def test_what_a_command_prints_is_kept_in_some_timelines_of_a_large_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch may have a thousand files, each of which would keep it for as long as it is kept."""
+    world = followed(tmp_path, 'print("long story")', monkeypatch)
+    put = WebWorld(world.service, "", {}).put
+    for number in range(24):
+        put(f"{number}.csv", HALF.replace("A,", f"{number},"))
+    last = world.load("z.csv")
+    world.follow()
+    [[told, _, _]] = world.told
+    files = [each["file_id"] for each in told["files"]]
+    said = {each.file_id: world.outcomes(each)
+            for each in world.runtime.ledger.files.many(files)}  # fmt: skip
+    assert last.file_id in said
+    assert len(said) == 25
+    assert all(outcome == "done" for [(outcome, _)] in said.values())
+    assert sum("long story" in message for [(_, message)] in said.values()) == 20
+    [(_, first)] = said[files[0]]
+    assert "long story" in first
+    [(_, other)] = said[files[-1]]
+    assert other.endswith(f"status 0; what it printed stands in the timeline of {files[0]}")
+
+
 def test_a_command_that_takes_too_long_or_loses_its_lease_is_killed_with_what_it_began(
     tmp_path: Path,
 ) -> None:

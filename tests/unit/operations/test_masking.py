@@ -95,3 +95,26 @@ def test_a_headers_word_is_shown_where_it_is_one_of_the_contracts_names() -> Non
         assert found.message == f"{shown or HIDDEN} is empty and must not be"
     said = translate("the number of rows without {column} must be {range}", column="KONTO", range=3)
     assert mask.sentence(said) == f"the number of rows without KONTO must be {HIDDEN}"
+
+
+def test_a_number_is_shown_only_if_no_column_that_may_be_meant_is_hidden() -> None:
+    """Two columns may be spelled alike but for signs, and a label may be none of the contract's."""
+    alike = replace(
+        CONTRACT,
+        columns=(
+            Column(name="pay", type=Type.INT64, classification="secret"),
+            Column(name="p_ay", type=Type.INT64, classification="public"),
+        ),
+        partition=None,
+    )
+    mask = Mask(alike, sees_all=False)
+    template = "the number of rows without {column} must be {range}"
+    for column in ("pay", " PAY", "p-ay", "p_ay, pay", "P" + "x" * 200):
+        said = mask.sentence(translate(template, column=column, range=3))
+        assert "3" not in str(said), column
+    said = translate(template, column="p_ay", range=3)
+    assert mask.sentence(said) == said
+    rows = "the file touches {count:,} partitions, more than {most:,}"
+    assert mask.sentence(translate(rows, count=4, most=3)) == (
+        "the file touches 4 partitions, more than 3"
+    )
