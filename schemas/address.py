@@ -56,7 +56,7 @@ def address_of(text: str) -> Address | None:
     """A bare address, such as a reply can go to: `ana@acorn.example`; None for anything else."""
     local, at, domain = text.partition("@")
     is_atom = 0 < len(local) <= _MAX_LOCAL and all(
-        char in _ATOM or (char > "\x7f" and char.isalnum()) for char in local
+        char in _ATOM or (char.isalnum() and not char.lower().isascii()) for char in local
     )
     # An encoded word is no part of an address (RFC 2047, section 5), but made of its letters.
     if not at or not is_atom or "=?" in local or local[0] == "." or local[-1] == ".":

@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from console_world import _SET_UP, PASSWORD, run_script
 from entrypoints.demo.process import HOST, free_ports
 from pipelines.operations.verify import verify
 from schemas.file import File
-from service_process import process
+from service_process import process, until
 from small_service import SmallService, small_service
 
 
@@ -98,14 +97,6 @@ class FixingWorld:
         page.keyboard.press("Enter")
         page.wait_for_url(f"{self.url}/")
         return page
-
-
-def until(holds: Callable[[], Any], seconds: float = 90) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A long-running command of Waybill as a process of its own."""
+"""A long-running command of Waybill as a process of its own, and waiting for what it does."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -30,3 +32,11 @@ def process(config: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         if started.poll() is None:
             os.killpg(started.pid, signal.SIGKILL)
             started.wait()
+
+
+def until(holds: Callable[[], Any], seconds: float = 90) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -70,6 +70,7 @@ def find_samples(runtime: Runtime, operation: Operation, told: Progress) -> dict
         "file_id": file.file_id,
         "name": file.item.name,
         "column": drift.finding.column,
+        "header": drift.finding.cell,
         "cells": [
             {"line": line, "raw": _cut(raw), "before": _cut(was), "after": _cut(becomes)}
             for line, raw, was, becomes in cells
@@ -78,15 +79,22 @@ def find_samples(runtime: Runtime, operation: Operation, told: Progress) -> dict
 
 
 def samples_result(result: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
-    """What was found, as somebody may see it: a column that no contract knows yet is hidden where
-    anything is."""
-    if not mask.hides_column(result["column"]):
+    """What was found, as somebody may see it."""
+    if not hides_samples(mask, result["column"], result.get("header")):
         return dict(result)
     cells = [
         {name: value if name == "line" or value is None else HIDDEN for name, value in each.items()}
         for each in result["cells"]
     ]
-    return {**result, "column": HIDDEN, "cells": cells}
+    return {**result, "column": HIDDEN, "header": None, "cells": cells}
+
+
+def hides_samples(mask: Mask, column: str, header: str | None) -> bool:
+    """Whether cells are hidden: a column that no contract knows yet is, where anything is. So is
+    one under a header that no contract knows: which column it is, is a guess until it is accepted.
+    """
+    is_guess = bool(header) and not mask.knows(header)
+    return mask.hides and (is_guess or mask.hides_column(column))
 
 
 def _file_of(runtime: Runtime, drift_id: str) -> File:

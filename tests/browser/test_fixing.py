@@ -12,12 +12,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from fixing_world import FixingWorld, fixing_world, rows, until
+from fixing_world import FixingWorld, fixing_world, rows
 from pipelines.operations.acts import list_acts
 from pipelines.operations.receipt_link import renew_link, revoke_link
 from pipelines.runtime import Runtime
 from schemas.file import File
 from schemas.receipt_link import link_of, token_of
+from service_process import until
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

@@ -27,7 +27,7 @@ from entrypoints.demo.servers import MailEndpoint
 from mailbox_server import body_of
 from people_world import PeopleWorld, people_world
 from pipelines.operations.acts import list_acts
-from service_process import process
+from service_process import process, until
 from tls_front import tls_front
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -202,7 +202,7 @@ def test_a_link_for_a_new_password_comes_by_smtp_and_leads_to_us(world: PeopleWo
         answer = somebody.send_form(page, "/account/password/reset/", email="admin@example.com")
         assert answer.status_code == 200
         with world.mailboxes.connected("admin@example.com") as client:
-            client.select_folder("INBOX")
+            until(lambda: client.select_folder("INBOX")[b"EXISTS"])
             [data] = client.fetch(client.search(), ["RFC822"]).values()
         text = body_of(message_from_bytes(data[b"RFC822"], policy=policy.default))
         assert "evil" not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from pipelines.operations.drift_samples import samples_result
 from pipelines.operations.masking import HIDDEN, Mask
 from schemas.contract import Column, Contract, TimePartition, Type
 from schemas.file import File, Status
@@ -118,3 +119,18 @@ def test_a_number_is_shown_only_if_no_column_that_may_be_meant_is_hidden() -> No
     assert mask.sentence(translate(rows, count=4, most=3)) == (
         "the file touches 4 partitions, more than 3"
     )
+
+
+def test_samples_under_a_header_that_is_only_guessed_are_hidden() -> None:
+    cells = [{"line": 2, "raw": SECRET, "before": None, "after": SECRET}]
+    guessed = {"column": "id", "header": "Account", "cells": cells}
+    hidden = samples_result(guessed, MASK)
+    assert SECRET not in str(hidden)
+    assert hidden["cells"][0] == {"line": 2, "raw": HIDDEN, "before": None, "after": HIDDEN}
+    # A steward sees them; so does everybody once the contract knows the header, or hides nothing.
+    accepted = replace(CONTRACT.columns[0], headers=("Account",))
+    known = replace(CONTRACT, columns=(accepted, *CONTRACT.columns[1:]))
+    public = replace(CONTRACT, columns=CONTRACT.columns[:1], partition=None)
+    for mask in (Mask(CONTRACT, True), Mask(known, False), Mask(public, False)):
+        assert samples_result(guessed, mask) == guessed
+    assert samples_result({**guessed, "header": ""}, MASK)["cells"] == cells

@@ -124,6 +124,13 @@ def test_nobody_is_taken_for_ana_nor_ana_answered(line: str | bytes) -> None:
         assert found.envelope["no_reply"]
 
 
+def test_a_letter_whose_small_one_is_of_ascii_makes_no_address() -> None:
+    # The sign of the kelvin: in small letters it would be Kim's own address.
+    assert not is_sender("\u212aim@acorn.example", "kim@acorn.example")
+    assert is_sender("Kim@acorn.example", "kim@acorn.example")
+    assert is_sender("\u00c9va@acorn.example", "\u00e9va@acorn.example")
+
+
 @pytest.mark.parametrize(
     "lines",
     [

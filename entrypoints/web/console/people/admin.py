@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin, StackedInline
 from django.contrib.auth.admin import UserAdmin
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 
 from entrypoints.web.console.people.models import Access
 from entrypoints.web.console.people.roles import is_admin_of_all
@@ -71,6 +72,13 @@ class PersonAdmin(_WrittenDown, UserAdmin):  # type: ignore[type-arg]
     add_fieldsets = (
         (None, {"fields": ("username", "email", "usable_password", "password1", "password2")}),
     )
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        """Change a password and write that down, or neither: Django has no transaction here."""
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
 
 class _AccessInline(_OfAdmins, StackedInline):  # type: ignore[type-arg]

@@ -34,8 +34,9 @@ def actor_of(request: HttpRequest, name: str) -> Actor:
 
 
 def write_down(request: HttpRequest, action: str, who: str, subject: Person | Group) -> None:
-    """Add an act about a person or a group, as they are now. Called within the transaction of the
-    change, so that without the act it is not made either."""
+    """Add an act about a person or a group, as they are now. What admins change about others is so
+    written down within the transaction of the change, which is not made without the act; what
+    people change about how they themselves sign in, right after it."""
     context: WebContext = settings.WAYBILL
     runtime = replace(context.runtime, actor=actor_of(request, who))
     kind = "person" if isinstance(subject, Person) else "group"

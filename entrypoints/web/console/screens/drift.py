@@ -20,6 +20,7 @@ from pipelines.operations.drift_decisions import list_drifts
 from pipelines.operations.drift_samples import (
     LOOKED_THROUGH,
     has_samples,
+    hides_samples,
     request_samples,
     samples_result,
 )
@@ -179,7 +180,7 @@ def _samples(request: HttpRequest, caller: Caller, drift: Drift) -> dict[str, ob
         "is_over": asked.state in ENDED,
         "error": mask.sentence(asked.error),
         "found": None if asked.result is None else samples_result(asked.result, mask),
-        "is_masked": mask.hides_column(drift.finding.column),
+        "is_masked": hides_samples(mask, drift.finding.column, drift.finding.cell),
         "looked_through": LOOKED_THROUGH,
     }
 

@@ -54,8 +54,13 @@ def people(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 @screen(Role.ADMIN, "POST")
 def forget_second_factor(request: HttpRequest, caller: Caller, person_id: int) -> HttpResponse:
-    """Let somebody who has lost their app or passkey sign in without one."""
+    """Let somebody who has lost their app or passkey sign in without one. One's own is removed on
+    one's own page, which asks who is there: whoever finds a browser open must not."""
     require(caller, Role.ADMIN, None)
+    if person_id == request.user.pk:
+        raise ConflictError(
+            "you cannot remove your own second factor here", hint="do it on your own page"
+        )
     with transaction.atomic():
         person = Person.objects.filter(pk=person_id).first()
         if person is None:
