@@ -123,7 +123,9 @@ def _receipt(context: WebContext, link: OpenedLink, text: str, wants_json: bool)
         "headline": headline_of(receipt),
         "passed": PASSED,
         "corrected_by": CORRECTED_BY,
-        "rejects": f"{text}{_REJECTS}" if has_rejects(link.file) and not receipt.is_complete else None,
+        "rejects": f"{text}{_REJECTS}"
+        if has_rejects(link.file) and not receipt.is_complete
+        else None,
         "json": f"{text}{_JSON}",
         "template": f"{text}{_TEMPLATE}" if receipt.wants_template else None,
         "fix": f"{text}{_FIX}" if _can_fix(context, link) else None,
