@@ -152,7 +152,7 @@ _SLOWER = """
 ## Where it is slower, and why
 
 - **Many tiny files.** Each file has its own lease, raw copy, verdict and receipt. A script that reads them all in one go has none
-  of these. [Small files](small-files.md) says how they are taken together.
+  of these. These figures are from before bundles; [small files](small-files.md) has those after.
 - **One large file.** The warehouse writes the rows twice: into a staging table, and in one transaction into the table. That is
   what makes a load safe to repeat.
 - **Mail.** Many messages are fetched and marked at once, and quickly. The whole service is far from its target all the same:

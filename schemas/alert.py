@@ -12,7 +12,7 @@ class AlertKind(StrEnum):
     """What is the matter."""
 
     STOPPED = "stopped feed"
-    """An error that a person must mend has stopped the feed. Do: mend it, then `waybill resume
+    """An error that a person must fix has stopped the feed. Do: fix it, then `waybill resume
     FEED`."""
     LATE = "late feed"
     """The table is older than its contract promises. Do: ask the sender, or see `waybill files
@@ -43,7 +43,7 @@ class AlertKind(StrEnum):
     an address."""
     AFTER_LOAD = "command after a load"
     """A feed's command after a load was given up. Do: `waybill show ID` of a file of the batch says
-    what it printed; mend it, then run it by hand."""
+    what it printed; fix it, then run it by hand."""
     DRIFT = "schema drift"
     """Files differ from their contract. Do: `waybill drift show ID`, then `drift accept` or `drift
     dismiss`."""

@@ -117,7 +117,7 @@ class EncryptedError(DataError):
 
 
 class FatalError(WaybillError):
-    """Something a person must mend: the feed stops and ops are alerted."""
+    """Something a person must fix: the feed stops and ops are alerted."""
 
 
 class TableDiffersError(FatalError):

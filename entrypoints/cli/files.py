@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pipelines.operations.retry import Retried
     from pipelines.runtime import Runtime
 
+_OTHERS = 10
+"""How many files of the same name are listed below the newest."""
+
 
 @click.command()
 @feed_option
@@ -74,7 +77,10 @@ def files(
 @json_option
 @click.pass_obj
 def show(config: Path, file: str, rows: int, as_json: bool) -> None:
-    """One FILE (its id, the start of it, its name or key): timeline and rejected rows."""
+    """One FILE (its id, the start of it, its name or key): timeline and rejected rows.
+
+    Of several files of that name or key, the newest is shown, and the ids of the others are named.
+    """
     from rich.markup import escape
 
     from entrypoints.cli.screen import (
@@ -82,6 +88,7 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
         console,
         event_table,
         fact_table,
+        file_table,
         print_json,
         reject_table,
     )
@@ -95,6 +102,7 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
                 "sheet": found.sheet or None,
                 "events": [asdict(each) for each in found.events],
                 "rejected": [asdict(each) for each in found.rejected],
+                "others": [each.file_id for each in found.others],
             }
         )
         return
@@ -110,6 +118,11 @@ def show(config: Path, file: str, rows: int, as_json: bool) -> None:
     if found.rejected:
         out.print()
         out.print(reject_table(found.rejected))
+    if found.others:
+        out.print()
+        more = "" if len(found.others) <= _OTHERS else f", the latest {_OTHERS}"
+        out.print(f"this is the newest of that name; the others{more}:")
+        out.print(file_table(found.others[:_OTHERS]))
 
 
 @click.command()

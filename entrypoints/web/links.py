@@ -24,7 +24,7 @@ from entrypoints.web.context import WebContext
 from entrypoints.web.requests import request_id
 from entrypoints.web.streaming import streamed
 from pipelines.acknowledge.receipt import json_of
-from pipelines.acknowledge.render import PASSED, headline_of, words_of
+from pipelines.acknowledge.render import CORRECTED_BY, PASSED, headline_of, words_of
 from pipelines.operations.answers import has_rejects
 from pipelines.operations.fix_page import may_correct
 from pipelines.operations.receipt_link import (
@@ -122,7 +122,10 @@ def _receipt(context: WebContext, link: OpenedLink, text: str, wants_json: bool)
         "receipt": receipt,
         "headline": headline_of(receipt),
         "passed": PASSED,
-        "rejects": f"{text}{_REJECTS}" if has_rejects(link.file) else None,
+        "corrected_by": CORRECTED_BY,
+        "rejects": f"{text}{_REJECTS}"
+        if has_rejects(link.file) and not receipt.is_complete
+        else None,
         "json": f"{text}{_JSON}",
         "template": f"{text}{_TEMPLATE}" if receipt.wants_template else None,
         "fix": f"{text}{_FIX}" if _can_fix(context, link) else None,

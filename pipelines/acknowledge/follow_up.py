@@ -17,6 +17,7 @@ from connectors.failpoints import crash_point
 from pipelines.acknowledge.addressee import addressee
 from pipelines.acknowledge.answer import answer_about
 from pipelines.acknowledge.leave import leave
+from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.reply import planned_follow_up, send_reply
 from pipelines.runtime import Runtime
 from schemas.errors import BusyError, ItemChangedError
@@ -44,7 +45,8 @@ def follow_up(runtime: Runtime, correction: File) -> None:
         ExitStack() as stack,
     ):
         try:
-            answer = answer_about(runtime, target, Path(folder), stack)
+            link = links_of(runtime, [target]).get(target.file_id)
+            answer = answer_about(runtime, target, Path(folder), stack, link=link)
         except FileNotFoundError:
             return  # its rejected rows are not kept any more, so there is nothing to add to
         _mail(runtime, target, correction, answer)

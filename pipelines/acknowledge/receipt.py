@@ -49,7 +49,7 @@ FIXES: dict[str, str] = {
     "replaced": "nothing, unless {column} is wrong here: a later row took the place of this one",
     "time_of_day": "write {column} as a date alone, without a time of day",
     "columns": "give each row as many cells as the header has; quote cells that hold the delimiter",
-    "unreadable": "mend the quotes of these lines, or save the file again as the agreed format",
+    "unreadable": "correct the quotes of these lines, or save the file again as the agreed format",
     "encoding": "save the file in the agreed encoding",
     "nul": "export the file again; these lines are damaged",
     "total": "leave rows of totals out, or ask for it to be agreed what such rows are",
@@ -58,7 +58,7 @@ FIXES: dict[str, str] = {
     "preamble": "begin the rows below the header, or ask for another number of lines above it",
     "inexact": "write {column} as text: a spreadsheet keeps 15 digits of a number",
     "uncalculated": "open the file where its formulas are calculated, save it and send it again",
-    "cell_error": "mend the formulas of {column}, or clear these cells, and save it again",
+    "cell_error": "correct the formulas of {column}, or clear these cells, and save it again",
     "partition": "look for a typo in {column}",
     "values_to_be_unique": "keep one row for each value of {column}",
 }

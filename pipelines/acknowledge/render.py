@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.feed import Feed
+from pipelines.rejects.rule_names import rule_name
 from schemas.language import day_said, moment_said, printable, translate, translate_count
 from schemas.receipt import Receipt
 
@@ -29,10 +30,10 @@ HEADLINES: dict[str, str] = {
 
 
 CORRECTED_BY: dict[str, str] = {
-    "sender": "{rows:,} rows came corrected on {at}.",
-    "operator": "{rows:,} rows were corrected by an operator on {at}.",
-    "steward": "{rows:,} rows were corrected by a steward on {at}.",
-    "admin": "{rows:,} rows were corrected by an admin on {at}.",
+    "sender": "Rows that came corrected on {at}: {rows:,}.",
+    "operator": "Rows that an operator corrected on {at}: {rows:,}.",
+    "steward": "Rows that a steward corrected on {at}: {rows:,}.",
+    "admin": "Rows that an admin corrected on {at}: {rows:,}.",
 }
 """Who has corrected rows of a file, by role."""
 
@@ -120,8 +121,8 @@ def _bodies(name: str, language: str, templates: Path | None, facts: dict[str, A
 
 
 def words_of(language: str) -> dict[str, Any]:
-    """What templates say things with: `say` and `say_count` in the language, and `day` and
-    `moment`, which make a time a value that either says in its manner."""
+    """What templates say things with: `say` and `say_count` in the language; `day` and `moment`,
+    which make a time a value that either says in its manner; and `rule_name`."""
 
     def say(template: str, **values: object) -> str:
         return translate(template, language, **values)
@@ -133,6 +134,7 @@ def words_of(language: str) -> dict[str, Any]:
         "language": language,
         "say": say,
         "say_count": say_count,
+        "rule_name": rule_name,
         "day": day_said,
         "moment": moment_said,
     }

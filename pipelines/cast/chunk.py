@@ -13,7 +13,13 @@ import pyarrow.compute as pc
 from pipelines.cast.arrays import cast_arrays
 from pipelines.cast.booleans import cast_booleans
 from pipelines.cast.cells import null_mask, trimmed, without
-from pipelines.cast.errors import error_mask, inexact_mask, uncalculated_mask, without_mark
+from pipelines.cast.errors import (
+    error_mask,
+    inexact_mask,
+    uncalculated_mask,
+    without_mark,
+    without_marks,
+)
 from pipelines.cast.fault import Cast, Fault, Mask, fault
 from pipelines.cast.moments import cast_moments
 from pipelines.cast.numbers import cast_numbers
@@ -141,5 +147,5 @@ def _converted(cells: pa.Array, column: Column, dialect: Dialect) -> Cast:
 def _blamed(each: Fault, cells: pa.Array, column: Column, labels: Labels) -> Violation:
     """The rows of a fault's cells, blamed for them."""
     tell = about(each.template, column=label_of(column.name, labels), **each.values)
-    some = [cells.take(pa.array(each.at))]
+    some = [without_marks(cells.take(pa.array(each.at)))]
     return violation(each.rule, (column.name,), each.at, some, tell, labels)

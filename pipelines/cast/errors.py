@@ -48,6 +48,12 @@ def without_mark(cells: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(cells, f"^{_INEXACT}", "")
 
 
+def without_marks(cells: pa.Array) -> pa.Array:
+    """The cells as people are shown them: none of our marks stood in their workbook. Other cells
+    stay as they are."""
+    return pc.replace_substring_regex(cells, f"^(?:{_INEXACT}|{_UNCALCULATED}$)", "")
+
+
 def error_mask(cells: pa.Array) -> Mask:
     """Which cells of a workbook are an error. A text that reads so counts as one: it is what a
     copy of the values leaves of an error."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from pipelines.monitor.calendar import expected_files, owed
 from pipelines.runtime import Runtime
+from schemas.language import translate
 from schemas.sla import Arrived, ExpectedFile, FeedPromise, Sla
 
 _AHEAD = timedelta(days=8)
@@ -43,7 +44,7 @@ def deadline(sla: Sla, arrived: Arrived, now: datetime) -> Deadline | None:
     found = []
     if sla.max_age is not None:
         due = (arrived.last_sent or since) + sla.max_age
-        says = f"at most {span(sla.max_age)} old"
+        says = translate("at most {span} old", span=span(sla.max_age))
         found.append(Deadline(expected_at=due, late_at=due, says=says))
     if sla.calendar is not None:
         expected = owed(sla.calendar, arrived.last_sent, since)
@@ -52,8 +53,12 @@ def deadline(sla: Sla, arrived: Arrived, now: datetime) -> Deadline | None:
                 Deadline(
                     expected_at=expected,
                     late_at=expected + sla.calendar.grace,
-                    says=f"due at {sla.calendar.expression} {sla.calendar.timezone},"
-                    f" {span(sla.calendar.grace)} of grace",
+                    says=translate(
+                        "due at {expression} {timezone}, {grace} of grace",
+                        expression=sla.calendar.expression,
+                        timezone=sla.calendar.timezone,
+                        grace=span(sla.calendar.grace),
+                    ),
                 )
             )
     return min(found, key=lambda each: each.late_at, default=None)

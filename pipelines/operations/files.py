@@ -33,13 +33,15 @@ class FileFilter:
 @dataclass(frozen=True, slots=True)
 class FileView:
     """One file with its timeline, its first rejected rows, and why it waits, if it does; `sheet` is
-    the one that its contract reads."""
+    the one that its contract reads. `others` are files of the same name or key, the newest
+    first."""
 
     file: File
     events: Sequence[Event]
     rejected: Sequence[RejectedRow]
     waits: FeedPause | None
     sheet: str = ""
+    others: Sequence[File] = ()
 
 
 def list_files(runtime: Runtime, wanted: FileFilter) -> list[File]:
@@ -78,15 +80,25 @@ def file_named(runtime: Runtime, text: str) -> File:
 
 
 def view_file(runtime: Runtime, text: str, rows: int) -> FileView:
-    """What is known of one file, with at most so many rejected rows. Raises as `file_named`."""
-    file = file_named(runtime, text)
+    """What is known of one file, with at most so many rejected rows; of several that have that name
+    or key, of the newest. Raises as `file_named` for none, and for the start of several ids."""
+    file, others = _newest_named(runtime, text)
     waits = None
     if file.status is Status.PREPARED and file.feed in runtime.feeds:
         waits = why_waiting(runtime, file.feed)
     events = runtime.ledger.timelines.of(file.file_id)
     feed = runtime.feeds.get(file.feed)
     sheet = "" if feed is None else runtime.contract_of(feed).dialect.sheet
-    return FileView(file, events, rejected_rows(runtime, file, rows), waits, sheet)
+    return FileView(file, events, rejected_rows(runtime, file, rows), waits, sheet, others)
+
+
+def _newest_named(runtime: Runtime, text: str) -> tuple[File, Sequence[File]]:
+    """The newest file of that name or key, and the others; or the one that `file_named` finds.
+    Looking changes nothing, so it does not matter that another may be meant."""
+    found = runtime.ledger.files.find(text)
+    if not found or any(text not in (each.item.name, each.item.key) for each in found):
+        return file_named(runtime, text), ()
+    return found[0], found[1:]
 
 
 def rejected_rows(runtime: Runtime, file: File, limit: int) -> list[RejectedRow]:

@@ -147,11 +147,11 @@ class WholeFile:
 
 def warning(rule: Expectation, rows: int, where: object, labels: Labels) -> str:
     """What is told of rows that break a rule which only warns; `where` the first of them is."""
+    told = sentence(rule, labels=labels)
+    if rows == 1:
+        return translate("{rule} (not so on line {line})", rule=told, line=where)
     return translate(
-        "{rule} (not so in {rows:,} rows, first on line {line})",
-        rule=sentence(rule, labels=labels),
-        rows=rows,
-        line=where,
+        "{rule} (not so in {rows:,} rows, first on line {line})", rule=told, rows=rows, line=where
     )
 
 

@@ -25,6 +25,7 @@ from schemas.draft import CellChange
 from schemas.errors import ConflictError, RefusedError
 from schemas.file import File, Outcome
 from schemas.operation import Operation, OperationState
+from schemas.receipt_link import LinkKeys
 
 DAY = date(2026, 11, 3)
 HEAD = "k,day,n"
@@ -34,7 +35,8 @@ HEAD = "k,day,n"
 def world(bigquery_url: str) -> Iterator[World]:
     with a_world(bigquery_url, WriteMode.MERGE) as made:
         tolerant = replace(STOCK, reject_threshold=0.9)
-        made.runtime = replace(made.runtime, contracts={"stock": tolerant})
+        links = LinkKeys(url="https://waybill.example.com", keys={"a": b"a" * 40}, days=30)
+        made.runtime = replace(made.runtime, contracts={"stock": tolerant}, links=links)
         yield made
 
 
@@ -102,6 +104,7 @@ def test_47_of_50_becomes_50_of_50(world: World) -> None:
     assert (now.counts, now.rows_corrected) == (file.counts, 2)
     beside = json.loads((world.drop / "a.csv.receipt.json").read_text())
     assert (beside["rows_corrected"], beside["corrected"][0]["by"]) == (2, "operator")
+    assert beside["link"].startswith("https://waybill.example.com/r/")
     assert [rule["count"] for rule in beside["rules"]] == [1]
     assert "6 of 7 rows are loaded now." in (world.drop / "a.csv.receipt.txt").read_text()
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from sqlalchemy import update
 
+from connectors.ledger.tables import files
 from folders import ROOT
 from pipelines.acknowledge.links import links_of
 from pipelines.operations.acts import list_acts
@@ -146,6 +148,21 @@ def test_a_link_shows_its_sender_one_receipt_and_its_rows(
         assert f"/r/{mine.file_id}…" in str(ours)
         assert mac not in repr(world.service.runtime.links)
         assert "bbbb" not in repr(world.service.runtime.links)
+
+
+def test_the_page_says_what_came_corrected(tmp_path: Path, redis_url: str) -> None:
+    with linked(tmp_path, redis_url) as world:
+        file = world.put("mine.csv", PARTLY)
+        [token] = told(world, file)
+        rejected = world.service.ledger.files.get(file.file_id).counts.rejected
+        assert "Rows corrected" not in opened(world, token).body.decode()
+        for corrected in (1, rejected):
+            with world.service.ledger.database.write() as connection:
+                mine = update(files).where(files.c.file_id == file.file_id)
+                connection.execute(mine.values(rows_corrected=corrected))
+            page = opened(world, token).body.decode()
+            assert f'Rows corrected</th><td class="n">{corrected}</td>' in page
+            assert (f'href="{token}/rejected.csv"' in page) == (corrected < rejected)
 
 
 def test_all_that_is_no_link_is_answered_alike(tmp_path: Path, redis_url: str) -> None:

@@ -28,7 +28,7 @@ _NEXT: tuple[tuple[str, str], ...] = (
      " `waybill resume FEED`."),
     ("TransformError", "The file fails. Correct the function, then `waybill retry ID`."),
     ("TableDiffersError", "Loads of the table wait. Run `waybill apply`; they go on by themselves."),
-    ("FatalError", "The feed stops and ops are alerted. Mend it, then `waybill resume FEED`."),
+    ("FatalError", "The feed stops and ops are alerted. Fix it, then `waybill resume FEED`."),
     ("NotFoundError", "The command ends, with exit status 1; the API answers 404. Check the name."),
     ("ConflictError", "It cannot be done as things are now; the API answers 409. Do what it says,"
      " then ask again."),

@@ -15,6 +15,7 @@ from django.urls import reverse
 from entrypoints.web.console.language import SPOKEN, language, role_name, said, say, say_count
 from entrypoints.web.console.times import day_text, time_tag
 from pipelines.operations.masking import HIDDEN
+from pipelines.rejects.rule_names import rule_name
 from schemas import formatting
 from schemas.language import printable
 
@@ -29,6 +30,7 @@ def environment(**options: Any) -> jinja2.Environment:
         "say_count": say_count,
         "said": said,
         "role_name": role_name,
+        "rule_name": rule_name,
         "hidden": HIDDEN,
         "language": language,
         "languages": SPOKEN,

@@ -24,6 +24,8 @@ from pipelines.acknowledge import receipt, render
 from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.parse import parsed
 from pipelines.rejects.csv_file import write_rejected
+from pipelines.rejects.messages import SENTENCES
+from pipelines.rejects.rule_names import rule_name
 from pipelines.rejects.table import RejectsWriter, rejected_table
 from pipelines.validate.unique_keys import Key
 from schemas.contract import Duplicates
@@ -160,6 +162,10 @@ def test_every_sentence_of_ours_is_translated(language: str) -> None:
     for template in (ROOT / "pipelines" / "acknowledge" / "templates").glob("*.j2"):
         sentences |= set(re.findall(r'say\w*\([^"()]*"([^"]+)"', template.read_text("utf-8")))
     sentences |= {*render.HEADLINES.values(), *receipt.FIXES.values()}
+    sentences |= {*render.CORRECTED_BY.values(), *render.PASSED.values()}
+    rules = {*receipt.FIXES, "correction"}
+    rules |= {each.removeprefix("expect_").removeprefix("column_") for each in SENTENCES}
+    sentences |= {rule_name(each) for each in rules}
     for name in ("detector", "match_columns"):
         tree = ast.parse((ROOT / "pipelines" / "drift" / f"{name}.py").read_text("utf-8"))
         for node in ast.walk(tree):

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from docs.builder import english
+from docs.builder import english, links
+from folders import ROOT
 
 
 def test_readers_pages_have_no_jargon_and_no_endless_sentence() -> None:
     pages = english.checked_pages()
     assert {"README.md", "docs/index.md"} <= set(pages)
     assert [fault for page in pages for fault in english.faults(page)] == []
+    assert set(links.pages()) >= english.DEEP, "a page that is gone"
+
+
+def test_no_page_was_committed_with_a_conflict() -> None:
+    mark = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+    assert [page for page in links.pages() if mark.search((ROOT / page).read_text())] == []
 
 
 def test_what_is_wrong_is_named_with_its_line(

@@ -14,6 +14,7 @@ from jinja2 import Environment, nodes
 
 from folders import ROOT
 from pipelines.acknowledge import render
+from pipelines.monitor import conditions
 from pipelines.rejects import messages
 from pipelines.validate import unique_keys
 from schemas.language import FOLDER, LANGUAGES, translate, translate_count
@@ -40,6 +41,12 @@ def is_about_a_value(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and "{value}" in text and "`{value}`" not in text
 
 
+def is_sentence(text: object) -> TypeGuard[str]:
+    """Whether it is told of an alert; but what is only a command, or fields and their signs."""
+    words = re.sub(r"\{[^}]*\}", "", text) if isinstance(text, str) else ""
+    return " " in words.strip() and words != "waybill drift show "
+
+
 @cache
 def templates() -> Mapping[str, str]:
     """Every template of the code, and where it stands."""
@@ -63,6 +70,12 @@ def _templates() -> Iterator[tuple[str, str]]:
     named = (messages.SENTENCES, messages.SHARES, messages.RANGES, messages.OPERATORS)
     for known in named:
         yield from ((text, "pipelines/rejects/messages.py") for text in known.values())
+    for name, text in vars(conditions).items():
+        said = text.values() if isinstance(text, Mapping) else [text]
+        if name.startswith("_") and not name.startswith("__"):
+            yield from (
+                (each, "pipelines/monitor/conditions.py") for each in said if is_sentence(each)
+            )
     yield from (
         (text, "pipelines/validate/unique_keys.py") for text in unique_keys.TEMPLATES.values()
     )
