@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 _PHONE = re.compile(r"\+[0-9][0-9 ().-]{6,}")
 _CODE = re.compile(r"[0-9]+[eE][0-9]+")
+_FRACTION = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
 _COUNTRY = re.compile(
     r"(?i)(^|_)(country|land|laender|pais|pays|paese|nation|nationality|iso|iso2|code|lang|language"
     r"|locale|market|state|region|currency|cc|origin|destination)(_|$)"
@@ -39,7 +40,9 @@ def why_text(cells: Sequence[str]) -> str:
         return f"{len(phones):,} begin with + as telephone numbers do (such as {phones[0]})"
     codes = [cell for cell in cells if _CODE.fullmatch(cell)]
     exponents = [cell for cell in cells if re.search(r"[0-9.][eE][+-]?[0-9]", cell)]
-    if codes and len(codes) == len(exponents):
+    # R writes 1e3 among measurements such as 1012.3; codes have no fractions.
+    measured = sum(1 for cell in cells if _FRACTION.fullmatch(cell))
+    if codes and len(codes) == len(exponents) and measured * 2 < len(cells):
         return f"{len(codes):,} have an E between digits, as codes do (such as {codes[0]})"
     return ""
 

@@ -148,6 +148,12 @@ def test_ids_and_odd_cells_are_not_made_numbers() -> None:
     assert 'not "n. v."' in column.evidence
 
 
+def test_an_exponent_among_measurements_makes_no_codes() -> None:
+    rows = [[f"{1000 + number}.3", str(number)] for number in range(99)] + [["1e3", "12E3"]]
+    pressure, sku = find_columns(["pressure", "sku"], rows, ",")
+    assert (pressure.type, sku.type) == (Type.FLOAT64, Type.STRING)
+
+
 def test_names_for_bigquery() -> None:
     header = ["Nº Pedido", "2026", "_etl_file", "", "Fecha Fecha", "fecha", "a" * 400]
     names = column_names(header)
