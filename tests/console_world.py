@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,17 @@ feed = Feed(name="partners", source="drop", match="partners/**", contract="sales
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
+_ADDRESSES = count(2)
+
+
 class Browsing(httpx.Client):
-    """Somebody with a browser that has no script."""
+    """Somebody with a browser that has no script, on a machine of their own: how often one address
+    may sign in is limited."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(base_url=url, follow_redirects=True, timeout=30, trust_env=False)
+        number = next(_ADDRESSES)
+        own = httpx.HTTPTransport(local_address=f"127.0.{number // 250}.{number % 250 + 1}")
+        super().__init__(base_url=url, follow_redirects=True, timeout=30, transport=own)
 
     def sign_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
         page = self.get("/account/login/")
