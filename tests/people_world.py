@@ -4,7 +4,6 @@ mail server, all as processes of their own."""
 from __future__ import annotations
 
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
-from sqlalchemy import make_url
 
 from console_world import ConsoleWorld, console_world
 from entrypoints.demo.process import HOST, free_ports, running
 from entrypoints.demo.servers import MailEndpoint
 from mailbox_server import MailboxServer
+from postgres_database import postgres_database
 
 
 @dataclass
@@ -49,18 +47,6 @@ def provider(folder: Path) -> Iterator[Provider]:
 
     with running("oidc", command, folder, answers):
         yield Provider(url)
-
-
-@contextmanager
-def database(server_url: str) -> Iterator[str]:
-    """An empty database of its own."""
-    server = make_url(server_url)
-    name = f"people_{uuid.uuid4().hex}"
-    admin = server.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield server.set(database=name).render_as_string(hide_password=False)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @dataclass
@@ -97,7 +83,7 @@ def people_world(
         "tls": "none",
         "sender": "w@example.com",
     }
-    with database(postgres_url) as url, provider(folder / "provider") as sso:
+    with postgres_database(postgres_url) as url, provider(folder / "provider") as sso:
         oidc = {"issuer": sso.url, "client_id": "waybill", "client_secret_file": str(secret)}
         if groups_claim is not None:
             oidc["groups_claim"] = groups_claim

@@ -4,13 +4,12 @@ and what gets in its way."""
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from fixing_world import FixingWorld, fixing_world, rows
 from pipelines.operations.acts import list_acts
@@ -20,12 +19,8 @@ from schemas.file import File
 from schemas.receipt_link import link_of, token_of
 from service_process import until
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here"),
-    # The first test starts the whole service.
-    pytest.mark.timeout(400),
-]
+# The first test starts the whole service.
+pytestmark = pytest.mark.timeout(400)
 SOON = 30_000
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -36,14 +31,6 @@ def world(
 ) -> Iterator[FixingWorld]:
     with fixing_world(tmp_path_factory.mktemp("fixing"), redis_url, bigquery_url) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
 
 
 def test_47_of_50_becomes_50_of_50_by_the_keyboard(browser: Browser, world: FixingWorld) -> None:

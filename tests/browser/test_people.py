@@ -7,7 +7,6 @@ import base64
 import hashlib
 import hmac
 import re
-import shutil
 import struct
 import time
 from collections.abc import Iterator
@@ -15,16 +14,13 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from console_world import PASSWORD
 from entrypoints.demo.servers import MailEndpoint
 from people_world import PeopleWorld, people_world
 from pipelines.operations.acts import list_acts
 from web_world import GOOD
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +34,6 @@ def world(
         tmp_path_factory.mktemp("people"), redis_url, postgres_url, mail_endpoint, "groups"
     ) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
 
 
 @contextmanager

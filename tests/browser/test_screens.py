@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from console_world import PASSWORD, ConsoleWorld, console_world
 from web_world import GOOD
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
 
 EVIL = "<img src=x onerror=alert(1)>"
 MOST_RIGHT = "id,day,amount,iban\nA,2026-11-03,1,\nB,2026-11-03,2,\nC,2026-11-03,many,\n"
@@ -30,14 +26,6 @@ def world(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[
     with console_world(tmp_path_factory.mktemp("browser"), redis_url) as made:
         made.alert()
         yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
 
 
 def signed_in(browser: Browser, world: ConsoleWorld, name: str, **options: object) -> Page:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from dovecot import Dovecot
 from entrypoints.demo.process import HOST
 from entrypoints.demo.servers import MailEndpoint
 from mailbox_server import MailboxServer
+from postgres_database import postgres_database
 
 
 @pytest.fixture(params=["mail-devel", "dovecot"])
@@ -45,10 +43,5 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/new/ledger.db"
         return
-    server = make_url(request.getfixturevalue("postgres_url"))
-    name = f"ledger_{uuid.uuid4().hex}"
-    admin = server.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield server.set(database=name).render_as_string(hide_password=False)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with postgres_database(request.getfixturevalue("postgres_url")) as made:
+        yield made
