@@ -77,14 +77,18 @@ def test_an_alert_keeps_what_its_sentences_are_made_of(ledger: SqlLedger) -> Non
     (found,) = ledger.alerts.latest()
     assert found.trouble == late
     assert render(found.trouble.says, "de") == "die Spalte a fehlt"
-    assert render(found.trouble.todo, "de") == "fragen Sie, wer diesen Datenstrom betreut"
+    assert (
+        render(found.trouble.todo, "de") == "fragen Sie die Person, die diesen Datenstrom betreut"
+    )
     other = replace(
         late, says=translate("the column {column} is missing", column="b"), todo="mend it"
     )
     ledger.alerts.note([other], ())
     (found,) = ledger.alerts.latest()
     assert render(found.trouble.says, "de") == "die Spalte b fehlt"
-    assert render(found.trouble.todo, "de") == "fragen Sie, wer diesen Datenstrom betreut"
+    assert (
+        render(found.trouble.todo, "de") == "fragen Sie die Person, die diesen Datenstrom betreut"
+    )
 
 
 def test_what_was_kept_before_stays_as_it_was(ledger: SqlLedger) -> None:

@@ -14,7 +14,7 @@ from pipelines.operations.drift_decisions import Decision, accept, list_drifts
 from pipelines.operations.tables import apply
 from pipelines.runtime import Runtime
 from schemas.contract import Type
-from schemas.drift import DriftStatus
+from schemas.drift import Drift, DriftStatus
 from small_service import small_service
 from taking_in import taken_in
 
@@ -37,15 +37,16 @@ def test_a_drift_is_accepted_once_while_more_of_it_arrives(
     decided: list[Decision] = []
     others = [build_runtime(read_settings(service.config)) for _ in range(2)]
 
-    def accepted(other: Runtime) -> Decision:
-        [found] = list_drifts(other)
+    def accepted(other: Runtime, found: Drift) -> Decision:
         return accept(other, folder, found)
 
     def accept_meanwhile(name: str) -> None:
         crash_point(name)
         if name == "prepare.owned" and not decided:
+            # Both look before either accepts: one looking later would find nothing open any more.
+            seen = [found for other in others for found in list_drifts(other)]
             with ThreadPoolExecutor(2) as pool:
-                decided.extend(pool.map(accepted, others))
+                decided.extend(pool.map(accepted, others, seen))
 
     monkeypatch.setattr("pipelines.prepare.step.crash_point", accept_meanwhile)
     service.drop("c.csv", "id,day,amount,note\nc,2026-11-03,1,late\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -405,8 +406,8 @@ def test_who_sent_a_file_is_told_when_others_have_corrected_its_rows(post: Post)
     assert (further["In-Reply-To"], further["Subject"]) == (asked, "Re: Stock")
     body = further.get_body(("plain",))
     assert body is not None
-    assert "Ahora están cargadas 3 de 3 filas." in body.get_content()
-    assert "Un operador corrigió 1 filas" in body.get_content()
+    assert "Filas cargadas ahora: 3 de 3." in body.get_content()
+    assert re.search(r"Filas que corrigió un operador el .* UTC: 1\.", body.get_content())
     assert [*further.iter_attachments()] == []
     assert first["Message-ID"] != further["Message-ID"]
     # The correction is acknowledged once more, as after a crash: nothing is mailed again.
