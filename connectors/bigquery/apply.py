@@ -8,10 +8,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.cloud import bigquery
 
 from connectors.bigquery import names
+from connectors.bigquery.errors import is_conflict
 from connectors.bigquery.meta import meta_tables, meta_views
 from connectors.bigquery.migrations import Migrations
 from connectors.bigquery.plan import compare, key_of, layout
@@ -23,6 +24,8 @@ from schemas.contract import Contract, View
 _HOUR_MS = 60 * 60 * 1000
 _LEAST_TRAVEL_HOURS = 48
 _POLICY = "waybill_all_rows"
+_APPLIES = 3
+"""So often are tables compared anew, when others change them at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +208,22 @@ class Planner:
             sql = f"CREATE OR REPLACE VIEW `{view.reference}` AS\n{view.view_query}"
             self._session.rows(sql)
         self._update(view, fields)
+
+
+def apply_changes(
+    session: Session, contracts: Sequence[Contract], views: Sequence[View]
+) -> list[Change]:
+    """Make what can be made safely; all that differs. Where somebody else changes the same table at
+    the same time, what is left to do is looked up anew. Vendor errors pass."""
+    made: list[Change] = []
+    for left in reversed(range(_APPLIES)):
+        try:
+            for step in Planner(session).steps(contracts, views):
+                if step.make is not None:
+                    step.make()
+                made += step.changes
+            break
+        except GoogleAPICallError as error:
+            if not left or not is_conflict(error):
+                raise
+    return made

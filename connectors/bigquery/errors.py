@@ -165,11 +165,7 @@ def meaning(
         return RetryableError(said)
     if reason in _TOO_MUCH:
         return DataError(said) if of_data else FatalError(said, hint=_SMALLER)
-    if _CONFLICT.search(message) or code in (
-        requests.codes.conflict,
-        requests.codes.request_timeout,
-        requests.codes.precondition_failed,
-    ):
+    if _is_conflict(message, code) or code == requests.codes.request_timeout:
         return RetryableError(said)
     if reason == "notFound" or code == requests.codes.not_found:
         return TableDiffersError(said, hint="run `waybill apply` to create what is missing")
@@ -183,6 +179,16 @@ def meaning(
     if of_data and _DATA.search(message) and not _PROGRAM.search(message):
         return DataError(said)
     return FatalError(said, hint=_DIFFERS)
+
+
+def is_conflict(error: GoogleAPICallError) -> bool:
+    """Whether somebody else has changed the same thing at the same time: looking anew helps."""
+    return _is_conflict(str(error), error.code)
+
+
+def _is_conflict(message: str, code: int | None) -> bool:
+    lost = (requests.codes.conflict, requests.codes.precondition_failed)
+    return code in lost or _CONFLICT.search(message) is not None
 
 
 def _line(message: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property
 
 from connectors.bigquery import names
-from connectors.bigquery.apply import Planner
+from connectors.bigquery.apply import Planner, apply_changes
 from connectors.bigquery.audit import (
     file_audits,
     file_audits_sql,
@@ -116,13 +116,8 @@ class BigQueryWarehouse:
             return [change for step in steps for change in step.changes]
 
     def apply(self, contracts: Sequence[Contract], views: Sequence[View]) -> Sequence[Change]:
-        made: list[Change] = []
         with translated("change its tables"), labelled("apply"):
-            for step in Planner(self._session).steps(contracts, views):
-                if step.make is not None:
-                    step.make()
-                made += step.changes
-        return made
+            return apply_changes(self._session, contracts, views)
 
     def committed(self, batch_id: str) -> bool:
         with translated("look up a batch"), labelled("lookup", batch=batch_id):

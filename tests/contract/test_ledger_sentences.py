@@ -21,6 +21,8 @@ from schemas.language import joined, params_of, render, translate
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 REASON = joined("; ", [translate("the file is empty"), translate("{count:,} rows", count=12345)])
 
+WHOM_TO_ASK = "fragen Sie die Person, die diesen Datenstrom betreut"
+
 
 @pytest.fixture
 def ledger(url: str) -> Iterator[SqlLedger]:

@@ -469,4 +469,4 @@ def test_lines_that_sentences_name_are_told_with_their_member(tmp_path: Path) ->
     assert "came already on line 2 of north.csv;" in row.problems[0].message
     assert "2 von north.csv" in row.render("de")[0]
     assert staged.warnings[0].endswith("(not so on line 2 of south.csv)")
-    assert render(staged.warnings[0], "de").endswith("zuerst in Zeile 2 von south.csv)")
+    assert render(staged.warnings[0], "de").endswith("(nicht so in Zeile 2 von south.csv)")
