@@ -23,7 +23,7 @@ CHECKED = (
 READERS = ("drop", "mail", "query", "add", "run", "change", "es")
 KINDS = ("sh", "sql", "python", "yaml")
 _BLOCK = re.compile(
-    r"(?:^[ ]*<!-- (?P<mark>run|not run: [^>]+?) -->\n+)?"
+    r"(?:^[ ]*<!-- (?P<mark>(?!/)[^>]+?) -->\n+)?"
     r"^(?P<indent>[ ]*)```(?P<kind>\w+)\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -38,7 +38,7 @@ class Snippet:
     kind: str
     text: str
     mark: str
-    """`run`, `not run: …`, or nothing."""
+    """`run`, `not run: …`, a name that a test knows the block by, or nothing."""
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -57,6 +57,19 @@ def snippets(page: str) -> list[Snippet]:
         )
         for found in _BLOCK.finditer(text)
     ]
+
+
+def commands(page: str) -> str:
+    """The commands of a page of which every block of them is run, one after the other."""
+    blocks = [each for each in snippets(page) if each.kind == "sh"]
+    assert {each.mark for each in blocks} == {"run"}, f"{page}: a block of it is not run"
+    return "".join(each.text for each in blocks)
+
+
+def marked(page: str, mark: str) -> str:
+    """The text of the page's one block with that mark."""
+    [found] = [each.text for each in snippets(page) if each.mark == mark]
+    return found
 
 
 def run_blocks(kind: str) -> list[Snippet]:

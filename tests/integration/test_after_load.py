@@ -19,9 +19,9 @@ import pytest
 
 from bare_service import BareService, bare_service
 from connectors.commands import LocalCommands
+from documented import marked
 from entrypoints.config.settings import read_settings
 from entrypoints.worker.producer import send_steps
-from folders import ROOT
 from pipelines.feed import Feed
 from pipelines.load.after_load import plan_after_load
 from pipelines.monitor.conditions import troubles
@@ -239,11 +239,7 @@ def bare_runtime(folder: Path) -> Runtime:
 def test_the_page_says_what_is_told_and_its_example_does_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = (ROOT / "docs" / "after-load.md").read_text(encoding="utf-8")
-    shown, example = (
-        page.partition(f"<!-- {mark} -->\n")[2].partition("\n")[2].partition("```")[0]
-        for mark in ("told", "idempotent")
-    )
+    shown, example = (marked("docs/after-load.md", mark) for mark in ("told", "idempotent"))
     world = followed(tmp_path, "", monkeypatch)
     world.load("a.csv")
     world.follow()

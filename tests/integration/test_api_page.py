@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -11,22 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from folders import ROOT
+from documented import commands
 from web_world import PARTLY, web_world
 
 
 def test_the_page_is_true(tmp_path: Path, redis_url: str) -> None:
     if missing := [each for each in ("curl", "jq") if shutil.which(each) is None]:
         pytest.skip(f"{missing[0]} is not installed")
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"<!-- run -->\n```sh\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == page.count("```sh")
     with web_world(tmp_path, redis_url) as world:
         more = "".join(f"E{n},2026-11-03,5,\n" for n in range(3))
         world.done(world.put("till.csv", PARTLY + more))
         file = world.done(world.put("shop.csv", PARTLY))
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
+            ["bash", "-euo", "pipefail", "-c", commands("docs/api.md")],
             cwd=tmp_path,
             env={
                 **os.environ,

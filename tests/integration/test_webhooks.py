@@ -20,7 +20,7 @@ import trustme
 from bare_service import BareService, bare_service
 from connectors.https.addresses import AddressGuard
 from connectors.https.client import HttpsClient, post
-from folders import ROOT
+from documented import marked
 from pipelines.monitor.conditions import troubles
 from pipelines.operations.acts import list_acts
 from pipelines.operations.recover import recover
@@ -115,10 +115,8 @@ def world(tmp_path: Path, authority: trustme.CA, authority_file: Path) -> Iterat
 
 def verified(secret: str, headers: dict[str, str], body: bytes, now: float) -> Any:
     """What docs/webhooks.md tells a receiver to do."""
-    page = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
-    [snippet] = [part.split("```")[0] for part in page.split("<!-- verify -->\n```python\n")[1:]]
     names: dict[str, Any] = {}
-    exec(snippet, names)
+    exec(marked("docs/webhooks.md", "verify"), names)
     return names["verified"](secret, headers, body, now)
 
 
