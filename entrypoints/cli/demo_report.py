@@ -17,6 +17,7 @@ from rich.text import Text
 from entrypoints.cli.screen import file_table, plain_table
 from entrypoints.demo.correction import Corrected
 from entrypoints.demo.servers import MailEndpoint
+from entrypoints.own_command import typed_command
 from pipelines.operations.keys import create_key
 from pipelines.runtime import Runtime
 from schemas.file import File
@@ -93,11 +94,12 @@ def read_receipt(mail: MailEndpoint, address: str, file_id: str) -> str:
 def next_commands(config: Path, files: list[File]) -> str:
     """What to try next, as shell lines."""
     shown = next((f for f in files if f.outcome == "partly"), files[0])
+    waybill = typed_command()
     return (
         f"export WAYBILL_CONFIG={config}\n"
-        f".venv/bin/waybill files\n"
-        f".venv/bin/waybill show {shown.file_id}\n"
-        f".venv/bin/waybill files --status quarantined --json"
+        f"{waybill} files\n"
+        f"{waybill} show {shown.file_id}\n"
+        f"{waybill} files --status quarantined --json"
     )
 
 
