@@ -11,6 +11,7 @@ from folders import ROOT
 # Their blocks need a world of their own: the test that runs them is named.
 ELSEWHERE = {
     "docs/api.md": "tests/integration/test_api_page.py",
+    "docs/contracts.md": "tests/integration/test_contract_revisions.py",
     "docs/receipt-link.md": "tests/integration/test_link_pages.py",
 }
 # Every snippet of these says whether it is run, and of the pages in the readers' folders.

@@ -228,6 +228,7 @@ def test_every_contract_and_setting_is_read(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("orders", ["merge"], indirect=True)
 def test_all_that_is_written_can_be_run(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands and questions of all pages."""
