@@ -90,7 +90,7 @@ def page(counts: Counts) -> Iterator[str]:
     needs = [_needs(counts, each) for each in DEMANDS]
     for name in needs[0]:
         yield f"| {name} | {' | '.join(each[name] for each in needs)} |"
-    yield from ("", "## Where the next wall is", "", "| part | files a second | because |")
+    yield from ("", "## The next bottleneck", "", "| part | files a second | because |")
     yield "| --- | ---: | --- |"
     yield from (f"| {each.part} | {each.a_second:,.0f} | {each.why} |" for each in walls(counts))
     yield from _conclusion(counts)
@@ -169,7 +169,7 @@ def _conclusion(counts: Counts) -> Iterator[str]:
     room = first.a_second / busiest.a_second
     yield ""
     yield (
-        f"The next wall is {first.part}, at {first.a_second:,.0f} files a second: {room:,.1f} ×"
+        f"The next bottleneck is {first.part}, at {first.a_second:,.0f} files a second: {room:,.1f} ×"
         f" what comes in the busiest hour of these ({busiest.name}). Before that, the workers are"
         f" the limit: a core takes {BUSY / _each(counts.cpu, counts):,.0f} files a second."
     )
@@ -181,7 +181,7 @@ _INTRODUCTION = """# Scale
 Written by `python -m bench scale`; do not edit it by hand.
 
 {files:,} small files were taken from a bucket to the last acknowledgement, with a real worker, a
-real broker and the ledger in PostgreSQL. Everything that they asked of these was counted:
+real broker and the ledger in PostgreSQL. Everything that they asked of ledger and broker was counted:
 
 - statements and round trips, by a relay before PostgreSQL
 - transactions and the write-ahead log, by PostgreSQL itself

@@ -36,8 +36,8 @@ class Limits(BaseModel):
     bundle_seconds: Seconds = 15
     """A task begins no further file of its bundle after that; the rest goes with another."""
     frame_bytes: Count = 512 * 1024**2
-    """The most that the good rows of a file may take as one frame of a feed's transform; a feed
-    with `chunked=True` gets them in pieces, whatever there are."""
+    """The most memory that the good rows of a file may take as one frame of a feed's transform. A
+    feed with `chunked=True` gets them in pieces, so that this does not apply."""
     file_bytes: Count = 20 * 1024**3
     """A larger file is quarantined without being read to its end."""
     unpack_ratio: Count = 250
@@ -64,8 +64,9 @@ class Limits(BaseModel):
     retry_seconds: Seconds = 5
     """The pause before the second attempt; it doubles with every further one."""
     step_seconds: Seconds = 900
-    """How long preparing a file may take, beside what its size allows; it is ended then, from
-    outside, and quarantined after its attempts. Steps about no single file: six times as long."""
+    """How long preparing a file may take, plus `step_mb_seconds` for its size. Then the step is
+    killed from outside; after its attempts the file is quarantined. A step that is not about one
+    file may take six times as long."""
     step_mb_seconds: Annotated[float, Field(ge=0)] = 20
     """How much longer it may take for each megabyte of the file, packed as it comes."""
     recover_seconds: Seconds = 15
@@ -73,8 +74,8 @@ class Limits(BaseModel):
     survey_seconds: Seconds = 900
     """How often beat looks for what lies in buckets and folders and no feed takes."""
     move_after_days: Days = 7
-    """For how long an original that is to be moved waits for a feed that is stopped or does not
-    come to it; then it is moved, and an alert says so."""
+    """How long an original that is to be moved waits for a feed that is stopped or has not looked
+    at it yet. After that it is moved, and an alert says so."""
     thread_replies: Count = 10
     """The most replies in one conversation a day; then a person is told instead."""
     address_replies: Count = 500
@@ -94,15 +95,16 @@ class Limits(BaseModel):
 
 
 class Quotas(BaseModel):
-    """What BigQuery allows a day, and how much of it is ours.
+    """What loading may use of BigQuery's daily quotas.
 
-    Where they bite: every attempt at a batch has staging tables of its own, each of which takes one
-    load job, so that BigQuery's 1,500 load jobs a table and day (failed ones count) cannot be
-    reached; the project's 100,000 can, and all its users share them. The transaction is DML,
-    which counts neither as a load job nor as a partition modification. Both are budgeted by target
-    table all the same: a busy feed must not eat the project's load jobs, nor rewrite the partitions
-    of its table all day long. Where a table needs more batches a day, raise its figures. Sources: https://cloud.google.com/bigquery/quotas
-    (load jobs, partitioned tables, tables),
+    BigQuery allows 1,500 load jobs a table and day, and failed ones count. This limit cannot be
+    reached: every attempt at a batch has staging tables of its own, and each takes one load job.
+    The project's limit of 100,000 load jobs can be reached, and all users of the project share it.
+    The transaction is DML, which counts neither as a load job nor as a partition modification.
+    Waybill still limits load jobs and partition changes for each target table. So a busy feed can
+    neither use up the project's load jobs nor rewrite the partitions of its table all day. Where a
+    table needs more batches a day, raise these figures. Sources:
+    https://cloud.google.com/bigquery/quotas (load jobs, partitioned tables, tables),
     https://cloud.google.com/bigquery/docs/optimize-load-jobs#table_operations_excluded_from_quota
     """
 
@@ -120,10 +122,10 @@ class Quotas(BaseModel):
     partition_changes: Count = 30_000
     """Partitions of one table that batches change a day, each counted once a batch."""
     share: Share = 0.9
-    """The share of them that is ours; the rest is for others and for surprises."""
+    """The share of these quotas that Waybill may use; the rest is for others, and a reserve."""
     spread_from: Share = 0.5
-    """Once less than this share of a day's budget is left, batches are spread over what is left of
-    the day: larger and rarer."""
+    """Once less than this share of a day's quota is left, batches are spread over the rest of the
+    day: they become larger and rarer."""
     throttled_seconds: Seconds = 600
     """How long a table's loads pause once BigQuery says `quotaExceeded`: Google asks for ten
     minutes or longer, https://cloud.google.com/bigquery/docs/troubleshoot-quotas"""
@@ -146,8 +148,8 @@ class Quotas(BaseModel):
 
 
 class Retention(BaseModel):
-    """For how long what is done with is kept; None means for ever. Nothing that is still needed is
-    removed, however old: a file not done, what it refers to, a rejected row not yet told."""
+    """How long to keep what is done; None means for ever. Nothing that is still needed is removed,
+    however old: a file that is not done, what it refers to, a rejected row not yet answered."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -26,7 +26,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trust:
-    """What a file must be to be let in by itself; everything not given is not asked.
+    """What a file must be to be accepted without a person. What is not given is not checked.
 
     `senders` are addresses (`ana@acorn.example`), domains (`acorn.example`) or all hosts below one
     (`*.acorn.example`). `require` names results that must speak for the domain in the sender's
@@ -100,7 +100,7 @@ class Vouched:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hold:
-    """A file that was not let in by itself: why and when, and who let it in later and when."""
+    """A held file: why and when it was held, and who released it and when."""
 
     file_id: str
     feed: str

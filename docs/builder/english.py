@@ -71,9 +71,9 @@ def _paragraphs(page: str) -> Iterator[tuple[int, str]]:
 
 
 def _prose(text: str) -> str:
-    """The text without code, comments and addresses: inline code is one word, with which a
-    sentence may begin; a link is its text."""
-    text = re.sub(r"(?<!`)`[^`\n]+`(?!`)", "Code", text)
+    """The text without code, comments and addresses: inline code, or an option of a command, is
+    one word, with which a sentence may begin; a link is its text."""
+    text = re.sub(r"(?<!`)`[^`\n]+`(?!`)|(?<!\S)--[a-z][a-z-]+", "Code", text)
     return re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", blanked(text))
 
 

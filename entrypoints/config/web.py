@@ -23,8 +23,8 @@ class Oidc(BaseModel):
     name: str = "Single sign-on"
     """What the button says."""
     issuer: str = Field(pattern=r"^https?://")
-    """Its address; `/.well-known/openid-configuration` is looked for beneath it. With http:// only
-    on this machine."""
+    """Its address, to which Waybill adds `/.well-known/openid-configuration`. http:// is allowed on
+    this machine only."""
     client_id: str
     """The id that the provider knows Waybill by."""
     client_secret: SecretStr

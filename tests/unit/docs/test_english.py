@@ -30,6 +30,7 @@ def test_what_is_wrong_is_named_with_its_line(
     long = " ".join(["word"] * 36)
     (tmp_path / "a.md").write_text(
         f"# Blame\n\n`judge` is code. W{long[1:90]} end.\n\n- {long}\n\n| a | untold |\n\n"
+        "waybill retry --rows-beneath is a command\n\n"
         f"```sh\n{long} governor\n```\n[fine](https://example.com/vouch) here: {long[:90]}.\n"
     )
     assert list(english.faults("a.md")) == [
