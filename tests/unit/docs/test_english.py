@@ -1,4 +1,4 @@
-"""The pages that readers meet first are in plain English."""
+"""The pages are in plain English."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from docs.builder import english, links
 from folders import ROOT
 
 
-def test_readers_pages_have_no_jargon_and_no_endless_sentence() -> None:
+def test_pages_have_no_jargon_and_no_endless_sentence() -> None:
     pages = english.checked_pages()
-    assert {"README.md", "docs/index.md"} <= set(pages)
+    assert {"README.md", "docs/index.md", "ARCHITECTURE.md", "CHANGELOG.md"} <= set(pages)
     assert [fault for page in pages for fault in english.faults(page)] == []
-    assert set(links.pages()) >= english.DEEP, "a page that is gone"
 
 
 def test_no_page_was_committed_with_a_conflict() -> None:
