@@ -45,7 +45,8 @@ class Limits(BaseModel):
     members: Count = 1000
     """The most files in one archive."""
     archive_passwords: SecretStr | None = None
-    """Passwords agreed on for zips, one a line; they are tried in turn."""
+    """Passwords for zip archives that were agreed on with senders, one a line; they are tried in
+    turn."""
     workbook_bytes: Count = 512 * 1024**2
     """The most that a workbook may unpack to: a sheet is held in memory."""
     batch_files: Count = 1000
@@ -58,7 +59,7 @@ class Limits(BaseModel):
     queued_files: Count = 10_000
     """Discover stops registering new files of a feed while this many are not loaded yet."""
     lease_seconds: Seconds = 60
-    """A worker that has not renewed its lease for this long is taken to be dead."""
+    """A worker that has not renewed its lease for this long counts as dead."""
     attempts: Count = 5
     """A step that failed this often for an unknown or retryable reason is given up."""
     retry_seconds: Seconds = 5
@@ -68,7 +69,8 @@ class Limits(BaseModel):
     killed from outside; after its attempts the file is quarantined. A step that is not about one
     file may take six times as long."""
     step_mb_seconds: Annotated[float, Field(ge=0)] = 20
-    """How much longer it may take for each megabyte of the file, packed as it comes."""
+    """How much longer preparing may take for each megabyte of the file as it was sent (compressed,
+    if it is)."""
     recover_seconds: Seconds = 15
     """How often beat looks for work whose lease ran out."""
     survey_seconds: Seconds = 900
@@ -77,7 +79,7 @@ class Limits(BaseModel):
     """How long an original that is to be moved waits for a feed that is stopped or has not looked
     at it yet. After that it is moved, and an alert says so."""
     thread_replies: Count = 10
-    """The most replies in one conversation a day; then a person is told instead."""
+    """The most replies in one conversation a day; beyond that, an alert tells a person."""
     address_replies: Count = 500
     """The most replies to one address a day."""
     partitions: Count = 4000
@@ -154,22 +156,22 @@ class Retention(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     landing_days: Days | None = 365
-    """Raw files, from when the last file with those bytes was done. Without them a file can be
-    neither replayed nor explained to the line, and is retried from its source."""
+    """Raw files, counted from when the last file with these bytes was done. Without its raw file, a
+    file cannot be replayed or explained line by line, and is retried from its source."""
     staged_days: Days | None = 7
-    """Staged rows, and what broken-off attempts left behind."""
+    """Staged rows, and what interrupted attempts left behind."""
     rejects_days: Days | None = 90
     """Rejected rows in storage, which `waybill show` reads; those in the warehouse stay."""
     receipts_days: Days | None = None
-    """Receipts beside the drop. What was mailed is its reader's."""
+    """Receipts beside the drop. Mailed receipts are not removed."""
     uploads_days: Days | None = 7
-    """For how long the same Idempotency-Key is the same upload. What was begun or checked, and is
-    sent by nobody, goes after a day."""
+    """For how long the same Idempotency-Key means the same upload. An upload that nobody completes,
+    and a check whose file nobody sends, are removed after a day."""
     timelines_days: Days | None = 180
-    """The steps of each file's way, alerts that are over, and what jobs were billed for."""
+    """The timelines of files, alerts that are over, and the record of billed jobs."""
     files_days: Days | None = None
-    """The ledger's rows of files. A file that the source still lists keeps its own, and so do all
-    of a mailbox: without it the file would be new."""
+    """The ledger's rows of files. A file that the source still lists keeps its row, and so do all
+    files of a mailbox: without the row, the file would be new."""
     clean_seconds: Seconds = 3600
     """How often beat cleans."""
     clean_files: Count = 1000
@@ -187,8 +189,8 @@ class AlertRules(BaseModel):
     quota_share: Share = 0.8
     """The share of a day's quota of loads from which on its use is an alert."""
     worker_seconds: Seconds = 90
-    """A worker that gave no sign of life for this long is taken to be dead; it gives three in that
-    time."""
+    """A worker that has not reported for this long counts as dead; a worker that lives reports
+    three times in it."""
     away_minutes: Count = 15
     """For how long a source cannot be listed, a mail not sent or a receipt not left before that is
     an alert."""

@@ -115,7 +115,7 @@ class Broker(BaseModel):
     """Certificates to trust instead of the usual ones (PEM). A `rediss://` server's certificate and
     host name are always verified."""
     visibility_seconds: int = Field(default=300, gt=0)
-    """After how long a task that its worker never finished is given to another."""
+    """After this time, a task that its worker has not finished goes to another worker."""
 
     @property
     def tls(self) -> dict[str, Any] | None:
@@ -155,7 +155,7 @@ class Folders(BaseModel):
     feeds: LocalPath = Path("dags")
     """Feeds, a Python file each."""
     work: LocalPath = Path("data/work")
-    """Temporary files; also where beat keeps its place."""
+    """Temporary files, and the file in which beat keeps when it last sent each task."""
     templates: LocalPath | None = None
     """Receipt templates of your own, which come before those of the package."""
 
