@@ -169,8 +169,8 @@ def _conclusion(counts: Counts) -> Iterator[str]:
     room = first.a_second / busiest.a_second
     yield ""
     yield (
-        f"The next bottleneck is {first.part}, at {first.a_second:,.0f} files a second: {room:,.1f} ×"
-        f" what comes in the busiest hour of these ({busiest.name}). Before that, the workers are"
+        f"The next bottleneck is {first.part}, at {first.a_second:,.0f} files a second:"
+        f" {room:,.1f} × what comes in the busiest hour of these ({busiest.name}). Before that, the workers are"
         f" the limit: a core takes {BUSY / _each(counts.cpu, counts):,.0f} files a second."
     )
     yield from _TABLES.splitlines()
@@ -181,7 +181,8 @@ _INTRODUCTION = """# Scale
 Written by `python -m bench scale`; do not edit it by hand.
 
 {files:,} small files were taken from a bucket to the last acknowledgement, with a real worker, a
-real broker and the ledger in PostgreSQL. Everything that they asked of ledger and broker was counted:
+real broker and the ledger in PostgreSQL. Everything that they asked of ledger and broker was
+counted:
 
 - statements and round trips, by a relay before PostgreSQL
 - transactions and the write-ahead log, by PostgreSQL itself
