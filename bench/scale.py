@@ -170,8 +170,9 @@ def _conclusion(counts: Counts) -> Iterator[str]:
     yield ""
     yield (
         f"The next bottleneck is {first.part}, at {first.a_second:,.0f} files a second:"
-        f" {room:,.1f} × what comes in the busiest hour of these ({busiest.name}). Before that, the workers are"
-        f" the limit: a core takes {BUSY / _each(counts.cpu, counts):,.0f} files a second."
+        f" {room:,.1f} × what comes in the busiest hour of these ({busiest.name})."
+        " Before that, the workers are the limit:"
+        f" a core takes {BUSY / _each(counts.cpu, counts):,.0f} files a second."
     )
     yield from _TABLES.splitlines()
 
