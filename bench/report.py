@@ -183,20 +183,21 @@ The figures are kept in `data/bench/results.json`; `python -m bench report` writ
 
 def _method(results: Mapping[str, Any]) -> Iterator[str]:
     machine = results["machine"]
-    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
+    versions = ", ".join(f"`{name} {number}`" for name, number in results["versions"].items())
     yield ""
     yield (
-        "Medians of the runs named, in turns, each with an empty BigQuery emulator and"
-        " warm processes (imports and first connections are in nobody's time). ± is half the"
-        " distance between the slowest and the quickest run. CPU seconds are the contender's own,"
-        " beside them the emulator's and, after the plus, the other servers' (the bucket's and the"
-        " broker's). The peak is the resident memory of its largest process."
+        "Each figure is the median of the runs named. The contenders take turns. Each run has an"
+        " empty BigQuery emulator and warm processes: imports and first connections are not"
+        " counted. ± is half the distance between the slowest and the quickest run. CPU seconds"
+        " are the contender's own. The servers' CPU seconds are the emulator's and, after the plus,"
+        " those of the bucket and the broker. The peak is the resident memory of the contender's"
+        " largest process."
     )
     yield ""
     yield (
         f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB,"
-        f" {machine['system']}, Python {machine['python']}; load before the run"
-        f" {machine['load']:.1f}. {versions}. {results['at']}."
+        f" {machine['system']}, Python {machine['python']}. Load before the run:"
+        f" {machine['load']:.1f}. Versions: {versions}. Time: {results['at']}."
     )
 
 
@@ -224,7 +225,7 @@ def _where(results: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "Seconds by the timelines in the ledger. With several files the spans of preparing,"
-        " loading and answering overlap."
+        " loading and acknowledging overlap."
     )
     yield ""
     names = (
@@ -244,31 +245,33 @@ def _where(results: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {shape['title']} | " + " | ".join(cells) + " |"
     yield ""
     yield (
-        "What Waybill does beyond the floor: it checks and casts each cell by the contract, with a"
-        " reason for each that is bad (`prepare`); the warehouse writes the rows twice, first into"
-        " a staging table and then, in one transaction with their bookkeeping, into the table"
-        " (`load`); the raw file is fetched from the bucket, hashed and kept while its rows are"
-        " read (within `prepare`; before that if it is under 8 MiB, or no text); every step is a"
-        " task with a lease."
+        "What Waybill does beyond the floor:\n"
+        "\n"
+        "- It checks and casts each cell by the contract, with a reason for each bad one (`prepare`).\n"
+        "- It fetches the raw file from the bucket, hashes it, and keeps it while its rows are read."
+        " That is within `prepare`, or before it if the file is under 8 MiB or is no text.\n"
+        "- The warehouse writes the rows twice (`load`): first into a staging table, then into the"
+        " table, in one transaction with their bookkeeping.\n"
+        "- Every step is a task with a lease."
     )
     yield ""
     yield (
-        "What a small file costs is counted up to the last answer: when the last of 5,000 files is"
-        " committed, most of the others have been answered, and of 1,000 hardly any. One worker"
-        " process fetches, reads, checks and writes a large file in threads of its own, which keep"
-        " two cores busy; workers beside it help where there are more cores than that."
+        "The cost of a small file is counted until the last acknowledgement. When the last of 5,000"
+        " files is committed, most of the others have been acknowledged; of 1,000 files, hardly"
+        " any. One worker process fetches, reads, checks and writes a large file in several threads,"
+        " which keep two cores busy. Further workers help where there are more cores."
     )
     if not results.get("profile"):
         return
     yield ""
     yield (
-        "One file of 1M × 10 under a profiler, in one process with no broker: the time between a"
-        " call into a module and its return. What a module calls elsewhere counts for it too, and"
-        " the profiler itself makes Python slower."
+        "One file of 1M × 10 under a profiler, in one process without a broker. The seconds are"
+        " those between a call into a module and its return, so they include what the module calls"
+        " elsewhere. The profiler itself makes Python slower."
     )
     yield from ("", "| step | seconds | modules |", "| --- | ---: | --- |")
     for step in results["profile"]:
-        shares = ", ".join(f"{name} {each:.2f}" for name, each in step["shares"].items())
+        shares = "; ".join(f"`{name}` {each:.2f}" for name, each in step["shares"].items())
         yield f"| {step['name']} | {step['wall']:.2f} | {shares} |"
 
 

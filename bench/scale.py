@@ -90,7 +90,7 @@ def page(counts: Counts) -> Iterator[str]:
     needs = [_needs(counts, each) for each in DEMANDS]
     for name in needs[0]:
         yield f"| {name} | {' | '.join(each[name] for each in needs)} |"
-    yield from ("", "## Where the next wall is", "", "| part | files a second | because |")
+    yield from ("", "## The next bottleneck", "", "| part | files a second | because |")
     yield "| --- | ---: | --- |"
     yield from (f"| {each.part} | {each.a_second:,.0f} | {each.why} |" for each in walls(counts))
     yield from _conclusion(counts)
@@ -169,9 +169,10 @@ def _conclusion(counts: Counts) -> Iterator[str]:
     room = first.a_second / busiest.a_second
     yield ""
     yield (
-        f"The next wall is {first.part}, at {first.a_second:,.0f} files a second: {room:,.1f} ×"
-        f" what comes in the busiest hour of these ({busiest.name}). Before it come the workers,"
-        f" of which a core takes {BUSY / _each(counts.cpu, counts):,.0f} files a second."
+        f"The next bottleneck is {first.part}, at {first.a_second:,.0f} files a second:"
+        f" {room:,.1f} × what comes in the busiest hour of these ({busiest.name})."
+        " Before that, the workers are the limit:"
+        f" a core takes {BUSY / _each(counts.cpu, counts):,.0f} files a second."
     )
     yield from _TABLES.splitlines()
 
@@ -180,18 +181,23 @@ _INTRODUCTION = """# Scale
 
 Written by `python -m bench scale`; do not edit it by hand.
 
-{files:,} small files were taken from a bucket to the last receipt, with a real worker and broker
-and the ledger in PostgreSQL, and everything asked of these was counted: statements and round trips
-by a relay before PostgreSQL, transactions and the write-ahead log by PostgreSQL itself, commands
-and bytes by Redis. What many files need is calculated from that. The ledger's own questions do not
-grow with history: [the ledger's page](performance/ledger.md) has them with ten
-million files of 50,000 senders."""
+{files:,} small files were taken from a bucket to the last acknowledgement, with a real worker, a
+real broker and the ledger in PostgreSQL. Everything that they asked of ledger and broker was
+counted:
+
+- statements and round trips, by a relay before PostgreSQL
+- transactions and the write-ahead log, by PostgreSQL itself
+- commands and bytes, by Redis
+
+What many files need is calculated from that. The ledger's own questions do not grow with
+history: [the ledger's page](performance/ledger.md) has them with ten million files of 50,000
+senders."""
 
 _TABLES = """
-BigQuery bounds the number of batches, and not that of files: near its quotas batches are larger and
-rarer, as [bigquery.md](bigquery.md#quotas) says. What it bounds is the number of tables that are
-busy at once: a table of its own for each of 50,000 senders is loaded once or twice a day, one table
-for all of them as often as one likes. Another project, for a part of the tables, has quotas of its
-own.
+BigQuery bounds the number of batches, not the number of files. Near its quotas batches are
+larger and rarer, as [bigquery.md](bigquery.md#quotas) says. What it bounds is the number of
+tables that are busy at once. If each of 50,000 senders has a table, each table is loaded once or
+twice a day. One table for all of them is loaded as often as you like. A second project for some
+of the tables has quotas of its own.
 
-The page is written anew, with counts of the day, by `python -m bench scale`."""
+`python -m bench scale` counts again and writes this page."""

@@ -54,14 +54,15 @@ class FolderConfig(BaseModel):
     path: LocalPath
     """The folder's path."""
     recursive: bool = True
-    """Whether to look into its folders, too."""
+    """Whether to list its subfolders, too."""
     settle_seconds: float = Field(default=2, ge=0)
     """A file that changed this recently may still be being written, and is not listed yet."""
     receipts_folder: LocalPath | None = None
-    """Answers go below it instead of beside the drop."""
+    """Receipts go below this prefix instead of beside the drop."""
     watch: bool | Literal["poll"] = True
-    """Whether `waybill watch` takes files in as they arrive. The system tells of them, but not of
-    what comes to a network file system from elsewhere: `poll` looks instead, every second."""
+    """Whether `waybill watch` takes in files as they arrive. The operating system reports new
+    files, but not those that another machine puts on a network file system: for these, `poll` looks
+    every second."""
 
 
 class FolderSource:

@@ -74,17 +74,17 @@ class Feed:
     name: str
     """The name of the feed: lower-case letters, digits and underscores."""
     source: str
-    """The source that its files come from, by its name in config.yaml."""
+    """The name of the source in config.yaml that the files come from."""
     match: str
-    """A glob of the files that it takes: `*` within a folder, `**` across folders."""
+    """A glob of the files that the feed takes: `*` within a folder, `**` across folders."""
     contract: str
-    """The contract that its files are checked by, by name."""
+    """The name of the contract that the files are checked by."""
     transform: Callable[[DataFrame], DataFrame] | None = None
     """A function that gets the good rows as a pandas frame, and returns the rows to load."""
     write: WriteMode | str = WriteMode.APPEND
     """`append`, `merge` (on the primary key) or `replace_partition`."""
     schedule: Every | Cron = _FIVE_MINUTES
-    """When it looks at its source: `every(minutes=5)`, or `cron("0 6 * * *", "Europe/Madrid")`."""
+    """When the source is listed: `every(minutes=5)`, or `cron("0 6 * * *", "Europe/Madrid")`."""
     chunked: bool = False
     """Whether the transform gets a large file piece by piece; for functions of single rows only."""
     lineage: Lineage | str = "row"
@@ -99,16 +99,17 @@ class Feed:
     on_new_version: OnNewVersion | str = OnNewVersion.REPLACE
     """When a file comes again with other content: `replace` its rows, `append`, or `refuse` it."""
     trust: Trust | None = None
-    """Whose files are let in; the others are held until somebody releases them."""
+    """Whose files are accepted; other files are held until somebody releases them."""
     digest: Every | Cron | None = None
     """When one mail tells a sender about all files since the last, instead of one for each file."""
     exclude: tuple[str, ...] | str = ()
-    """Globs of files that are none of its, whatever `match` says."""
+    """Globs of files that the feed does not take, even if `match` fits."""
     since: date | datetime | str | None = None
-    """Mail that came before is left where it is; without it, what came a day before its first
-    look."""
+    """Mail from before that time is not taken. Without it: mail from more than a day before the
+    feed began."""
     after_load: Sequence[str] = field(default=(), hash=False)
-    """A command to run after each load, word by word; it gets the batch as JSON on its input."""
+    """A command to run after each load, as a list of words; it gets the batch as JSON on its
+    input."""
     after_load_env: Sequence[str] = field(default=(), hash=False)
     """The names of the environment variables that the command gets beside PATH, HOME and LANG."""
     after_load_seconds: float = 900

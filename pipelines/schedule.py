@@ -29,7 +29,7 @@ class Cron:
 
 
 def every(*, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> Every:
-    """Look again after this long; raises ValueError unless it is longer than nothing."""
+    """Look again after this time; raises ValueError unless it is more than zero."""
     period = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
     if period <= timedelta(0):
         raise ValueError("every() needs a period, such as every(minutes=5)")
@@ -37,7 +37,7 @@ def every(*, seconds: float = 0, minutes: float = 0, hours: float = 0, days: flo
 
 
 def cron(expression: str, timezone: str = "UTC") -> Cron:
-    """Look at the times a crontab line names, such as `cron("0 6 * * 1-5", "Europe/Madrid")`.
+    """Look at the times of a crontab line, such as `cron("0 6 * * 1-5", "Europe/Madrid")`.
 
     Raises ValueError for other than five fields and ZoneInfoNotFoundError for an unknown zone.
     """

@@ -36,8 +36,8 @@ class Limits(BaseModel):
     bundle_seconds: Seconds = 15
     """A task begins no further file of its bundle after that; the rest goes with another."""
     frame_bytes: Count = 512 * 1024**2
-    """The most that the good rows of a file may take as one frame of a feed's transform; a feed
-    with `chunked=True` gets them in pieces, whatever there are."""
+    """The most memory that the good rows of a file may take as one frame of a feed's transform. A
+    feed with `chunked=True` gets them in pieces, so that this does not apply."""
     file_bytes: Count = 20 * 1024**3
     """A larger file is quarantined without being read to its end."""
     unpack_ratio: Count = 250
@@ -45,7 +45,8 @@ class Limits(BaseModel):
     members: Count = 1000
     """The most files in one archive."""
     archive_passwords: SecretStr | None = None
-    """Passwords agreed on for zips, one a line; they are tried in turn."""
+    """Passwords for zip archives that were agreed on with senders, one a line; they are tried in
+    turn."""
     workbook_bytes: Count = 512 * 1024**2
     """The most that a workbook may unpack to: a sheet is held in memory."""
     batch_files: Count = 1000
@@ -58,25 +59,27 @@ class Limits(BaseModel):
     queued_files: Count = 10_000
     """Discover stops registering new files of a feed while this many are not loaded yet."""
     lease_seconds: Seconds = 60
-    """A worker that has not renewed its lease for this long is taken to be dead."""
+    """A worker that has not renewed its lease for this long counts as dead."""
     attempts: Count = 5
     """A step that failed this often for an unknown or retryable reason is given up."""
     retry_seconds: Seconds = 5
     """The pause before the second attempt; it doubles with every further one."""
     step_seconds: Seconds = 900
-    """How long preparing a file may take, beside what its size allows; it is ended then, from
-    outside, and quarantined after its attempts. Steps about no single file: six times as long."""
+    """How long preparing a file may take, plus `step_mb_seconds` for its size. Then the step is
+    killed from outside; after its attempts the file is quarantined. A step that is not about one
+    file may take six times as long."""
     step_mb_seconds: Annotated[float, Field(ge=0)] = 20
-    """How much longer it may take for each megabyte of the file, packed as it comes."""
+    """How much longer preparing may take for each megabyte of the file as it was sent (compressed,
+    if it is)."""
     recover_seconds: Seconds = 15
     """How often beat looks for work whose lease ran out."""
     survey_seconds: Seconds = 900
     """How often beat looks for what lies in buckets and folders and no feed takes."""
     move_after_days: Days = 7
-    """For how long an original that is to be moved waits for a feed that is stopped or does not
-    come to it; then it is moved, and an alert says so."""
+    """How long an original that is to be moved waits for a feed that is stopped or has not looked
+    at it yet. After that it is moved, and an alert says so."""
     thread_replies: Count = 10
-    """The most replies in one conversation a day; then a person is told instead."""
+    """The most replies in one conversation a day; beyond that, an alert tells a person."""
     address_replies: Count = 500
     """The most replies to one address a day."""
     partitions: Count = 4000
@@ -94,15 +97,16 @@ class Limits(BaseModel):
 
 
 class Quotas(BaseModel):
-    """What BigQuery allows a day, and how much of it is ours.
+    """What loading may use of BigQuery's daily quotas.
 
-    Where they bite: every attempt at a batch has staging tables of its own, each of which takes one
-    load job, so that BigQuery's 1,500 load jobs a table and day (failed ones count) cannot be
-    reached; the project's 100,000 can, and all its users share them. The transaction is DML,
-    which counts neither as a load job nor as a partition modification. Both are budgeted by target
-    table all the same: a busy feed must not eat the project's load jobs, nor rewrite the partitions
-    of its table all day long. Where a table needs more batches a day, raise its figures. Sources: https://cloud.google.com/bigquery/quotas
-    (load jobs, partitioned tables, tables),
+    BigQuery allows 1,500 load jobs a table and day, and failed ones count. This limit cannot be
+    reached: every attempt at a batch has staging tables of its own, and each takes one load job.
+    The project's limit of 100,000 load jobs can be reached, and all users of the project share it.
+    The transaction is DML, which counts neither as a load job nor as a partition modification.
+    Waybill still limits load jobs and partition changes for each target table. So a busy feed can
+    neither use up the project's load jobs nor rewrite the partitions of its table all day. Where a
+    table needs more batches a day, raise these figures. Sources:
+    https://cloud.google.com/bigquery/quotas (load jobs, partitioned tables, tables),
     https://cloud.google.com/bigquery/docs/optimize-load-jobs#table_operations_excluded_from_quota
     """
 
@@ -120,10 +124,10 @@ class Quotas(BaseModel):
     partition_changes: Count = 30_000
     """Partitions of one table that batches change a day, each counted once a batch."""
     share: Share = 0.9
-    """The share of them that is ours; the rest is for others and for surprises."""
+    """The share of these quotas that Waybill may use; the rest is for others, and a reserve."""
     spread_from: Share = 0.5
-    """Once less than this share of a day's budget is left, batches are spread over what is left of
-    the day: larger and rarer."""
+    """Once less than this share of a day's quota is left, batches are spread over the rest of the
+    day: they become larger and rarer."""
     throttled_seconds: Seconds = 600
     """How long a table's loads pause once BigQuery says `quotaExceeded`: Google asks for ten
     minutes or longer, https://cloud.google.com/bigquery/docs/troubleshoot-quotas"""
@@ -146,28 +150,28 @@ class Quotas(BaseModel):
 
 
 class Retention(BaseModel):
-    """For how long what is done with is kept; None means for ever. Nothing that is still needed is
-    removed, however old: a file not done, what it refers to, a rejected row not yet told."""
+    """How long to keep what is done; None means for ever. Nothing that is still needed is removed,
+    however old: a file that is not done, what it refers to, a rejected row not yet answered."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     landing_days: Days | None = 365
-    """Raw files, from when the last file with those bytes was done. Without them a file can be
-    neither replayed nor explained to the line, and is retried from its source."""
+    """Raw files, counted from when the last file with these bytes was done. Without its raw file, a
+    file cannot be replayed or explained line by line, and is retried from its source."""
     staged_days: Days | None = 7
-    """Staged rows, and what broken-off attempts left behind."""
+    """Staged rows, and what interrupted attempts left behind."""
     rejects_days: Days | None = 90
     """Rejected rows in storage, which `waybill show` reads; those in the warehouse stay."""
     receipts_days: Days | None = None
-    """Receipts beside the drop. What was mailed is its reader's."""
+    """Receipts beside the drop. Mailed receipts are not removed."""
     uploads_days: Days | None = 7
-    """For how long the same Idempotency-Key is the same upload. What was begun or checked, and is
-    sent by nobody, goes after a day."""
+    """For how long the same Idempotency-Key means the same upload. An upload that nobody completes,
+    and a check whose file nobody sends, are removed after a day."""
     timelines_days: Days | None = 180
-    """The steps of each file's way, alerts that are over, and what jobs were billed for."""
+    """The timelines of files, alerts that are over, and the record of billed jobs."""
     files_days: Days | None = None
-    """The ledger's rows of files. A file that the source still lists keeps its own, and so do all
-    of a mailbox: without it the file would be new."""
+    """The ledger's rows of files. A file that the source still lists keeps its row, and so do all
+    files of a mailbox: without the row, the file would be new."""
     clean_seconds: Seconds = 3600
     """How often beat cleans."""
     clean_files: Count = 1000
@@ -185,8 +189,8 @@ class AlertRules(BaseModel):
     quota_share: Share = 0.8
     """The share of a day's quota of loads from which on its use is an alert."""
     worker_seconds: Seconds = 90
-    """A worker that gave no sign of life for this long is taken to be dead; it gives three in that
-    time."""
+    """A worker that has not reported for this long counts as dead; a worker that lives reports
+    three times in it."""
     away_minutes: Count = 15
     """For how long a source cannot be listed, a mail not sent or a receipt not left before that is
     an alert."""

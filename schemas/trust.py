@@ -26,7 +26,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trust:
-    """What a file must be to be let in by itself; everything not given is not asked.
+    """What a file must be to be accepted without a person. What is not given is not checked.
 
     `senders` are addresses (`ana@acorn.example`), domains (`acorn.example`) or all hosts below one
     (`*.acorn.example`). `require` names results that must speak for the domain in the sender's
@@ -41,18 +41,18 @@ class Trust:
     """Addresses (`ana@acorn.example`), domains (`acorn.example`), or all hosts below one
     (`*.acorn.example`)."""
     require: tuple[str, ...] = ()
-    """What must speak for the domain in the sender's address: `dkim`, `spf`, `dmarc`."""
+    """What must prove the domain in the sender's address: `dkim`, `spf`, `dmarc`."""
     subjects: tuple[str, ...] = ()
-    """Globs, one of which must match the mail's subject, whatever its case."""
+    """Globs; one of them must match the mail's subject. Upper and lower case are the same."""
     names: tuple[str, ...] = ()
-    """Globs, one of which must match the file's name, whatever its case."""
+    """Globs; one of them must match the file's name. Upper and lower case are the same."""
     types: tuple[str, ...] = ()
-    """Kinds of content (`text`, `workbook`, `zip`, …); else those that the contract can be read
-    from."""
+    """Kinds of content (`text`, `workbook`, `zip`, …). Without it: those that the contract can be
+    read from."""
     files_a_day: int | None = None
-    """How many files of one sender are let in a day (UTC)."""
+    """How many files of one sender are accepted a day (UTC)."""
     bytes_a_day: int | None = None
-    """How many bytes of one sender are let in a day (UTC)."""
+    """How many bytes of one sender are accepted a day (UTC)."""
 
     def __post_init__(self) -> None:
         for name in ("senders", "require", "subjects", "names", "types"):
@@ -100,7 +100,7 @@ class Vouched:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hold:
-    """A file that was not let in by itself: why and when, and who let it in later and when."""
+    """A held file: why and when it was held, and who released it and when."""
 
     file_id: str
     feed: str

@@ -29,7 +29,8 @@ class DatasetSettings(BaseModel):
     description: str | None = None
     """The description of all datasets."""
     time_travel_hours: Annotated[int, Field(ge=48, le=168, multiple_of=24)] | None = None
-    """For how long rows that are gone can be looked up; staging datasets always keep the least."""
+    """For how long BigQuery can restore removed rows (time travel); staging datasets always have
+    the minimum."""
     storage_billing: Literal["LOGICAL", "PHYSICAL"] | None = None
     """How storage is billed."""
 
@@ -73,16 +74,17 @@ class BigQueryConfig(BaseModel):
     rejected_days: Annotated[int, Field(gt=0)] | None = 365
     """For how long rejected rows stay in the warehouse; None keeps them for ever."""
     row_access_member: Annotated[str, Field(pattern=r"^[a-zA-Z]+:[^\s\"'\\]+$")] | None = None
-    """Who we are to row access policies (`serviceAccount:…`): tables that have such policies get
-    one more, by which we see every row. Without it a policy hides rows from us."""
+    """The account of Waybill for row access policies (`serviceAccount:…`). Tables with such
+    policies get one more, so that Waybill sees every row. Without it a policy hides rows from
+    Waybill."""
     job_timeout: Annotated[float, Field(gt=0)] = 600
-    """Seconds after which a load job or a transaction is told to stop."""
+    """Seconds after which a load job or a transaction is cancelled."""
     lost_seconds: Annotated[float, Field(ge=0)] = 6 * 3600
-    """A transaction that has not ended for so long, told to stop or not, is taken as lost, and the
-    next is sent. BigQuery itself ends a query after six hours."""
+    """A transaction that has not ended after this time counts as lost, and the next one is sent.
+    BigQuery itself ends a query after six hours."""
     maximum_bytes_billed: Annotated[int, Field(ge=10 * 1024**2)] | None = 1024**4
-    """Any one statement that would read more bytes fails before it costs anything: 1 TiB, a few
-    dollars on demand; BigQuery's least is 10 MiB. None sets no bound.
+    """A statement that would read more bytes fails before it costs anything. 1 TiB is a few dollars
+    on demand; BigQuery's minimum is 10 MiB. None sets no bound.
     https://cloud.google.com/bigquery/docs/best-practices-costs"""
     ask_above_bytes: Annotated[int, Field(ge=0)] = 100 * 1024**3
     """Commands say what they would read, and ask before they read more than this."""

@@ -41,11 +41,11 @@ class MailBucketConfig(S3Config):
     answer_unmatched: tuple[str, ...] = ()
     """Addresses and domains that are told when no feed takes what they sent."""
     own_address: str | None = None
-    """Mails from this address (our own) are passed over."""
+    """Waybill's own address: mails from it are passed over."""
     message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     """A larger message is passed over; mail services accept up to 40 MB."""
     authentication: Authentication = Authentication()
-    """What speaks for the senders, for feeds that require it."""
+    """How senders are authenticated, for feeds with `require`."""
 
     @model_validator(mode="after")
     def _without_events(self) -> Self:

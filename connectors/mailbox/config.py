@@ -39,13 +39,13 @@ class MailboxConfig(BaseModel):
     answer_unmatched: tuple[str, ...] = ()
     """Addresses and domains that are told when no feed takes what they sent."""
     own_address: str | None = None
-    """Mails from this address (our own) are passed over."""
+    """Waybill's own address: mails from it are passed over."""
     attachment_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
-    """A larger attachment is not read: its sender is told."""
+    """A larger attachment is not read; the answer to its sender says so."""
     timeout: float = Field(default=60, gt=0)
     """Seconds that the server may take for an answer."""
     authentication: Authentication = Authentication()
-    """What speaks for the senders, for feeds that require it."""
+    """How senders are authenticated, for feeds with `require`."""
     watch: bool = True
     """Whether the service waits for new mail (IDLE) rather than only looking on schedule."""
 

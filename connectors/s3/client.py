@@ -68,7 +68,7 @@ class S3Config(BaseModel):
     bucket: str = Field(min_length=1)
     """The bucket's name."""
     prefix: str = ""
-    """Only keys that start with it are looked at; feeds match whole keys all the same."""
+    """Only keys that start with it are listed; the globs of feeds match whole keys."""
     endpoint: str | None = None
     """The address of a server other than Amazon's."""
     region: str | None = None
@@ -80,20 +80,20 @@ class S3Config(BaseModel):
     role_arn: str | None = None
     """A role to assume with those credentials."""
     sts_endpoint: str | None = None
-    """Where to assume it, when not at Amazon's."""
+    """The address where the role is assumed, if it is not Amazon's."""
     verify_tls: bool = True
     """Whether the server's certificate is verified; false only for a test server."""
     ca_file: LocalFile | None = None
     """Certificates to trust instead of the usual ones (PEM)."""
     receipts_prefix: str | None = None
-    """Answers go below this folder instead of beside the drop."""
+    """Receipts go below this folder instead of beside the drop."""
     receipts: Receipts | None = None
-    """Where answers go; `receipts_prefix` is short for `{to: prefix, prefix: …}`."""
+    """Where receipts go; `receipts_prefix` is short for `{to: prefix, prefix: …}`."""
     requester_pays: bool = False
-    """Whether we pay for what we ask of somebody else's bucket."""
+    """Whether Waybill's account pays for requests to a bucket of somebody else (requester pays)."""
     archived: Literal["wait", "refuse"] = "wait"
-    """What becomes of objects in an archive (Glacier): they wait until somebody has restored them,
-    or are refused."""
+    """What happens to objects in an archive (Glacier): they wait until somebody restores them, or
+    are refused."""
     move_to: str | None = None
     """Originals move below this folder once they are acknowledged; a later version of the same
     key replaces the earlier one there."""
@@ -101,7 +101,7 @@ class S3Config(BaseModel):
     events: EventsConfig | None = None
     """A queue that tells what arrives, so that `waybill watch` takes it in at once."""
     full_listing: FullListing | None = None
-    """How often the bucket is listed whole all the same; every hour, if there are `events`."""
+    """How often the whole bucket is listed; every hour, if there are `events`."""
 
     @field_validator(
         "endpoint", "region", "access_key", "secret_key", "sts_endpoint", mode="before"

@@ -17,13 +17,13 @@ class EventsConfig(BaseModel):
     type: Literal["sqs"]
     """What kind of queue it is."""
     queue_url: str
-    """Its address, which also says where it is asked."""
+    """The queue's address; requests go to the host that it names."""
     region: str | None = None
-    """Of the queue, where its address does not say it; else the bucket's."""
+    """The queue's region, if its address does not say it; without it, the bucket's."""
     wait_seconds: int = Field(default=20, ge=1, le=20)
     """How long one question waits for a message; SQS allows 20 seconds."""
     hidden_seconds: int = Field(default=120, ge=1, le=43_200)
-    """For how long a message that could not be dealt with stays hidden before it comes again."""
+    """How long a message that could not be processed stays hidden before it comes again."""
 
     @model_validator(mode="after")
     def _is_address(self) -> Self:

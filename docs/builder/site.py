@@ -20,6 +20,7 @@ from docs.builder.links import ROOT, broken, links, relinked
 from docs.builder.nav import CONFIG, config, nav_problems, place, site_pages
 
 DIAGRAMS = "docs/assets/diagrams"
+_ITEM = re.compile(r"(?:[-*+]|\d+\.) ")
 _MERMAID = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -46,6 +47,20 @@ def diagram_problems() -> list[str]:
     ]
 
 
+def indented(text: str) -> str:
+    """The text with what belongs to an item of a list four columns in, as the site's Markdown asks:
+    GitHub is content with the width of the mark."""
+    lines, more = list[str](), 0
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if mark := _ITEM.match(line):
+            more = 4 - len(mark[0])
+        elif line and not indent:
+            more = 0
+        lines.append(" " * more + line if indent and more > 0 else line)
+    return "\n".join(lines) + "\n"
+
+
 def _stage(folder: Path) -> None:
     """Copy the pages, and whatever they link or show, to where the site has them."""
     on_site = set(site_pages())
@@ -63,7 +78,7 @@ def _stage(folder: Path) -> None:
         text = relinked(page, (ROOT / page).read_text(encoding="utf-8"), target_of)
         to = folder / place(page)
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(_MERMAID.sub(picture, text), encoding="utf-8")
+        to.write_text(indented(_MERMAID.sub(picture, text)), encoding="utf-8")
         for link in links(page):
             copy = folder / place(link.path)
             if link.path not in on_site and not copy.exists():

@@ -45,7 +45,7 @@ class Webhooks(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     secret: SecretStr | None = None
-    """From which the secret of each webhook is derived. Without it there are no webhooks."""
+    """The secret of each webhook is derived from it. Without it there are no webhooks."""
     allow_private: tuple[IPvAnyNetwork, ...] = ()
     """Networks of your own to which receipts may be posted, `10.20.0.0/16`."""
     ca_file: LocalFile | None = None

@@ -105,7 +105,7 @@ class NotifierPart(Part):
 
 
 class Broker(BaseModel):
-    """The Celery broker."""
+    """Redis, as Celery uses it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,7 +115,7 @@ class Broker(BaseModel):
     """Certificates to trust instead of the usual ones (PEM). A `rediss://` server's certificate and
     host name are always verified."""
     visibility_seconds: int = Field(default=300, gt=0)
-    """After how long a task that its worker never finished is given to another."""
+    """After this time, a task that its worker has not finished goes to another worker."""
 
     @property
     def tls(self) -> dict[str, Any] | None:
@@ -155,7 +155,7 @@ class Folders(BaseModel):
     feeds: LocalPath = Path("dags")
     """Feeds, a Python file each."""
     work: LocalPath = Path("data/work")
-    """Temporary files; also where beat keeps its place."""
+    """Temporary files, and the file in which beat keeps when it last sent each task."""
     templates: LocalPath | None = None
     """Receipt templates of your own, which come before those of the package."""
 
@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     )
 
     broker: Broker = Field(default_factory=Broker)
-    """Through which processes give each other tasks."""
+    """The broker that carries tasks between the processes."""
     ledger: LedgerPart
     """The database that knows every file, and what is owed to it."""
     storage: StoragePart
@@ -204,21 +204,21 @@ class Settings(BaseSettings):
     sources: dict[str, SourcePart]
     """Where files come from, by names of your own; a feed says which it takes."""
     limits: Limits = Limits()
-    """How much at once, how often again, how long."""
+    """Sizes, times and numbers of attempts."""
     quotas: Quotas = Quotas()
-    """What BigQuery allows, and how much of it is for Waybill."""
+    """BigQuery's quotas, and the share of them that Waybill may use."""
     retention: Retention = Retention()
-    """For how long what is done with is kept."""
+    """When old files, rows and records are removed."""
     folders: Folders = Field(default_factory=Folders)
-    """Folders on this machine."""
+    """Where contracts, feeds and work files are."""
     alerts: Alerts = Alerts()
-    """Who is told what is the matter, and when."""
+    """Who gets alerts, and when."""
     web: Web = Web()
     """The web process: console, HTTP API, links to receipts."""
     metrics: Metrics = Metrics()
     """Where Prometheus reads the metrics."""
     log: Log = Log()
-    """How the log is written; `log: json` is short for its format."""
+    """The log; `log: json` is short for its format."""
     webhooks: Webhooks = Webhooks()
     """Receipts as they are posted to other programs."""
     concurrency: int = Field(default=2, gt=0)

@@ -23,18 +23,19 @@ class Oidc(BaseModel):
     name: str = "Single sign-on"
     """What the button says."""
     issuer: str = Field(pattern=r"^https?://")
-    """Its address; `/.well-known/openid-configuration` is looked for beneath it. With http:// only
-    on this machine."""
+    """Its address, to which Waybill adds `/.well-known/openid-configuration`. http:// is allowed on
+    this machine only."""
     client_id: str
     """The id that the provider knows Waybill by."""
     client_secret: SecretStr
     """The secret that the provider has given out with it."""
     emails_are_verified: bool = False
-    """Believe every address that the provider names, also if it does not say that it was verified.
-    Microsoft Entra never says so. Only for a provider whose people cannot choose their own."""
+    """Believe every address that the provider names, even if it does not say that the address was
+    verified. Microsoft Entra never says so. Only for a provider whose users cannot choose their
+    address."""
     groups_claim: str | None = None
-    """The claim that names a person's groups. With it people are let in whom nobody has added
-    before, and at each login everybody is put into those of our groups that it names."""
+    """The claim that names a person's groups. With it, people can sign in whom nobody has added
+    before. At each login a person gets those of the console's groups that the claim names."""
 
     @field_validator("issuer")
     @classmethod
@@ -71,12 +72,12 @@ class Web(BaseModel):
     requests_a_minute: int = Field(default=600, gt=0)
     """The most requests of one key."""
     failures_a_minute: int = Field(default=30, gt=0)
-    """The most requests of one address without a valid key; then only valid ones are let in until
-    the minute ends."""
+    """The most requests of one address without a valid key. After that, only requests with a valid
+    key are answered until the minute ends."""
     upload_bytes: int = Field(default=100 * 1024**2, gt=0)
     """The most that one request may upload; larger files go in parts, where storage is S3."""
     upload_stall_seconds: float = Field(default=30, gt=0)
-    """An upload that brings fewer than 32 KiB in that time is given up."""
+    """An upload that brings less than 32 KiB in this time is ended."""
     proxies: tuple[str, ...] = ()
     """Addresses of proxies in front, whose X-Forwarded-For is believed; `*` for any."""
     link_keys: dict[str, LinkKey] = Field(default_factory=dict)

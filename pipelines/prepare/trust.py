@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HoldReason:
-    """Why a file is not let in by itself, for a person to decide."""
+    """Why a file is held, for a person to decide."""
 
     cause: Cause
     reason: str

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from entrypoints.cli.setup import _check_broker
 from entrypoints.config.settings import Broker
+from entrypoints.web.console.cache import SharedCache
 from pipelines.operations.verify import verify
 from schemas.errors import AccessDeniedError
 from service_process import process
@@ -61,6 +62,14 @@ def test_two_hundred_files_make_a_few_load_jobs(
     assert batches <= 20, batches
     assert list(verify(service.runtime, "sales")) == []
     assert "NOPERM" not in (tmp_path / "worker.log").read_text()
+
+
+def test_that_user_lets_web_processes_count_logins_together(redis_url: str) -> None:
+    cache = SharedCache(_least_user(redis_url), {"KEY_PREFIX": "waybill:console"})
+    cache.set("tries", 1)
+    assert cache.incr("tries") == 2
+    with redis.Redis.from_url(redis_url) as admin:
+        assert admin.keys("waybill:console:*")
 
 
 def test_doctor_says_which_queues_a_user_may_not_reach(redis_url: str) -> None:

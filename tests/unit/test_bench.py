@@ -189,7 +189,7 @@ def test_what_many_files_need_is_reckoned_from_what_a_few_took(tmp_path: Path) -
     assert "| files a second | 13.9 | 11.6 | 27.8 |" in page
     assert "| ledger: statements a second | 694 | 579 | 1,389 |" in page
     assert "| ledger: grows a day | 6.0 GB | 5.0 GB | 5.0 GB |" in page
-    assert "The next wall is the ledger's processors, at 280 files a second: 10.1 ×" in page
+    assert "The next bottleneck is the ledger's processors, at 280 files a second: 10.1 ×" in page
 
 
 def test_mail_is_judged_by_the_last_message_marked() -> None:

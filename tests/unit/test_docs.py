@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 
 from connectors.failpoints import POINTS
@@ -44,3 +45,25 @@ def test_every_key_of_a_dialect_is_explained() -> None:
     page = (DOCS / "formats.md").read_text(encoding="utf-8")
     missing = [each.name for each in fields(Dialect) if not re.search(rf"`{each.name}[`:]", page)]
     assert missing == []
+
+
+def test_every_dependency_of_production_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    said = re.sub("[._]", "-", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").lower())
+    names = {
+        re.split(r"[\[<>=~!]", each)[0].lower()
+        for each in (*project["dependencies"], *extras["web"], *extras["mcp"])
+    }
+    assert {each for each in names if not re.search(rf"\b{re.escape(each)}\b", said)} == set()
+
+
+def test_the_upgrade_page_tells_of_each_change_once_and_of_the_newest_ledger() -> None:
+    page = (DOCS / "upgrade.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\*\*(.+?)\*\*", page, re.MULTILINE)
+    assert sorted(told) == sorted(set(told))
+    versions = ROOT / "connectors" / "ledger" / "migrations" / "versions"
+    newest = max(path.name[1:5] for path in versions.glob("v*.py"))
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"ledger schema {newest}" in page
+    assert f"the ledger's schema is {newest}" in " ".join(changelog.split())

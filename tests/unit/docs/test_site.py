@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ def test_the_site_is_built_with_every_page_and_asks_no_other_host(tmp_path: Path
     index = (built / "search.js").read_text(encoding="utf-8").partition("=")[2].rstrip("; \n")
     assert len(json.loads(index)["items"]) > len(wanted)
     assert "architecture.html" in (built / "index.html").read_text(encoding="utf-8").lower()
+    # What belongs to an item of a list stays in it, so that the items are numbered on.
+    page = (built / "change" / "extend.html").read_text(encoding="utf-8")
+    first = re.search(r"<ol>.*?</ol>", page, re.DOTALL)
+    assert first is not None
+    assert first[0].count("<li>") == 5
+    assert first[0].count("<pre>") == 3
 
 
 @pytest.fixture
