@@ -21,6 +21,8 @@ NOT_KNOWN = (
     "whether senders of these files were answered: they are not answered again",
     "files that were held, drifts that were decided, and mail that was owed",
     "rejected rows of these files as a file of corrections",
+    "API keys, links to receipts, drafts, addresses that people trust, and who did what (acts)",
+    "revisions of contracts: the folder's are in force",
 )
 """What no record in the warehouse tells."""
 
