@@ -42,6 +42,7 @@ from schemas.drift import (
 from schemas.errors import AccessDeniedError, BusyError, FatalError, LeaseLostError, RetryableError
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
+from schemas.left_document import LeftDocument
 from schemas.quota import Bucket, Charge, Pause, Spent
 from schemas.sla import Arrived
 
@@ -314,13 +315,17 @@ def test_retry_starts_again_with_a_new_attempt(ledger: SqlLedger) -> None:
     with pytest.raises(ValueError, match="still on its way"):
         ledger.files.retry(file_id)
     old = done(ledger, file_id, **facts, counts=Counts(read=1, loaded=1))
+    left = LeftDocument(suffix=".rejected.csv", size=3, sha256="cd" * 32)
+    ledger.files.note_left(file_id, left)
     again = ledger.files.retry(file_id)
     assert again == File(
         file_id=file_id, feed="orders", source="drop", item=old.item, status=Status.DISCOVERED,
         attempt=old.attempt, discovered_at=START, sha256="ab" * 32, size=100,
-        landing_key="landing/ab", in_force=True,
+        landing_key="landing/ab", in_force=True, rejects_left=left,
     )  # fmt: skip
     assert ledger.timelines.of(file_id)[-1].step == "retry"
+    ledger.files.note_left(file_id, None)
+    assert ledger.files.get(file_id).rejects_left is None
     assert claimed(ledger, file_id).attempt == old.attempt + 1
     with pytest.raises(KeyError):
         ledger.files.retry("no such file")
