@@ -1051,6 +1051,19 @@ def test_costs_are_summed_by_feed_table_and_command(ledger: SqlLedger, clock: Cl
     assert ledger.costs.forget(clock.now + timedelta(seconds=1)) == 3
 
 
+def test_before_the_first_apply_a_job_has_no_costs(url: str, clock: Clock, tmp_path: Path) -> None:
+    """`waybill plan` asks the warehouse before there are tables, and makes none."""
+    cost = Cost(
+        job_id="a", at=clock.now, command="plan", feed=None, table=None, batch_id=None,
+        bytes_billed=10,
+    )  # fmt: skip
+    for each in (url, f"sqlite:///{tmp_path}/none/ledger.db"):
+        own = SqlLedger(LedgerConfig(url=SecretStr(each)), now=clock)
+        own.costs.note(cost)
+        own.database.close()
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_pause_ends_by_itself(ledger: SqlLedger, clock: Clock) -> None:
     assert ledger.quota.pause_of(TABLE) is None
     for reason in ("first", "quota"):
