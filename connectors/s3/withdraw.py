@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 def withdraw(client: S3Client, bucket: str, key: str, left: LeftDocument, instead: bytes) -> bool:
     """Remove the object if it has the very bytes that were left; whether it had. Where nothing may
-    be removed, `instead` is written over it; where it may not even be read, and where the server
-    knows no removal on a condition, it stays."""
+    be removed, and where the server knows no removal on a condition, `instead` is written over it;
+    where it may not even be read, and where the server knows no condition at all, it stays."""
     with translating(bucket, key):
         try:
             etag = client.head_object(Bucket=bucket, Key=key)["ETag"]
@@ -46,7 +46,7 @@ def _remove(client: S3Client, bucket: str, key: str, etag: str, instead: bytes) 
     try:
         client.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
     except ClientError as error:
-        if not _is_denied(error):
+        if not (_is_denied(error) or _is_beyond_it(error)):
             raise
         kind = "text/plain; charset=utf-8"
         client.put_object(Bucket=bucket, Key=key, Body=instead, ContentType=kind, IfMatch=etag)
@@ -57,6 +57,6 @@ def _is_denied(error: ClientError) -> bool:
 
 
 def _is_beyond_it(error: ClientError) -> bool:
-    """Whether the server cannot do it at all: not all know removals on a condition, without which
-    we might remove what somebody has just put there."""
+    """Whether the server cannot do it at all: not all know conditions, without which we might
+    remove, or write over, what somebody has just put there."""
     return error.response["ResponseMetadata"]["HTTPStatusCode"] in (405, 501)

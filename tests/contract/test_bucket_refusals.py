@@ -193,18 +193,28 @@ def test_where_nothing_may_be_removed_a_stale_answer_is_written_over(
 
 
 @pytest.mark.parametrize(
-    ("method", "refusal"),
-    [("DELETE", (501, NOT_IMPLEMENTED)), ("GET", (400, KMS))],
+    ("refused", "refusal", "then"),
+    [
+        # Written over on a condition, which more servers know.
+        (("DELETE",), (501, NOT_IMPLEMENTED), b"nothing"),
+        (("DELETE", "PUT"), (501, NOT_IMPLEMENTED), b"k,v\n"),
+        (("GET",), (400, KMS), b"k,v\n"),
+    ],
 )
-def test_a_server_that_cannot_remove_on_a_condition_keeps_a_stale_answer(
-    bucket: Bucket, tmp_path: Path, method: str, refusal: tuple[int, bytes]
+def test_a_server_that_cannot_remove_on_a_condition_writes_over_a_stale_answer_or_keeps_it(
+    bucket: Bucket,
+    tmp_path: Path,
+    refused: tuple[str, ...],
+    refusal: tuple[int, bytes],
+    then: bytes,
 ) -> None:
     """Its newer version is done all the same: no repeat would change what the server knows."""
     bucket.put("a.csv")
-    bucket.put("a.csv.rejected.csv")
     (tmp_path / "r").write_bytes(b"k,v\n")
+    bucket.client.put_object(Bucket=bucket.name, Key="a.csv.rejected.csv", Body=b"k,v\n")
     left = LeftDocument.of(".rejected.csv", tmp_path / "r")
     item = items(bucket.source())["a.csv"]
-    with http_front(bucket.url, lambda did, path: refusal if did == method else None) as (url, _):
-        assert not bucket.source(url).withdraw(item, left, b"nothing")
-    assert "a.csv.rejected.csv" in bucket.held()
+    with http_front(bucket.url, lambda did, path: refusal if did in refused else None) as (url, _):
+        assert bucket.source(url).withdraw(item, left, b"nothing") == (then == b"nothing")
+    found = bucket.client.get_object(Bucket=bucket.name, Key="a.csv.rejected.csv")
+    assert found["Body"].read() == then
