@@ -7,18 +7,11 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from schemas.item import Item
 
 _COPY_BYTES = 1024 * 1024
-
-
-class Readable(Protocol):
-    """What bytes can be read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """The next bytes, so many at most; none at the end."""
 
 
 def new_path(folder: Path) -> Path:
@@ -39,14 +32,3 @@ def copied(
         path.unlink(missing_ok=True)
         raise
     return path
-
-
-def same_bytes(stream: Readable, path: Path) -> bool:
-    """Whether a stream has, to its end, the bytes of a local file."""
-    with path.open("rb") as own:
-        while True:
-            found = stream.read(_COPY_BYTES)
-            if found != own.read(len(found) or 1):
-                return False
-            if not found:
-                return True

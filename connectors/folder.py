@@ -41,7 +41,8 @@ from schemas.errors import (
     WaybillError,
 )
 from schemas.item import Hint, Item, Left, Page
-from schemas.receipt import DOCUMENTS, Answer, Document
+from schemas.left_document import LeftDocument
+from schemas.receipt import DOCUMENTS, Answer
 
 _PAGE_ITEMS = 1000
 
@@ -261,13 +262,13 @@ class FolderSource:
                     gone += 1
         return gone
 
-    def withdraw(self, item: Item, document: Document, instead: bytes) -> bool:
+    def withdraw(self, item: Item, left: LeftDocument, instead: bytes) -> bool:
         """Remove a document that lies there as it was left (protocol `Withdraws`)."""
         with self._translating():
-            target = below(self._receipts, f"{item.key}{document.suffix}")
+            target = below(self._receipts, f"{item.key}{left.suffix}")
             if target.is_symlink() or not target.parent.resolve().is_relative_to(self._receipts):
                 return False
-            return target.is_file() and remove_same(target, document.path, instead)
+            return target.is_file() and remove_same(target, left, instead)
 
     def check(self) -> str:
         """Look into the folder and name it."""

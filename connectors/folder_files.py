@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from connectors.copies import same_bytes
 from connectors.private_files import share_like
 from schemas.errors import ItemChangedError, RetryableError
 from schemas.item import Item
+from schemas.left_document import LeftDocument
 from schemas.receipt import Document
 
 log = logging.getLogger(__name__)
@@ -76,14 +76,12 @@ def is_text(path: Path) -> bool:
     return True
 
 
-def remove_same(target: Path, written: Path, instead: bytes) -> bool:
-    """Remove a file that has the same bytes as another one, or write over it where none may be
+def remove_same(target: Path, left: LeftDocument, instead: bytes) -> bool:
+    """Remove a file that has the very bytes that were left, or write over it where none may be
     removed; whether it had them. Where it may not even be read or written, it stays."""
     try:
         with target.open("rb") as found:
-            if os.fstat(found.fileno()).st_size != written.stat().st_size:
-                return False
-            if not same_bytes(found, written):
+            if not left.is_in(found):
                 return False
         try:
             target.unlink(missing_ok=True)

@@ -147,7 +147,8 @@ class Dialect:
     footer: int = 0
     """How many lines stand after the last row."""
     totals: str = ""
-    """A regular expression for the first cell of totals, which are passed over if they add up."""
+    """A regular expression for the first cell of totals, which are passed over if they add up; also
+    for a later one, if a cell is empty that every row above has."""
     rows_like: str = ""
     """A regular expression for the first cell of what is a row though it looks like none."""
     trailing_delimiter: bool = False

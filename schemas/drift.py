@@ -137,7 +137,9 @@ class Profile:
     """What one column of one file looked like.
 
     Quartiles of its numbers (None for text) and the share of each shape of its cells, letters
-    written `a` and digits `9`.
+    written `a` and digits `9`. `width` is how many digits each of its codes has, if all have as
+    many and some begin with zero, and 0 if not; None where that was not looked at. Of a key the
+    width alone is known.
     """
 
     count: int
@@ -145,6 +147,7 @@ class Profile:
     median: float | None = None
     high: float | None = None
     shapes: Mapping[str, float] = field(default_factory=dict)
+    width: int | None = None
 
 
 type Profiles = Mapping[str, Sequence[Profile]]

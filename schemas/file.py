@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from schemas.accounted import Accounted
 from schemas.item import Item
+from schemas.left_document import LeftDocument
 from schemas.storage_keys import staged_by
 
 
@@ -120,7 +121,8 @@ class File:
     `may_lose`: a person has said that it may take the place of rows under which others are lost.
     `corrects` is the file whose rejected rows it brings corrected, `rows_corrected` how many of its
     own were so. `bundle` is that of small files whose staged rows, and rejects, lie in one object
-    each, among those of the others.
+    each, among those of the others. `rejects_left` is the file of rejected rows that lies beside
+    its original, as it was last left there, whatever has become of the file since.
     """
 
     file_id: str
@@ -158,6 +160,7 @@ class File:
     corrects: str | None = None
     rows_corrected: int = 0
     bundle: str | None = None
+    rejects_left: LeftDocument | None = None
 
     @property
     def staged_prefix(self) -> str:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from google.cloud import bigquery
 
 from connectors.bigquery.tables import DAY_MS
+from connectors.bigquery.widening import can_widen, standard_name
 from connectors.protocols import Change
-
-_STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 
 
 @dataclass(slots=True)
@@ -90,9 +89,7 @@ def _compare_column(
     if type_of(want) != type_of(have):
         diff.unsafe(
             f"column {have.name} is {type_of(have)}, the contract says {type_of(want)}",
-            "a wider type can be set in place:"
-            f" {_alter(diff, f'ALTER COLUMN `{have.name}` SET DATA TYPE {type_of(want)}')};"
-            " any other needs a new table",
+            _retyping(diff, want, have),
         )
     if missing := [each for each in want.fields if each.name not in _names(have)]:
         for each in missing:
@@ -115,6 +112,20 @@ def _compare_column(
         diff.safe(f"change the description of column {have.name}", "schema")
         return _with(have, description=want.description)
     return have
+
+
+def _retyping(diff: Diff, want: bigquery.SchemaField, have: bigquery.SchemaField) -> str:
+    """How a person gives a column another type."""
+    kind = type_of(want)
+    if can_widen(have, want):
+        change = _alter(diff, f"ALTER COLUMN `{have.name}` SET DATA TYPE {kind}")
+        return f"set it in place: {change}"
+    before = f"{diff.table.table_id}_before"
+    return (
+        f"BigQuery only widens types: say {type_of(have)} in the contract, or keep the rows in"
+        f" another table ({_alter(diff, f'RENAME TO `{before}`')}), apply again, and copy them into"
+        f" the new one with CAST(`{have.name}` AS {kind}), which may refuse or cut values"
+    )
 
 
 def _compare_partitions(diff: Diff, want: bigquery.Table) -> None:
@@ -179,7 +190,7 @@ def layout(table: bigquery.Table) -> str:
 
 def type_of(each: bigquery.SchemaField) -> str:
     """The field's type as SQL writes it: NUMERIC(10, 2), STRING(20), INT64."""
-    name = _STANDARD.get(each.field_type, each.field_type)
+    name = standard_name(each)
     if each.max_length is not None:
         name += f"({each.max_length})"
     elif each.precision is not None:

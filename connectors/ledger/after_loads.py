@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, func, select, update
 
 from connectors.ledger.database import Database, insert_into
+from connectors.ledger.held_rows import take, write_held
 from connectors.ledger.records import write_events
 from connectors.ledger.tables import UNRUN
 from connectors.ledger.tables import after_loads as table
 from schemas.after_load import AfterLoad, AfterLoadState
-from schemas.errors import LeaseLostError
 from schemas.file import Event
 
 
@@ -41,14 +41,8 @@ class AfterLoads:
             row = connection.execute(_oldest(feed).with_for_update()).first()
             if row is None or row.next_at > now:
                 return None
-            claimed = {
-                "owner": owner,
-                "tries": table.c.tries + 1,
-                "next_at": now + timedelta(seconds=seconds),
-            }
-            statement = update(table).where(table.c.batch_id == row.batch_id, UNRUN)
-            found = connection.execute(statement.values(**claimed).returning(*table.c))
-            return _run_of(found.mappings().one())
+            mine = (table.c.batch_id == row.batch_id, UNRUN)
+            return _run_of(take(connection, table, owner, now + timedelta(seconds=seconds), *mine))
 
     def renew(self, run: AfterLoad, seconds: float) -> None:
         at = self._database.now() + timedelta(seconds=seconds)
@@ -94,10 +88,9 @@ class AfterLoads:
             return connection.execute(gone).rowcount
 
     def _update(self, run: AfterLoad, told: Iterable[Event], **values: Any) -> None:
-        mine = (table.c.batch_id == run.batch_id, table.c.owner == run.owner, UNRUN)
+        mine = (table.c.batch_id == run.batch_id, UNRUN)
         with self._database.write() as connection:
-            if not connection.execute(update(table).where(*mine).values(**values)).rowcount:
-                raise LeaseLostError
+            write_held(connection, table, run.owner, values, *mine)
             write_events(connection, told)
 
 

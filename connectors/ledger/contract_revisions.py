@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, RowMapping, func, insert, inspect, select, text, tuple_
+from sqlalchemy import Connection, RowMapping, func, insert, select, text, tuple_
 
 from connectors.ledger.database import Database
 from connectors.ledger.tables import contract_revisions as table
@@ -30,14 +30,10 @@ class ContractRevisions:
             with self._database.read() as connection:
                 found = connection.execute(newest).first()
         except FatalError:
-            if self._is_there():
+            if self._database.has(table):
                 raise
             return None
         return None if found is None else f"{found.position} {found.at.isoformat()}"
-
-    def _is_there(self) -> bool:
-        with self._database.read() as connection:
-            return inspect(connection).has_table(table.name)
 
     def in_force(self) -> Mapping[str, ContractRevision]:
         newest = select(table.c.contract, func.max(table.c.number)).group_by(table.c.contract)

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select
 from connectors.ledger.database import Database, insert_into
 from connectors.ledger.tables import costs
 from schemas.cost import Cost, CostSum
+from schemas.errors import FatalError
 
 
 class Costs:
@@ -28,10 +29,16 @@ class Costs:
             "batch_id": cost.batch_id,
             "bytes_billed": cost.bytes_billed,
         }
-        with self._database.write() as connection:
-            connection.execute(
-                insert_into(connection, costs).values(**values).on_conflict_do_nothing()
-            )
+        if self._database.file is not None and not self._database.file.exists():
+            return
+        try:
+            with self._database.write() as connection:
+                connection.execute(
+                    insert_into(connection, costs).values(**values).on_conflict_do_nothing()
+                )
+        except FatalError:
+            if self._database.has(costs):
+                raise
 
     def sums(self, since: datetime, feed: str | None = None) -> Sequence[CostSum]:
         by = (costs.c.feed, costs.c.table_name, costs.c.command)

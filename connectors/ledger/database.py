@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.config import LedgerConfig
@@ -59,6 +59,13 @@ class Database:
         if self.file is not None:
             return str(self.file)
         return f"{url.host or 'local'}:{url.port or 5432}/{url.database}"
+
+    def has(self, table: Table) -> bool:
+        """Whether `waybill apply` has made that table. The question makes no file."""
+        if self.file is not None and not self.file.exists():
+            return False
+        with self.read() as connection:
+            return inspect(connection).has_table(table.name)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -17,6 +17,7 @@ from connectors.ledger.tables import GROUPED, NOTED, OWED, PREPARED, SUPERSEDED,
 from connectors.ledger.tables import files as files_table
 from schemas.file import AT_REST, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
+from schemas.left_document import LeftDocument
 
 _AT_ONCE = 500
 _MAX_FOUND = 100
@@ -160,6 +161,12 @@ class Files:
                 raise ValueError(f"{old.item.name} is {old.status}: it is still on its way")
             start_again(connection, old, now, quiet=quiet, may_lose=may_lose)
             return one_file(connection, file_id)
+
+    def note_left(self, file_id: str, left: LeftDocument | None) -> None:
+        own = files_table.c.file_id == file_id
+        values = {"rejects_left": left.to_json() if left is not None else None}
+        with self._database.write() as connection:
+            connection.execute(update(files_table).where(own).values(values))
 
     def prepare_again(self, feed: str, version: str) -> Sequence[str]:
         prepared_by = files_table.c.contract_version

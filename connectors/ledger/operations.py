@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, insert, null, or_, select, update
+from sqlalchemy import RowMapping, func, insert, null, or_, select, update
 
 from connectors.ledger.database import Database
+from connectors.ledger.held_rows import write_held
 from connectors.ledger.tables import UNFINISHED
 from connectors.ledger.tables import operations as table
 from schemas.act import Actor
-from schemas.errors import LeaseLostError
 from schemas.operation import Operation, OperationKind, OperationState
 
 
@@ -93,12 +93,9 @@ class Operations:
             return int(done.rowcount)
 
     def _update(self, operation: Operation, **values: Any) -> None:
-        mine = and_(
-            table.c.operation_id == operation.operation_id, table.c.owner == operation.owner
-        )
+        mine = table.c.operation_id == operation.operation_id
         with self._database.write() as connection:
-            if not connection.execute(update(table).where(mine).values(**values)).rowcount:
-                raise LeaseLostError
+            write_held(connection, table, operation.owner, values, mine)
 
 
 def _row_of(operation: Operation, database: Database) -> dict[str, Any]:

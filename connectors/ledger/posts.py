@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import RowMapping, func, select, update
 
 from connectors.ledger.database import Database, insert_into
+from connectors.ledger.held_rows import take, write_held
 from connectors.ledger.replies import receipt_from, receipt_row
 from connectors.ledger.tables import UNPOSTED
 from connectors.ledger.tables import posts as table
-from schemas.errors import LeaseLostError
 from schemas.webhook import PostState, WebhookPost
 
 
@@ -43,13 +43,8 @@ class Posts:
             post_id = connection.scalar(first.with_for_update(skip_locked=True))
             if post_id is None:
                 return None
-            claimed = {
-                "owner": owner,
-                "tries": table.c.tries + 1,
-                "next_at": now + timedelta(seconds=seconds),
-            }
-            statement = update(table).where(table.c.post_id == post_id).values(**claimed)
-            return _post_of(connection.execute(statement.returning(*table.c)).mappings().one())
+            mine = table.c.post_id == post_id
+            return _post_of(take(connection, table, owner, now + timedelta(seconds=seconds), mine))
 
     def close(self, post: WebhookPost, state: PostState, note: str) -> None:
         now = self._database.now()
@@ -84,10 +79,9 @@ class Posts:
             return [_post_of(row) for row in connection.execute(query).mappings()]
 
     def _update(self, post: WebhookPost, **values: Any) -> None:
-        mine = (table.c.post_id == post.post_id, table.c.owner == post.owner, UNPOSTED)
+        mine = (table.c.post_id == post.post_id, UNPOSTED)
         with self._database.write() as connection:
-            if not connection.execute(update(table).where(*mine).values(**values)).rowcount:
-                raise LeaseLostError
+            write_held(connection, table, post.owner, values, *mine)
 
 
 def _row_of(post: WebhookPost) -> dict[str, Any]:

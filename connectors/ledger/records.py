@@ -13,6 +13,7 @@ from schemas.accounted import Accounted
 from schemas.file import Counts, Event, File, Outcome, Status
 from schemas.item import Item
 from schemas.language import kept, params_of
+from schemas.left_document import LeftDocument
 
 
 def file_of(row: RowMapping) -> File:
@@ -68,14 +69,15 @@ def file_of(row: RowMapping) -> File:
         corrects=row["corrects"],
         rows_corrected=row["rows_corrected"],
         bundle=row["bundle"],
+        rejects_left=LeftDocument(**row["rejects_left"]) if row["rejects_left"] else None,
     )
 
 
 def facts_of(file: File) -> dict[str, Any]:
     """What a stage found out about a file, by column.
 
-    What the item is, the attempt, the batch and whether the file is in force are not among them:
-    those are the ledger's own.
+    What the item is, the attempt, the batch, whether the file is in force and what was left beside
+    it are not among them: those are the ledger's own.
     """
     return {
         "outcome": file.outcome,

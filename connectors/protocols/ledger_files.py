@@ -8,6 +8,7 @@ from typing import Protocol
 
 from schemas.file import Event, File, Status
 from schemas.item import Item, Page
+from schemas.left_document import LeftDocument
 
 
 class LedgerFiles(Protocol):
@@ -72,6 +73,9 @@ class LedgerFiles(Protocol):
         others cannot come back. Raises KeyError, and ValueError for a file that is still on its
         way.
         """
+
+    def note_left(self, file_id: str, left: LeftDocument | None) -> None:
+        """Note which rejected rows lie beside the file's original now; None once there are none."""
 
     def prepare_again(self, feed: str, version: str) -> Sequence[str]:
         """Send back the feed's prepared files whose contract has changed; their file ids.

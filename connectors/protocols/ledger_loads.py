@@ -183,7 +183,8 @@ class LedgerCosts(Protocol):
     """What the warehouse's jobs were billed for."""
 
     def note(self, cost: Cost) -> None:
-        """Write down what a job was billed for. Safe to repeat."""
+        """Write down what a job was billed for; before `waybill apply` has made the ledger's tables
+        there is nowhere to. Safe to repeat."""
 
     def sums(self, since: datetime, feed: str | None = None) -> Sequence[CostSum]:
         """What jobs since then were billed for, by feed, table and command; dearest first."""

@@ -11,7 +11,8 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from schemas.errors import WaybillError
 from schemas.item import Hint, Item, Page
-from schemas.receipt import Answer, Document
+from schemas.left_document import LeftDocument
+from schemas.receipt import Answer
 from schemas.trust import Vouched
 
 
@@ -67,7 +68,7 @@ class Surveyed(Protocol):
 class Withdraws(Protocol):
     """A source beside whose originals answers lie, which can be taken back."""
 
-    def withdraw(self, item: Item, document: Document, instead: bytes) -> bool:
+    def withdraw(self, item: Item, left: LeftDocument, instead: bytes) -> bool:
         """Remove a document that was left for an item, if what lies there has its very bytes;
         whether it had. Where nothing may be removed, `instead` is written over it. What somebody
         else has put there, or changed, is never touched. Safe to repeat."""

@@ -25,6 +25,7 @@ from connectors.s3.spans import SPAN_BYTES, spans, whole
 from connectors.s3.withdraw import withdraw
 from schemas.errors import AwayError, ConfigError, DataError, FatalError, WaybillError
 from schemas.item import Hint, Item, Page
+from schemas.left_document import LeftDocument
 from schemas.receipt import DOCUMENTS, Answer, Document
 
 if TYPE_CHECKING:
@@ -222,14 +223,14 @@ class S3Source:
                 gone += 1
         return gone
 
-    def withdraw(self, item: Item, document: Document, instead: bytes) -> bool:
+    def withdraw(self, item: Item, left: LeftDocument, instead: bytes) -> bool:
         """Remove a document that lies there as it was left (protocol `Withdraws`)."""
         where = self._config.answers
         if where.to not in _WRITTEN:
             return False
         bucket = where.bucket or self._config.bucket
-        key = self._answer_key(item, document.suffix)
-        return withdraw(self._client, bucket, key, document, instead)
+        key = self._answer_key(item, left.suffix)
+        return withdraw(self._client, bucket, key, left, instead)
 
     def _move(self, item: Item, target: str) -> None:
         """Copy and remove that one version; quiet if it is not the latest any more."""

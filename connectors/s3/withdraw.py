@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from connectors.copies import same_bytes
 from connectors.s3.refusals import GONE, translated, translating
 from schemas.errors import ItemDeniedError
-from schemas.receipt import Document
+from schemas.left_document import LeftDocument
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -18,17 +17,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def withdraw(client: S3Client, bucket: str, key: str, document: Document, instead: bytes) -> bool:
-    """Remove the object if it has the document's very bytes; whether it had. Where nothing may be
-    removed, `instead` is written over it; where it may not even be read, and where the server knows
-    no removal on a condition, it stays."""
+def withdraw(client: S3Client, bucket: str, key: str, left: LeftDocument, instead: bytes) -> bool:
+    """Remove the object if it has the very bytes that were left; whether it had. Where nothing may
+    be removed, and where the server knows no removal on a condition, `instead` is written over it;
+    where it may not even be read, and where the server knows no condition at all, it stays."""
     with translating(bucket, key):
         try:
             etag = client.head_object(Bucket=bucket, Key=key)["ETag"]
             found = client.get_object(Bucket=bucket, Key=key, IfMatch=etag)
-            if found["ContentLength"] != document.path.stat().st_size:
-                return False
-            if not same_bytes(found["Body"], document.path):
+            if not left.is_in(found["Body"]):
                 return False
             _remove(client, bucket, key, etag, instead)
         except ClientError as error:
@@ -49,7 +46,7 @@ def _remove(client: S3Client, bucket: str, key: str, etag: str, instead: bytes) 
     try:
         client.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
     except ClientError as error:
-        if not _is_denied(error):
+        if not (_is_denied(error) or _is_beyond_it(error)):
             raise
         kind = "text/plain; charset=utf-8"
         client.put_object(Bucket=bucket, Key=key, Body=instead, ContentType=kind, IfMatch=etag)
@@ -60,6 +57,6 @@ def _is_denied(error: ClientError) -> bool:
 
 
 def _is_beyond_it(error: ClientError) -> bool:
-    """Whether the server cannot do it at all: not all know removals on a condition, without which
-    we might remove what somebody has just put there."""
+    """Whether the server cannot do it at all: not all know conditions, without which we might
+    remove, or write over, what somebody has just put there."""
     return error.response["ResponseMetadata"]["HTTPStatusCode"] in (405, 501)

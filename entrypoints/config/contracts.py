@@ -143,7 +143,7 @@ class Contracts(Mapping[str, Contract]):
             log.error("the folder's contracts stay as they were: %s", error.message)
             return
         if gone := sorted(set(self._files) - set(files) - set(self._revised)):
-            log.error("the folder's contracts stay as they were: %s is gone", ", ".join(gone))
+            log.error("the folder's contracts stay as they were; gone: %s", ", ".join(gone))
             return
         self._files = files
         self._merge()

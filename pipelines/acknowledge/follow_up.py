@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from connectors.failpoints import crash_point
@@ -19,6 +18,7 @@ from pipelines.acknowledge.answer import answer_about
 from pipelines.acknowledge.leave import leave
 from pipelines.acknowledge.links import links_of
 from pipelines.acknowledge.reply import planned_follow_up, send_reply
+from pipelines.acknowledge.stale import stale_rejects, withdraw_stale, without_rejects
 from pipelines.runtime import Runtime
 from schemas.errors import BusyError, ItemChangedError
 from schemas.file import BRINGING, File, Status
@@ -55,6 +55,7 @@ def follow_up(runtime: Runtime, correction: File) -> None:
             leave(runtime, target, answer)
         except ItemChangedError:
             return  # a newer version lies there, whose receipt it has
+        withdraw_stale(runtime, target, stale_rejects(runtime, [target]).get(target.file_id, ()))
 
 
 def _mail(runtime: Runtime, target: File, correction: File, answer: Answer) -> None:
@@ -65,6 +66,6 @@ def _mail(runtime: Runtime, target: File, correction: File, answer: Answer) -> N
     named = f"{target.file_id}.{correction.file_id}.{correction.batch_id}"
     reply_id = hashlib.sha256(named.encode()).hexdigest()[:24]
     if answer.receipt.is_complete:
-        answer = replace(answer, documents=answer.documents[:2])
+        answer = without_rejects(answer)
     reply = planned_follow_up(runtime, target, answer, reply_id)
     send_reply(runtime, reply, target, answer).close(runtime)

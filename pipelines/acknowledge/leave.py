@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pipelines.acknowledge.stale import note_left, without_rejects
 from pipelines.runtime import Runtime
 from schemas.errors import AwayError, FatalError, ItemChangedError, RetryableError
 from schemas.file import File, Outcome
@@ -17,12 +18,15 @@ def answer_to_leave(file: File, answer: Answer) -> Answer:
 
 
 def leave(runtime: Runtime, file: File, answer: Answer) -> None:
-    """Leave the answer at its source; whether the original may go is asked once its file is done.
-    Where there is no room for it the file waits for days (AwayError), and its feed goes on."""
+    """Leave the answer at its source, without rejected rows if all have come corrected; whether the
+    original may go is asked once its file is done. Where there is no room for it the file waits for
+    days (AwayError), and its feed goes on."""
+    left = without_rejects(answer) if answer.receipt.is_complete else answer
     try:
-        runtime.sources[file.source].acknowledge(file.item, replace(answer, last_of_group=False))
+        runtime.sources[file.source].acknowledge(file.item, replace(left, last_of_group=False))
     except FatalError as error:
         raise AwayError(error.message, hint=error.hint) from error
+    note_left(runtime, file, left)
 
 
 def note_receipts(runtime: Runtime, source: str, error: Exception | None = None) -> None:

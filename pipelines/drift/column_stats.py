@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.cast import Typed
 from pipelines.drift import profile, similarity
 from pipelines.parse import Chunk
-from schemas.contract import Column, Contract
+from schemas.contract import Column, Contract, Type
 from schemas.drift import ContractChange, DriftKind, Finding, Profile, Profiles
 
 _MAX_BAD, _FEW_BAD = 200, 3
@@ -21,10 +21,12 @@ class ColumnStats:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
+        keys = set(contract.primary_key)
+        # The numbers of a key grow; its texts may be codes that lose their zeros.
         self._watched = {
-            column.name: profile.Watch(column)
+            column.name: profile.Watch(column, is_key=column.name in keys)
             for column in contract.file_columns
-            if column.name not in contract.primary_key
+            if column.name not in keys or column.type is Type.STRING
         }
         self._full: Counter[str] = Counter()
         self._bad: Counter[str] = Counter()
@@ -63,7 +65,7 @@ class ColumnStats:
             # Quartiles are worth their time only where there is something to hold against them.
             if not profile.comparable(before.get(name, ())):
                 continue
-            current = watch.profile_of_numbers()
+            current = watch.compared()
             factor = profile.changed_scale(current, before[name])
             if factor is None:
                 continue
@@ -82,18 +84,31 @@ class ColumnStats:
             )
         return findings
 
+    def paddings(self, before: Profiles) -> list[Finding]:
+        """The columns whose codes have lost their leading zeros against those of earlier files."""
+        found = {
+            name: watch.lost_width(before.get(name, ())) for name, watch in self._watched.items()
+        }
+        return [
+            Finding(
+                kind=DriftKind.SCALE,
+                column=name,
+                template="the values of {column} have lost their leading zeros: in earlier files"
+                " each had {width} digits",
+                values={"column": name, "width": width},
+            )
+            for name, width in found.items()
+            if width is not None
+        ]
+
     def profiles(self) -> dict[str, Profile]:
         """What the columns look like that have values."""
         made = {name: watch.profile() for name, watch in self._watched.items()}
         return {name: profile for name, profile in made.items() if profile.count}
 
-    def numbers(self) -> dict[str, Profile]:
-        """What the columns of numbers look like, but for the shapes of their cells."""
-        return {
-            name: watch.profile_of_numbers()
-            for name, watch in self._watched.items()
-            if watch.is_number
-        }
+    def compared(self) -> dict[str, Profile]:
+        """What of the columns later files are compared with: not the shapes of their cells."""
+        return {name: watch.compared() for name, watch in self._watched.items()}
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON can say it, for `absorb`."""

@@ -136,8 +136,10 @@ class DriftWatch:
 
     def findings(self) -> tuple[Finding, ...]:
         """Everything that differs, once all rows have been seen."""
-        scales = self._stats.scales(self._memory.profiles)
-        later = [*self._stats.types(), *scales]
+        before = self._memory.profiles
+        later = [
+            *self._stats.types(), *self._stats.scales(before), *self._stats.paddings(before)
+        ]  # fmt: skip
         return (*self._found, *self._new(), *later)
 
     @cached_property
@@ -145,9 +147,9 @@ class DriftWatch:
         """What the columns looked like, once all rows have been seen."""
         return self._stats.profiles()
 
-    def numbers(self) -> dict[str, Profile]:
-        """The profiles of the columns of numbers, without the shapes of their cells."""
-        return self._stats.numbers()
+    def compared(self) -> dict[str, Profile]:
+        """The profiles of the columns, without the shapes of their cells."""
+        return self._stats.compared()
 
     @property
     def follows_contract(self) -> bool:
@@ -176,7 +178,8 @@ class DriftWatch:
         }
         pairs = []
         for column in matched.missing:
-            before = self._memory.profiles.get(column.name, ())
+            earlier = self._memory.profiles.get(column.name, ())
+            before = [each for each in earlier if each.shapes]
             for cell, sample in cells.items():
                 if not cell.strip() or self._memory.is_other(column.name, cell):
                     continue

@@ -1,5 +1,5 @@
-"""Profile: what the values of a column look like, kept of each file, and whether
-their scale changed."""
+"""Profile: what the values of a column look like, kept of each file, and whether their scale
+changed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.drift.padding import lost_width, width_of
 from schemas.contract import Column, Type
 from schemas.drift import Profile
 
@@ -27,10 +29,12 @@ _ENOUGH_FILES, ENOUGH_ROWS = 3, 20
 
 
 class Watch:
-    """Samples a column's values chunk by chunk; memory stays the same however many come."""
+    """Samples a column's values chunk by chunk; memory stays the same however many come. Of a key,
+    whose values are each another, no more is wanted than how wide its codes are."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, *, is_key: bool = False) -> None:
         self.is_number = column.type in NUMBERS and not column.repeated
+        self._is_key = is_key
         self._values: list[float] = []
         self._texts: list[str] = []
         self._count = 0
@@ -38,6 +42,8 @@ class Watch:
     def add(self, values: pa.ChunkedArray, cells: pa.ChunkedArray) -> None:
         """Some values of the column and the cells they were cast from."""
         self._count += len(values) - values.null_count
+        if not self.is_number and len(self._texts) >= _MAX_TEXTS:
+            return
         if len(values) >= 2 * _A_CHUNK:
             some = pa.array(np.arange(0, len(values), len(values) // _A_CHUNK))
             values, cells = values.take(some), cells.take(some)
@@ -61,11 +67,26 @@ class Watch:
 
     def profile(self) -> Profile:
         """What was seen."""
-        return profile_of(self._texts, self._values, self._count)
+        if self._is_key:
+            return self.compared()
+        shapes = profile_of(self._texts, self._values, self._count)
+        return replace(shapes, width=self._width)
 
-    def profile_of_numbers(self) -> Profile:
-        """What was seen, but the shapes of the texts."""
-        return profile_of((), self._values, self._count)
+    def compared(self) -> Profile:
+        """What of it is compared with earlier files: all but the shapes of the texts."""
+        return replace(profile_of((), self._values, self._count), width=self._width)
+
+    def lost_width(self, before: Sequence[Profile]) -> int | None:
+        """How many digits each code of the earlier files had, if these have lost their leading
+        zeros; None if not."""
+        known = [each for each in before if each.width is not None and each.count >= ENOUGH_ROWS]
+        if self.is_number or len(known) < _ENOUGH_FILES or self._count < ENOUGH_ROWS:
+            return None
+        return lost_width(self._texts, known)
+
+    @property
+    def _width(self) -> int | None:
+        return None if self.is_number else width_of(self._texts)
 
 
 def profile_of(texts: Sequence[str], values: Sequence[float] = (), count: int = 0) -> Profile:

@@ -248,7 +248,7 @@ def chosen(found: Iterable[FolderContract], names: Collection[str]) -> list[Fold
     by_name = {each.name: each for each in found}
     if unknown := sorted(set(names) - set(by_name)):
         raise NotFoundError(
-            f"there is no contract {', '.join(unknown)}",
+            f"there is no contract {' or '.join(unknown)}",
             hint=f"the contracts are {', '.join(by_name)}",
         )
     return [each for name, each in by_name.items() if not names or name in names]

@@ -109,7 +109,9 @@ def _accepted(runtime: Runtime, contracts: Path, drift: Drift, note: str) -> Dec
         table = runtime.as_table(wanted)
         made = [each for each in runtime.warehouse.apply([table], []) if each.safe]
         quota.follow(runtime, [runtime.warehouse.table_id(wanted)])
-    elif kind not in _UNCHANGED or drift.finding.column in contract.primary_key:
+    elif kind not in _UNCHANGED or (
+        kind is DriftKind.MISSING and drift.finding.column in contract.primary_key
+    ):
         raise ConflictError(
             f"drift {drift.drift_id} has no change that could be accepted:"
             f" {drift.finding.render()}",

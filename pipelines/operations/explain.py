@@ -117,7 +117,7 @@ def checks_of(contract: Contract, mode: WriteMode) -> tuple[str, ...]:
     """What every row of the table was checked for when it was written in that mode, in words."""
     checks = [f"{each.name} is a {each.type}" for each in contract.file_columns]
     checks += [f"{each.name} is there" for each in contract.columns if each.required]
-    checks += [f"{', '.join(key.columns)} is unique in its file" for key in keys_of(contract, mode)]
+    checks += [_unique(key.columns) for key in keys_of(contract, mode)]
     rules = [
         *expectations_for(contract, derived=False),
         *expectations_for(contract, derived=True),
@@ -131,8 +131,14 @@ def _said(rule: Expectation) -> str:
     """The rule itself; what is said of keys that repeat tells of rows that break it."""
     keys = rule.kwargs.get("column_list") or [rule.column]
     if rule.type in _UNIQUE and rule.description is None:
-        return f"{', '.join(keys)} is unique in its file"
+        return _unique(keys)
     return sentence(rule)
+
+
+def _unique(columns: Sequence[str]) -> str:
+    if len(columns) > 1:
+        return f"{', '.join(columns)} together are unique in their file"
+    return f"{columns[0]} is unique in its file"
 
 
 def _known(runtime: Runtime, file_id: str) -> File | None:

@@ -81,7 +81,7 @@ def make_feed(
     there = [path for path in (contract_path, feed_path) if path.exists()]
     if there and not wanted.force:
         raise ConfigError(
-            f"{' and '.join(map(str, there))} exists already",
+            f"already there: {' and '.join(map(str, there))}",
             hint="choose another --name, or overwrite with --force",
         )
     proposal = proposal_for(

@@ -36,7 +36,7 @@ def make_project(folder: Path) -> tuple[Path, ...]:
     texts[folder / "drop" / ".gitkeep"] = ""
     if there := [str(path) for path in texts if path.exists()]:
         raise ConfigError(
-            f"{', '.join(there)} is there already",
+            f"already there: {', '.join(there)}",
             hint="begin in an empty folder: nothing is overwritten",
         )
     for path, text in texts.items():

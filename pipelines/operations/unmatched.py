@@ -30,7 +30,7 @@ def decide(runtime: Runtime, group_ids: Collection[str], who: str | None) -> lis
         each.group_id for kind in (False, True) for each in ledger.unmatched.latest(dismissed=kind)
     }
     if odd := [each for each in group_ids if each not in known]:
-        raise NotFoundError(f"nothing unmatched has the id {', '.join(odd)}")
+        raise NotFoundError(f"nothing unmatched has the id {' or '.join(odd)}")
     action = "restore" if who is None else "dismiss"
     found = []
     for each in dict.fromkeys(group_ids):

@@ -18,6 +18,7 @@ from pipelines.parse.chunk import Chunk
 from pipelines.parse.doubt import Names
 from pipelines.parse.footer import without_footer
 from pipelines.parse.repeats import repeated
+from pipelines.parse.subtotals import Subtotals
 from pipelines.parse.totals import (
     Sums,
     amount_of,
@@ -59,6 +60,7 @@ class _Tidy:
             if len(words.names) == 1 or len(heads) == 1 or sum(map(bool, map(str.strip, head))) > 1
         ]
         self._sums = Sums(len(words.names), words.dialect.numbers)
+        self._subtotals = Subtotals(len(words.names), words.dialect)
 
     def kept(self, chunk: Chunk) -> Chunk:
         """The chunk's rows, less the lines that are none."""
@@ -84,14 +86,19 @@ class _Tidy:
         if looks and dialect.rows_like:
             looks -= set(matching(first, dialect.rows_like).tolist())
         if dialect.totals:
-            return self._judged(chunk, sorted(looks), named)
+            also = self._subtotals.look(chunk, first, looks)
+            return self._judged(chunk, sorted(looks), named, also)
         return self._words.rejecting(chunk, [(at, UNDECLARED) for at in sorted(looks)], "total")
 
-    def _judged(self, chunk: Chunk, looks: Sequence[int], named: set[int]) -> Chunk:
-        """The chunk without the totals among the rows that look like some; the sums go on."""
+    def _judged(
+        self, chunk: Chunk, looks: Sequence[int], named: set[int], also: Sequence[int]
+    ) -> Chunk:
+        """The chunk without the totals among the rows that look like some, and without those that
+        may `also` be some; the sums go on."""
         amounts = amounts_of(chunk, self._dialect.numbers)
         ragged = {row.line: row for row in chunk.ragged if self._is_named(row)}
-        at_line = {int(chunk.lines[at]): at for at in looks}
+        at_line = {int(chunk.lines[at]): at for at in (*looks, *also)}
+        later = set(also)
         passed: set[int] = set()
         told: list[tuple[int, str]] = []
         begin = 0
@@ -104,10 +111,15 @@ class _Tidy:
                 if line in at_line
                 else self._words.cells_of(ragged[line])
             )
-            if (line in ragged or at in named) and self._adds_up(cells):
+            if line in at_line and at in later:
+                is_total = self._subtotals.is_one(at, cells, self._sums)
+                begin = at + is_total  # a row counts in what follows
+            else:
+                is_total = (line in ragged or at in named) and self._adds_up(cells)
+            if is_total:
                 passed.add(line)
                 self._sums.passed_total()
-            elif line in at_line:
+            elif line in at_line and at not in later:
                 told.append((at, UNEQUAL if at in named else UNDECLARED))
         self._sums.add([column[begin:] for column in amounts])
         left = tuple(row for row in chunk.ragged if row.line not in passed)

@@ -177,7 +177,7 @@ class BundleStager:
             if not many.is_bad[number]:
                 typed, rows_of = many.typed_of(number), many.slice_of(number, rows)
                 made[file.file_id] = _staged(file, typed, rows_of, self._terms.contract)
-                self._remember(file.watch.numbers())
+                self._remember(file.watch.compared())
         return rows.filter(pa.array(np.repeat(~many.is_bad, many.lengths)))
 
 

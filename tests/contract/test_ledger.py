@@ -42,6 +42,7 @@ from schemas.drift import (
 from schemas.errors import AccessDeniedError, BusyError, FatalError, LeaseLostError, RetryableError
 from schemas.file import Counts, Event, File, Outcome, Status, file_id_of
 from schemas.item import Item, Page
+from schemas.left_document import LeftDocument
 from schemas.quota import Bucket, Charge, Pause, Spent
 from schemas.sla import Arrived
 
@@ -314,13 +315,17 @@ def test_retry_starts_again_with_a_new_attempt(ledger: SqlLedger) -> None:
     with pytest.raises(ValueError, match="still on its way"):
         ledger.files.retry(file_id)
     old = done(ledger, file_id, **facts, counts=Counts(read=1, loaded=1))
+    left = LeftDocument(suffix=".rejected.csv", size=3, sha256="cd" * 32)
+    ledger.files.note_left(file_id, left)
     again = ledger.files.retry(file_id)
     assert again == File(
         file_id=file_id, feed="orders", source="drop", item=old.item, status=Status.DISCOVERED,
         attempt=old.attempt, discovered_at=START, sha256="ab" * 32, size=100,
-        landing_key="landing/ab", in_force=True,
+        landing_key="landing/ab", in_force=True, rejects_left=left,
     )  # fmt: skip
     assert ledger.timelines.of(file_id)[-1].step == "retry"
+    ledger.files.note_left(file_id, None)
+    assert ledger.files.get(file_id).rejects_left is None
     assert claimed(ledger, file_id).attempt == old.attempt + 1
     with pytest.raises(KeyError):
         ledger.files.retry("no such file")
@@ -1044,6 +1049,19 @@ def test_costs_are_summed_by_feed_table_and_command(ledger: SqlLedger, clock: Cl
     assert [each.command for each in ledger.costs.sums(clock.now)] == ["verify", "load"]
     assert ledger.costs.sums(clock.now + timedelta(seconds=1)) == []
     assert ledger.costs.forget(clock.now + timedelta(seconds=1)) == 3
+
+
+def test_before_the_first_apply_a_job_has_no_costs(url: str, clock: Clock, tmp_path: Path) -> None:
+    """`waybill plan` asks the warehouse before there are tables, and makes none."""
+    cost = Cost(
+        job_id="a", at=clock.now, command="plan", feed=None, table=None, batch_id=None,
+        bytes_billed=10,
+    )  # fmt: skip
+    for each in (url, f"sqlite:///{tmp_path}/none/ledger.db"):
+        own = SqlLedger(LedgerConfig(url=SecretStr(each)), now=clock)
+        own.costs.note(cost)
+        own.database.close()
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_pause_ends_by_itself(ledger: SqlLedger, clock: Clock) -> None:

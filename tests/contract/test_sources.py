@@ -33,6 +33,7 @@ from schemas.errors import (
 )
 from schemas.file import Counts, Outcome
 from schemas.item import Item
+from schemas.left_document import LeftDocument
 from schemas.receipt import Answer, Document, Receipt
 
 
@@ -267,16 +268,17 @@ def test_only_what_we_have_left_is_taken_back(drop: Drop, tmp_path: Path) -> Non
     item = listed(drop.source, "in/**")["in/a.csv"]
     given = answer(tmp_path / "answer", "in/a.csv", "{}")
     [rejected] = [each for each in given.documents if each.suffix == ".rejected.csv"]
-    assert not drop.source.withdraw(item, rejected, b"nothing")
+    left = LeftDocument.of(rejected.suffix, rejected.path)
+    assert not drop.source.withdraw(item, left, b"nothing")
     drop.source.acknowledge(item, given)
     written = rejected.path.read_bytes()
     for other in (written.replace(b"2", b"3"), written + b"4,x\r\n", b""):
         drop.write("in/a.csv.rejected.csv", other)
-        assert not drop.source.withdraw(item, rejected, b"nothing")
+        assert not drop.source.withdraw(item, left, b"nothing")
         assert drop.read("in/a.csv.rejected.csv") == other
     drop.source.acknowledge(item, given)
-    assert drop.source.withdraw(item, rejected, b"nothing")
-    assert not drop.source.withdraw(item, rejected, b"nothing")
+    assert drop.source.withdraw(item, left, b"nothing")
+    assert not drop.source.withdraw(item, left, b"nothing")
     assert drop.read("in/a.csv.receipt.json") == b"{}"
     assert drop.source.forget(item) == len(given.documents) - 1
 
@@ -284,7 +286,8 @@ def test_only_what_we_have_left_is_taken_back(drop: Drop, tmp_path: Path) -> Non
 def test_a_stale_answer_that_goes_while_it_is_looked_at_is_gone(tmp_path: Path) -> None:
     """A missing file must not be taken for a missing folder, which would stop the feed."""
     (tmp_path / "written").write_bytes(b"k\n")
-    assert not remove_same(tmp_path / "gone", tmp_path / "written", b"nothing")
+    left = LeftDocument.of(".rejected.csv", tmp_path / "written")
+    assert not remove_same(tmp_path / "gone", left, b"nothing")
 
 
 @pytest.mark.parametrize("size", [0, SPAN_BYTES, SPAN_BYTES + 1, 3 * SPAN_BYTES + 5])

@@ -115,6 +115,16 @@ def trusting(trust: str) -> str:
             {},
             id="scale",
         ),
+        pytest.param(
+            [
+                (f"{n:02}.csv", HEADER + "".join(
+                    f"{n}-{m},2026-11-03,1,{m:0{1 if n == 5 else 4}}\n" for m in range(1, 31)
+                ))
+                for n in range(7)
+            ],
+            {},
+            id="padding",
+        ),
     ],
 )  # fmt: skip
 def test_a_bundle_knows_of_each_file_what_is_known_of_it_alone(

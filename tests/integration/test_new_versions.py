@@ -20,6 +20,7 @@ from pipelines.discover.step import discover
 from pipelines.operations.run import drain
 from pipelines.prepare.step import prepare
 from schemas.batch import WriteMode
+from schemas.contract import Expectation
 from schemas.file import Outcome, Status
 from taking_in import found
 
@@ -215,3 +216,36 @@ def test_stale_rejected_rows_go_once_a_clean_version_has_come(world: World) -> N
     assert not lying["stale.csv"].exists()
     for name in names[1:]:
         assert lying[name].read_bytes() == kept[name]
+
+
+def test_rejected_rows_go_once_a_changed_contract_takes_them(world: World) -> None:
+    """Sent on its way again, nothing of the file is rejected any more; what was left beside it is
+    told by its bytes, in whatever form today's contract would write it."""
+    allowing = replace(STOCK, reject_threshold=0.9)
+    only_k1 = Expectation(
+        type="expect_column_values_to_be_in_set",
+        kwargs={"column": "k", "value_set": ["k1"]},
+        column="k",
+    )
+    strict = replace(allowing, expectations=(only_k1,))
+    names = ("clean.csv", "edited.csv", "fewer.csv")
+    world.runtime = replace(world.runtime, contracts={"stock": strict})
+    for name in names:
+        world.put(name, at(1), [("k1", DAY, len(name)), ("k1", DAY, 1), ("k2", DAY, 2)])
+    with (world.drop / "fewer.csv").open("a") as more:
+        more.write(f"k1,{DAY},many\n")
+    world.run()
+    lying = {name: world.drop / f"{name}.rejected.csv" for name in names}
+    assert all(path.exists() for path in lying.values())
+    lying["edited.csv"].write_text(edited := lying["edited.csv"].read_text().replace("k2", "k1"))
+    other = replace(allowing, version="2", dialect=replace(allowing.dialect, quote="'"))
+    world.runtime = replace(world.runtime, contracts={"stock": other})
+    for name in names:
+        world.ledger.files.retry(world.newest(name).file_id)
+    world.run()
+    assert world.newest("clean.csv").outcome is Outcome.ACCEPTED
+    assert not lying["clean.csv"].exists()
+    assert lying["edited.csv"].read_text() == edited
+    assert [line.split(",")[2] for line in lying["fewer.csv"].read_text().splitlines()] == [
+        "n", "many",
+    ]  # fmt: skip

@@ -116,6 +116,7 @@ files = Table(
     Column("rows_corrected", BigInteger, nullable=False, server_default="0"),
     Column("staged_bytes", BigInteger),
     Column("bundle", AnyText),
+    Column("rejects_left", JsonText),
     UniqueConstraint("key", "version", "feed", name="files_item"),
     CheckConstraint(
         "(owner IS NOT NULL) = (status IN ('preparing', 'acknowledging'))", name="files_held"

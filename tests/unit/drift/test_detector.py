@@ -132,6 +132,59 @@ def test_a_changed_unit_is_a_warning(tmp_path: Path, unit: float, factor: str | 
     assert found == ([("weight", expected, False)] if factor else [])
 
 
+CODES = [f"{n * 37 % 1000:05}" for n in range(1, 41)]
+
+
+def of_codes(ids: list[str], codes: list[str]) -> str:
+    return HEADER + "".join(
+        f"{one},2026-11-01,{n},{other}\n"
+        for n, (one, other) in enumerate(zip(ids, codes, strict=True))
+    )
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_told"),
+    [
+        ([code.lstrip("0") for code in CODES], True),
+        ([*(code.lstrip("0") for code in CODES[1:]), "n/a"], True),
+        (CODES, False),
+        ([f"{10_000 + n}" for n in range(40)], False),
+        ([*(code.lstrip("0") for code in CODES[1:]), "00123"], False),
+        ([f"A{code}" for code in CODES], False),
+        ([f"{n}23456" for n in range(1, 41)], False),
+    ],
+)  # fmt: skip
+def test_codes_that_have_lost_their_leading_zeros_are_a_warning(
+    tmp_path: Path, codes: list[str], is_told: bool
+) -> None:
+    """Also those of a key: a spreadsheet takes both for numbers."""
+    made = contract()
+    known: dict[str, list[Profile]] = {"id": [], "customer_email": []}
+    for _ in range(3):
+        staged = stage(tmp_path, of_codes(CODES, CODES), made, FeedHistory(profiles=known))
+        assert staged.drift == ()
+        for name, some in known.items():
+            some.insert(0, staged.profiles[name])
+    # Keys come once in a file.
+    staged = stage(tmp_path, of_codes(codes, codes), made, FeedHistory(profiles=known))
+    assert staged.counts.loaded == len(set(codes))
+    assert {(each.kind, each.column, each.held) for each in staged.drift} == (
+        {(DriftKind.SCALE, name, False) for name in known} if is_told else set()
+    )
+    for each in staged.drift:
+        assert "have lost their leading zeros" in each.render()
+        assert "5" in each.render()
+        assert "ceros" in each.render("es")
+
+
+def test_codes_of_two_widths_in_earlier_files_were_no_padded_ones(tmp_path: Path) -> None:
+    known = [Profile(count=40, width=width) for width in (5, 5, 0, 5)]
+    bare = [code.lstrip("0") for code in CODES]
+    for before in (known, known[:2], [Profile(count=40) for _ in range(5)]):
+        memory = FeedHistory(profiles={"id": before})
+        assert stage(tmp_path, of_codes(bare, CODES), contract(), memory).drift == ()
+
+
 def test_growing_numbers_are_no_change_of_scale(tmp_path: Path) -> None:
     before: list[Profile] = []
     for number in range(12):

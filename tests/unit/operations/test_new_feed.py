@@ -48,6 +48,7 @@ def test_a_project_can_be_used_as_it_is_made(project: Path) -> None:
     before = (project / "config.yaml").read_text()
     again = waybill("init")
     assert isinstance(again.exception, ConfigError)
+    assert again.exception.message.startswith("already there: config.yaml, ")
     assert (project / "config.yaml").read_text() == before
 
 

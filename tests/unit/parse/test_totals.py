@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.parse import Accounts, parsed
+from schemas.dialect import Dialect
 from schemas.file import Outcome
+from schemas.limits import Limits
 from whole_way import Seen, proposed, seen
 
 
@@ -81,3 +84,52 @@ def test_letters_that_both_encodings_have_are_read_by_the_more_usual_one(tmp_pat
     then.write_bytes("id;city\n1;España\n2;São\n3;Coruña\n".encode("cp1252"))
     found = seen(then, proposed(path)[1])
     assert [row[1] for row in found.rows] == ["España", "São", "Coruña"]
+
+
+DAYS = "day,shop,sku,amount\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "left", "passed"),
+    [
+        # A subtotal of each day and a total of all, whose label is not their first filled cell.
+        (
+            ["1 Nov,A,x,100", "1 Nov,B,y,200", "1 Nov,,Total,300", "2 Nov,A,x,50",
+             "2 Nov,,Total,50", ",,Total,350"],
+            [0, 1, 3], 3,
+        ),
+        (["2026,A,x,100", "2026,B,y,200", "2026,,Total,300"], [0, 1], 1),
+        # A brand called Total: all its cells are there, whatever its amount is by chance.
+        (["1 Nov,A,x,100", "1 Nov,B,Total,100", "1 Nov,C,Total,200"], [0, 1, 2], 0),
+        # Its numbers are no sum: it stays a row, and counts in what follows.
+        (["1 Nov,A,x,100", "1 Nov,,Total,70", "1 Nov,,Total,170"], [0, 1, 2], 0),
+        # The rows above lack that cell, too.
+        (["1 Nov,,x,100", "1 Nov,B,y,200", "1 Nov,,Total,300"], [0, 1, 2], 0),
+        # Nothing to add up.
+        (["1 Nov,A,x,", "1 Nov,,Total,"], [0, 1], 0),
+        (["1 Nov,,Total,300", "1 Nov,A,x,100"], [0, 1], 0),
+        (["1 Nov,A,x,100", "1 Nov,,Totally,100"], [0, 1], 0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("block", [40, 1 << 16])
+def test_a_total_may_say_so_in_a_later_cell_where_it_lacks_what_every_row_has(
+    tmp_path: Path, lines: list[str], left: list[int], passed: int, block: int
+) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(DAYS + "".join(f"{line}\n" for line in lines))
+    accounts, found = Accounts(), list[int]()
+    dialect = Dialect(totals="(?i)total")
+    with parsed(path, dialect, Limits(block_bytes=block), tmp_path) as read:
+        for chunk in accounts.over(read.chunks):
+            found += chunk.lines.tolist()
+            assert not chunk.ragged
+    assert [line - 2 for line in found] == left
+    assert accounts.complete().total == passed
+
+
+def test_nothing_that_the_contract_does_not_name_is_a_total_by_a_later_cell(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(f"{DAYS}1 Nov,A,x,100\n1 Nov,,Total,100\n")
+    for dialect in (Dialect(), Dialect(totals="Sum"), Dialect(totals="Total", rows_like="1 Nov")):
+        with parsed(path, dialect, Limits(), tmp_path) as read:
+            assert sum(chunk.rows for chunk in read.chunks) == 2
