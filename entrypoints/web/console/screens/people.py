@@ -16,7 +16,7 @@ from entrypoints.web.console.language import say
 from entrypoints.web.console.lists import CSV_ROWS, PAGE, csv_answer, mark_in, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
 from entrypoints.web.console.people.models import Access, Person
-from entrypoints.web.console.people.written_down import write_down
+from entrypoints.web.console.people.written_down import facts_of, write_down
 from entrypoints.web.marks import cursor_of
 from pipelines.operations.acts import list_acts
 from schemas.act import Act
@@ -65,10 +65,11 @@ def forget_second_factor(request: HttpRequest, caller: Caller, person_id: int) -
         person = Person.objects.filter(pk=person_id).first()
         if person is None:
             raise NotThereError
+        before = facts_of(person)
         gone, _ = Authenticator.objects.filter(user=person).delete()
         if gone:
             who = caller.runtime.actor.who
-            write_down(request, "remove_second_factor", who, person)
+            write_down(request, "remove_second_factor", who, person, before)
     name = printable(person.get_username())
     say_done(request, say("{name} signs in without a second factor now.", name=name))
     return redirect("people")
