@@ -33,14 +33,18 @@ def init(folder: Path, as_json: bool) -> None:
     .gitignore. Nothing that is there is overwritten.
     """
     from entrypoints.cli.screen import print_json
-    from pipelines.operations.projects import make_project
+    from entrypoints.extras import has
+    from pipelines.operations.projects import make_project, origin_of_waybill
 
-    made = make_project(folder)
+    extras = [each for each in ("web", "mcp") if has(each)]
+    made = make_project(folder, extras)
     if as_json:
         print_json([str(path) for path in made])
         return
     for path in made:
         click.echo(f"wrote {path}")
+    if (todo := origin_of_waybill(extras).todo) is not None:
+        click.echo(f"first, in {folder}: {todo} (requirements.txt names the wheel that it makes)")
     click.echo("next: make check, then waybill new feed FILE for a file of your own")
 
 

@@ -18,6 +18,7 @@ from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
 from pipelines.feed import Feed
 from pipelines.operations.new_match import match_beside, match_of, overlaps
+from pipelines.operations.projects import origin_of_waybill
 from pipelines.operations.proposals import name_of_file
 from pipelines.operations.shared_objects import shared_objects
 from schemas.errors import ConfigError, ContractError, DataError
@@ -47,11 +48,43 @@ def test_a_project_can_be_used_as_it_is_made(project: Path) -> None:
     assert "dry-run every sample" in targets.stdout
     ci = YAML(typ="safe", pure=True).load(project / ".github" / "workflows" / "ci.yml")
     assert ci["jobs"]["check"]["steps"][-1]["run"].startswith("make check")
-    assert (project / "requirements.txt").read_text().startswith("waybill")
+    assert "file:" not in (project / "requirements.txt").read_text()
     before = (project / "config.yaml").read_text()
     again = waybill("init")
     assert isinstance(again.exception, ConfigError)
     assert (project / "config.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "line"),
+    [
+        (None, "waybill[web]==1.2.0"),
+        ({"url": "https://a.example/waybill-1.2.0-py3-none-any.whl", "archive_info": {}},
+         "waybill[web] @ https://a.example/waybill-1.2.0-py3-none-any.whl"),
+        ({"url": "https://a.example/w", "vcs_info": {"vcs": "git", "commit_id": "1f"}},
+         "waybill[web] @ git+https://a.example/w@1f"),
+        ({"url": "file:///home/ana/my%20waybill", "dir_info": {"editable": True}},
+         "./wheels/waybill-1.2.0-py3-none-any.whl[web]"),
+    ],
+)  # fmt: skip
+def test_a_project_names_a_waybill_that_any_machine_can_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct_url: object, line: str
+) -> None:
+    info = tmp_path / "waybill-1.2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: waybill\nVersion: 1.2.0\n")
+    if direct_url is not None:
+        (info / "direct_url.json").write_text(json.dumps(direct_url))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = origin_of_waybill(["web"])
+    text = found.line.splitlines()
+    assert text[-1] == line
+    assert all(each.startswith("# ") for each in text[:-1])
+    assert "ana" not in found.line
+    is_here = line.startswith("./")
+    assert (found.todo is not None) is is_here
+    if is_here:
+        assert str(found.todo).endswith("pip wheel --no-deps -w wheels '/home/ana/my waybill'")
 
 
 @pytest.mark.parametrize(
