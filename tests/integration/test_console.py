@@ -494,6 +494,10 @@ def test_the_act_about_a_second_factor_says_which_is_gone(world: ConsoleWorld) -
     assert act.before is not None
     assert act.before["second_factors"] == ["totp"]
     assert act.after == {**act.before, "second_factors": []}
+    with world.browsing("admin") as admin:
+        page = admin.get("/people/acts?q=other").text
+    assert "remove second factor" in page
+    assert "<small>second_factors: totp → –</small>" in page
 
 
 def test_nobody_removes_their_own_second_factor_as_an_admin(world: ConsoleWorld) -> None:

@@ -25,6 +25,7 @@ from schemas.key import Role
 from schemas.language import printable
 
 _ACTS = 100
+_NOTHING = "–"
 _PEOPLE_AT_ONCE = 1000
 
 
@@ -102,7 +103,7 @@ def acts(request: HttpRequest, caller: Caller) -> HttpResponse:
         "acts.html",
         here="people",
         query=query,
-        acts=found,
+        acts=[(each, _changes(each)) for each in found],
         feeds=caller.feeds_where(Role.ADMIN),
         next=further,
     )
@@ -123,6 +124,26 @@ def acts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
             for each in found
         ),
     )  # fmt: skip
+
+
+def _changes(act: Act) -> list[tuple[str, str | None, str]]:
+    """What an act has changed, a fact each: how it was (None if that is not said), and is."""
+    before, after = act.before or {}, act.after or {}
+    return [
+        (
+            name,
+            _told(before[name]) if name in before else None,
+            _told(after[name]) if name in after else _NOTHING,
+        )
+        for name in {**before, **after}
+        if name not in before or name not in after or before[name] != after[name]
+    ]
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _NOTHING
+    return _NOTHING if value is None else str(value)
 
 
 def _people(query: dict[str, str]) -> QuerySet[Person]:
