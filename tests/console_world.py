@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -23,6 +23,10 @@ from schemas.file import File, Status
 from schemas.item import Item, Page
 from service_process import process
 from web_world import WebWorld
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page as BrowserPage
 
 PASSWORD = "correct horse battery staple"
 ROLES = ("viewer", "operator", "steward", "admin")
@@ -58,7 +62,7 @@ set_up(web_context(Path(sys.argv[1])))
 from entrypoints.web.console.people.models import Access, Person
 exec(sys.argv[2])
 """
-_PARTNERS = """
+PARTNERS = """
 from pipelines import Feed, Trust, every
 
 feed = Feed(name="partners", source="drop", match="partners/**", contract="sales", write="merge",
@@ -108,7 +112,7 @@ class ConsoleWorld(WebWorld):
         """A file of the feed `partners`, which knows one sender: held, for this is another."""
         runtime, feed = self.service.runtime, "partners"
         path = self.service.folder / "feeds" / f"{feed}.py"
-        path.write_text(_PARTNERS)
+        path.write_text(PARTNERS)
         item = Item(
             key=name, version="1", name=name, sent_at=runtime.now(), sender=sender, detail=detail
         )
@@ -123,6 +127,17 @@ class ConsoleWorld(WebWorld):
     def change(self, statements: str) -> str:
         """Change people and groups as an admin would; what the statements print."""
         return run_script(_CHANGE, self.service.config, statements)
+
+
+def signed_in(browser: Browser, url: str, name: str, **options: Any) -> BrowserPage:
+    """A page of a browser of its own, in which somebody has signed in."""
+    page = browser.new_context(base_url=url, **options).new_page()
+    page.goto("/account/login/")
+    page.fill("#id_login", name)
+    page.fill("#id_password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{url}/")
+    return page
 
 
 def run_script(script: str, config: Path, *arguments: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import update
 
 from connectors.ledger import SqlLedger
 from connectors.ledger.tables import operations
-from console_world import _SET_UP, PASSWORD, run_script
+from console_world import _SET_UP, PASSWORD, run_script, signed_in
 from entrypoints.demo.process import HOST, free_ports
 from pipelines.operations.verify import verify
 from schemas.file import File
@@ -90,13 +90,7 @@ class FixingWorld:
 
     def signed_in(self, browser: Browser, name: str = "operator", **options: Any) -> Page:
         """A browser in which somebody has signed in."""
-        page = browser.new_context(base_url=self.url, **options).new_page()
-        page.goto("/account/login/")
-        page.fill("#id_login", name)
-        page.fill("#id_password", PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{self.url}/")
-        return page
+        return signed_in(browser, self.url, name, **options)
 
 
 @contextmanager

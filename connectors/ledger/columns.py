@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import TEXT, BigInteger, Column, DateTime, Dialect, Text
+from sqlalchemy import TEXT, BigInteger, Column, DateTime, Dialect, Integer, String, Text
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -87,3 +87,16 @@ class JsonText(TypeDecorator[Any]):
 def counters(*names: str) -> list[Column[int]]:
     """Columns that count from 0 on."""
     return [Column(name, BigInteger, nullable=False, server_default="0") for name in names]
+
+
+def owed() -> list[Column[Any]]:
+    """Columns of what is owed, until somebody has done it: how far it is, and when it is tried."""
+    return [
+        Column("state", String(16), nullable=False),
+        Column("tries", Integer, nullable=False, server_default="0"),
+        Column("planned_at", UtcTime, nullable=False),
+        Column("next_at", UtcTime, nullable=False),
+        Column("owner", AnyText),
+        Column("closed_at", UtcTime),
+        Column("note", AnyText),
+    ]

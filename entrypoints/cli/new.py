@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,12 @@ from schemas.errors import ConfigError
 from schemas.language import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipelines.operations.new_feed import NewFeed
+
+
+_OF_MAILS = ("mailbox", "mail_bucket")
 
 
 @click.command()
@@ -27,14 +33,18 @@ def init(folder: Path, as_json: bool) -> None:
     .gitignore. Nothing that is there is overwritten.
     """
     from entrypoints.cli.screen import print_json
-    from pipelines.operations.projects import make_project
+    from entrypoints.extras import has
+    from pipelines.operations.projects import make_project, origin_of_waybill
 
-    made = make_project(folder)
+    extras = [each for each in ("web", "mcp") if has(each)]
+    made = make_project(folder, extras)
     if as_json:
         print_json([str(path) for path in made])
         return
     for path in made:
         click.echo(f"wrote {path}")
+    if (todo := origin_of_waybill(extras).todo) is not None:
+        click.echo(f"first, in {folder}: {todo} (requirements.txt names the wheel that it makes)")
     click.echo("next: make check, then waybill new feed FILE for a file of your own")
 
 
@@ -52,7 +62,9 @@ def new() -> None:
 )
 @click.option("--name", help="The name of feed, contract and table; the first file's if not given.")
 @click.option("--source", help="The source it comes from; needed where there are several.")
-@click.option("--match", default="", help="The glob of its files; made of their names.")
+@click.option(
+    "--match", default="", help="The glob of its files; made of their names, beside other feeds."
+)
 @click.option(
     "--write",
     type=click.Choice(["append", "merge", "replace_partition"]),
@@ -87,6 +99,7 @@ def feed(
 
     from connectors.registry import warehouse_capabilities
     from entrypoints.cli.screen import print_json
+    from entrypoints.config.feeds import readable_feeds
     from entrypoints.config.settings import read_settings
     from pipelines.operations.new_feed import Wanted, make_feed
     from pipelines.operations.proposals import checked_name, name_of_file
@@ -104,6 +117,7 @@ def feed(
         name=checked_name(name or name_of_file(files[0])),
         source=source,
         match=match,
+        has_folders=settings.sources[source].type not in _OF_MAILS,
         write=write,
         sheet=sheet,
         member=member,
@@ -114,6 +128,7 @@ def feed(
         wanted,
         settings.folders.contracts,
         settings.folders.feeds,
+        readable_feeds(settings.folders.feeds),
         settings.limits,
         warehouse_capabilities(settings.warehouse.type),
         datetime.now(UTC).date(),
@@ -133,8 +148,25 @@ def _print(made: NewFeed) -> None:
         told = f"{each.counts.loaded:,} of {each.counts.read:,} rows would be loaded"
         click.echo(f"{printable(each.name)}: {each.outcome}, {printable(each.reason or told)}")
     console().print(f"\nthe feed takes {made.feed.match} of {made.feed.source}", markup=False)
+    for line in _beside(made):
+        click.echo(printable(line))
     click.echo(f"wrote {made.contract_path}\nwrote {made.feed_path}")
     click.echo("read and correct both, then: waybill plan; waybill apply; waybill run")
+
+
+def _beside(made: NewFeed) -> Iterator[str]:
+    """What has to be said of feeds that take the same files."""
+    if made.match.wider is not None:
+        other = made.match.avoided[0]
+        yield (
+            f"not {made.match.wider}: feed {other.feed} takes such files as well, as"
+            f" {other.example}; drop them in {made.feed.name}/, or change `match`"
+        )
+    for other in made.match.overlaps:
+        yield (
+            f"warning: feed {other.feed} takes such files as well, as {other.example}: each would"
+            " load them; narrow `match`, or set `exclude` in one of the two"
+        )
 
 
 def _plain(made: NewFeed) -> dict[str, object]:
@@ -142,6 +174,8 @@ def _plain(made: NewFeed) -> dict[str, object]:
         "name": made.feed.name,
         "match": made.feed.match,
         "source": made.feed.source,
+        "narrowed_from": made.match.wider,
+        "overlaps": [asdict(each) for each in made.match.overlaps],
         "contract": str(made.contract_path),
         "feed": str(made.feed_path),
         "files": [

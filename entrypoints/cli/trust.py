@@ -25,7 +25,8 @@ _feed = click.option("--feed", required=True, help="For this feed.")
 def trust() -> None:
     """Addresses whose files a feed takes, besides the senders that it names itself.
 
-    What the feed requires of a mail (DKIM, SPF, DMARC) must still speak for the address.
+    What the feed requires of a mail (DKIM, SPF, DMARC) must still speak for the address. A feed
+    that requires nothing believes whoever writes the address into a mail.
     """
 
 
@@ -37,14 +38,20 @@ def trust() -> None:
 def add(config: Path, address: str, feed: str, as_json: bool) -> None:
     """Trust ADDRESS from now on. What is held already stays so: `waybill release`."""
     from entrypoints.cli.screen import print_json
-    from pipelines.operations.trusted_senders import trust_sender
+    from pipelines.operations.trusted_senders import asked_proof, trust_sender
 
-    trusted = trust_sender(open_runtime(config), feed, address)
+    runtime = open_runtime(config)
+    trusted, require = trust_sender(runtime, feed, address), asked_proof(runtime, feed)
     if as_json:
-        print_json(asdict(trusted))
+        print_json({**asdict(trusted), "require": require})
         return
     said = f"{trusted.address} is trusted for {feed}, by {trusted.trusted_by}"
     click.echo(f"{printable(said)} since {trusted.trusted_at:%Y-%m-%d %H:%M} UTC")
+    if not require:
+        click.echo(
+            f"warning: feed {feed} asks for no proof: whoever writes this address into a mail is"
+            ' let in; trust=Trust(…, require=("dmarc",)) asks for one'
+        )
 
 
 @trust.command(name="list")

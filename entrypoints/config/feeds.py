@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import time
 from collections.abc import Collection, ItemsView, Iterator, Mapping, ValuesView
+from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,16 @@ def read_feeds(
     """The feeds of a folder by name, one a file; raises one ConfigError that names all files that
     are wrong."""
     return {feed.name: feed for feed in _read_all(folder, contracts, sources).values()}
+
+
+def readable_feeds(folder: Path) -> list[Feed]:
+    """The feeds of a folder, whatever there is of contracts and sources; without those of files
+    that cannot be read."""
+    found = []
+    for path in _paths(folder):
+        with suppress(ConfigError):
+            found.append(_read(path))
+    return found
 
 
 def _read_all(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from connectors.paths import with_secrets_from_files
 from entrypoints.config.outgoing import LinkKey
+from schemas.key import Role
 from schemas.receipt_link import KEY_ID
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -65,6 +66,10 @@ class Web(BaseModel):
     the work folder."""
     session_hours: int = Field(default=12, gt=0, le=720)
     """After how long people sign in again."""
+    require_second_factor: Role | None = None
+    """The least role of the console whose people must have a second factor: `admin`, or `steward`
+    for stewards and admins. Who has none sets one up before anything else. Keys, and people without
+    a password here, are not concerned."""
     oidc: Oidc | None = None
     """Single sign-on, if you have it."""
     processes: int = Field(default=1, gt=0, le=64)

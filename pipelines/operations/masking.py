@@ -127,7 +127,7 @@ class Mask:
         numbers = numbers and self.contract is not None and not self._may_be_of_hidden(text)
         values = {name: self._value(value, public, numbers) for name, value in text.values.items()}
         try:
-            return str(translate(text.template, **values))
+            return translate(text.template, **values)
         except (KeyError, IndexError, ValueError, TypeError, ArithmeticError):
             return HIDDEN
 

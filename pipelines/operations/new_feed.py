@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import takewhile
 from pathlib import Path
 
 from pipelines.feed import Feed
 from pipelines.operations.dry_run import Checked, check
+from pipelines.operations.new_match import Match, match_beside, overlaps
 from pipelines.operations.own_files import write_own
 from pipelines.operations.proposals import Proposal, proposal_for
 from schemas.batch import WriteMode
@@ -38,10 +37,11 @@ feed = Feed(
 
 @dataclass(frozen=True, slots=True)
 class NewFeed:
-    """A feed that was made: its proposal, the files that were written, and what would become of
-    each of the files that it was made from."""
+    """A feed that was made: its glob and who else takes such files, its proposal, the files that
+    were written, and what would become of each of the files that it was made from."""
 
     feed: Feed
+    match: Match
     proposal: Proposal
     contract_path: Path
     feed_path: Path
@@ -50,11 +50,13 @@ class NewFeed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a new feed is to be; an empty `match` is made of the files' names."""
+    """What a new feed is to be; an empty `match` is made of the files' names. In a source without
+    folders they are told by their names alone."""
 
     name: str
     source: str
     match: str = ""
+    has_folders: bool = True
     write: str = WriteMode.APPEND
     sheet: str = ""
     member: str = ""
@@ -66,12 +68,13 @@ def make_feed(
     wanted: Wanted,
     contracts: Path,
     feeds: Path,
+    others: Sequence[Feed],
     limits: Limits,
     capabilities: Capabilities,
     today: date,
 ) -> NewFeed:
     """Infer a contract from the first file, write it and a feed into those folders, and check every
-    file under them; nothing is connected to.
+    file under them; nothing is connected to. `others` are the feeds that are there.
 
     Raises ConfigError for files that are there already (unless `force`) and for a way to write that
     the contract cannot do; DataError for a file that holds no table. Nothing is written then.
@@ -87,11 +90,11 @@ def make_feed(
     proposal = proposal_for(
         files[0], wanted.name, limits, today, sheet=wanted.sheet, member=wanted.member
     )
-    match = wanted.match or match_of([file.name for file in files])
+    match = _match(files, wanted, others)
     feed = Feed(
         name=wanted.name,
         source=wanted.source,
-        match=match,
+        match=match.glob,
         contract=wanted.name,
         write=wanted.write,
     )
@@ -99,7 +102,7 @@ def make_feed(
     text = _FEED.format(
         name=wanted.name,
         source=wanted.source,
-        match=_quoted(match),
+        match=_quoted(match.glob),
         write=wanted.write,
         example=_quoted(files[0].name),
     )
@@ -112,22 +115,17 @@ def make_feed(
             checked.append(found)
     write_own(contract_path, proposal.text)
     write_own(feed_path, text)
-    return NewFeed(feed, proposal, contract_path, feed_path, tuple(checked))
+    return NewFeed(feed, match, proposal, contract_path, feed_path, tuple(checked))
 
 
-def match_of(names: Sequence[str]) -> str:
-    """A glob for files named like these, in any folder: what they begin and end with, without the
-    digits, which say a day or a number."""
-    same = takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))
-    stem = re.split(r"[0-9]", "".join(each[0] for each in same).partition(".")[0])[0]
-    endings = {name.partition(".")[2] for name in names}
-    ending = f".{endings.pop()}" if len(endings) == 1 and "" not in endings else ""
-    return f"**/{_plain(stem)}*{_plain(ending)}"
-
-
-def _plain(text: str) -> str:
-    """Letters that mean themselves in a glob; any other stands for one character."""
-    return re.sub(r"[*?\[\]]", "?", text)
+def _match(files: Sequence[Path], wanted: Wanted, others: Sequence[Feed]) -> Match:
+    """The glob that is asked for, or one that is made beside those of the same source."""
+    beside = [each for each in others if each.source == wanted.source and each.name != wanted.name]
+    if wanted.match:
+        found = overlaps(wanted.match, beside, has_folders=wanted.has_folders)
+        return Match(wanted.match, found)
+    names = [file.name for file in files]
+    return match_beside(names, wanted.name, beside, has_folders=wanted.has_folders)
 
 
 def _quoted(text: str) -> str:

@@ -50,6 +50,14 @@ def trust_sender(runtime: Runtime, feed: str, address: str) -> TrustedSender:
     return next(kept, trusted)
 
 
+def asked_proof(runtime: Runtime, feed: str) -> tuple[str, ...]:
+    """What must speak for the address of a mail to the feed: any of these methods. Empty: nothing;
+    whoever writes a trusted address into a mail is let in."""
+    found = runtime.feeds.get(feed)
+    trust: Trust | None = found.trust if found is not None else None
+    return () if trust is None else tuple(trust.require)
+
+
 def distrust_sender(runtime: Runtime, feed: str, address: str) -> bool:
     """Trust an address for a feed no more; whether it was trusted until now. What was let in stays
     so. Safe to repeat, also for a feed that is not there any more."""

@@ -9,8 +9,9 @@ import hmac
 import re
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -95,6 +96,11 @@ def easy_to_use(page: Page) -> None:
 
 def acts_of(world: PeopleWorld, name: str) -> list[str]:
     return [each.action for each in list_acts(world.console.service.runtime, subject=name)][::-1]
+
+
+def factors(state: Mapping[str, Any] | None) -> list[str]:
+    assert state is not None
+    return list(state["second_factors"])
 
 
 def is_signed_in_as(page: Page, name: str | re.Pattern[str], role: str) -> None:
@@ -187,6 +193,12 @@ def test_codes_of_an_app(browser: Browser, world: PeopleWorld) -> None:
     assert acts_of(world, "operator") == [
         "add_second_factor", "add_second_factor", "remove_second_factor",
     ]  # fmt: skip
+    found = list_acts(world.console.service.runtime, subject="operator")[::-1]
+    assert [factors(each.before) for each in found] == [
+        ["recovery_codes"], ["totp"], ["recovery_codes", "totp"],
+    ]  # fmt: skip
+    both = ["recovery_codes", "totp"]
+    assert [factors(each.after) for each in found] == [both, both, []]
 
 
 def test_a_passkey_signs_in_without_a_password(browser: Browser, world: PeopleWorld) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from console_world import PASSWORD, ConsoleWorld, console_world
+from console_world import ConsoleWorld, console_world, signed_in
 from web_world import GOOD
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -28,21 +28,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[
         yield made
 
 
-def signed_in(browser: Browser, world: ConsoleWorld, name: str, **options: object) -> Page:
-    context = browser.new_context(base_url=world.url, **options)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto("/account/login/")
-    page.fill("#id_login", name)
-    page.fill("#id_password", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{world.url}/")
-    return page
-
-
 def test_from_signing_in_to_the_row_that_is_wrong(browser: Browser, world: ConsoleWorld) -> None:
     world.done(world.put(f"shop {EVIL}.csv", MOST_RIGHT))
     world.done(world.put("good.csv", GOOD))
-    page = signed_in(browser, world, "operator", timezone_id="America/Lima")
+    page = signed_in(browser, world.url, "operator", timezone_id="America/Lima")
     wrong: list[str] = []
     page.on("console", lambda each: wrong.append(each.text))
     page.on("dialog", lambda each: wrong.append(each.message))
@@ -72,7 +61,7 @@ def test_a_list_shows_by_itself_what_has_become_of_a_file(
     browser: Browser, world: ConsoleWorld
 ) -> None:
     file = world.put("later.csv", GOOD.replace("A,", "L,"))
-    page = signed_in(browser, world, "viewer")
+    page = signed_in(browser, world.url, "viewer")
     row = page.locator("tr", has_text="later.csv")
     expect(row).to_contain_text("waits to be loaded")
     world.done(file)
@@ -86,7 +75,7 @@ def test_everybody_can_use_each_screen(browser: Browser, world: ConsoleWorld, sc
     locale = "es-ES" if scheme == "dark" else "en-US"
     width = 360 if scheme == "dark" else 1120
     page = signed_in(
-        browser, world, "admin", color_scheme=scheme, locale=locale,
+        browser, world.url, "admin", color_scheme=scheme, locale=locale,
         viewport={"width": width, "height": 800},
     )  # fmt: skip
     for path in PAGES:

@@ -312,7 +312,17 @@ def test_an_act_says_who_did_it_and_how(world: ConsoleWorld) -> None:
         assert added.status_code == 200
     act = next(each for each in list_acts(world.service.runtime) if each.subject == "partners")
     assert (act.actor.who, act.action, act.subject_kind) == ("admin", "add", "group")
-    assert act.after == {"role": "viewer", "feeds": ["sales*"]}
+    assert act.before is None
+    assert act.after == {"name": "partners", "role": "viewer", "feeds": ["sales*"]}
+    with world.browsing("admin") as admin:
+        page = admin.get(added.url.path)
+        fields |= {"access-INITIAL_FORMS": "1", "access-0-role": "steward"}
+        for name in ("access-0-id", "access-0-group"):
+            [fields[name]] = re.findall(f'name="{name}" value="([0-9]+)"', page.text)
+        admin.send_form(page, page.url.path, name="partners", **fields)
+    changed = next(each for each in list_acts(world.service.runtime) if each.subject == "partners")
+    assert (changed.action, changed.before) == ("change", act.after)
+    assert changed.after == {"name": "partners", "role": "steward", "feeds": ["sales*"]}
 
 
 def test_a_drift_shows_cells_as_they_are_read_now_and_once_it_is_accepted(
@@ -467,6 +477,29 @@ def test_a_password_is_not_changed_without_the_act(world: ConsoleWorld) -> None:
     assert world.change(_WITHOUT_ACTS) == "the ledger is away True\n"
 
 
+_WITH_AN_APP = """
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+person = Person.objects.get(username="other")
+TOTP.activate(person, generate_totp_secret())
+print(person.pk)
+"""
+
+
+def test_the_act_about_a_second_factor_says_which_is_gone(world: ConsoleWorld) -> None:
+    other = world.change(_WITH_AN_APP).strip()
+    with world.browsing("admin") as admin:
+        admin.send_form(admin.get("/people"), f"/people/{other}/forget-second-factor")
+    [act] = [each for each in list_acts(world.service.runtime) if each.subject == "other"]
+    assert (act.action, act.actor.who) == ("remove_second_factor", "admin")
+    assert act.before is not None
+    assert act.before["second_factors"] == ["totp"]
+    assert act.after == {**act.before, "second_factors": []}
+    with world.browsing("admin") as admin:
+        page = admin.get("/people/acts?q=other").text
+    assert "remove second factor" in page
+    assert "<small>second_factors: totp → –</small>" in page
+
+
 def test_nobody_removes_their_own_second_factor_as_an_admin(world: ConsoleWorld) -> None:
     own = world.change("print(Person.objects.get(username='admin').pk)").strip()
     with world.browsing("admin") as admin:
@@ -510,7 +543,14 @@ def test_what_is_done_to_people_is_an_act(world: ConsoleWorld) -> None:
     acts = [act for act in list_acts(world.service.runtime) if act.subject == "new"][::-1]
     assert [act.action for act in acts] == ["add", "change", "change", "delete"]
     assert {act.actor.who for act in acts} == {"admin"}
-    assert [(act.after or {}).get("groups") for act in acts][:2] == [[], ["viewer"]]
+    was: dict[str, object] = {
+        "name": "new", "email": "new@example.com", "is_active": True, "groups": [],
+        "has_password": True, "has_single_sign_on": False, "second_factors": [],
+    }  # fmt: skip
+    states = [None, was, {**was, "groups": ["viewer"]}]
+    states.append({**was, "groups": ["viewer"], "has_password": False})
+    assert [act.before for act in acts] == states
+    assert [act.after for act in acts] == [*states[1:], None]
     with world.browsing("steward") as steward:
         for path in (people, add, "/people/admin/", "/people/admin/auth/group/1/change/"):
             assert steward.get(path).status_code == 403, path

@@ -164,6 +164,31 @@ def test_a_provider_that_does_not_answer_is_said(world: PeopleWorld, tmp_path: P
     assert "The provider of single sign-on does not answer now." in page.text
 
 
+def test_groups_are_a_list_of_names_or_one_name(world: PeopleWorld, tmp_path: Path) -> None:
+    secret = str(world.console.service.folder / "client_secret")
+    oidc = {"issuer": world.provider.url, "client_id": "waybill", "client_secret_file": secret,
+            "groups_claim": "groups"}  # fmt: skip
+    people = "print(Person.objects.filter(first_name='Ida').count())"
+    with another(world, tmp_path, oidc=oidc) as url:
+        url = url.replace(HOST, "localhost")
+        for number, wrong in enumerate((7, 0, True, {"admin": True}, {}, [["admin"]], [None])):
+            world.provider.person(f"odd{number}", given_name="Ida", groups=wrong)
+            with Browsing(url) as somebody:
+                page = somebody.get(answered(asked(somebody), f"odd{number}"))
+                assert (page.status_code, title(page)) == (403, "You may not do this"), wrong
+                assert "about your groups cannot be read" in page.text
+                assert somebody.get("/me").url.path == "/account/login/"
+        assert world.console.change(people) == "0\n"
+        good: list[tuple[object, int]] = [(None, 403), ([], 403), ("viewer", 200)]
+        for number, (named, status) in enumerate(good):
+            world.provider.person(f"even{number}", given_name="Ida", groups=named)
+            with Browsing(url) as somebody:
+                page = somebody.get(answered(asked(somebody), f"even{number}"))
+                assert (page.status_code, page.url.path) == (status, "/"), named
+                assert "cannot be read" not in page.text
+        assert world.console.change(people) == "3\n"
+
+
 def test_behind_tls_cookies_are_of_this_host_alone(world: PeopleWorld, tmp_path: Path) -> None:
     [port] = free_ports(1)
     with tls_front(tmp_path, port) as front:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from console_world import PARTNERS
 from pipelines.operations.acts import verify_acts
 from pipelines.operations.contract_revisions import add_revision, push
 from schemas.item import Item, Page
@@ -252,6 +253,20 @@ def test_a_feed_tells_of_its_days_and_its_contract(world: WebWorld) -> None:
     assert ask.get(f"{revisions}/2").json["changes"].endswith("+# ours")
     assert ask.get(f"{revisions}/3").status == 404
     assert ask.get(f"{V1}/feeds/sales").json["freshness"]["late"] is None
+
+
+def test_whoever_trusts_an_address_learns_what_proof_is_asked_for(world: WebWorld) -> None:
+    feed = world.service.folder / "feeds" / "partners.py"
+    feed.write_text(PARTNERS)
+    ask, body = world.asking("steward"), {"address": "bo@birch.example"}
+    trusted = ask.post(f"{V1}/feeds/partners/trusted-senders", body)
+    assert (trusted.status, trusted.json["require"]) == (200, [])
+    [listed] = ask.get(f"{V1}/trusted-senders?feed=partners").json["items"]
+    assert listed == trusted.json
+    everybody = ask.post(f"{V1}/feeds/sales/trusted-senders", body)
+    assert everybody.status == 409
+    assert "takes files from everybody" in str(everybody.json)
+    feed.unlink()
 
 
 def test_every_error_is_a_problem_that_says_what_to_do(world: WebWorld) -> None:

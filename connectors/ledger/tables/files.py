@@ -19,7 +19,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from connectors.ledger.columns import AnyText, JsonText, UtcTime
+from connectors.ledger.columns import AnyText, JsonText, UtcTime, owed
 from connectors.ledger.tables.conditions import (
     BATCHED,
     BUNDLED,
@@ -169,13 +169,7 @@ after_loads = Table(
     Column("feed", AnyText, nullable=False),
     Column("batch", JsonText, nullable=False),
     Column("file_ids", JsonText, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("planned_at", UtcTime, nullable=False),
-    Column("next_at", UtcTime, nullable=False),
-    Column("owner", AnyText),
-    Column("closed_at", UtcTime),
-    Column("note", AnyText),
+    *owed(),
     Index("after_loads_owed", "feed", "planned_at", sqlite_where=UNRUN, postgresql_where=UNRUN),
     Index("after_loads_closed", "feed", "closed_at"),
     Index("after_loads_ended", "closed_at"),

@@ -13,7 +13,7 @@ from sqlalchemy import (
     Table,
 )
 
-from connectors.ledger.columns import AnyText, JsonText, UtcTime, counters
+from connectors.ledger.columns import AnyText, JsonText, UtcTime, counters, owed
 from connectors.ledger.tables.conditions import (
     DIGESTED,
     UNPOSTED,
@@ -130,13 +130,7 @@ posts = Table(
     Column("file_id", ForeignKey(files.c.file_id), nullable=False),
     Column("feed", AnyText, nullable=False),
     Column("receipt", JsonText, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("planned_at", UtcTime, nullable=False),
-    Column("next_at", UtcTime, nullable=False),
-    Column("owner", AnyText),
-    Column("closed_at", UtcTime),
-    Column("note", AnyText),
+    *owed(),
     Index("posts_file", "file_id"),
     Index("posts_webhook", "webhook_id", "planned_at"),
     Index(

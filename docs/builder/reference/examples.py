@@ -175,6 +175,7 @@ web:
   url: https://waybill.example.com
   secret_key_file: /run/secrets/web_key
   proxies: [10.0.0.5]
+  require_second_factor: admin
   oidc:
     issuer: https://login.example.com
     client_id: waybill

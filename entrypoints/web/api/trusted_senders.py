@@ -12,7 +12,14 @@ from entrypoints.web.api.caller import Steward, Viewer
 from entrypoints.web.api.fields import Body, Cursor, FeedName, FeedQuery, Limit, Model, Text, Word
 from entrypoints.web.api.paging import cursor_of, link_next, mark_of
 from entrypoints.web.api.problems import ProblemError, responses
-from pipelines.operations.trusted_senders import distrust_sender, list_trusted, trust_sender
+from pipelines.operations.trusted_senders import (
+    asked_proof,
+    distrust_sender,
+    list_trusted,
+    trust_sender,
+)
+from pipelines.runtime import Runtime
+from schemas.trust import TrustedSender
 
 router = APIRouter(tags=["what waits"])
 
@@ -34,6 +41,14 @@ class TrustedSenderModel(Model):
     feed: str
     trusted_at: datetime
     trusted_by: Text
+    require: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What the feed requires to speak for the address, now. Empty: nothing, and"
+            " whoever writes the address into a mail is let in.",
+            examples=[["dkim"]],
+        ),
+    ]
 
 
 class TrustedSendersModel(Model):
@@ -62,7 +77,7 @@ def get_trusted_senders(
     found = list_trusted(caller.runtime, contains, feeds, after, limit + 1)
     page, last = found[:limit], found[limit - 1 : limit]
     further = cursor_of([last[0].sender, last[0].feed]) if len(found) > limit else None
-    items = tuple(map(TrustedSenderModel.model_validate, page))
+    items = tuple(_shown(caller.runtime, each) for each in page)
     return TrustedSendersModel(items=items, next=link_next(request, response, further))
 
 
@@ -70,7 +85,7 @@ def get_trusted_senders(
 def post_trusted_sender(caller: Steward, feed: FeedName, body: TrustBody) -> TrustedSenderModel:
     """Trust an address for the feed from now on; safe to repeat. What is held stays so."""
     found = trust_sender(caller.runtime, caller.feed(feed), body.address)
-    return TrustedSenderModel.model_validate(found)
+    return _shown(caller.runtime, found)
 
 
 @router.delete("/feeds/{feed}/trusted-senders", status_code=204, responses=responses(404, 409, 422))
@@ -81,3 +96,13 @@ def delete_trusted_sender(
 ) -> None:
     """Trust an address for the feed no more; safe to repeat. What was let in stays so."""
     distrust_sender(caller.runtime, caller.feed(feed), address)
+
+
+def _shown(runtime: Runtime, trusted: TrustedSender) -> TrustedSenderModel:
+    return TrustedSenderModel(
+        address=trusted.address,
+        feed=trusted.feed,
+        trusted_at=trusted.trusted_at,
+        trusted_by=trusted.trusted_by,
+        require=asked_proof(runtime, trusted.feed),
+    )

@@ -49,6 +49,7 @@ _MIDDLEWARE = (
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     f"{_CONSOLE}.middleware.ErrorsInWords",
+    f"{_CONSOLE}.people.second_factor.SecondFactor",
 )
 
 

@@ -55,7 +55,8 @@ def waybill(tmp_path: Path, *arguments: str, feeds: Path | None = None) -> Resul
         "warehouse: {type: bigquery, project: my-project}\n"
         "sources:\n"
         f"  drop: {{type: folder, path: {tmp_path}}}\n"
-        "  partners: {type: mailbox, host: localhost, user: u}\n"
+        "  partners: {type: mailbox, host: localhost, user: u,"
+        " authentication: {verify_dkim: true}}\n"
         f"folders: {{contracts: {ROOT}/schemas, feeds: {feeds or ROOT / 'dags'},"
         f" work: {tmp_path}/work}}\n"
     )
@@ -152,6 +153,13 @@ def test_a_sender_is_trusted_and_revoked(ledger: SqlLedger, tmp_path: Path) -> N
     for _ in range(2):
         told = waybill_("trust", "add", "Eve@Evil.example", "--feed", "payouts")
         assert (told.exit_code, "Eve@Evil.example is trusted" in told.output) == (0, True)
+        assert "warning: feed payouts asks for no proof" in told.output
+    with (feeds / "payouts.py").open("a") as dag:
+        dag.write('feed = replace(feed, trust=replace(feed.trust, require=("dkim",)))\n')
+    asking = ("trust", "add", "Eve@Evil.example", "--feed", "payouts")
+    told = waybill_(*asking)
+    assert (told.exit_code, "warning" in told.output) == (0, False), told.exception
+    assert json.loads(waybill_(*asking, "--json").output)["require"] == ["dkim"]
     [known] = json.loads(waybill_("trust", "list", "--json").output)
     assert (known["sender"], known["feed"]) == ("eve@evil.example", "payouts")
     assert "Eve@Evil.example, by" in waybill_("trust", "list", "--feed", "payouts").output

@@ -10,7 +10,7 @@ from pipelines.operations.masking import HIDDEN, Mask
 from schemas.contract import Column, Contract, TimePartition, Type
 from schemas.file import File, Status
 from schemas.item import Item
-from schemas.language import joined, translate
+from schemas.language import LANGUAGES, joined, render, translate
 from schemas.reject import Problem
 
 SECRET = "DE44500105175407324931"
@@ -43,6 +43,20 @@ def test_only_our_own_words_are_left_of_a_sentence() -> None:
     ):
         assert MASK.sentence(text) == HIDDEN
     assert MASK.sentence(None) is None
+
+
+def test_what_is_left_of_a_sentence_is_said_in_each_language() -> None:
+    said = MASK.sentence(joined("; ", [translate(KNOWN, column="iban", cells=SECRET), SECRET]))
+    assert said is not None
+    spanish = render(said, "es")
+    assert spanish == render(translate(KNOWN, column="iban", cells=HIDDEN), "es") + f"; {HIDDEN}"
+    assert spanish != said
+    template = "{value} is not a whole number such as {example}"
+    shown = MASK.problem(problem("iban", SECRET), translate(template, value=SECRET, example="1"))
+    assert SECRET not in str(shown)
+    spoken = {render(shown.message, language) for language in LANGUAGES}
+    assert len(spoken) == len(LANGUAGES)
+    assert not any(SECRET in each for each in spoken)
 
 
 def test_a_steward_and_a_public_contract_hide_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ from ruamel.yaml import YAML
 from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
-from pipelines.operations.new_feed import match_of
+from pipelines.feed import Feed
+from pipelines.operations.new_match import match_beside, match_of, overlaps
+from pipelines.operations.projects import origin_of_waybill
 from pipelines.operations.proposals import name_of_file
+from pipelines.operations.shared_objects import shared_objects
 from schemas.errors import ConfigError, ContractError, DataError
 
 
@@ -44,12 +48,44 @@ def test_a_project_can_be_used_as_it_is_made(project: Path) -> None:
     assert "dry-run every sample" in targets.stdout
     ci = YAML(typ="safe", pure=True).load(project / ".github" / "workflows" / "ci.yml")
     assert ci["jobs"]["check"]["steps"][-1]["run"].startswith("make check")
-    assert (project / "requirements.txt").read_text().startswith("waybill")
+    assert "file:" not in (project / "requirements.txt").read_text()
     before = (project / "config.yaml").read_text()
     again = waybill("init")
     assert isinstance(again.exception, ConfigError)
     assert again.exception.message.startswith("already there: config.yaml, ")
     assert (project / "config.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "line"),
+    [
+        (None, "waybill[web]==1.2.0"),
+        ({"url": "https://a.example/waybill-1.2.0-py3-none-any.whl", "archive_info": {}},
+         "waybill[web] @ https://a.example/waybill-1.2.0-py3-none-any.whl"),
+        ({"url": "https://a.example/w", "vcs_info": {"vcs": "git", "commit_id": "1f"}},
+         "waybill[web] @ git+https://a.example/w@1f"),
+        ({"url": "file:///home/ana/my%20waybill", "dir_info": {"editable": True}},
+         "./wheels/waybill-1.2.0-py3-none-any.whl[web]"),
+    ],
+)  # fmt: skip
+def test_a_project_names_a_waybill_that_any_machine_can_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct_url: object, line: str
+) -> None:
+    info = tmp_path / "waybill-1.2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: waybill\nVersion: 1.2.0\n")
+    if direct_url is not None:
+        (info / "direct_url.json").write_text(json.dumps(direct_url))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = origin_of_waybill(["web"])
+    text = found.line.splitlines()
+    assert text[-1] == line
+    assert all(each.startswith("# ") for each in text[:-1])
+    assert "ana" not in found.line
+    is_here = line.startswith("./")
+    assert (found.todo is not None) is is_here
+    if is_here:
+        assert str(found.todo).endswith("pip wheel --no-deps -w wheels '/home/ana/my waybill'")
 
 
 @pytest.mark.parametrize(
@@ -75,10 +111,13 @@ def test_a_feed_is_made_of_files_and_they_are_checked_under_it(project: Path) ->
     assert told.exit_code == 0, told.output
     made = json.loads(told.output)
     assert [each["loaded"] for each in made["files"]] == [25, 25]
-    assert made["match"] == "**/Ventas *.csv"
+    # Of `**/Ventas *.csv` the example's feed takes what lies in its folder.
+    assert made["match"] == "ventas/**/Ventas *.csv"
+    assert (made["narrowed_from"], made["overlaps"]) == ("**/Ventas *.csv", [])
     runtime = build_runtime(read_settings(project / "config.yaml"))
     feed = runtime.feeds["ventas"]
-    assert (feed.source, feed.contract, feed.match) == ("drop", "ventas", "**/Ventas *.csv")
+    assert (feed.source, feed.contract, feed.match) == ("drop", "ventas", made["match"])
+    assert not list(shared_objects(runtime))
     assert runtime.contracts["ventas"].dialect.delimiter == ";"
     again = waybill("new", "feed", *files, "--name", "ventas")
     assert isinstance(again.exception, ConfigError)
@@ -114,6 +153,38 @@ def test_sheet_and_member_are_chosen(project: Path) -> None:
     assert made.dialect.members == "a/trips.txt"
     for words in (["feed.zip", "--member", "none"], ["book.xlsx", "--member", "none"]):
         assert isinstance(waybill("infer", *words).exception, DataError)
+
+
+def test_who_else_takes_such_files_is_said(project: Path) -> None:
+    (project / "shop.csv").write_text("id,n\n" + "".join(f"{n},{n}\n" for n in range(20)))
+    told = waybill("new", "feed", "shop.csv")
+    assert "takes shop/**/shop*.csv of drop" in told.output
+    assert "not **/shop*.csv: feed orders takes such files as well" in told.output
+    assert "warning" not in told.output
+    # One that takes everything leaves nothing to narrow; neither does a glob that is asked for.
+    text = (project / "feeds" / "orders.py").read_text()
+    (project / "feeds" / "orders.py").write_text(text.replace("orders/**/*.csv*", "**"))
+    told = waybill("new", "feed", "shop.csv", "--name", "shops")
+    assert "warning: feed orders takes such files as well, as shops/" in told.output
+    told = waybill("new", "feed", "shop.csv", "--name", "asked", "--match", "s*.csv", "--json")
+    assert [each["feed"] for each in json.loads(told.output)["overlaps"]] == ["orders"]
+    # What cannot be read now is another's to mend, and what is made anew is not its own rival.
+    (project / "feeds" / "broken.py").write_text("import nothing_of_the_kind\n")
+    (project / "feeds" / "orders.py").write_text(text)
+    told = waybill("new", "feed", "shop.csv", "--force", "--json")
+    assert (told.exit_code, json.loads(told.output)["overlaps"]) == (0, []), told.output
+
+
+def test_attachments_lie_in_no_folder() -> None:
+    orders = Feed(name="orders", source="mail", match="orders/**/*.csv", contract="orders")
+    assert overlaps("**/shop*.csv", [orders], has_folders=False) == ()
+    shops = replace(orders, match="SHOP*")
+    [found] = overlaps("**/shop*.csv", [shops], has_folders=False)
+    assert found.feed == "orders"
+    assert overlaps("**/shop*.csv", [replace(shops, exclude="*.csv")], has_folders=False) == ()
+    made = match_beside(["shop1.csv"], "other", [shops], has_folders=False)
+    assert (made.glob, made.wider) == ("**/shop*.csv", None)
+    assert len(made.overlaps) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from entrypoints.web.console.people.models import Access
 from entrypoints.web.console.people.roles import is_admin_of_all
-from entrypoints.web.console.people.written_down import write_down
+from entrypoints.web.console.people.written_down import facts_of, write_down
 
 
 class _OfAdmins:
@@ -39,7 +39,14 @@ class _OfAdmins:
 
 
 class _WrittenDown(_OfAdmins):
-    """What is done here is an act, too."""
+    """What is done here is an act, too, with how somebody was before."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Somebody as they are before they are changed; that is kept beside."""
+        found = super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        if found is not None:
+            found.facts_before = facts_of(found)
+        return found
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Write down that somebody is new."""
@@ -48,13 +55,13 @@ class _WrittenDown(_OfAdmins):
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Write down how somebody is now."""
-        write_down(request, "change", request.user.get_username(), obj)
+        write_down(request, "change", request.user.get_username(), obj, obj.facts_before)
         return super().log_change(request, obj, message)  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Write down who is no more."""
         for each in queryset:
-            write_down(request, "delete", request.user.get_username(), each)
+            write_down(request, "delete", request.user.get_username(), each, facts_of(each))
         return super().log_deletions(request, queryset)  # type: ignore[misc]
 
 

@@ -33,8 +33,10 @@ def _create(runtime: Runtime, name: str, email: str, password: str) -> None:
     from django.db import transaction
 
     from entrypoints.web.console.people.models import Access, Person
+    from entrypoints.web.console.people.written_down import facts_of
 
     person = Person.objects.filter(username=name).first() or Person(username=name)
+    before = facts_of(person)
     person.email, person.is_active = email or person.email, True
     try:
         validate_password(password, person)
@@ -44,11 +46,12 @@ def _create(runtime: Runtime, name: str, email: str, password: str) -> None:
         raise ConflictError(
             " ".join(error.messages), hint="choose another and try again"
         ) from error
-    with acting_outside(runtime, "create_admin", "person", name) as told, transaction.atomic():
+    act = acting_outside(runtime, "create_admin", "person", name, before=before or None)
+    with act as told, transaction.atomic():
         person.save()
         group, _ = Group.objects.get_or_create(name=_ADMINS)
         access, _ = Access.objects.update_or_create(
             group=group, defaults={"role": str(Role.ADMIN), "feeds": "*"}
         )
         person.groups.add(group)
-        told.after = {"email": person.email, "groups": [_ADMINS], "role": access.role}
+        told.after = {**facts_of(person), "role": access.role}

@@ -25,7 +25,7 @@ from entrypoints.config.web import Oidc
 from entrypoints.web.console.failures import failure
 from entrypoints.web.console.language import say
 from entrypoints.web.console.people.models import Person
-from entrypoints.web.console.people.written_down import write_down
+from entrypoints.web.console.people.written_down import facts_of, write_down
 from entrypoints.web.context import WebContext
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         _check_answer(request, sociallogin)
         if sociallogin.state.get("process") == "connect":
             return
+        _check_groups(request, sociallogin)
         address = _verified_address(sociallogin)
         if not sociallogin.is_existing and address is not None:
             person = _known(request, address)
@@ -76,21 +77,16 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 def put_into_groups(request: HttpRequest, sociallogin: Any, action: str = "change_groups") -> None:
     """Let a person be in those of our groups that the provider names, and in no others."""
-    oidc, person = _oidc(), sociallogin.user
-    if oidc is None or oidc.groups_claim is None:
+    person, names = sociallogin.user, _groups_named(sociallogin)
+    if names is None:
         return
-    facts = sociallogin.account.extra_data
-    facts = {**facts, **facts.get("userinfo", {}), **facts.get("id_token", {})}
-    named = facts.get(oidc.groups_claim) or []
-    names = {named} if isinstance(named, str) else {str(each) for each in named}
     with transaction.atomic():
-        before = {group.name for group in person.groups.all()}
+        before = {} if action == "sign_up" else facts_of(person)
         person.groups.set(Group.objects.filter(name__in=names))
         # What was asked before is not so any more.
         person.__dict__.pop("grants", None)
-        after = {group.name for group in person.groups.all()}
-        if action == "sign_up" or before != after:
-            write_down(request, action, person.get_username(), person)
+        if before != facts_of(person):
+            write_down(request, action, person.get_username(), person, before)
 
 
 @require_http_methods(["GET", "POST"])
@@ -124,6 +120,39 @@ def _check_answer(request: HttpRequest, sociallogin: Any) -> None:
         say("The provider's answer does not belong to this sign-in."),
         say("Begin again at the page to sign in."),
     )
+
+
+def _check_groups(request: HttpRequest, sociallogin: Any) -> None:
+    """Refuse an answer whose groups nobody can read: nothing is known of what they may do."""
+    try:
+        _groups_named(sociallogin)
+    except ValueError as error:
+        log.error("single sign-on: %s", error)
+        raise _refused(
+            request,
+            say("What the provider says about your groups cannot be read."),
+            say("Ask an admin: the provider must hand on the names of groups as a list of texts."),
+        ) from error
+
+
+def _groups_named(sociallogin: Any) -> set[str] | None:
+    """The groups that the provider names: a list of them, or a single one; none where it says
+    nothing. None if it is not asked for them. Raises ValueError if it says something else."""
+    oidc = _oidc()
+    if oidc is None or oidc.groups_claim is None:
+        return None
+    facts = sociallogin.account.extra_data
+    facts = {**facts, **facts.get("userinfo", {}), **facts.get("id_token", {})}
+    match facts.get(oidc.groups_claim):
+        case None:
+            return set()
+        case str() as name:
+            return {name}
+        case list() as named if all(type(each) in (str, int) for each in named):
+            return {str(each) for each in named}
+        case other:
+            kind = type(other).__name__
+            raise ValueError(f"the claim {oidc.groups_claim} is no list of names ({kind})")
 
 
 def _nonce(state: str) -> str:

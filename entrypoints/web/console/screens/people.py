@@ -16,7 +16,7 @@ from entrypoints.web.console.language import say
 from entrypoints.web.console.lists import CSV_ROWS, PAGE, csv_answer, mark_in, query_of
 from entrypoints.web.console.pages import require, say_done, screen, show
 from entrypoints.web.console.people.models import Access, Person
-from entrypoints.web.console.people.written_down import write_down
+from entrypoints.web.console.people.written_down import facts_of, write_down
 from entrypoints.web.marks import cursor_of
 from pipelines.operations.acts import list_acts
 from schemas.act import Act
@@ -25,6 +25,7 @@ from schemas.key import Role
 from schemas.language import printable
 
 _ACTS = 100
+_NOTHING = "–"
 _PEOPLE_AT_ONCE = 1000
 
 
@@ -65,10 +66,11 @@ def forget_second_factor(request: HttpRequest, caller: Caller, person_id: int) -
         person = Person.objects.filter(pk=person_id).first()
         if person is None:
             raise NotThereError
+        before = facts_of(person)
         gone, _ = Authenticator.objects.filter(user=person).delete()
         if gone:
             who = caller.runtime.actor.who
-            write_down(request, "remove_second_factor", who, person)
+            write_down(request, "remove_second_factor", who, person, before)
     name = printable(person.get_username())
     say_done(request, say("{name} signs in without a second factor now.", name=name))
     return redirect("people")
@@ -101,7 +103,7 @@ def acts(request: HttpRequest, caller: Caller) -> HttpResponse:
         "acts.html",
         here="people",
         query=query,
-        acts=found,
+        acts=[(each, _changes(each)) for each in found],
         feeds=caller.feeds_where(Role.ADMIN),
         next=further,
     )
@@ -122,6 +124,26 @@ def acts_csv(request: HttpRequest, caller: Caller) -> HttpResponseBase:
             for each in found
         ),
     )  # fmt: skip
+
+
+def _changes(act: Act) -> list[tuple[str, str | None, str]]:
+    """What an act has changed, a fact each: how it was (None if that is not said), and is."""
+    before, after = act.before or {}, act.after or {}
+    return [
+        (
+            name,
+            _told(before[name]) if name in before else None,
+            _told(after[name]) if name in after else _NOTHING,
+        )
+        for name in {**before, **after}
+        if name not in before or name not in after or before[name] != after[name]
+    ]
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _NOTHING
+    return _NOTHING if value is None else str(value)
 
 
 def _people(query: dict[str, str]) -> QuerySet[Person]:

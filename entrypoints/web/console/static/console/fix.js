@@ -2,17 +2,6 @@
 const fields = () => [...document.querySelectorAll("#cells .cell [name=value]")];
 const cellOf = (element) => element?.closest?.("[data-cell]");
 
-// A cell is sent alone: the form around it is for browsers without scripts.
-document.addEventListener("htmx:config:request", (event) => {
-  const { ctx } = event.detail;
-  const cell = cellOf(ctx.sourceElement);
-  if (!cell || !(ctx.request.body instanceof FormData)) return;
-  for (const name of ["at", "value"]) {
-    ctx.request.body.delete(name);
-    ctx.request.body.append(name, cell.querySelector(`[name=${name}]`).value);
-  }
-});
-
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing || !event.target.matches?.("input[name=value]")) return;
   event.preventDefault();
