@@ -315,7 +315,8 @@ def test_an_act_says_who_did_it_and_how(world: ConsoleWorld) -> None:
     assert act.before is None
     assert act.after == {"name": "partners", "role": "viewer", "feeds": ["sales*"]}
     with world.browsing("admin") as admin:
-        page = admin.get(added.url.path)
+        key = world.change("print(Access.objects.get(group__name='partners').group_id)").strip()
+        page = admin.get(f"/people/admin/auth/group/{key}/change/")
         fields |= {"access-INITIAL_FORMS": "1", "access-0-role": "steward"}
         for name in ("access-0-id", "access-0-group"):
             [fields[name]] = re.findall(f'name="{name}" value="([0-9]+)"', page.text)
@@ -489,8 +490,9 @@ def test_the_act_about_a_second_factor_says_which_is_gone(world: ConsoleWorld) -
     other = world.change(_WITH_AN_APP).strip()
     with world.browsing("admin") as admin:
         admin.send_form(admin.get("/people"), f"/people/{other}/forget-second-factor")
-    [act] = [each for each in list_acts(world.service.runtime) if each.subject == "other"]
-    assert (act.action, act.actor.who) == ("remove_second_factor", "admin")
+    acts = list_acts(world.service.runtime, subject="other")
+    [act] = [each for each in acts if each.action == "remove_second_factor"]
+    assert act.actor.who == "admin"
     assert act.before is not None
     assert act.before["second_factors"] == ["totp"]
     assert act.after == {**act.before, "second_factors": []}
