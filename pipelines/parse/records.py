@@ -229,14 +229,16 @@ def _is_aligned(cells: Sequence[str], raw: str, dialect: Dialect, delimiter: str
     """Whether a quote behind blanks begins a cell: it is no character of that cell, as who writes
     so means it, nor would it hold a delimiter together. A cell within quotes may begin so."""
     quote = dialect.quote
-    found = [cell for cell in cells if cell[:1] == " " and cell.lstrip(" ")[:1] == quote]
+    found = [
+        at for at, cell in enumerate(cells) if cell[:1] == " " and cell.lstrip(" ")[:1] == quote
+    ]
     if not quote or not found:
         return False
     try:
         meant = next(_reader(iter([*_from(raw.split("\n"), 0)]), dialect, delimiter, True))
     except csv.Error:
         return True
-    return meant != [cell if cell in found else cell.lstrip(" ") for cell in cells]
+    return len(meant) != len(cells) or any(meant[at] != cells[at] for at in found)
 
 
 ALIGNED = "blanks stand before the quote of a cell"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from babel.messages.pofile import read_po
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -197,6 +197,7 @@ ROW = st.lists(CELL, min_size=2, max_size=2).filter(lambda cells: any(map(str.st
 
 
 @given(DIALECTS, st.lists(ROW, min_size=1, max_size=4))
+@example(Dialect(quote="'"), [[" ", " '"]])
 def test_rejects_come_back_cell_by_cell_in_any_dialect(
     tmp_path_factory: pytest.TempPathFactory, dialect: Dialect, rows: list[list[str]]
 ) -> None:
