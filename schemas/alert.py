@@ -53,6 +53,9 @@ class AlertKind(StrEnum):
     BEHIND = "table behind its contract"
     """The table lacks what its contract has in force. Do: `waybill apply`; loading goes on by
     itself."""
+    SCHEDULE = "stopped schedule"
+    """Beat was last seen more than five minutes ago. Do: start `waybill up`, or `waybill beat`
+    beside workers."""
     WORKER = "dead worker"
     """A worker gives no sign of life. Do: start it again; its work goes to the others by itself."""
 

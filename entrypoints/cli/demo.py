@@ -21,10 +21,11 @@ from entrypoints.own_command import own_command
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from entrypoints.demo.correction import Corrected
     from pipelines.runtime import Runtime
     from schemas.file import File
 
-_PATIENCE = 300.0
+_PATIENCE = 900.0
 
 
 @click.command()
@@ -54,7 +55,6 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
     )
     from entrypoints.cli.screen import console
     from entrypoints.demo.console import let_in
-    from entrypoints.demo.correction import send_and_correct
     from entrypoints.demo.process import free_ports
     from entrypoints.demo.servers import start_all
     from entrypoints.demo.setting import (
@@ -83,14 +83,14 @@ def demo(folder: Path, keep: bool, strict: bool) -> None:
             started = time.monotonic()
             with (
                 _process(config, "up", folder / "service.log") as service,
-                _process(config, "web", folder / "web.log"),
+                _process(config, "web", folder / "web.log") as web,
             ):
                 bar.update(task, description="worker and beat are starting", total=expected)
                 files = _watch(runtime, bar, task, expected, service)
                 seconds = time.monotonic() - started
                 bar.update(task, description="one more is sent with curl, and corrected")
                 key = demo_key(runtime)
-                corrected = send_and_correct(url, key)
+                corrected = _corrected(url, key, folder, service, web)
                 bar.stop()
                 print_report(out, runtime, files, stack.mail, seconds)
                 print_correction(out, corrected)
@@ -184,9 +184,30 @@ def _watch(
             raise click.ClickException("the service ended; see service.log in the demo's folder")
         if time.monotonic() > deadline:
             raise click.ClickException(
-                f"only {ended} of {expected} files are done; see service.log in the demo's folder"
+                f"only {ended} of {expected} files are done after {_PATIENCE / 60:.0f} minutes,"
+                f" and this one is not: {what or 'none has come'};"
+                " see service.log in the demo's folder"
             )
         time.sleep(0.25)
+
+
+def _corrected(
+    url: str, key: str, folder: Path, *processes: subprocess.Popen[bytes]
+) -> Corrected | None:
+    """Send one more file and correct it. Raises RetryableError, which names the logs, when it takes
+    too long or a process ends meanwhile."""
+    from entrypoints.demo.correction import send_and_correct
+    from schemas.errors import RetryableError
+
+    def check() -> None:
+        if any(each.poll() is not None for each in processes):
+            raise RetryableError("a process of the demo ended")
+
+    try:
+        return send_and_correct(url, key, check)
+    except RetryableError as error:
+        logs = f"see service.log and web.log in {folder}"
+        raise RetryableError(f"{error.message}; {logs}", hint=error.hint) from error
 
 
 def _wait(text: str) -> None:

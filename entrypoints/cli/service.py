@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from entrypoints.cli.options import json_option, log_level_option, open_runtime,
 from entrypoints.cli.work_bar import work_bar
 from entrypoints.own_command import own_command
 from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from entrypoints.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
 @click.pass_obj
 def worker(config: Path, concurrency: int | None, queues: str | None, log_level: str) -> None:
     """A Celery worker. TERM finishes the task in hand; what waits stays in the queue."""
-    if not _worker(config, concurrency, queues, log_level, with_beat=False):
+    if not _worker(config, concurrency, queues, log_level):
         _begin_again()
 
 
@@ -69,22 +72,34 @@ def worker(config: Path, concurrency: int | None, queues: str | None, log_level:
 @log_level_option
 @click.pass_obj
 def up(config: Path, concurrency: int | None, log_level: str) -> None:
-    """Worker, beat and watch in one service. For many machines: one `up`, further `worker`s."""
-    with _watching(config, log_level):
-        ended_well = _worker(config, concurrency, None, log_level, with_beat=True)
+    """Worker, beat and watch in one service. For many machines: one `up`, further `worker`s.
+
+    Beat or watch that ends is started again, after a pause that grows. Should one end eight times
+    in a row, each time within a minute, all ends with exit status 1: let systemd or Docker start it
+    again.
+    """
+    set_up_log(config, log_level)
+    with _beside(config, log_level) as beside:
+        ended_well = _worker(config, concurrency, None, log_level)
+    if beside.gave_up is not None:
+        raise click.ClickException(f"{beside.gave_up} ends again and again; the log says why")
     if not ended_well:
         _begin_again()
 
 
 @click.command()
 @log_level_option
+@click.option("--parent", type=int, hidden=True, help="End with this process.")
 @click.pass_obj
-def beat(config: Path, log_level: str) -> None:
+def beat(config: Path, log_level: str, parent: int | None) -> None:
     """The scheduler. A second one does no harm."""
     from entrypoints.worker.app import make_app
     from entrypoints.worker.beat import Beat
+    from entrypoints.worker.parent import end_with
 
     set_up_log(config, log_level)
+    if parent is not None:
+        end_with(parent)
     Beat(app=make_app(config), loglevel=log_level, quiet=True).run()
 
 
@@ -150,36 +165,36 @@ def mcp(config: Path, files: Path) -> None:
 
 
 @contextmanager
-def _watching(config: Path, log_level: str) -> Iterator[None]:
-    """`waybill watch` as a process beside this one, whose forks want no threads."""
+def _beside(config: Path, log_level: str) -> Iterator[Supervisor]:
+    """`waybill beat` and `waybill watch` beside this process, as long as it works."""
+    from celery.signals import worker_shutting_down
+
+    from entrypoints.worker.supervisor import Patience, Supervisor
+
     options = ("--log-level", log_level, "--parent", str(os.getpid()))
-    process = subprocess.Popen(own_command(config, "watch", *options))
+    names = ("beat", "watch")
+    beside = Supervisor({name: own_command(config, name, *options) for name in names}, Patience())
+    worker_shutting_down.connect(beside.begin_end, weak=False)
+    beside.begin()
     try:
-        yield
+        yield beside
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        beside.end()
 
 
-def _worker(
-    config: Path, concurrency: int | None, queues: str | None, log_level: str, *, with_beat: bool
-) -> bool:
+def _worker(config: Path, concurrency: int | None, queues: str | None, log_level: str) -> bool:
     """Work until told to end; False if the worker broke down instead."""
     from celery.signals import worker_init
 
     from entrypoints.worker.app import make_app
 
     set_up_log(config, log_level)
+    _warn_of_root()
     arguments = ["worker", "--loglevel", log_level, "--without-gossip", "--without-mingle"]
     if concurrency is not None:
         arguments += ["--concurrency", str(concurrency)]
     if queues is not None:
         arguments += ["--queues", queues]
-    if with_beat:
-        arguments += ["--beat"]
     begun: list[Any] = []
 
     def remember(sender: Any, **_: object) -> None:
@@ -190,6 +205,16 @@ def _worker(
     work: Callable[[list[str]], object] = make_app(config).worker_main
     work(arguments)
     return not any(each.exitcode for each in begun)
+
+
+def _warn_of_root() -> None:
+    """Say of root what our users can do, instead of Celery, which names an option of its own."""
+    warnings.filterwarnings("ignore", "You're running the worker with superuser", Warning)
+    if os.geteuid() == 0:
+        log.warning(
+            "this worker runs as root, and so do the commands and transforms of feeds: let a user"
+            " of its own run it (`User=` in systemd's unit; the image has one)"
+        )
 
 
 def _begin_again() -> None:

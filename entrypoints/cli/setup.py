@@ -136,6 +136,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "feeds", lambda: ", ".join(f"{feed.name} ({feed.schedule})" for feed in feeds)
     yield "broker", lambda: _check_broker(settings.broker)
     yield "ledger", runtime.ledger.check
+    yield "beat", lambda: _check_beat(runtime)
     yield "storage", runtime.storage.check
     yield "permissions", lambda: _check_modes(settings)
     for name in runtime.sources:
@@ -176,6 +177,27 @@ def _check_web(web: Web, runtime: Runtime) -> str:
     unlinked = web.url is not None and runtime.links is None
     links = "; receipts have no links: web.link_keys is not set" if unlinked else ""
     return f"{name}:{web.port} {said}; {keys} valid keys{links}"
+
+
+def _check_beat(runtime: Runtime) -> str:
+    """When beat was last seen; raises RetryableError if that is over a few minutes."""
+    from pipelines.monitor.beat import view_beat
+    from schemas.errors import RetryableError
+
+    view = view_beat(runtime)
+    if view.seen_at is None:
+        return "was never seen; `waybill up` brings it, `waybill run` needs none"
+    said = f"last seen {view.seen_at:%Y-%m-%d %H:%M} UTC"
+    if not view.is_missed:
+        return said
+    due = ""
+    if view.oldest is not None:
+        since = f"{view.oldest:%Y-%m-%d %H:%M} UTC"
+        due = f"; files that are due: {view.files:,}, the oldest since {since}"
+    raise RetryableError(
+        f"{said}: no feed looks for files on schedule, and nothing that was interrupted goes"
+        f" on{due}", hint="start `waybill up`, or `waybill beat` beside workers",
+    )  # fmt: skip
 
 
 def _check_restores(runtime: Runtime) -> str:

@@ -33,7 +33,7 @@ from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.dead_letters import put_bad_messages_aside
 from entrypoints.worker.forks import ParentsLedger
 from entrypoints.worker.heartbeat import WorkerHeartbeat
-from entrypoints.worker.producer import CHECK, OPERATE, QUEUES, ask_for, queue_of
+from entrypoints.worker.producer import CHECK, OPERATE, QUEUES, ask_for, ask_for_alerts, queue_of
 from entrypoints.worker.queues import Queues
 from entrypoints.worker.time_limits import GivesBack
 from pipelines.acknowledge.move import move_originals
@@ -89,7 +89,7 @@ def make_app(config: Path) -> Celery:
     _add_alerts(app, waybill)
     children = ChildSigns(settings.folders.work, settings.alerts.worker_seconds / 3)
     ledger = ParentsLedger(waybill)
-    signs = WorkerHeartbeat(ledger, children)
+    signs = WorkerHeartbeat(ledger, children, partial(ask_for_alerts, settings.broker))
     worker_ready.connect(signs.begin, weak=False)
     worker_shutdown.connect(signs.end, weak=False)
     worker_init.connect(_warm_up, weak=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import time
 from typing import Any
 
 from celery import beat
@@ -10,7 +12,13 @@ from celery.apps.beat import Beat as CeleryBeat
 
 from entrypoints.worker.beat_schedule import beat_schedule
 from pipelines.feed import Feed
+from pipelines.monitor.beat import note_beat
 from pipelines.runtime import Runtime
+from schemas.errors import WaybillError
+
+log = logging.getLogger(__name__)
+
+_NOTED_EVERY = 20.0
 
 
 class Beat(CeleryBeat):
@@ -35,10 +43,14 @@ def scheduler_of(runtime: Runtime) -> type[beat.PersistentScheduler]:
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             self._of = _feeds(runtime)
+            self._noted = float("-inf")
             super().__init__(*args, **kwargs)
 
         def tick(self, *args: Any, **kwargs: Any) -> float:
-            """One round, after entries for what has changed."""
+            """One round, after entries for what has changed, and a sign that we go on."""
+            if time.monotonic() - self._noted > _NOTED_EVERY:
+                self._noted = time.monotonic()
+                _note(runtime)
             if (now := _feeds(runtime)) != self._of:
                 self._of = now
                 self.merge_inplace(beat_schedule(runtime, self.app))
@@ -47,6 +59,13 @@ def scheduler_of(runtime: Runtime) -> type[beat.PersistentScheduler]:
             return float(super().tick(*args, **kwargs))
 
     return FeedScheduler
+
+
+def _note(runtime: Runtime) -> None:
+    try:
+        note_beat(runtime)
+    except WaybillError as error:
+        log.warning("the ledger could not be told that beat goes on: %s", error.message)
 
 
 def _feeds(runtime: Runtime) -> dict[str, Feed]:

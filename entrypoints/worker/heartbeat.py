@@ -6,11 +6,13 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 
 from celery.worker.state import active_requests
 
 from entrypoints.worker.child_heartbeat import ChildSigns
 from entrypoints.worker.forks import ParentsLedger
+from pipelines.monitor.beat import beat_is_missed
 from schemas.errors import WaybillError
 
 log = logging.getLogger(__name__)
@@ -19,10 +21,19 @@ log = logging.getLogger(__name__)
 class WorkerHeartbeat:
     """The signs of one worker's main process, from a thread of its own. A worker that is killed
     gives no further ones, and `pipelines.monitor.conditions` finds it dead; so does one
-    of whose children one gives none while it works, for it can hang where nothing tells of it."""
+    of whose children one gives none while it works, for it can hang where nothing tells of it.
 
-    def __init__(self, ledger: ParentsLedger, children: ChildSigns) -> None:
+    While beat is missed, a worker asks for the look at alerts that beat would have asked for: by
+    `ask_for_alerts`, which must not raise."""
+
+    def __init__(
+        self,
+        ledger: ParentsLedger,
+        children: ChildSigns,
+        ask_for_alerts: Callable[[], None] = lambda: None,
+    ) -> None:
         self._ledger, self._children = ledger, children
+        self._ask_for_alerts = ask_for_alerts
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._name = ""
@@ -53,6 +64,9 @@ class WorkerHeartbeat:
                     patience = runtime.alert_rules.worker_seconds
                     if self._all_go_on(patience):
                         runtime.ledger.workers.note_alive(self._name)
+                    # Within: no child may be forked while the broker is spoken to.
+                    if beat_is_missed(runtime):
+                        self._ask_for_alerts()
                 self._children.clear()
             except WaybillError as error:
                 log.warning("no sign of life could be given: %s", error.message)

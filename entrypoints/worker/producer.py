@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import lru_cache
 from math import ceil
@@ -15,6 +16,8 @@ from entrypoints.config.settings import Broker
 from pipelines.runtime import Work
 from schemas.errors import RetryableError
 from schemas.operation import Operation, OperationKind
+
+log = logging.getLogger(__name__)
 
 OPERATE, CHECK = "operate", "check"
 QUEUES = (
@@ -78,6 +81,14 @@ def ask_for(app: Celery, operation: Operation, *, retry: bool = True) -> None:
         time_limit=OPERATE_SECONDS,
         retry=retry,
     )
+
+
+def ask_for_alerts(broker: Broker) -> None:
+    """Have a worker look at alerts; only logs it when the broker is away."""
+    try:
+        _producer(broker).send_task("waybill.alerts", queue="alerts", expires=300, retry=False)
+    except (OperationalError, RedisError) as error:
+        log.warning("nobody could be asked to look at alerts: %s", error)
 
 
 def queue_lengths(broker: Broker) -> dict[str, int]:

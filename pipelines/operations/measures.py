@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from pipelines.monitor.beat import view_beat
 from pipelines.monitor.freshness import Freshness, freshness
 from pipelines.quota import standings, used
 from pipelines.runtime import Runtime
@@ -40,7 +41,7 @@ class Measure:
 
 def measures(runtime: Runtime) -> Iterator[Measure]:
     """All that the ledger knows now. Raises RetryableError when it is away."""
-    for of in (_files, _ended, _steps, _feeds, _alerts, _quotas, _unmatched, _workers):
+    for of in (_files, _ended, _steps, _feeds, _alerts, _quotas, _unmatched, _workers, _beat):
         yield from of(runtime)
 
 
@@ -170,4 +171,11 @@ def _workers(runtime: Runtime) -> Iterator[Measure]:
     alive = [runtime.now() - each.seen_at <= patience for each in runtime.ledger.workers.all()]
     found.add(alive.count(True), state="alive")
     found.add(alive.count(False), state="silent")
+    yield found
+
+
+def _beat(runtime: Runtime) -> Iterator[Measure]:
+    found = Measure("waybill_beat_seen_timestamp_seconds", "When beat was last seen.")
+    if (seen := view_beat(runtime).seen_at) is not None:
+        found.add(seen.timestamp())
     yield found

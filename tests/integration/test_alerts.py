@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
@@ -25,8 +26,11 @@ from entrypoints.worker.forks import ParentsLedger
 from entrypoints.worker.heartbeat import WorkerHeartbeat
 from pipelines.failure import stop_feed
 from pipelines.monitor.alerts import evaluate_alerts
+from pipelines.monitor.beat import view_beat
 from pipelines.monitor.freshness import publish
+from pipelines.steps import STEPS
 from schemas.errors import AccessDeniedError
+from seen_beat import beat_was_seen
 from small_service import CONTRACT, SmallService, csv, small_service
 
 HOURS = 3600
@@ -150,11 +154,58 @@ def test_a_killed_worker_is_missed_until_another_starts(
     assert ledger.workers.all() == [], "one that ends in good order is not missed"
 
 
-def worker(service: SmallService) -> subprocess.Popen[bytes]:
+def test_a_beat_that_is_gone_is_told_by_workers_and_by_whoever_asks(
+    service: SmallService, room: Chat, redis_url: str
+) -> None:
+    settings = YAML(typ="safe", pure=True).load(service.config)
+    settings["broker"] = {"url": redis_url}
+    with service.config.open("w") as out:
+        YAML(typ="safe", pure=True).dump(settings, out)
+    services = service.runtime.ledger.services
+    assert not view_beat(service.runtime).is_missed, "passes by hand need none"
+    beat = started(service, "beat")
+    try:
+        until(lambda: services.get("beat").good_at is not None)
+    finally:
+        os.killpg(beat.pid, signal.SIGKILL)
+        beat.wait()
+    assert invoke(service, "alerts", "--now").exit_code == 0
+    redis.Redis.from_url(redis_url).delete("alerts")  # what beat itself has asked for
+    beat_was_seen(service.folder / "ledger.db", minutes_ago=20)
+    service.drop("waits.csv", csv("waits"))
+    list(STEPS["discover"](service.runtime, "sales"))
+    doctor = json.loads(invoke(service, "doctor", "--json").output)
+    [said] = [each for each in doctor if each["part"] == "beat"]
+    assert not said["ok"]
+    assert "no feed looks for files on schedule" in said["says"]
+    assert "files that are due: 1, the oldest since" in said["says"]
+    assert float(metric(service, "waybill_beat_seen_timestamp_seconds")) < time.time() - 1000
+    working = worker(service, "alerts")
+    try:
+        until(lambda: bool(room.texts))
+    finally:
+        working.terminate()
+        working.wait(30)
+    assert "stopped schedule" in room.texts[0]
+    assert "beat was last seen" in room.texts[0]
+    assert invoke(service, "alerts", "--now").exit_code == 1
+    services.note("beat")
+    assert invoke(service, "alerts", "--now").exit_code == 0
+    assert "resolved: stopped schedule" in room.texts[1]
+
+
+def metric(service: SmallService, name: str) -> str:
+    lines = invoke(service, "metrics").output.splitlines()
+    return next(line.split()[-1] for line in lines if line.startswith(f"{name} "))
+
+
+def worker(service: SmallService, queue: str = "clean") -> subprocess.Popen[bytes]:
+    return started(service, "worker", "--concurrency", "1", "--queues", queue)
+
+
+def started(service: SmallService, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "entrypoints.cli", "--config", str(service.config)]
-    return subprocess.Popen(
-        [*command, "worker", "--concurrency", "1", "--queues", "clean"], start_new_session=True
-    )
+    return subprocess.Popen([*command, *arguments], start_new_session=True)
 
 
 def looked(service: SmallService) -> bool:

@@ -19,6 +19,7 @@ from pipelines.operations.long_work import do_operation
 from pipelines.prepare.trust import doubt_about_mail
 from schemas.file import File, Status
 from schemas.key import Role
+from seen_beat import beat_was_seen
 from service_process import until
 from web_world import IBAN, LONG, PARTLY
 
@@ -645,3 +646,16 @@ def test_pages_are_in_the_language_of_who_looks(
         assert told in somebody.get(f"/files/{file.file_id}").text, "the feed speaks English"
         somebody.send_form(page, "/language", language="en", next="/")
         assert "My files" in somebody.get("/").text
+
+
+def test_the_service_page_says_that_beat_is_gone_and_what_waits(world: ConsoleWorld) -> None:
+    services = world.service.runtime.ledger.services
+    with world.browsing("viewer") as somebody:
+        assert "Beat was never seen" in somebody.get("/service").text
+        services.note("beat")
+        assert "Beat works." in somebody.get("/service").text
+        beat_was_seen(world.service.folder / "ledger.db", minutes_ago=20)
+        page = somebody.get("/service").text
+    assert "Beat is not seen any more: no feed looks for files on schedule" in page
+    assert "Beat was last seen" in page
+    services.note("beat")

@@ -54,9 +54,11 @@ def test_term_in_the_middle_of_a_round_lets_it_finish_with_its_schedule_open(
 def test_beat_follows_the_feeds_and_keeps_when_each_was_due(tmp_path: Path) -> None:
     app = Celery("quiet", broker="memory://")
     feeds = {"old": feed("old", 60), "gone": feed("gone", 60)}
+    noted: list[str] = []
     runtime: Any = SimpleNamespace(
         feeds=feeds, limits=Limits(), retention=Retention(), alert_rules=AlertRules(),
         sources={"s": object()},
+        ledger=SimpleNamespace(services=SimpleNamespace(note=noted.append)),
     )  # fmt: skip
     app.conf.beat_schedule = beat_schedule(runtime, app)
     app.conf.beat_schedule_filename = str(tmp_path / "schedule")
@@ -73,6 +75,7 @@ def test_beat_follows_the_feeds_and_keeps_when_each_was_due(tmp_path: Path) -> N
     }  # fmt: skip
     assert str(entries["discover old"].schedule) == "<freq: 7.00 seconds>"
     assert entries["discover old"].last_run_at == due
+    assert noted == ["beat"], "it says that it goes on, not in every round"
     scheduler.close()
 
 

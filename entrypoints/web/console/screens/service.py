@@ -11,6 +11,7 @@ from django.urls import path
 from entrypoints.web.caller import Caller
 from entrypoints.web.console.pages import screen, show
 from entrypoints.worker.producer import queue_lengths
+from pipelines.monitor.beat import view_beat
 from pipelines.operations.long_work import list_operations
 from pipelines.operations.service import open_batches, table_quotas, workers
 from schemas.errors import RetryableError
@@ -31,6 +32,7 @@ def service(request: HttpRequest, caller: Caller) -> HttpResponse:
         "service.html",
         here="service",
         workers=workers(runtime),
+        beat=view_beat(runtime),
         quotas=table_quotas(runtime, caller.feeds),
         operations=list_operations(runtime, caller.only_feeds, _OPERATIONS),
         version=version("waybill"),
