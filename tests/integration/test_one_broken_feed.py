@@ -1,0 +1,54 @@
+"""One feed that cannot go on keeps no other from its work, and no person from looking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from entrypoints.cli import cli
+from entrypoints.config.assembly import build_runtime
+from entrypoints.config.settings import read_settings
+from schemas.file import Status
+from small_service import CONTRACT, FEED, SmallService, csv, small_service
+
+
+@pytest.fixture
+def service(tmp_path: Path, bigquery_url: str) -> SmallService:
+    """A service of two feeds, `bad` and `sales`."""
+    made = small_service(tmp_path, bigquery_url)
+    (tmp_path / "contracts" / "bad.odcs.yaml").write_text(CONTRACT.replace("sales", "bad"))
+    feed = FEED.replace('"sales"', '"bad"').replace("**", "bad*")
+    (tmp_path / "feeds" / "bad.py").write_text(feed)
+    (tmp_path / "feeds" / "sales.py").write_text(FEED.replace("**", "good*"))
+    made.runtime = build_runtime(read_settings(made.config))
+    made.runtime.warehouse.apply(made.runtime.tables(), made.runtime.views)
+    return made
+
+
+def waybill(service: SmallService, *arguments: str) -> Result:
+    """What a command answers; its error is in `exception`."""
+    return CliRunner().invoke(cli, ["--config", str(service.config), *arguments])
+
+
+def statuses(service: SmallService) -> dict[str, Status]:
+    found = service.runtime.ledger.files.latest()
+    return {each.item.name: each.status for each in found}
+
+
+@pytest.mark.timeout(300)
+def test_a_feed_whose_load_is_refused_stops_alone(service: SmallService) -> None:
+    runtime = service.runtime
+    table = runtime.warehouse.table_id(runtime.contracts["bad"])
+    runtime.ledger.generations.reset(table, 7, runtime.now())
+    service.drop("bad.csv", csv("a"))
+    service.drop("good.csv", csv("b"))
+    done = waybill(service, "run")
+    assert statuses(service) == {"bad.csv": Status.LOADING, "good.csv": Status.DONE}
+    assert "good.csv" in done.stdout
+    assert "bad.csv" in done.stdout
+    assert done.exit_code == 1
+    assert "the table's last load is not the one" in str(done.exception)
+    stopped = {name: runtime.ledger.feeds.state(name).stopped_at for name in ("bad", "sales")}
+    assert [name for name, at in stopped.items() if at is not None] == ["bad"]
