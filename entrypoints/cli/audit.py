@@ -56,7 +56,7 @@ def verify(
     from pipelines.operations.cost import verify_estimate
     from pipelines.operations.feeds import feeds_named
 
-    runtime = open_runtime(config)
+    runtime = open_runtime(config, is_strict=True)
     names = feeds_named(runtime, feeds)
     ask_if_large(verify_estimate(runtime, names, since, deep=deep), yes)
     with progress() as bar:
@@ -172,7 +172,7 @@ def clean(config: Path, dry_run: bool, as_json: bool) -> None:
     from entrypoints.cli.screen import console, plain_table, print_json, progress
     from pipelines.operations.retention import clean as clean_step
 
-    runtime = open_runtime(config)
+    runtime = open_runtime(config, is_strict=True)
     counts: Counter[str] = Counter()
     with progress() as bar:
         task = bar.add_task("cleaning", total=None)

@@ -18,7 +18,7 @@ import click
 from entrypoints.cli.options import json_option, log_level_option, open_runtime, set_up_log
 from entrypoints.cli.work_bar import work_bar
 from entrypoints.own_command import own_command
-from schemas.errors import ConfigError, WaybillError
+from schemas.errors import ConfigError, WaybillError, in_one
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     feed, failed.
     """
     from entrypoints.cli.screen import file_table, show
+    from entrypoints.config.assembly import broken_files
     from pipelines.operations.feeds import feeds_named
     from pipelines.operations.files import files_touched
     from pipelines.operations.run import run as run_pass
@@ -54,8 +55,9 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
             failed = error
     files = files_touched(runtime, names, started)
     show(file_table(files, runtime), files, as_json)
-    if failed is not None:
-        raise failed
+    broken = [] if feeds else [each.error for each in broken_files(runtime)]
+    if failed is not None or broken:
+        raise failed or in_one(broken)
     if any(file.status is Status.FAILED for file in files):
         raise click.exceptions.Exit(1)
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
+from schemas.errors import ContractError
 from schemas.file import Status
 from small_service import CONTRACT, FEED, SmallService, csv, small_service
 
@@ -52,3 +53,45 @@ def test_a_feed_whose_load_is_refused_stops_alone(service: SmallService) -> None
     assert "the table's last load is not the one" in str(done.exception)
     stopped = {name: runtime.ledger.feeds.state(name).stopped_at for name in ("bad", "sales")}
     assert [name for name, at in stopped.items() if at is not None] == ["bad"]
+
+
+def broken(service: SmallService) -> None:
+    """Let one file of a contract, and one of a feed, be wrong."""
+    contract = service.folder / "contracts" / "bad.odcs.yaml"
+    contract.write_text(contract.read_text().replace("INT64", "INTT64"))
+    (service.folder / "feeds" / "odd.py").write_text("from pipelines import Feed\nfeed = Feed(\n")
+
+
+READING = (
+    ["files"], ["alerts"], ["acts"], ["held"], ["drift"], ["unmatched"], ["run", "sales"],
+)  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+def test_commands_that_read_work_beside_broken_files(service: SmallService) -> None:
+    service.drop("good.csv", csv("b"))
+    service.run()
+    (file,) = service.runtime.ledger.files.latest()
+    broken(service)
+    for arguments in (*READING, ["show", file.file_id]):
+        done = waybill(service, *arguments)
+        assert done.exit_code == 0, (arguments, done.exception)
+        lines = [each for each in done.stderr.splitlines() if each.startswith("warning: ")]
+        assert len(lines) == 2, (arguments, done.stderr)
+        assert "bad.odcs.yaml" in lines[0]
+        assert "odd.py" in lines[1]
+
+
+@pytest.mark.timeout(300)
+def test_a_pass_takes_in_what_it_can_and_fails_for_broken_files(service: SmallService) -> None:
+    broken(service)
+    service.drop("good.csv", csv("b"))
+    done = waybill(service, "run")
+    assert statuses(service) == {"good.csv": Status.DONE}
+    assert "good.csv" in done.stdout
+    assert isinstance(done.exception, ContractError)
+    planned = waybill(service, "plan")
+    for told in (done, planned):
+        assert "INTT64" in str(told.exception)
+        assert "odd.py" in str(told.exception)
+        assert "there is no contract" not in str(told.exception)
