@@ -87,6 +87,7 @@ def build_runtime(
         alert_rules=settings.alerts,
         templates=settings.folders.templates,
         refresh=contracts.look,
+        broken=partial(_looked_for_broken, contracts, feeds),
         links=_links(settings.web),
         webhooks=_webhooks(settings.webhooks),
         commands=LocalCommands(),
@@ -129,6 +130,13 @@ def broken_files(runtime: Runtime) -> list[BrokenFile]:
     if not isinstance(runtime.contracts, Contracts) or not isinstance(runtime.feeds, Feeds):
         return []
     return _broken(runtime.contracts, runtime.feeds)
+
+
+def _looked_for_broken(contracts: Contracts, feeds: Feeds) -> list[BrokenFile]:
+    """The same, once both folders were looked at anew."""
+    len(contracts)
+    len(feeds)
+    return _broken(contracts, feeds)
 
 
 def _broken(contracts: Contracts, feeds: Feeds) -> list[BrokenFile]:

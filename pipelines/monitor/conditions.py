@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from connectors.protocols import FeedState
 from pipelines.failure import stopped_feed
+from pipelines.monitor.broken_files import broken
 from pipelines.monitor.freshness import Freshness, freshness
 from pipelines.quota import standings, used
 from pipelines.runtime import Runtime
@@ -90,6 +91,7 @@ def troubles(runtime: Runtime) -> list[Trouble]:
     found += drifted(ledger.drifts.latest(status=DriftStatus.OPEN))
     for each in standings(runtime):
         found += quota(each.table, runtime.quotas, each.spent, each.pause, rules.quota_share)
+    found += broken(runtime.broken())
     found += dead(ledger.workers.all(), now, timedelta(seconds=rules.worker_seconds))
     return found
 

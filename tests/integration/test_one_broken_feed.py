@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
+from pipelines.monitor.alerts import evaluate_alerts
+from schemas.alert import AlertKind
 from schemas.errors import ContractError
 from schemas.file import Status
 from small_service import CONTRACT, FEED, SmallService, csv, small_service
@@ -95,3 +97,26 @@ def test_a_pass_takes_in_what_it_can_and_fails_for_broken_files(service: SmallSe
         assert "INTT64" in str(told.exception)
         assert "odd.py" in str(told.exception)
         assert "there is no contract" not in str(told.exception)
+
+
+@pytest.mark.timeout(300)
+def test_a_running_service_alerts_of_broken_files_until_they_are_mended(
+    service: SmallService,
+) -> None:
+    contract = service.folder / "contracts" / "bad.odcs.yaml"
+    good = contract.read_text()
+    broken(service)
+    evaluate_alerts(service.runtime)
+    told = [each.trouble for each in service.runtime.ledger.alerts.latest()]
+    assert {(each.kind, each.subject) for each in told} == {
+        (AlertKind.FILE, "bad.odcs.yaml"),
+        (AlertKind.FILE, "odd.py"),
+    }
+    (of_contract,) = [each for each in told if each.subject == "bad.odcs.yaml"]
+    line = good[: good.index("INT64")].count("\n") + 1
+    assert f"bad.odcs.yaml:{line}" in of_contract.says
+    assert of_contract.todo
+    contract.write_text(good)
+    (service.folder / "feeds" / "odd.py").unlink()
+    evaluate_alerts(service.runtime)
+    assert service.runtime.ledger.alerts.latest() == []
