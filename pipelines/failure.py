@@ -146,15 +146,15 @@ def _again(runtime: Runtime, file: File, step: str, error: Exception) -> None:
         pause = max(pause, min(error.wait, _LONGEST_WAIT))
     now = runtime.now()
     outcome = "waits" if is_busy else "retry"
-    event = event_now(runtime, file.file_id, step, outcome, _sentence(error))
+    event = event_now(runtime, file.file_id, step, outcome, sentence_of(error))
     later = now + timedelta(seconds=pause)
     _quietly_lost(lambda: runtime.ledger.leases.release(file, later, event, is_try=not is_busy))
-    log.warning("%s of %s: %s; again in %.0f s", step, file.file_id, _sentence(error), pause)
+    log.warning("%s of %s: %s; again in %.0f s", step, file.file_id, sentence_of(error), pause)
 
 
 def _fail(runtime: Runtime, file: File, step: str, error: Exception) -> None:
     """Give a file up: it stays as it is until a person says `waybill retry`."""
-    reason = _sentence(error)
+    reason = sentence_of(error)
     event = event_now(runtime, file.file_id, step, "failed", reason)
     failed = replace(file, status=Status.FAILED, reason=reason)
     _quietly_lost(lambda: runtime.ledger.leases.advance(failed, event))
@@ -169,7 +169,7 @@ def _quietly_lost(write: Callable[[], object]) -> None:
         log.warning("another worker has taken the file over meanwhile")
 
 
-def _sentence(error: Exception) -> str:
+def sentence_of(error: Exception) -> str:
     """One line that says what went wrong, for the ledger and the log."""
     if isinstance(error, WaybillError):
         return error.message

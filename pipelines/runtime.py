@@ -24,6 +24,7 @@ from pipelines.feed import Feed
 from schemas.act import SERVICE, Actor
 from schemas.alert import Trouble
 from schemas.batch import WriteMode
+from schemas.broken_file import BrokenFile
 from schemas.contract import Contract, View
 from schemas.limits import AlertRules, Limits, Quotas, Retention
 from schemas.receipt_link import LinkKeys
@@ -42,7 +43,8 @@ class Runtime:
     duty of a problem at once (`pipelines.monitor.alerts`, which no stage needs to know); `actor` is
     in whose name operations act; `links` signs links to receipts, where there are any; `webhooks`
     posts receipts to addresses that an admin sets; `commands` runs those that feeds name; `refresh`
-    asks the ledger at once for contracts that have changed (`contracts` may be a second old)."""
+    asks the ledger at once for contracts that have changed (`contracts` may be a second old);
+    `broken` looks for files of contracts and feeds that cannot be read as they are now."""
 
     feeds: Mapping[str, Feed]
     contracts: Mapping[str, Contract]
@@ -69,6 +71,7 @@ class Runtime:
     webhooks: WebhookSender | None = None
     commands: Commands | None = None
     refresh: Callable[[], None] = _nothing
+    broken: Callable[[], Sequence[BrokenFile]] = tuple
 
     def new_lease(self) -> str:
         """The token of a claim of this process: what is staged under it is never taken for another

@@ -37,9 +37,5 @@ OF_FEEDS = ("discover", "prepare_many", "load", "acknowledge_many", "digest", "p
 """The steps whose target is a feed; the others' is a file, or for `survey` a source."""
 
 
-OF_SOURCES = ("discover", "survey")
-"""The steps that only look at a source: should it be away, the other feeds go on."""
-
-
 OF_BUNDLES = ("prepare_many", "acknowledge_many")
 """The steps of which each task takes files that no other has."""

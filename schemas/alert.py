@@ -56,6 +56,9 @@ class AlertKind(StrEnum):
     SCHEDULE = "stopped schedule"
     """Beat was last seen more than five minutes ago. Do: start `waybill up`, or `waybill beat`
     beside workers."""
+    FILE = "broken contract or feed"
+    """A contract's or a feed's file cannot be read, and what it said before stays. Do: correct the
+    line that is named; it is read again by itself."""
     WORKER = "dead worker"
     """A worker gives no sign of life. Do: start it again; its work goes to the others by itself."""
 
@@ -67,8 +70,8 @@ OF_FILES = frozenset({AlertKind.QUARANTINED, AlertKind.FAILED, AlertKind.HELD})
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
     """Something that is the matter now. `subject` tells troubles of a kind apart: a feed, a file
-    id, a drift, a table, a worker. `says` is a sentence; `todo` what a person should do. Both are
-    English, with the template and the values they are made of."""
+    id, a drift, a table, a file's name, a worker. `says` is a sentence; `todo` what a person should
+    do. Both are English, with the template and the values they are made of."""
 
     kind: AlertKind
     subject: str

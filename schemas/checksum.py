@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
 from enum import StrEnum
 
 from schemas.contract import Column, Contract, Type
+
+type Sum = int | Decimal | float
+"""Exact for everything but FLOAT64, whose sums depend on the order of their rows."""
+
+EXACT = Context(prec=200)
+"""Arithmetic that rounds no sum of BIGNUMERIC values."""
 
 
 class Measure(StrEnum):
@@ -21,11 +28,16 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileSums:
-    """The rows of one file in a table, and the sum of each measured column."""
+    """The rows of one file in a table, and the sum of each measured column.
+
+    `sizes` are sums of absolute values of FLOAT64 columns: by them it is judged what two sums may
+    differ by for their order alone.
+    """
 
     file_id: str
     rows: int
-    sums: Mapping[str, float]
+    sums: Mapping[str, Sum]
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
 
 _NUMBERS = frozenset({Type.INT64, Type.NUMERIC, Type.BIGNUMERIC, Type.FLOAT64})

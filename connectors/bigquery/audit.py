@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from google.cloud import bigquery
@@ -24,8 +25,8 @@ from connectors.bigquery.records import since as since_parameter
 from connectors.bigquery.session import Parameter, Session
 from connectors.protocols import FileAudit, FoundRow, LoadCounts
 from schemas.accounted import Accounted
-from schemas.checksum import FileSums, Measure, measured
-from schemas.contract import LINEAGE, Contract
+from schemas.checksum import EXACT, FileSums, Measure, Sum, measured
+from schemas.contract import LINEAGE, Column, Contract, Type
 
 _LINEAGE = tuple(column.name for column in LINEAGE)
 
@@ -119,10 +120,20 @@ def file_audits_sql(
 def file_sums(session: Session, contract: Contract, table: str) -> Iterator[FileSums]:
     """The rows of each file in the table, and the sums of what is measured of them."""
     columns = measured(contract)
-    names_of = [column.name for column, _ in columns]
     for file_id, rows, *sums in session.each_row(sums_sql(contract, table)):
-        totals = {name: float(each or 0) for name, each in zip(names_of, sums, strict=True)}
+        parts = iter(sums)
+        totals = {column.name: _total(column, how, parts) for column, how in columns}
         yield FileSums(file_id=file_id, rows=rows, sums=totals)
+
+
+def _total(column: Column, how: Measure, parts: Iterator[Any]) -> Sum:
+    """One column's sum, of as many columns of the result as `_added` has made of it."""
+    if how is not Measure.VALUE:
+        return int(next(parts) or 0)
+    if column.type not in _SPLIT:
+        return float(next(parts) or 0.0)
+    high, low = (Decimal(next(parts) or 0) for _ in range(2))
+    return EXACT.fma(round(high), Decimal(_SPLIT[column.type]), low)
 
 
 def sums_sql(contract: Contract, table: str) -> str:
@@ -130,25 +141,35 @@ def sums_sql(contract: Contract, table: str) -> str:
     where = "TRUE"
     if contract.partition is not None:
         where = Partitioning(contract, "_etl_t").anywhere()
-    sums = "".join(
-        f", SUM({_measure(f'_etl_t.{names.column(column.name)}', how)}) AS _etl_sum{number}"
-        for number, (column, how) in enumerate(measured(contract))
-    )
+    added = [
+        each
+        for column, how in measured(contract)
+        for each in _added(column.type, f"_etl_t.{names.column(column.name)}", how)
+    ]
+    sums = "".join(f", SUM({each}) AS _etl_sum{number}" for number, each in enumerate(added))
     return (
         f"SELECT _etl_t.`_etl_file` AS file_id, COUNT(*) AS n{sums}"
         f" FROM {names.table(*table.split('.'))} AS _etl_t WHERE {where} GROUP BY 1"
     )
 
 
-def _measure(column: str, how: Measure) -> str:
+_SPLIT = {Type.INT64: 10**9, Type.NUMERIC: 10**15, Type.BIGNUMERIC: 10**19}
+"""Where values are split into a high and a low part: a sum of whole ones leaves their type."""
+
+
+def _added(type_: Type, column: str, how: Measure) -> list[str]:
+    """What is summed up of a column; none of the sums can leave its type's range."""
     match how:
         case Measure.DAYS:
-            column = f"UNIX_DATE({column})"
+            return [f"UNIX_DATE({column})"]
         case Measure.LENGTH:
-            column = f"CHAR_LENGTH({column})"
+            return [f"CHAR_LENGTH({column})"]
         case Measure.PRESENT:
-            column = f"IF({column} IS NULL, 0, 1)"
-    return f"CAST({column} AS FLOAT64)"
+            return [f"IF({column} IS NULL, 0, 1)"]
+    if type_ not in _SPLIT:
+        return [column]
+    at = str(_SPLIT[type_]) if type_ is Type.INT64 else f"{type_} '{_SPLIT[type_]}'"
+    return [f"DIV({column}, {at})", f"MOD({column}, {at})"]
 
 
 def find_rows(

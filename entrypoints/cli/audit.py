@@ -10,6 +10,7 @@ import click
 
 from entrypoints.cli.asking import ask_if_large, yes_option
 from entrypoints.cli.options import json_option, open_runtime, since_option
+from schemas.errors import WaybillError
 from schemas.language import printable
 
 if TYPE_CHECKING:
@@ -41,18 +42,21 @@ def verify(
 
     With --deep nothing is taken from the records but which files are in force and in what order:
     raw files are counted by another reader and prepared anew, the table is compared with what they
-    make by the rule, column by column, and the ledger with what the source lists.
+    make by the rule, column by column, and the ledger with what the source lists. An error in one
+    feed ends none of the others; the exit status then says that not all was checked.
     """
     from collections import Counter
 
     from rich.markup import escape
 
+    from entrypoints.cli import exit_status
     from entrypoints.cli.screen import console, plain_table, print_json, progress
+    from pipelines.failure import sentence_of
     from pipelines.operations.audit import audit
     from pipelines.operations.cost import verify_estimate
     from pipelines.operations.feeds import feeds_named
 
-    runtime = open_runtime(config)
+    runtime = open_runtime(config, is_strict=True)
     names = feeds_named(runtime, feeds)
     ask_if_large(verify_estimate(runtime, names, since, deep=deep), yes)
     with progress() as bar:
@@ -69,6 +73,7 @@ def verify(
     found, skipped, files = done.differences, done.not_looked_into, done.files
     if as_json:
         said = {"files": files, "differences": _plain(found)}
+        said["not_checked"] = {name: sentence_of(error) for name, error in done.failed}
         print_json(said | ({"not_looked_into": _plain(skipped)} if deep else {}))
     elif found:
         table = plain_table("FILE", "NAME", "SHOULD", "IS", numbers=("SHOULD", "IS"))
@@ -84,12 +89,16 @@ def verify(
         console().print(table)
     if not as_json:
         wrong = len({each.file_id for each in found})
-        verdict = f"{wrong:,} of them differ" if wrong else "every row is accounted for"
+        verdict = "every row is accounted for" if done.is_whole else "not all could be checked"
+        verdict = f"{wrong:,} of them differ" if wrong else verdict
         console().print(f"{files:,} files checked: {verdict}")
         for why, count in Counter(each.why for each in skipped).items():
             console().print(f"{count:,} files were not looked into: {escape(printable(why))}")
-    if found:
-        raise click.exceptions.Exit(1)
+    for name, error in done.failed:
+        click.echo(printable(f"feed {name} was not checked: {sentence_of(error)}"), err=True)
+    if found or not done.is_whole:
+        away = [error for _, error in done.failed if isinstance(error, WaybillError)]
+        raise click.exceptions.Exit(exit_status(away[0]) if away and not found else 1)
 
 
 def _plain(found: object) -> object:
@@ -163,7 +172,7 @@ def clean(config: Path, dry_run: bool, as_json: bool) -> None:
     from entrypoints.cli.screen import console, plain_table, print_json, progress
     from pipelines.operations.retention import clean as clean_step
 
-    runtime = open_runtime(config)
+    runtime = open_runtime(config, is_strict=True)
     counts: Counter[str] = Counter()
     with progress() as bar:
         task = bar.add_task("cleaning", total=None)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schemas.language import printable
+
 if TYPE_CHECKING:
     from pipelines.runtime import Runtime
 
@@ -58,14 +60,22 @@ until_option = click.option(
 )
 
 
-def open_runtime(config: Path, *, lazy_warehouse: bool = False) -> Runtime:
+def open_runtime(config: Path, *, lazy_warehouse: bool = False, is_strict: bool = False) -> Runtime:
     """The runtime of that config.yaml; with `lazy_warehouse` the warehouse's libraries are imported
-    when it is first asked."""
-    from entrypoints.config.assembly import build_runtime
+    when it is first asked.
+
+    A line on stderr names each contract and feed whose file is broken, and the others are there; an
+    `is_strict` one raises one ConfigError or ContractError about all of them.
+    """
+    from entrypoints.config.assembly import broken_files, build_runtime
     from entrypoints.config.settings import read_settings
 
-    settings = read_settings(config)
-    return acting_here(build_runtime(settings, lazy_warehouse=lazy_warehouse))
+    runtime = build_runtime(
+        read_settings(config), lazy_warehouse=lazy_warehouse, is_lenient=not is_strict
+    )
+    for each in broken_files(runtime):
+        click.echo(f"warning: {printable(' '.join(each.error.message.split()))}", err=True)
+    return acting_here(runtime)
 
 
 def open_with_contracts(config: Path) -> tuple[Runtime, Path]:

@@ -30,7 +30,7 @@ def reconcile(config: Path, feeds: tuple[str, ...], dry_run: bool, as_json: bool
     from pipelines.operations.feeds import feeds_named
     from pipelines.operations.reconcile import reconcile as made_to_agree
 
-    runtime = open_runtime(config)
+    runtime = open_runtime(config, is_strict=True)
     names = feeds_named(runtime, feeds)
     found = [made_to_agree(runtime, name, dry_run=dry_run) for name in names]
     if as_json:

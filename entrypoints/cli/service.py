@@ -18,7 +18,7 @@ import click
 from entrypoints.cli.options import json_option, log_level_option, open_runtime, set_up_log
 from entrypoints.cli.work_bar import work_bar
 from entrypoints.own_command import own_command
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, WaybillError, in_one
 
 if TYPE_CHECKING:
     from entrypoints.worker.supervisor import Supervisor
@@ -36,9 +36,11 @@ _ENDING = {signal.SIGTERM, signal.SIGINT}
 def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     """One pass over FEEDS (all by default): discover, prepare, load, acknowledge.
 
-    Needs no broker. Exit status 1 when a file failed.
+    Needs no broker. A feed that fails keeps no other from its work. Exit status 1 when a file, or a
+    feed, failed.
     """
     from entrypoints.cli.screen import file_table, show
+    from entrypoints.config.assembly import broken_files
     from pipelines.operations.feeds import feeds_named
     from pipelines.operations.files import files_touched
     from pipelines.operations.run import run as run_pass
@@ -48,10 +50,17 @@ def run(config: Path, feeds: tuple[str, ...], as_json: bool) -> None:
     runtime = open_runtime(config)
     names = feeds_named(runtime, feeds)
     started = runtime.now()
+    failed: WaybillError | None = None
     with work_bar(runtime) as told:
-        run_pass(runtime, names, told)
+        try:
+            run_pass(runtime, names, told)
+        except WaybillError as error:
+            failed = error
     files = files_touched(runtime, names, started)
     show(file_table(files, runtime), files, as_json)
+    broken = [] if feeds else [each.error for each in broken_files(runtime)]
+    if failed is not None or broken:
+        raise failed or in_one(broken)
     if any(file.status is Status.FAILED for file in files):
         raise click.exceptions.Exit(1)
 

@@ -19,13 +19,17 @@ from connectors.protocols import Destination, Ledger, Notifier, Source, Storage,
 from connectors.registry import connector_class, warehouse_capabilities
 from connectors.uploads import UploadsSource
 from entrypoints.config.contracts import AtHand, Contracts
-from entrypoints.config.feeds import Feeds
+from entrypoints.config.feeds import Feeds, NoContractError
 from entrypoints.config.outgoing import Webhooks
+from entrypoints.config.said_once import SaidOnce
 from entrypoints.config.settings import Part, Settings
 from entrypoints.config.warehouse_fit import check_contract, check_limits
 from entrypoints.config.web import Web
 from pipelines.monitor.alerts import raise_alert
 from pipelines.runtime import Runtime, WebhookSender
+from schemas.broken_file import BrokenFile
+from schemas.errors import in_one
+from schemas.odcs.reader import SUFFIX
 from schemas.receipt_link import LinkKeys
 from schemas.upload import UPLOADS
 
@@ -83,6 +87,7 @@ def build_runtime(
         alert_rules=settings.alerts,
         templates=settings.folders.templates,
         refresh=contracts.look,
+        broken=partial(_looked_for_broken, contracts, feeds),
         links=_links(settings.web),
         webhooks=_webhooks(settings.webhooks),
         commands=LocalCommands(),
@@ -92,6 +97,7 @@ def build_runtime(
 def _contracts_and_feeds(
     settings: Settings, ledger: Ledger, before: Runtime | None, is_lenient: bool
 ) -> tuple[Contracts, Feeds]:
+    once = SaidOnce(settings.folders.work / "said")
     capabilities = warehouse_capabilities(settings.warehouse.type)
     check_limits(settings.limits, capabilities)
     old_contracts = before.contracts if before is not None else None
@@ -101,18 +107,53 @@ def _contracts_and_feeds(
         ledger.contracts,
         partial(check_contract, capabilities=capabilities),
         old_contracts if isinstance(old_contracts, Contracts) else None,
-        is_lenient=is_lenient,
+        is_lenient=True,
+        once=once,
     )
     feeds = Feeds(
         settings.folders.feeds,
         AtHand(contracts),
         settings.sources,
         old_feeds if isinstance(old_feeds, Feeds) else None,
-        is_lenient=is_lenient,
+        is_lenient=True,
+        once=once,
     )
     # A process that forks may have no connection open.
     ledger.close()
+    if before is None and not is_lenient and (broken := _broken(contracts, feeds)):
+        raise in_one([each.error for each in broken])
     return contracts, feeds
+
+
+def broken_files(runtime: Runtime) -> list[BrokenFile]:
+    """The files of contracts and feeds that could not be read when they were looked at last."""
+    if not isinstance(runtime.contracts, Contracts) or not isinstance(runtime.feeds, Feeds):
+        return []
+    return _broken(runtime.contracts, runtime.feeds)
+
+
+def _looked_for_broken(contracts: Contracts, feeds: Feeds) -> list[BrokenFile]:
+    """The same, once both folders were looked at anew."""
+    len(contracts)
+    len(feeds)
+    return _broken(contracts, feeds)
+
+
+def _broken(contracts: Contracts, feeds: Feeds) -> list[BrokenFile]:
+    # A feed whose contract is broken is mended with it.
+    by_contract = {
+        path
+        for path, error in feeds.broken.items()
+        if isinstance(error, NoContractError) and error.contract in contracts.broken
+    }
+    return [
+        *(BrokenFile(f"{name}{SUFFIX}", error) for name, error in contracts.broken.items()),
+        *(
+            BrokenFile(path.name, error)
+            for path, error in feeds.broken.items()
+            if path not in by_contract
+        ),
+    ]
 
 
 def _links(web: Web) -> LinkKeys | None:

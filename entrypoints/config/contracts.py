@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import overload
 
 from connectors.protocols import LedgerContractRevisions
+from entrypoints.config.said_once import SaidOnce
 from schemas.contract import Contract, View
 from schemas.contract_revision import ContractRevision
-from schemas.errors import ConfigError, ContractError, WaybillError
+from schemas.errors import ConfigError, ContractError, WaybillError, in_one
 from schemas.odcs.reader import SUFFIX
-from schemas.odcs.texts import ContractText, read_text, read_texts
+from schemas.odcs.texts import ContractText, no_contract, read_each, read_text
 
 log = logging.getLogger(__name__)
 
@@ -49,21 +50,22 @@ class Contracts(Mapping[str, Contract]):
         before: Contracts | None = None,
         *,
         is_lenient: bool = False,
+        once: SaidOnce | None = None,
     ) -> None:
         self._folder, self._revisions, self._fits = folder, revisions, fits
+        self._once = once or SaidOnce()
         self._lock = threading.Lock()
         self._mark: str | None = None
         self._due = 0.0
         self._is_known, self._is_away = revisions is None, False
         self._revised: Mapping[str, ContractText | None] = {}
         self._state = state_of(folder, SUFFIX)
-        try:
-            self._files = self._read_folder()
-        except ContractError as error:
-            if before is None and not is_lenient:
-                raise
-            log.error("the folder's contracts stay as they were: %s", error.message)
-            self._files = {} if before is None else before._files
+        self._files, self._broken = self._read_folder()
+        if self._broken and before is None and not is_lenient:
+            raise in_one([*self._broken.values()])
+        if self._broken and before is not None:
+            self._files = before._files
+            self._say(self._broken)
         self._merge()
 
     def __getitem__(self, name: str) -> Contract:
@@ -89,6 +91,11 @@ class Contracts(Mapping[str, Contract]):
     def views(self) -> Sequence[View]:
         """The views, as they are in force whenever they are asked for."""
         return _Views(self)
+
+    @property
+    def broken(self) -> Mapping[str, ContractError]:
+        """What is wrong with files of the folder, by the name of their contract."""
+        return self._broken
 
     @property
     def at_hand(self) -> Mapping[str, Contract]:
@@ -129,24 +136,38 @@ class Contracts(Mapping[str, Contract]):
             self.look()
         return self._in_force
 
-    def _read_folder(self) -> Mapping[str, ContractText]:
-        found = read_texts(self._folder)
-        for each in found.values():
-            if isinstance(each.means, Contract):
-                self._fits(each.means)
-        return found
+    def _read_folder(self) -> tuple[Mapping[str, ContractText], Mapping[str, ContractError]]:
+        found, wrong = read_each(self._folder)
+        for name, each in [*found.items()]:
+            try:
+                if isinstance(each.means, Contract):
+                    self._fits(each.means)
+            except ContractError as error:
+                wrong[name] = error
+                del found[name]
+        if not wrong and not any(isinstance(each.means, Contract) for each in found.values()):
+            wrong[""] = no_contract(self._folder)
+        return found, wrong
 
     def _read_again(self) -> None:
-        try:
-            files = self._read_folder()
-        except ContractError as error:
-            log.error("the folder's contracts stay as they were: %s", error.message)
+        was = {name: error.message for name, error in self._broken.items()}
+        files, self._broken = self._read_folder()
+        if self._broken:
+            self._say({n: e for n, e in self._broken.items() if was.get(n) != e.message})
             return
         if gone := sorted(set(self._files) - set(files) - set(self._revised)):
-            log.error("the folder's contracts stay as they were; gone: %s", ", ".join(gone))
+            self._log(self._folder, f"gone: {', '.join(gone)}")
             return
         self._files = files
         self._merge()
+
+    def _say(self, broken: Mapping[str, ContractError]) -> None:
+        for name, error in broken.items():
+            self._log(self._folder / f"{name}{SUFFIX}" if name else self._folder, error.message)
+
+    def _log(self, path: Path, why: str) -> None:
+        if self._once(path, why):
+            log.error("the folder's contracts stay as they were: %s", why)
 
     def _take(
         self, found: Mapping[str, ContractRevision], revisions: LedgerContractRevisions

@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.mailbox.authentication import Authentication
 from entrypoints.config.contracts import state_of
+from entrypoints.config.said_once import SaidOnce
 from pipelines.feed import Feed
 from schemas.contract import Contract
 from schemas.errors import ConfigError, FeedGoneError, in_one
@@ -24,6 +25,14 @@ _SECONDS = 10.0
 """After how long a file that was wrong is read again, although it has not changed."""
 
 log = logging.getLogger(__name__)
+
+
+class NoContractError(ConfigError):
+    """A feed names a contract that there is not."""
+
+    def __init__(self, message: str, *, hint: str, contract: str) -> None:
+        super().__init__(message, hint=hint)
+        self.contract = contract
 
 
 class Feeds(Mapping[str, Feed]):
@@ -43,17 +52,19 @@ class Feeds(Mapping[str, Feed]):
         before: Feeds | None = None,
         *,
         is_lenient: bool = False,
+        once: SaidOnce | None = None,
     ) -> None:
+        self._once = once or SaidOnce()
         self._folder, self._contracts, self._sources = folder, contracts, sources
         self._by_file: dict[Path, Feed] = {} if before is None else dict(before._by_file)
         self._state = state_of(folder, _SUFFIX)
-        self._said: dict[Path, str] = {}
+        self._broken: dict[Path, ConfigError] = {}
         self._due = 0.0
         if before is None and not is_lenient:
             self._by_file = _read_all(folder, contracts, sources)
             self._feeds = {feed.name: feed for feed in self._by_file.values()}
         else:
-            self._read_again()
+            self._read_again(is_said=before is not None)
 
     def __getitem__(self, name: str) -> Feed:
         try:
@@ -66,6 +77,11 @@ class Feeds(Mapping[str, Feed]):
 
     def __len__(self) -> int:
         return len(self._current())
+
+    @property
+    def broken(self) -> Mapping[Path, ConfigError]:
+        """What is wrong with files of the folder, as it was looked at last."""
+        return self._broken
 
     # The folder is looked at once for all of them, not for each.
 
@@ -80,15 +96,15 @@ class Feeds(Mapping[str, Feed]):
     def _current(self) -> Mapping[str, Feed]:
         state = state_of(self._folder, _SUFFIX)
         # What is wrong may be mended elsewhere: a contract that comes by the ledger.
-        if state != self._state or (self._said and time.monotonic() >= self._due):
+        if state != self._state or (self._broken and time.monotonic() >= self._due):
             self._state, self._due = state, time.monotonic() + _SECONDS
             self._read_again()
         return self._feeds
 
-    def _read_again(self) -> None:
+    def _read_again(self, *, is_said: bool = True) -> None:
         by_file: dict[Path, Feed] = {}
         feeds: dict[str, Feed] = {}
-        wrong: dict[Path, str] = {}
+        wrong: dict[Path, ConfigError] = {}
         paths = _paths(self._folder)
         for path in paths:
             # A new file does not take the name of a feed that another one has.
@@ -100,16 +116,20 @@ class Feeds(Mapping[str, Feed]):
             except ConfigError as error:
                 known = self._by_file.get(path)
                 stays = "stays as it was" if known is not None else "is not taken up"
-                wrong[path] = error.message
-                if self._said.get(path) != error.message:
+                wrong[path], was = error, self._broken.get(path)
+                is_new = was is None or was.message != error.message
+                if is_said and is_new and self._once(path, error.message):
                     log.error("the feed of %s %s: %s", path.name, stays, error.message)
                 if known is None or known.name in feeds:
                     continue
                 feed = known
             by_file[path], feeds[feed.name] = feed, feed
-        if gone := sorted({each.name for each in self._by_file.values()} - set(feeds)):
-            log.warning("feeds that are gone: %s", ", ".join(gone))
-        self._by_file, self._feeds, self._said = by_file, feeds, wrong
+        gone = ", ".join(sorted({each.name for each in self._by_file.values()} - set(feeds)))
+        if gone and self._once(self._folder, f"gone: {gone}"):
+            log.warning("feeds that are gone: %s", gone)
+        if not feeds and not wrong:
+            wrong[self._folder] = _no_feed(self._folder)
+        self._by_file, self._feeds, self._broken = by_file, feeds, wrong
 
 
 def read_feeds(
@@ -146,8 +166,12 @@ def _read_all(
     if wrong:
         raise in_one(wrong)
     if not feeds:
-        raise ConfigError(f"{folder} holds no feed", hint="add a file with `feed = Feed(…)`")
+        raise _no_feed(folder)
     return by_file
+
+
+def _no_feed(folder: Path) -> ConfigError:
+    return ConfigError(f"{folder} holds no feed", hint="add a file with `feed = Feed(…)`")
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -170,9 +194,10 @@ def _checked(
             hint=f"known sources: {', '.join(sorted({*sources, UPLOADS}))}",
         )
     if feed.contract not in contracts:
-        raise ConfigError(
+        raise NoContractError(
             f"{path}: there is no contract {feed.contract}",
             hint=f"known contracts: {', '.join(sorted(contracts)) or 'none'}",
+            contract=feed.contract,
         )
     if (misfit := feed.misfit(contracts[feed.contract])) is not None:
         raise ConfigError(f"{path}: {misfit.message}", hint=misfit.hint)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from connectors.protocols import FeedState
 from pipelines.failure import stopped_feed
 from pipelines.monitor.beat import missed_beat
+from pipelines.monitor.broken_files import broken
 from pipelines.monitor.freshness import Freshness, freshness
 from pipelines.quota import standings, used
 from pipelines.runtime import Runtime
@@ -92,7 +93,9 @@ def troubles(runtime: Runtime) -> list[Trouble]:
     for each in standings(runtime):
         found += quota(each.table, runtime.quotas, each.spent, each.pause, rules.quota_share)
     found += missed_beat(runtime)
-    return [*found, *dead(ledger.workers.all(), now, timedelta(seconds=rules.worker_seconds))]
+    found += broken(runtime.broken())
+    found += dead(ledger.workers.all(), now, timedelta(seconds=rules.worker_seconds))
+    return found
 
 
 def stopped(states: Iterable[FeedState]) -> Iterator[Trouble]:

@@ -8,7 +8,7 @@ from pipelines.discover.step import register
 from pipelines.feed import Feed
 from pipelines.operations.acts import acting_outside
 from pipelines.operations.replay import Progress, is_within
-from pipelines.operations.run import drain
+from pipelines.operations.run import drain_or_raise
 from pipelines.runtime import Runtime
 from schemas.errors import ConfigError
 from schemas.item import Page
@@ -57,6 +57,6 @@ def _take_in(
         # The cursor stays where it is: what is in the past is no reason to list it again.
         new += register(runtime, feed_name, Page(items=items), past=True)
         if runtime.ledger.files.waiting(feed_name) >= runtime.limits.queued_files:
-            drain(runtime, [feed_name], (), progress)
-    drain(runtime, [feed_name], (), progress)
+            drain_or_raise(runtime, feed_name, progress)
+    drain_or_raise(runtime, feed_name, progress)
     return seen, new

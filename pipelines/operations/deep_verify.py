@@ -7,18 +7,20 @@ the table should hold of it follows from the rule.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import isclose
+from math import isclose, isfinite, isnan
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.failure import sentence_of
 from pipelines.load.restage import terms_again
 from pipelines.operations.expected_rows import ExpectedTable
 from pipelines.operations.raw_records import records_in
@@ -27,13 +29,15 @@ from pipelines.prepare.stage_file import stage_file
 from pipelines.runtime import Runtime
 from pipelines.stored_files import fetched
 from schemas.batch import WriteMode
-from schemas.checksum import FileSums, Measure, measured
+from schemas.checksum import FileSums, Measure, Sum, measured
 from schemas.contract import Contract
 from schemas.drift import base_of
-from schemas.errors import ContractError, DataError
+from schemas.errors import ContractError, DataError, WaybillError
 from schemas.file import File
 from schemas.odcs.texts import read_text
 from schemas.recorded import Recorded
+
+log = logging.getLogger(__name__)
 
 _JUST_ARRIVED = timedelta(minutes=15)
 _PAGE = 1000
@@ -43,11 +47,13 @@ _ADDED = dict.fromkeys(Measure, "sum") | {Measure.PRESENT: "values"}
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotLookedInto:
     """A file in force that could not be prepared anew, and why: what lies below it is not judged
-    either, where files take rows from each other."""
+    either, where files take rows from each other. `is_fault` says that this is no state of the
+    file, but an error that nobody foresaw."""
 
     file_id: str
     name: str
     why: str
+    is_fault: bool = False
 
 
 def deep(
@@ -81,16 +87,24 @@ def deep(
             folder.mkdir()
             try:
                 rows = _again(runtime, file, contract, texts, folder)
-            except (_Cannot, DataError) as error:
-                sure = sure and runtime.feeds[feed].mode is WriteMode.APPEND
-                yield NotLookedInto(file_id=file.file_id, name=file.item.name, why=str(error))
-                continue
-            else:
-                yield from _lines(table, file, folder / "raw", contract)
+                found = [*_lines(table, file, folder / "raw", contract)]
                 should = expected.of(file.file_id, file.corrects, rows)
                 if sure:
                     is_ = there.get(each.file_id) or FileSums(file_id=each.file_id, rows=0, sums={})
-                    yield from _rows(table, file, should, is_, contract)
+                    found += _rows(table, file, should, is_, contract)
+            except (_Cannot, DataError) as error:
+                sure = sure and runtime.feeds[feed].mode is WriteMode.APPEND
+                yield NotLookedInto(file_id=file.file_id, name=file.item.name, why=str(error))
+            except WaybillError:
+                raise  # it is about more than this file
+            except Exception as error:
+                sure = sure and runtime.feeds[feed].mode is WriteMode.APPEND
+                log.debug("deep check of %s", file.file_id, exc_info=True)
+                yield NotLookedInto(
+                    file_id=file.file_id, name=file.item.name, why=sentence_of(error), is_fault=True
+                )
+            else:
+                yield from found
             finally:
                 shutil.rmtree(folder)
     yield from _at_source(runtime, feed, table)
@@ -171,13 +185,29 @@ def _rows(
         return
     what = {each.name: _ADDED[how] for each, how in measured(contract)}
     for column, total in should.sums.items():
-        found = is_.sums.get(column, 0.0)
-        if not isclose(total, found, rel_tol=1e-9, abs_tol=1e-6):
+        found = is_.sums.get(column, 0)
+        if not _same(total, found, should.sizes.get(column, 0.0)):
             yield Difference(
                 table=table, file_id=file.file_id, name=file.item.name,
                 figure=f"{what[column]} of {column}, by its raw file",
-                expected=round(total), found=round(found),
+                expected=_shown(total), found=_shown(found),
             )  # fmt: skip
+
+
+def _same(total: Sum, found: Sum, size: float) -> bool:
+    """Whether two sums are the same: exactly, or for FLOAT64, whose values have this size in all,
+    as far as the order of rows allows."""
+    if not isinstance(total, float) and not isinstance(found, float):
+        return total == found
+    if isnan(total) or isnan(found):
+        return isnan(total) and isnan(found)
+    within = max(1e-6, 1e-9 * size) if isfinite(size) else 0.0
+    return isclose(total, found, rel_tol=1e-9, abs_tol=within)
+
+
+def _shown(total: Sum) -> Sum:
+    """A sum without the zeros that are only its type's."""
+    return int(total) if isfinite(total) and total == int(total) else total
 
 
 def _twice(

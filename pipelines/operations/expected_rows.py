@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 
 from schemas.arrow import to_pandas
 from schemas.batch import WriteMode
-from schemas.checksum import FileSums, Measure, measured
+from schemas.checksum import EXACT, FileSums, Measure, Sum, measured
 from schemas.contract import Contract, RangePartition, Type
 
 ROW = "_etl_row"
@@ -45,9 +46,7 @@ class ExpectedTable:
             stays &= self._by_key(rows, stays)
         elif self.mode is WriteMode.REPLACE_PARTITION:
             stays &= self._by_partition(rows, corrects or file_id, stays)
-        return FileSums(
-            file_id=file_id, rows=int(stays.sum()), sums=sums_of(rows, stays, self.contract)
-        )
+        return sums_of(file_id, rows.filter(pa.array(stays)), self.contract)
 
     def _by_key(self, rows: pa.Table, there: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         frame = to_pandas(rows.select([*self.contract.primary_key]))
@@ -95,24 +94,45 @@ def _starts(rows: pa.Table, contract: Contract) -> list[object]:
     return floored
 
 
-def sums_of(rows: pa.Table, stays: npt.NDArray[np.bool_], contract: Contract) -> dict[str, float]:
-    """The sum of each measured column over the rows that stay. A column that they were made without
+def sums_of(file_id: str, rows: pa.Table, contract: Contract) -> FileSums:
+    """The rows of a file, and the sum of each measured column. A column that they were made without
     has nothing in it."""
-    kept = rows.filter(pa.array(stays))
-    found: dict[str, float] = {}
+    sums = dict[str, Sum]()
+    sizes = dict[str, float]()
     for column, measure in measured(contract):
-        if column.name not in kept.column_names:
-            found[column.name] = 0.0
+        if column.name not in rows.column_names:
+            sums[column.name] = 0
             continue
-        values = kept.column(column.name)
-        if measure is Measure.PRESENT:
-            values = pc.is_valid(values)
-        elif measure is Measure.DAYS:
+        values = rows.column(column.name)
+        sums[column.name] = _sum(values, column.type, measure)
+        if column.type is Type.FLOAT64:
+            sizes[column.name] = pc.sum(pc.abs(values)).as_py() or 0.0
+    return FileSums(file_id=file_id, rows=rows.num_rows, sums=sums, sizes=sizes)
+
+
+def _sum(values: pa.ChunkedArray, type_: Type, measure: Measure) -> Sum:
+    match measure:
+        case Measure.PRESENT:
+            return int(len(values) - values.null_count)
+        case Measure.DAYS:
             values = pc.cast(pc.cast(values, pa.date32()), pa.int32())
-        elif measure is Measure.LENGTH:
+        case Measure.LENGTH:
             values = pc.utf8_length(values)
-        elif column.type is Type.BIGNUMERIC and pa.types.is_string(values.type):
-            values = pc.cast(values, pa.float64())
-        total = pc.sum(pc.cast(values, pa.float64())).as_py()
-        found[column.name] = float(total or 0.0)
-    return found
+    if measure is Measure.VALUE and type_ is Type.BIGNUMERIC:
+        return _sum_of_largest(values)
+    if pa.types.is_floating(values.type):
+        floats: float = pc.sum(values).as_py() or 0.0
+        return floats
+    # Arrow's own sum of integers wraps.
+    scale = values.type.scale if pa.types.is_decimal(values.type) else 0
+    whole: Decimal = pc.sum(pc.cast(values, pa.decimal256(76, scale))).as_py() or Decimal(0)
+    return whole
+
+
+def _sum_of_largest(values: pa.ChunkedArray) -> Decimal:
+    """The sum of BIGNUMERIC values, for which no type of Arrow has room."""
+    total = Decimal(0)
+    for batch in values.drop_null().chunks:
+        for each in batch:
+            total = EXACT.add(total, Decimal(each.as_py()))
+    return total

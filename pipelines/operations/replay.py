@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import batched
 
 from pipelines.operations.acts import acting_outside
-from pipelines.operations.run import drain
+from pipelines.operations.run import drain_or_raise
 from pipelines.runtime import Runtime, Work
 from schemas.errors import ConflictError
 from schemas.file import LEFT_OUT, File, Outcome, Status
@@ -53,7 +53,7 @@ def replay(
         for some in batched(files, runtime.limits.batch_files, strict=False):
             for file in some:
                 _send_again(runtime, file, quiet)
-            drain(runtime, [feed], (), progress)
+            drain_or_raise(runtime, feed, progress)
 
 
 def _named(files: Sequence[File]) -> dict[str, object]:

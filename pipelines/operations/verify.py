@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from connectors.protocols import FileAudit
 from pipelines.runtime import Runtime
 from schemas.accounted import Accounted
+from schemas.checksum import Sum
 from schemas.contract import Contract, TimePartition
 from schemas.file import BRINGING, File, Outcome
 
@@ -24,8 +25,8 @@ class Difference:
     file_id: str
     name: str | None
     figure: str
-    expected: int
-    found: int
+    expected: Sum
+    found: Sum
 
 
 def verify(

@@ -28,17 +28,30 @@ class ContractText:
 def read_texts(folder: Path) -> dict[str, ContractText]:
     """Every `*.odcs.yaml` of a folder by its name; raises one ContractError that names what is
     wrong in all of them, also for a folder without any."""
-    found, wrong = dict[str, ContractText](), list[ContractError]()
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        try:
-            found[path.name.removesuffix(SUFFIX)] = read_file(path)
-        except ContractError as error:
-            wrong.append(error)
+    found, wrong = read_each(folder)
     if wrong:
-        raise in_one(wrong)
+        raise in_one([*wrong.values()])
     if not any(isinstance(each.means, Contract) for each in found.values()):
-        raise ContractError(f"{folder} holds no contract", hint=f"add a file named *{SUFFIX}")
+        raise no_contract(folder)
     return found
+
+
+def no_contract(folder: Path) -> ContractError:
+    """What is wrong with a folder without any contract."""
+    return ContractError(f"{folder} holds no contract", hint=f"add a file named *{SUFFIX}")
+
+
+def read_each(folder: Path) -> tuple[dict[str, ContractText], dict[str, ContractError]]:
+    """Every `*.odcs.yaml` of a folder that can be read, and what is wrong with the others, by their
+    names."""
+    found, wrong = dict[str, ContractText](), dict[str, ContractError]()
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        name = path.name.removesuffix(SUFFIX)
+        try:
+            found[name] = read_file(path)
+        except ContractError as error:
+            wrong[name] = error
+    return found, wrong
 
 
 def read_contracts(folder: Path) -> tuple[dict[str, Contract], tuple[View, ...]]:

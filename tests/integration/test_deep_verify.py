@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from one_feed import STOCK, World, a_world
+from pipelines.operations.audit import audit
 from pipelines.operations.deep_verify import NotLookedInto, deep
 from pipelines.operations.verify import verify
 from schemas.act import Actor
@@ -170,3 +171,58 @@ def test_a_file_is_judged_by_the_text_it_was_loaded_by(bigquery_url: str) -> Non
         world.sql("UPDATE DATA.stock SET n = 1 WHERE k = 'k1' AND day > '2000-01-01'")
         world.sql("UPDATE DATA.stock SET colour = NULL WHERE day > '2000-01-01'")
         assert figures(world) == {"values of colour, by its raw file: 1 0"}
+
+
+NUMBERS = (
+    "      - {name: amount, logicalType: number, physicalType: NUMERIC}\n"
+    "      - {name: huge, logicalType: number, physicalType: BIGNUMERIC}\n"
+    "      - {name: share, logicalType: number, physicalType: FLOAT64}\n"
+)
+LARGE = (
+    "9223372036854775807,99999999999999999999999999999.999999999,"
+    "92345678901234567890.123456789012345678,1e17",
+    "9223372036854775807,99999999999999999999999999999.999999999,"
+    "-92345678901234567890.123456789012345678,0.25",
+    "-9223372036854775808,-12345678901234567890123456789.123456789,"
+    "92345678901234567890.123456789012345679,-1e17",
+    "9007199254755993,,,",
+)
+
+
+def test_sums_of_the_largest_numbers_are_exact(bigquery_url: str) -> None:
+    """No sum of them fits its type, and a float would hide what they differ by."""
+    with a_world(bigquery_url, WriteMode.APPEND) as world:
+        in_force(world, TEXT + NUMBERS, 0)
+        rows = "\n".join(f"k{number},{DAY},{row}" for number, row in enumerate(LARGE))
+        (world.drop / "large.csv").write_text(f"k,day,n,amount,huge,share\n{rows}\n")
+        world.run()
+        assert world.newest("large.csv").outcome is Outcome.ACCEPTED
+        assert figures(world) == set()
+        world.sql("UPDATE DATA.stock SET n = n - 1 WHERE k = 'k3' AND day > '2000-01-01'")
+        assert figures(world) == {
+            "sum of n, by its raw file: 9232379236109531799 9232379236109531798"
+        }
+        world.sql("UPDATE DATA.stock SET n = n + 1 WHERE k = 'k3' AND day > '2000-01-01'")
+        world.sql(
+            "UPDATE DATA.stock SET amount = amount + NUMERIC '0.000000001'"
+            " WHERE k = 'k2' AND day > '2000-01-01'"
+        )
+        assert figures(world) == {
+            "sum of amount, by its raw file: 187654321098765432109876543210.876543209"
+            " 187654321098765432109876543210.87654321"
+        }
+
+
+def test_an_error_in_one_feed_ends_the_check_of_no_other(bigquery_url: str) -> None:
+    with a_world(bigquery_url, WriteMode.APPEND) as world:
+        world.put("a.csv", START, [("k1", DAY, 1)])
+        world.run()
+        lost = replace(world.runtime.feeds["stock"], name="lost", contract="lost", match="lost*")
+        world.runtime = replace(
+            world.runtime,
+            feeds={"lost": lost, **world.runtime.feeds},
+            contracts={"lost": replace(STOCK, name="lost", table="lost"), "stock": STOCK},
+        )
+        done = audit(world.runtime, (), is_deep=True)
+        assert [name for name, _ in done.failed] == ["lost"]
+        assert (done.files, done.differences, done.is_whole) == (1, (), False)

@@ -9,6 +9,7 @@ import pytest
 
 from entrypoints.config.contracts import Contracts, state_of
 from entrypoints.config.feeds import Feeds
+from entrypoints.config.said_once import SaidOnce
 from folders import ROOT
 from pipelines.operations.contract_files import path_of, write_contract
 from pipelines.operations.contract_revisions import changed
@@ -88,3 +89,25 @@ def test_the_folder_is_looked_at_once_for_all_that_it_holds(
     assert len(contracts.values()) == len([*contracts.items()]) > 1
     assert len(feeds.values()) == len([*feeds.items()]) > 1
     assert looks == [SUFFIX] * 2 + [".py"] * 2
+
+
+def test_an_edit_that_is_wrong_is_logged_by_one_process_of_several(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    once = SaidOnce(tmp_path / "said")
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    feed = dags / "orders.py"
+    feed.write_bytes((ROOT / "dags" / "orders.py").read_bytes())
+    processes = [Contracts(folder, once=once) for _ in range(4)]
+    of_feeds = [Feeds(dags, each, {"drop", "partners"}, once=once) for each in processes]
+    path = path_of(folder, "orders")
+    good = path.read_bytes()
+    for number in (1, 2):
+        caplog.clear()
+        path.write_bytes(good.replace(b"primaryKey: true", b"primaryKey: maybe%d" % number))
+        feed.write_text("feed = Feed" + "([["[number - 1] + "\n")
+        for contracts, feeds in zip(processes, of_feeds, strict=True):
+            assert (len(contracts), len(feeds)) == (2, 1)
+            assert (list(contracts.broken), list(feeds.broken)) == (["orders"], [feed])
+        assert len(caplog.records) == 2
