@@ -31,6 +31,7 @@ from schemas.receipt import (
     Receipt,
     RuleChange,
     RuleSummary,
+    TakenOut,
 )
 from schemas.receipt_link import ReceiptLink
 from schemas.reject import RejectedRow
@@ -73,7 +74,8 @@ class ReceiptInput:
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
     sender was told about the file that this one may correct; `link` is where it is seen on the
     web. `corrected` says which files have brought rejected rows of it corrected, `done` which lines
-    these were. `mark` stands in its documents' names before their suffixes. `spoken` is the
+    these were. `taken_out` says when its rows left
+    the table. `mark` stands in its documents' names before their suffixes. `spoken` is the
     language of who reads it, where that is not the sender."""
 
     file: File
@@ -86,6 +88,7 @@ class ReceiptInput:
     link: ReceiptLink | None = None
     corrected: tuple[CorrectedRows, ...] = ()
     done: Collection[Line] = ()
+    taken_out: TakenOut | None = None
     mark: str = ""
     spoken: str | None = None
 
@@ -191,7 +194,7 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
         reason=None if loaded or file.reason is None else reason,
         repeats=file.repeats,
         rules=rules,
-        warnings=tuple(reason.splitlines()) if loaded else (),
+        warnings=tuple(reason.splitlines()) if loaded and case.taken_out is None else (),
         drift=notes,
         waiting=file.outcome is Outcome.QUARANTINED and any(note.waiting for note in notes),
         language=case.language,
@@ -202,6 +205,7 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
         link_until=case.link.until if case.link is not None else None,
         rows_corrected=file.rows_corrected,
         corrected=case.corrected,
+        taken_out=case.taken_out,
     )
 
 
