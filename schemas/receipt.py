@@ -123,7 +123,7 @@ class Receipt:
     until `link_until`. `rows_corrected` is how many of its own rejected rows have come
     corrected since, by the files in `corrected`; `rules` are then about the rows that are left.
     `taken_out`: none of its rows is in the table any more, whatever `outcome` and `counts` say of
-    how it was loaded.
+    how it was loaded. `by_mail`: it is sent again, and not put somewhere.
     """
 
     file_id: str
@@ -151,6 +151,7 @@ class Receipt:
     rows_corrected: int = 0
     corrected: tuple[CorrectedRows, ...] = ()
     taken_out: TakenOut | None = None
+    by_mail: bool = True
 
     @property
     def held(self) -> bool:

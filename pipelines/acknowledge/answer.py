@@ -49,6 +49,7 @@ def answer_about(
         sightings=runtime.ledger.drifts.sightings(file.file_id),
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
+        contract=contract,
         mark=mark_of(runtime, file),
         link=link,
         spoken=language,
