@@ -105,6 +105,14 @@ class CorrectedRows:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TakenOut:
+    """When the rows of a file left the table again, and by whom: a role."""
+
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What became of one file, told once to its sender.
 
@@ -114,6 +122,8 @@ class Receipt:
     rows it brings corrected. Whoever has its `link` sees it on the web, and its rejected rows,
     until `link_until`. `rows_corrected` is how many of its own rejected rows have come
     corrected since, by the files in `corrected`; `rules` are then about the rows that are left.
+    `taken_out`: none of its rows is in the table any more, whatever `outcome` and `counts` say of
+    how it was loaded. `by_mail`: it is sent again, and not put somewhere.
     """
 
     file_id: str
@@ -140,6 +150,8 @@ class Receipt:
     link_until: datetime | None = None
     rows_corrected: int = 0
     corrected: tuple[CorrectedRows, ...] = ()
+    taken_out: TakenOut | None = None
+    by_mail: bool = True
 
     @property
     def held(self) -> bool:
@@ -150,7 +162,7 @@ class Receipt:
     def wants_template(self) -> bool:
         """Whether a template would help its sender: something of it was refused for what it is."""
         refused = self.outcome in (Outcome.PARTLY, Outcome.QUARANTINED)
-        return refused and not self.waiting and not self.is_complete
+        return refused and not (self.waiting or self.is_complete or self.taken_out)
 
     @property
     def is_complete(self) -> bool:

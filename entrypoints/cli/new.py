@@ -45,7 +45,10 @@ def init(folder: Path, as_json: bool) -> None:
         click.echo(f"wrote {path}")
     if (todo := origin_of_waybill(extras).todo) is not None:
         click.echo(f"first, in {folder}: {todo} (requirements.txt names the wheel that it makes)")
-    click.echo("next: make check, then waybill new feed FILE for a file of your own")
+    click.echo(
+        "next: make check (the first time it installs Waybill into .venv),"
+        " then waybill new feed FILE for a file of your own"
+    )
 
 
 @click.group()

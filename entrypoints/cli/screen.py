@@ -104,7 +104,7 @@ def file_table(files: Sequence[File], runtime: Runtime | None = None) -> Table:
             file.feed,
             became(file),
             f"{file.counts.read:,}",
-            f"{file.counts.loaded:,}",
+            "0" if file.status is Status.UNLOADED else f"{file.counts.loaded:,}",
             f"{file.counts.rejected:,}",
         )
     return table
@@ -122,6 +122,7 @@ def became(file: File) -> str:
 def fact_table(file: File) -> Table:
     """What is known of one file, a fact a line; a long one goes on below its own beginning."""
     counts = file.counts
+    loaded = "taken out again" if file.status is Status.UNLOADED else "loaded"
     facts = {
         "file": f"{file.file_id}, feed {file.feed}, source {file.source}",
         "key": file.item.key,
@@ -129,7 +130,7 @@ def fact_table(file: File) -> Table:
         "sent": f"{when(file.item.sent_at)}   done {when(file.done_at)}",
         "raw": file.landing_key and f"in storage, {file.landing_key.rpartition('/')[0]}/…",
         "sha256": file.sha256,
-        "rows": f"{counts.read:,} read = {counts.loaded:,} loaded"
+        "rows": f"{counts.read:,} read = {counts.loaded:,} {loaded}"
         f" + {counts.rejected:,} rejected + {counts.dropped:,} left out",
         "lines": lines_of(file.accounted),
         "others": file.accounted and ", ".join(file.accounted.others),

@@ -50,7 +50,7 @@ def unload(config: Path, file: str, snapshot: bool, yes: bool, as_json: bool) ->
     ask(
         [
             f"Unload {_named(undo.files)}: {undo.rows:,} rows leave {undo.table}.",
-            f"Rows under them come back from {_named(undo.back)}." if undo.back else "",
+            f"Rows under them come back from {_versions(undo.back)}." if undo.back else "",
             priced(unload_estimate(runtime, undo)),
         ],
         yes,
@@ -179,6 +179,16 @@ def _named(files: Sequence[File]) -> str:
     names = ", ".join(printable(file.item.name) for file in files[:_SHOWN])
     more = ", …" if len(files) > _SHOWN else ""
     return f"{len(files)} files ({names}{more})"
+
+
+def _versions(files: Sequence[File]) -> str:
+    """The files, each with its id and when it was sent: several may have one name."""
+    named = "; ".join(
+        f"{printable(each.item.name)} (file {each.file_id[:8]},"
+        f" sent {each.item.sent_at:%Y-%m-%d %H:%M:%S} UTC)"
+        for each in files[:_SHOWN]
+    )
+    return f"{named}; …" if len(files) > _SHOWN else named
 
 
 @contextmanager

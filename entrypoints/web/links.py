@@ -124,7 +124,7 @@ def _receipt(context: WebContext, link: OpenedLink, text: str, wants_json: bool)
         "passed": PASSED,
         "corrected_by": CORRECTED_BY,
         "rejects": f"{text}{_REJECTS}"
-        if has_rejects(link.file) and not receipt.is_complete
+        if has_rejects(link.file) and not (receipt.is_complete or receipt.taken_out)
         else None,
         "json": f"{text}{_JSON}",
         "template": f"{text}{_TEMPLATE}" if receipt.wants_template else None,

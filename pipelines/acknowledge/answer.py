@@ -10,9 +10,10 @@ from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.acknowledge.reply import earlier_receipt
 from pipelines.runtime import Runtime
 from pipelines.stored_files import corrected_lines, fetched
+from schemas.batch import BatchKind
 from schemas.draft import DRAFT
-from schemas.file import File
-from schemas.receipt import Answer, CorrectedRows
+from schemas.file import File, Status
+from schemas.receipt import Answer, CorrectedRows, TakenOut
 from schemas.receipt_link import ReceiptLink
 from schemas.storage_keys import bundle_of, is_shared
 
@@ -48,10 +49,12 @@ def answer_about(
         sightings=runtime.ledger.drifts.sightings(file.file_id),
         examples=runtime.limits.receipt_examples,
         earlier=earlier_receipt(runtime, file),
+        contract=contract,
         mark=mark_of(runtime, file),
         link=link,
         spoken=language,
         corrected=_corrected(runtime, file),
+        taken_out=_taken_out(runtime, file),
         done=corrected_lines(runtime, file) if file.rows_corrected else (),
     )
     last_of_group = runtime.ledger.files.unfinished_of_group(file) == 0
@@ -74,3 +77,12 @@ def _corrected(runtime: Runtime, file: File) -> tuple[CorrectedRows, ...]:
         for each in runtime.ledger.corrections.active([file.file_id])
         if each.counts.loaded
     )
+
+
+def _taken_out(runtime: Runtime, file: File) -> TakenOut | None:
+    """When its rows left the table, if a person has unloaded it and it was not loaded since."""
+    if file.status is not Status.UNLOADED:
+        return None
+    events = runtime.ledger.timelines.of(file.file_id)
+    left = [each.at for each in events if each.step == BatchKind.UNLOAD]
+    return TakenOut(at=max(left, default=runtime.now()), by="operator")

@@ -18,10 +18,13 @@ def answer_to_leave(file: File, answer: Answer) -> Answer:
 
 
 def leave(runtime: Runtime, file: File, answer: Answer) -> None:
-    """Leave the answer at its source, without rejected rows if all have come corrected; whether the
+    """Leave the answer at its source, without rejected rows if all have come corrected or the
+    file was taken out; whether the
     original may go is asked once its file is done. Where there is no room for it the file waits for
     days (AwayError), and its feed goes on."""
-    left = without_rejects(answer) if answer.receipt.is_complete else answer
+    receipt = answer.receipt
+    is_settled = receipt.is_complete or receipt.taken_out is not None
+    left = without_rejects(answer) if is_settled else answer
     try:
         runtime.sources[file.source].acknowledge(file.item, replace(left, last_of_group=False))
     except FatalError as error:

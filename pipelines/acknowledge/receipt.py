@@ -5,22 +5,23 @@ from __future__ import annotations
 import codecs
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipelines.acknowledge.addressee import addressee
+from pipelines.acknowledge.fixes import Fixes
 from pipelines.acknowledge.render import receipt_bodies
 from pipelines.feed import Feed
-from pipelines.parse.registry import reader_of
 from pipelines.rejects.csv_file import sent_dialect, write_rejected
+from schemas.contract import Contract
 from schemas.dialect import Dialect
 from schemas.draft import Line
 from schemas.drift import DriftStatus, Sighting
 from schemas.file import File, Outcome
-from schemas.language import render, translate
+from schemas.language import render
 from schemas.receipt import (
     Answer,
     CorrectedRows,
@@ -31,40 +32,10 @@ from schemas.receipt import (
     Receipt,
     RuleChange,
     RuleSummary,
+    TakenOut,
 )
 from schemas.receipt_link import ReceiptLink
 from schemas.reject import RejectedRow
-
-FIXES: dict[str, str] = {
-    "required": "fill in {column} in these rows",
-    "type": "write {column} as the reason says",
-    "length": "shorten {column} to the length that the reason names",
-    "leading_zero": "write {column} without leading zeros; if it is a code, ask for a text column",
-    "overflow": "look for missing decimal signs or extra digits in {column}",
-    "scale": "round {column} to the decimals that the reason names, or ask for more decimals",
-    "window": "correct the year of {column}, or ask for a wider range of dates",
-    "zone": "write every {column} with a time zone, or without one, as the reason says",
-    "clock_change": "write {column} with its offset from UTC; check times that clocks skipped",
-    "compound_columns_to_be_unique": "keep one row for each combination of {column}",
-    "replaced": "nothing, unless {column} is wrong here: a later row took the place of this one",
-    "time_of_day": "write {column} as a date alone, without a time of day",
-    "columns": "give each row as many cells as the header has; quote cells that hold the delimiter",
-    "unreadable": "correct the quotes of these lines, or save the file again as the agreed format",
-    "encoding": "save the file in the agreed encoding",
-    "nul": "export the file again; these lines are damaged",
-    "total": "leave rows of totals out, or ask for it to be agreed what such rows are",
-    "comment": "leave such lines out, or ask for it to be agreed what they are",
-    "footer": "leave notes below the rows out, or ask for it to be agreed what they are",
-    "preamble": "begin the rows below the header, or ask for another number of lines above it",
-    "inexact": "write {column} as text: a spreadsheet keeps 15 digits of a number",
-    "uncalculated": "open the file where its formulas are calculated, save it and send it again",
-    "cell_error": "correct the formulas of {column}, or clear these cells, and save it again",
-    "partition": "look for a typo in {column}",
-    "values_to_be_unique": "keep one row for each value of {column}",
-}
-_FIX_PLACES = "give each line the agreed characters, with each column in its place and nothing else"
-_FIX = "correct {column} so that the rule holds"
-_FIX_ROW = "correct the rows so that the rule holds"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,8 +44,9 @@ class ReceiptInput:
     drifts it shows. `examples` is how many of each broken rule are shown. `earlier` is what its
     sender was told about the file that this one may correct; `link` is where it is seen on the
     web. `corrected` says which files have brought rejected rows of it corrected, `done` which lines
-    these were. `mark` stands in its documents' names before their suffixes. `spoken` is the
-    language of who reads it, where that is not the sender."""
+    these were. `taken_out` says when its rows left the table. The `contract` says how values are
+    written. `mark` stands in its documents' names before their suffixes. `spoken` is the language
+    of who reads it, where that is not the sender."""
 
     file: File
     feed: Feed
@@ -86,6 +58,8 @@ class ReceiptInput:
     link: ReceiptLink | None = None
     corrected: tuple[CorrectedRows, ...] = ()
     done: Collection[Line] = ()
+    taken_out: TakenOut | None = None
+    contract: Contract | None = None
     mark: str = ""
     spoken: str | None = None
 
@@ -109,7 +83,7 @@ def answer_of(
     folder of `templates` comes before our own.
     """
     documents = []
-    summary = _Summary(case.examples, case.language, _fixes_of(dialect))
+    summary = _Summary(case.examples, case.language, Fixes(dialect, case.contract, case.language))
     if rejects is not None:
         path = folder / "rejected.csv"
         file_id = case.file.file_id
@@ -191,7 +165,7 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
         reason=None if loaded or file.reason is None else reason,
         repeats=file.repeats,
         rules=rules,
-        warnings=tuple(reason.splitlines()) if loaded else (),
+        warnings=tuple(reason.splitlines()) if loaded and case.taken_out is None else (),
         drift=notes,
         waiting=file.outcome is Outcome.QUARANTINED and any(note.waiting for note in notes),
         language=case.language,
@@ -202,6 +176,8 @@ def receipt_of(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Receipt:
         link_until=case.link.until if case.link is not None else None,
         rows_corrected=file.rows_corrected,
         corrected=case.corrected,
+        taken_out=case.taken_out,
+        by_mail=file.item.group is not None,
     )
 
 
@@ -238,12 +214,6 @@ def _correction(case: ReceiptInput, rules: tuple[RuleSummary, ...]) -> Correctio
     )
 
 
-def _fixes_of(dialect: Dialect) -> Mapping[str, str]:
-    """What to do about each rule. In text of fixed width there are no cells to quote."""
-    padded = reader_of(dialect.format).traits.padding
-    return {**FIXES, "columns": _FIX_PLACES} if padded else FIXES
-
-
 def _charset(dialect: Dialect, language: str) -> str:
     """The name by which mail and the web know the encoding of a file of rejected rows."""
     name = codecs.lookup(sent_dialect(dialect, language).encoding).name
@@ -253,7 +223,7 @@ def _charset(dialect: Dialect, language: str) -> str:
 class _Summary:
     """Counts broken rules and keeps the first examples of each."""
 
-    def __init__(self, examples: int, language: str, fixes: Mapping[str, str]) -> None:
+    def __init__(self, examples: int, language: str, fixes: Fixes) -> None:
         self._most, self._language, self._fixes = examples, language, fixes
         self._counts: Counter[tuple[str, str | None]] = Counter()
         self._headers: dict[str | None, str | None] = {}
@@ -284,11 +254,7 @@ class _Summary:
                 column=column,
                 count=count,
                 examples=tuple(self._examples[rule, column]),
-                fix=translate(
-                    self._fixes.get(rule, _FIX if column else _FIX_ROW),
-                    self._language,
-                    column=self._headers[column] or column or "–",
-                ),
+                fix=self._fixes.fix(rule, column, self._headers[column]),
                 header=self._headers[column],
             )
             for (rule, column), count in self._counts.most_common()

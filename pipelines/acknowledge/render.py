@@ -25,6 +25,7 @@ HEADLINES: dict[str, str] = {
     "waiting": "waiting, nothing is loaded yet",
     "repeated": "received before, nothing to do",
     "superseded": "superseded by a newer version, nothing was loaded",
+    "taken_out": "taken out again, none of its rows is in the table",
 }
 """What became of a file, in a few words."""
 
@@ -106,6 +107,8 @@ def headline_of(receipt: Receipt) -> str:
     key = "waiting" if receipt.waiting else str(receipt.outcome)
     if receipt.outcome == "partly" and receipt.is_complete:
         key = "complete"
+    if receipt.taken_out is not None:
+        key = "taken_out"
     return translate(HEADLINES.get(key, key), receipt.language)
 
 

@@ -20,7 +20,8 @@ from schemas.left_document import LeftDocument
 from schemas.receipt import DOCUMENTS, Answer
 
 _REJECTED = DOCUMENTS[-1]
-_NOTHING_LEFT = "All rows of {name} are loaded: nothing is to be corrected here"
+ALL_LOADED = "All rows of {name} are loaded: nothing is to be corrected here"
+TAKEN_OUT = "{name} was taken out of the table: nothing is to be corrected here"
 
 
 def without_rejects(answer: Answer) -> Answer:
@@ -66,14 +67,16 @@ def _is_clean(runtime: Runtime, file: File) -> bool:
     )
 
 
-def withdraw_stale(runtime: Runtime, file: File, stale: Sequence[File]) -> None:
-    """Take back what was left about a file and earlier versions of it. Safe to repeat; raises what
-    the source raises while it is away."""
+def withdraw_stale(
+    runtime: Runtime, file: File, stale: Sequence[File], why: str = ALL_LOADED
+) -> None:
+    """Take back what was left about a file and earlier versions of it, and say `why` where that
+    cannot be removed. Safe to repeat; raises what the source raises while it is away."""
     source = runtime.sources[file.source]
     if not isinstance(source, Withdraws):
         return
     language = runtime.feeds[file.feed].language_for(addressee(file))
-    sentence = translate(_NOTHING_LEFT, language, name=file.item.name)
+    sentence = translate(why, language, name=file.item.name)
     for each in stale:
         left = each.rejects_left
         if left is not None and source.withdraw(file.item, left, f"{sentence}\n".encode()):

@@ -17,6 +17,7 @@ from pipelines.acknowledge.move import move_original
 from pipelines.acknowledge.posts import planned_posts
 from pipelines.acknowledge.reply import planned_reply, send_reply
 from pipelines.acknowledge.stale import stale_rejects, withdraw_stale
+from pipelines.acknowledge.taken_out import tell_taken_out
 from pipelines.failure import held
 from pipelines.runtime import Runtime, Work
 from pipelines.telemetry import timed_step
@@ -25,7 +26,8 @@ from schemas.file import Status
 
 
 def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
-    """Answer the sender of one loaded file and mark its original; nothing if it is not due.
+    """Answer the sender of one loaded file and mark its original; renew the receipt of one
+    that was unloaded; nothing if none is due.
 
     Repeating it writes the same documents; a mail that is not known to be sent is sent again with
     the same Message-ID.
@@ -34,6 +36,8 @@ def acknowledge(runtime: Runtime, file_id: str) -> list[Work]:
         file_id, Status.LOADED, runtime.owner, runtime.limits.lease_seconds
     )
     if file is None:
+        for unloaded in runtime.ledger.files.many([file_id]):
+            tell_taken_out(runtime, unloaded)
         return []
     crash_point("acknowledge.claimed")
     works: list[Work] = []

@@ -204,7 +204,7 @@ def _load(runtime: Runtime, batch: Batch, contract: Contract) -> list[Work]:
         follows = plan_after_load(runtime, batch, committed)
     crash_point("load.closed")
     if batch.kind is BatchKind.UNLOAD:
-        return follows
+        return [*(Work("acknowledge", file.file_id) for file in batch.files), *follows]
     return [*acknowledgements_of(runtime, batch.files), *follows]
 
 

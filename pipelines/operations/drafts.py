@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from connectors.failpoints import crash_point
 from pipelines.operations.acts import acting
 from pipelines.operations.draft_cells import refuse_value
+from pipelines.operations.draft_columns import DraftColumns
 from pipelines.operations.masking import HIDDEN, Mask
 from pipelines.operations.open_rows import OpenRow, open_rows
 from pipelines.runtime import Runtime
@@ -98,25 +99,23 @@ def draft_page(
 
 
 def change_draft(runtime: Runtime, file: File, mask: Mask, changes: Sequence[CellChange]) -> Draft:
-    """Change cells of the file's draft, all or none; what is drafted is no act yet.
+    """Change cells of the file's draft, all or none; what is drafted is no act yet. Any cell of a
+    rejected row may be: what is wrong with one cell may have to be mended in another.
 
     Raises RefusedError for a value, line or column that cannot be, ConflictError for a file that
     takes no draft, a cell that is hidden, or a draft that is full, and DraftConflictError for cells
     that somebody else has changed since they were seen.
     """
     wanted = {(each.member, each.line) for each in changes}
-    _refuse_repeated(changes)
     with open_rows(runtime, file) as found:
         header, dialect = found.header, found.dialect
+        columns = _columns(runtime, file, header)
+        changes = [replace(each, column=columns.cell(each.column)) for each in changes]
+        _refuse_repeated(changes)
         # No more of them is read than holds the rows that are asked for.
         asked = (each for each in found.rows if each.where in wanted)
         rows = {each.where: each for each in islice(asked, len(wanted))}
     for each in changes:
-        if each.column not in header:
-            raise RefusedError(
-                f'line {each.line}: "{each.column[:80]}" is no column of {file.item.name}',
-                hint=f"its columns are: {', '.join(header)[:400]}",
-            )
         row = rows.get((each.member, each.line))
         if row is None:
             raise RefusedError(
@@ -157,8 +156,7 @@ def replace_equal(
     }
     changes: list[CellChange] = []
     with open_rows(runtime, file) as found:
-        if column not in found.header:
-            raise RefusedError(f'"{column[:80]}" is no column of {file.item.name}')
+        column = _columns(runtime, file, found.header).cell(column)
         for row in found.rows:
             known = drafted.get((row.where, column))
             value = row.cells[column] if known is None else known.value
@@ -241,6 +239,10 @@ def cells_by_line(runtime: Runtime, draft: Draft | None) -> dict[Line, list[Draf
     for each in () if draft is None else runtime.ledger.drafts.cells(draft.draft_id):
         found.setdefault(each.where, []).append(each)
     return found
+
+
+def _columns(runtime: Runtime, file: File, header: Sequence[str]) -> DraftColumns:
+    return DraftColumns(file, header, runtime.contract_of(runtime.feeds[file.feed]))
 
 
 def _change(runtime: Runtime, file: File, changes: Sequence[CellChange]) -> Draft:

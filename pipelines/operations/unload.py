@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pipelines.acknowledge.taken_out import tell_taken_out
 from pipelines.load.restage import beneath, can_come_back
 from pipelines.load.step import load
 from pipelines.load.versions import with_corrections
@@ -87,7 +88,8 @@ def plan_unload(runtime: Runtime, files: Sequence[File]) -> Undo:
 def unload(
     runtime: Runtime, undo: Undo, progress: Callable[[str], None] = lambda doing: None
 ) -> Unloaded:
-    """Unload those files; safe to repeat, whatever became of an earlier try.
+    """Unload those files, and renew their receipts; safe to repeat, whatever became of an earlier
+    try.
 
     Once it is in the ledger the service finishes it, should this process die. Raises ConflictError
     when a file has changed meanwhile, RetryableError when the table stays busy.
@@ -98,6 +100,8 @@ def unload(
         before = _rows_beneath(runtime, undo)
         _take_out(runtime, undo, progress)
         files = tuple(runtime.ledger.files.many([file.file_id for file in undo.files]))
+        for file in files:
+            tell_taken_out(runtime, file)
         restored = _rows_beneath(runtime, undo) - before
         told.after = {"batch_id": files[0].batch_id, "rows_restored": restored}
     return Unloaded(files[0].batch_id or "", undo.table, files, undo.rows, restored)

@@ -112,13 +112,13 @@ def _of_column(column: Column, header: str, layout: Layout, language: str) -> Co
         header=header,
         means=printable(column.description or ""),
         needed=translate("required" if is_needed else "optional", language),
-        written=_written(column, contract.dialect, language),
+        written=written_as(column, contract.dialect, language),
         rules=tuple(dict.fromkeys(rules)),
         example=cell.text if cell is not None and cell.value is not None else "",
     )
 
 
-def _written(column: Column, dialect: Dialect, language: str) -> str:
+def written_as(column: Column, dialect: Dialect, language: str) -> str:
     """How values of a column are written."""
     if column.repeated:
         return translate("a list in JSON", language)

@@ -130,6 +130,9 @@ def test_an_unload_asks_and_brings_back_what_was_replaced(shop: Shop) -> None:
     nobody = shop.waybill("unload", "two.csv")
     assert nobody.returncode == 2
     assert "2 rows leave" in nobody.stderr
+    [older] = shop.runtime.ledger.files.find("one.csv")
+    one = f"one.csv (file {older.file_id[:8]}, sent 2026-11-01 00:01:00 UTC)"
+    assert f"come back from {one}." in nobody.stderr
     assert "--yes" in nobody.stderr
     assert shop.table() == {"a": 1, "b": 2, "c": 2}
     done = shop.waybill("unload", "two.csv", "--yes", "--json")

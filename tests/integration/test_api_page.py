@@ -37,7 +37,7 @@ def test_the_page_is_true(tmp_path: Path, redis_url: str) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '"write amount as the reason says"' in done.stdout
+    assert '"write amount like this: a whole number, for example 125"' in done.stdout
     assert '"waiting"' in done.stdout
     assert '"4 of 7"' in done.stdout
     assert "unbroken" in done.stdout

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ def run(
         "WAYBILL_CONFIG": str(service.config),
     }
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
+        ["bash", "-euo", "pipefail", "-c", f"umask 022\n{commands}"],
         cwd=service.folder,
         env={**os.environ, **around, **more},
         capture_output=True,
@@ -37,6 +39,15 @@ def run(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def accounts_in(path: Path, name: str | None = None) -> list[str]:
+    """The names in a database like the console's, once this one is in it."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE IF NOT EXISTS people (name TEXT)")
+        if name is not None:
+            database.execute("INSERT INTO people VALUES (?)", (name,))
+        return [each for (each,) in database.execute("SELECT name FROM people")]
 
 
 def restores(service: SmallService) -> bool:
@@ -56,7 +67,12 @@ def test_a_ledger_restored_by_the_page_agrees_again(bigquery_url: str, tmp_path:
     service = small_service(tmp_path, bigquery_url)
     service.drop("a.csv", csv("a", "b"))
     service.run()
+    accounts = tmp_path / "ledger.console.db"
+    kept = accounts_in(accounts, "ana")
     run(marked("docs/backup.md", "run: back up"), service)
+    assert oct((tmp_path / "backup").stat().st_mode)[-3:] == "700"
+    accounts.unlink()
+    accounts_in(accounts, "bob")
     service.drop("c.csv", csv("c", "d"))
     service.run()
     expected = service.sql("SELECT id, `_etl_file` FROM DATA.sales WHERE day > '2000-01-01'")
@@ -64,6 +80,9 @@ def test_a_ledger_restored_by_the_page_agrees_again(bigquery_url: str, tmp_path:
     assert isinstance(ledger, SqlLedger)
     ledger.database.engine.dispose()
     run(marked("docs/backup.md", "run: restore"), service)
+    assert accounts_in(accounts) == kept == ["ana"]
+    for path in (tmp_path / "ledger.db", accounts):
+        assert oct(path.stat().st_mode)[-3:] == "600", path
     assert not restores(service)
     service.drop("e.csv", csv("e"))
     refused = subprocess.run(

@@ -16,11 +16,12 @@ from pipelines.operations.answers import receipt_of
 from pipelines.operations.draft_submission import send_draft
 from pipelines.operations.draft_view import ShownCheck, shown_check
 from pipelines.operations.draft_work import request_draft_check, submit_draft
-from pipelines.operations.drafts import change_draft, discard_draft, draft_page
+from pipelines.operations.drafts import change_draft, discard_draft, draft_page, replace_equal
 from pipelines.operations.long_work import do_operation, operation_of
 from pipelines.operations.masking import Mask
 from pipelines.operations.uploads import upload
 from schemas.batch import WriteMode
+from schemas.contract import Column, Type
 from schemas.draft import CellChange
 from schemas.errors import ConflictError, RefusedError
 from schemas.file import File, Outcome
@@ -210,3 +211,33 @@ def test_files_that_take_no_draft_say_why(world: World) -> None:
     discard_draft(world.runtime, gone)
     assert world.ledger.drafts.open_of(gone.file_id) is None
     assert list_acts(world.runtime)[0].action == "discard_draft"
+
+
+def test_a_cell_is_named_as_the_header_does_or_as_the_contract_does(world: World) -> None:
+    n = Column(name="n", type=Type.INT64, headers=("Menge",))
+    known = world.runtime.contracts["stock"]
+    contract = replace(known, columns=(*known.columns[:-1], n))
+    world.runtime = replace(world.runtime, contracts={"stock": contract})
+    (world.drop / "b.csv").write_text(f"k,day,Menge\na,{DAY},1\nb,{DAY},x\nc,{DAY},y\n")
+    world.run()
+    file = world.newest("b.csv")
+    write(world, file, (3, "n", "2"))
+    write(world, file, (4, "Menge", "3"))
+    mask = open_mask(world)
+    change_draft_to(world, file, "n", "3", "4")
+    rows = draft_page(world.runtime, file, mask).rows
+    assert [[(each.column, each.value) for each in row.drafted] for row in rows] == [
+        [("Menge", "2")], [("Menge", "4")],
+    ]  # fmt: skip
+    with pytest.raises(RefusedError, match="named 2 times"):
+        write(world, file, (3, "n", "5"), (3, "Menge", "6"))
+    with pytest.raises(RefusedError) as refused:
+        write(world, file, (3, "amount", "5"))
+    assert refused.value.hint == "its columns are: k, day, Menge (n)"
+    # Another cell than the wrong one may be written, too.
+    write(world, file, (3, "k", "bb"))
+
+
+def change_draft_to(world: World, file: File, column: str, old: str, new: str) -> None:
+    _, count = replace_equal(world.runtime, file, open_mask(world), column, old, new)
+    assert count == 1

@@ -47,7 +47,7 @@ def test_an_assistant_is_told_why_a_file_was_refused(tmp_path: Path) -> None:
             assert item["file_id"] == file.file_id
             _, receipt, text = await call("get_receipt", file_id=file.file_id)
             fixes = {rule["column"]: rule["fix"] for rule in receipt["rules"]}
-            assert fixes["amount"] == "write amount as the reason says"
+            assert fixes["amount"] == "write amount like this: a whole number, for example 125"
             _, rows, more = await call("list_rejected_rows", file_id=file.file_id)
             assert rows["items"][0]["cells"]["amount"] == "many"
             assert IBAN not in text + more

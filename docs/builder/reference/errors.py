@@ -11,7 +11,7 @@ from pathlib import Path
 
 from docs.builder.links import ROOT
 from docs.builder.reference.text import code, one_line, page, section, table
-from pipelines.acknowledge.receipt import FIXES
+from pipelines.acknowledge.fixes import FIXES
 from pipelines.rejects.messages import SENTENCES
 from schemas import errors
 from schemas.errors import WaybillError
@@ -169,7 +169,8 @@ def reasons_page() -> str:
     return page(
         "Reasons",
         "Why a row is rejected: a rule, and the sentence that its sender reads. Words in braces are"
-        " filled in. Correct the rows in the rejects file or in the console, and send only those"
+        " filled in. Where the contract says how a column is written, the receipt says that, with an"
+        " example. Correct the rows in the rejects file or in the console, and send only those"
         " rows again.",
         section(
             "What to do, by rule",

@@ -157,8 +157,11 @@ def keys(model: type[BaseModel], prefix: str, variable: str, example: Any) -> It
             kind += f", or a file: `{name}_file`"
         default = _default(field)
         of_one = len(get_args(annotation)) == 1 and get_origin(annotation) is Literal
-        shown = default if of_one else _example(name, example) or _example(name, _all_examples())
-        if not shown and default in ("none", "required") and not inner:
+        says_nothing = default in ("none", "required")
+        shown = default if of_one else _example(name, example)
+        if not shown and says_nothing:
+            shown = _example(name, _all_examples())
+        if not shown and says_nothing and not inner:
             raise KeyError(f"{path}: give an example in docs/builder/reference/examples.py")
         yield Key(
             path,

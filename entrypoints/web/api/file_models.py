@@ -215,6 +215,13 @@ class CorrectedModel(Model):
     by: str
 
 
+class TakenOutModel(Model):
+    """When the rows of a file left the table again, and by whom: a role."""
+
+    at: datetime
+    by: str
+
+
 class ReceiptModel(Model):
     """What the sender is told: outcome, counts, and the broken rules with how to fix each."""
 
@@ -230,6 +237,9 @@ class ReceiptModel(Model):
     rules: tuple[RuleModel, ...]
     rows_corrected: int
     corrected: tuple[CorrectedModel, ...]
+    taken_out: TakenOutModel | None = Field(
+        description="Since when none of its rows is in the table any more."
+    )
     waiting: bool
     language: str
 

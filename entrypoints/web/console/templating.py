@@ -17,7 +17,7 @@ from entrypoints.web.console.times import day_text, time_tag
 from pipelines.operations.masking import HIDDEN
 from pipelines.rejects.rule_names import rule_name
 from schemas import formatting
-from schemas.language import printable
+from schemas.language import moment_said, printable
 
 
 def environment(**options: Any) -> jinja2.Environment:
@@ -33,6 +33,7 @@ def environment(**options: Any) -> jinja2.Environment:
         "rule_name": rule_name,
         "hidden": HIDDEN,
         "language": language,
+        "moment": moment_said,
         "languages": SPOKEN,
         "static": static,
         "url": _url,

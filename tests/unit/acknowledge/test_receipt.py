@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from jsonschema import Draft202012Validator
 
 from folders import ROOT
 from pipelines import Feed
-from pipelines.acknowledge import receipt, render
+from pipelines.acknowledge import fixes, render
+from pipelines.acknowledge.fixes import Fixes
 from pipelines.acknowledge.receipt import ReceiptInput, answer_of
 from pipelines.parse import parsed
 from pipelines.rejects.csv_file import write_rejected
@@ -28,8 +30,8 @@ from pipelines.rejects.messages import SENTENCES
 from pipelines.rejects.rule_names import rule_name
 from pipelines.rejects.table import RejectsWriter, rejected_table
 from pipelines.validate.unique_keys import Key
-from schemas.contract import Duplicates
-from schemas.dialect import Dialect, Format
+from schemas.contract import Column, Contract, Duplicates, Type
+from schemas.dialect import Dialect, Format, Numbers
 from schemas.drift import DriftKind, DriftStatus, Finding, Sighting
 from schemas.errors import DataError
 from schemas.file import Counts, File, Outcome, Status
@@ -151,7 +153,47 @@ def test_every_rule_that_a_cell_can_break_says_how_to_mend_it() -> None:
                 assert isinstance(rule, ast.Constant), f"{path.name}:{node.lineno}"
                 rules.add(str(rule.value))
     assert {"scale", "window", "zone", "replaced"} <= rules
-    assert rules - receipt.FIXES.keys() == set()
+    assert rules - fixes.FIXES.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "column", "expected"),
+    [
+        ("type", Column(name="n", type=Type.INT64),
+         "write Menge like this: a whole number, for example 125"),
+        ("type", Column(name="n", type=Type.NUMERIC, scale=2),
+         'write Menge like this: a number with at most 2 decimals, after ",", for example 12,50'),
+        ("scale", Column(name="n", type=Type.NUMERIC, scale=3),
+         'write Menge like this: a number with at most 3 decimals, after ",", for example 12,500'),
+        ("type", Column(name="n", type=Type.DATE, formats=("%d.%m.%Y",)),
+         "write Menge like this: a date, as DD.MM.YYYY, for example 31.12.2026"),
+        ("type", Column(name="n", type=Type.BOOL), "write Menge like this: true or false"),
+        ("length", Column(name="n", type=Type.STRING, max_length=10),
+         "shorten Menge to at most 10 characters"),
+        ("required", Column(name="n", type=Type.STRING), "fill in Menge in these rows"),
+    ],
+)  # fmt: skip
+def test_a_fix_says_how_the_contract_wants_it_written(
+    rule: str, column: Column, expected: str
+) -> None:
+    dialect = Dialect(numbers=Numbers(decimal=","))
+    contract = Contract(name="t", version="1", table="t", columns=(column,))
+    assert Fixes(dialect, contract, "en").fix(rule, "n", "Menge") == expected
+    for language in LANGUAGES[1:]:
+        said = Fixes(dialect, contract, language).fix(rule, "n", "Menge")
+        assert "Menge" in said
+        assert said != expected
+
+
+def test_a_file_that_was_dropped_is_dropped_again(tmp_path: Path) -> None:
+    for group, words in ((None, "put it where this file was put"), ("m1", "send it.")):
+        made = file_of(Outcome.PARTLY)
+        made = replace(made, item=replace(made.item, group=group))
+        feed = Feed(name="t", source="s", match="*", contract="t")
+        case = ReceiptInput(file=made, feed=feed, table="p.d.t", loaded_at=NOON)
+        answer = answer_of(case, None, Dialect(), tmp_path, True)
+        assert f"save it under a new name and {words}" in answer.text
+        assert f"save it under a new name and {words}" in str(answer.html)
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
@@ -161,9 +203,9 @@ def test_every_sentence_of_ours_is_translated(language: str) -> None:
     sentences = set()
     for template in (ROOT / "pipelines" / "acknowledge" / "templates").glob("*.j2"):
         sentences |= set(re.findall(r'say\w*\([^"()]*"([^"]+)"', template.read_text("utf-8")))
-    sentences |= {*render.HEADLINES.values(), *receipt.FIXES.values()}
+    sentences |= {*render.HEADLINES.values(), *fixes.FIXES.values()}
     sentences |= {*render.CORRECTED_BY.values(), *render.PASSED.values()}
-    rules = {*receipt.FIXES, "correction"}
+    rules = {*fixes.FIXES, "correction"}
     rules |= {each.removeprefix("expect_").removeprefix("column_") for each in SENTENCES}
     sentences |= {rule_name(each) for each in rules}
     for name in ("detector", "match_columns"):
