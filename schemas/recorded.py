@@ -42,6 +42,11 @@ class Recorded:
     superseded_by: str | None
 
 
+NOT_THE_LAST = "the table's last load is not the one that the ledger knows of"
+"""What `connectors.bigquery.errors` refuses a load with, once ledger or warehouse was restored from an
+older copy."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LastCommit:
     """The number of a table's last commit, none for those of earlier releases, and when it ran;

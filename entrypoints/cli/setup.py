@@ -201,14 +201,14 @@ def _check_beat(runtime: Runtime) -> str:
 
 
 def _check_restores(runtime: Runtime) -> str:
-    """Compare what ledger and warehouse know of each table's last load; raises FatalError if they
-    differ."""
-    from pipelines.operations.reconcile import disagreement
+    """Compare what ledger and warehouse know of each table's last load; raises a FatalError that
+    names all feeds for which they differ, or that are still stopped for it."""
+    from pipelines.operations.reconcile import unreconciled
     from schemas.errors import FatalError
 
-    for feed in runtime.feeds:
-        if differs := disagreement(runtime, feed):
-            raise FatalError(differs, hint=f"waybill reconcile {feed}, see docs/backup.md")
+    if found := unreconciled(runtime):
+        todo = "; ".join(each.todo for each in found)
+        raise FatalError("\n".join(each.says for each in found), hint=f"{todo}; see docs/backup.md")
     return "ledger and warehouse know of the same last loads"
 
 

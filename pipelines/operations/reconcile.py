@@ -11,7 +11,7 @@ from pipelines.runtime import Runtime
 from schemas import storage_keys
 from schemas.errors import ConfigError, RetryableError
 from schemas.file import BRINGING, File, Status
-from schemas.recorded import LastCommit, Learned, Recorded
+from schemas.recorded import NOT_THE_LAST, LastCommit, Learned, Recorded
 
 _PAGE = 1000
 _LOCK_SECONDS = 600.0
@@ -61,7 +61,7 @@ def disagreement(runtime: Runtime, feed: str) -> str | None:
     known = runtime.ledger.generations.last_commit(table)
     # What the ledger knows of was committed after it was opened.
     last = runtime.warehouse.last_commit(table, known.at)
-    if known.number == last.number or runtime.ledger.batches.open_ids():
+    if known.number == last.number or _is_under_way(runtime, table, last):
         return None
     older = "ledger" if (known.number or 0) < (last.number or 0) else "warehouse"
     return (
@@ -69,6 +69,40 @@ def disagreement(runtime: Runtime, feed: str) -> str | None:
         f" {last.number or 'none'}: the {older} was restored from an older copy, or another"
         " service loads the table"
     )
+
+
+def _is_under_way(runtime: Runtime, table: str, last: LastCommit) -> bool:
+    """Whether the ledger has heard of that commit meanwhile, or has the batch of it open. A batch
+    that is open because its load was refused is no reason."""
+    open_ids = {b.batch_id for b in runtime.ledger.batches.under_way(None) if b.table == table}
+    if runtime.ledger.generations.last_commit(table).number == last.number:
+        return True
+    return bool(open_ids) and not open_ids.isdisjoint(runtime.warehouse.batches(table))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unreconciled:
+    """A feed whose ledger and warehouse do not agree, or that is still stopped for it."""
+
+    feed: str
+    says: str
+    todo: str
+
+
+def unreconciled(runtime: Runtime) -> list[Unreconciled]:
+    """Every feed that a restore has left something to do for. Raises what ledger and warehouse
+    raise."""
+    found = []
+    for feed in runtime.feeds:
+        state = runtime.ledger.feeds.state(feed)
+        is_stopped = state.stopped_at is not None and NOT_THE_LAST in (state.reason or "")
+        if differs := disagreement(runtime, feed):
+            says = f"feed {feed}, {differs}" + ("; the feed is stopped" if is_stopped else "")
+            found.append(Unreconciled(feed=feed, says=says, todo=f"waybill reconcile {feed}"))
+        elif is_stopped:
+            says = f"feed {feed} is still stopped: {NOT_THE_LAST}, it said; they agree now"
+            found.append(Unreconciled(feed=feed, says=says, todo=f"waybill resume {feed}"))
+    return found
 
 
 def reconcile(runtime: Runtime, feed: str, *, dry_run: bool = False) -> Reconciled:

@@ -11,6 +11,7 @@ from entrypoints.cli import cli
 from entrypoints.config.assembly import build_runtime
 from entrypoints.config.settings import read_settings
 from pipelines.monitor.alerts import evaluate_alerts
+from pipelines.operations.reconcile import reconcile, unreconciled
 from schemas.alert import AlertKind
 from schemas.errors import ContractError
 from schemas.file import Status
@@ -120,3 +121,30 @@ def test_a_running_service_alerts_of_broken_files_until_they_are_mended(
     (service.folder / "feeds" / "odd.py").unlink()
     evaluate_alerts(service.runtime)
     assert service.runtime.ledger.alerts.latest() == []
+
+
+@pytest.mark.timeout(300)
+def test_what_a_restore_left_to_do_is_told_of_all_feeds_until_it_is_done(
+    service: SmallService,
+) -> None:
+    runtime = service.runtime
+    service.drop("bad.csv", csv("a"))
+    service.drop("good.csv", csv("b"))
+    service.run()
+    assert unreconciled(runtime) == []
+    for name in ("bad", "sales"):
+        table = runtime.warehouse.table_id(runtime.contracts[name])
+        runtime.ledger.generations.reset(table, None, None)
+    assert [each.feed for each in unreconciled(runtime)] == ["bad", "sales"]
+    service.drop("good2.csv", csv("c"))
+    assert waybill(service, "run").exit_code == 1
+    assert runtime.ledger.batches.open_ids()
+    of_bad, of_sales = unreconciled(runtime)
+    assert (of_bad.feed, of_sales.feed) == ("bad", "sales")
+    assert "the feed is stopped" in of_sales.says
+    for name in ("bad", "sales"):
+        reconcile(runtime, name)
+    (left,) = unreconciled(runtime)
+    assert (left.feed, left.todo) == ("sales", "waybill resume sales")
+    runtime.ledger.feeds.resume("sales")
+    assert unreconciled(runtime) == []
