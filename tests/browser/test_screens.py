@@ -84,3 +84,18 @@ def test_everybody_can_use_each_screen(browser: Browser, world: ConsoleWorld, sc
         told = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
         assert told == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_a_phone_shows_the_menu_in_one_row_and_cuts_no_table(
+    browser: Browser, world: ConsoleWorld
+) -> None:
+    page = signed_in(browser, world.url, "admin", viewport={"width": 390, "height": 800})
+    page.goto("/service")
+    rows = page.eval_on_selector_all(
+        "header nav a", "all => new Set(all.map(each => each.offsetTop)).size"
+    )
+    assert rows == 1
+    cut = page.eval_on_selector_all(
+        ".scroll", "all => all.filter(each => each.scrollWidth > each.clientWidth).length"
+    )
+    assert cut == 0

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from entrypoints.web.console.language import said, say
+from entrypoints.web.console.event_words import note_of
+from entrypoints.web.console.language import say
 from schemas.file import Event
 
 
@@ -21,7 +22,7 @@ class Step:
 
 def steps_of(events: Sequence[Event]) -> list[Step]:
     """The steps of a timeline, in its order."""
-    return [Step(each.at, _what(each), said(each.message)) for each in events]
+    return [Step(each.at, _what(each), note_of(each.message)) for each in events]
 
 
 def _what(event: Event) -> str:

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from entrypoints.web.console.language import SPOKEN, language, role_name, said, say, say_count
 from entrypoints.web.console.times import day_text, time_tag
+from entrypoints.web.console.work_words import work_name, work_state
 from pipelines.operations.masking import HIDDEN
 from pipelines.rejects.rule_names import rule_name
 from schemas import formatting
@@ -34,6 +35,8 @@ def environment(**options: Any) -> jinja2.Environment:
         "hidden": HIDDEN,
         "language": language,
         "moment": moment_said,
+        "work_name": work_name,
+        "work_state": work_state,
         "languages": SPOKEN,
         "static": static,
         "url": _url,

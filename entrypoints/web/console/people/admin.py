@@ -93,6 +93,13 @@ class _AccessInline(_OfAdmins, StackedInline):  # type: ignore[type-arg]
     can_delete = False
     min_num = 1
 
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **facts: Any) -> Any:
+        """The field, without the model's default of all feeds: which they are must be said."""
+        field = super().formfield_for_dbfield(db_field, request, **facts)
+        if field is not None and db_field.name == "feeds":
+            field.initial = None
+        return field
+
 
 class GroupAdmin(_WrittenDown, ModelAdmin):  # type: ignore[type-arg]
     """A group: its name, its role and for which feeds."""

@@ -142,7 +142,11 @@ def _changes(act: Act) -> list[tuple[str, str | None, str]]:
 
 def _told(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or _NOTHING
+        return ", ".join(map(_told, value)) or _NOTHING
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(each)}" for name, each in value.items()) or _NOTHING
+    if isinstance(value, bool):
+        return say("yes") if value else say("no")
     return _NOTHING if value is None else str(value)
 
 
