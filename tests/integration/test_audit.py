@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -35,7 +36,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, bigquery_url: str) -> Smal
     return made
 
 
-def figures(service: SmallService) -> set[tuple[str, int, int]]:
+def figures(service: SmallService) -> set[tuple[str, Any, Any]]:
     return {(each.figure, each.expected, each.found) for each in verify(service.runtime, "sales")}
 
 
