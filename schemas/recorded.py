@@ -43,8 +43,8 @@ class Recorded:
 
 
 NOT_THE_LAST = "the table's last load is not the one that the ledger knows of"
-"""What `connectors.bigquery.errors` refuses a load with, once ledger or warehouse was restored from an
-older copy."""
+"""What `connectors.bigquery.errors` refuses a load with, once ledger or warehouse was restored from
+an older copy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
