@@ -206,8 +206,8 @@ def _corrected(
     try:
         return send_and_correct(url, key, check)
     except RetryableError as error:
-        logs = f"see service.log and web.log in {folder}"
-        raise RetryableError(f"{error.message}; {logs}", hint=error.hint) from error
+        hint = f"see service.log and web.log in {folder}"
+        raise RetryableError(error.message, hint=hint) from error
 
 
 def _wait(text: str) -> None:

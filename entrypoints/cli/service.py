@@ -193,7 +193,7 @@ def _beside(config: Path, log_level: str) -> Iterator[Supervisor]:
 
 def _worker(config: Path, concurrency: int | None, queues: str | None, log_level: str) -> bool:
     """Work until told to end; False if the worker broke down instead."""
-    from celery.signals import worker_init
+    from celery.signals import worker_init, worker_shutting_down
 
     from entrypoints.worker.app import make_app
 
@@ -209,11 +209,18 @@ def _worker(config: Path, concurrency: int | None, queues: str | None, log_level
     def remember(sender: Any, **_: object) -> None:
         begun.append(sender)
 
+    told: list[object] = []
+
+    def told_to_end(**_: object) -> None:
+        told.append(True)
+
     worker_init.connect(remember, weak=False)
+    worker_shutting_down.connect(told_to_end, weak=False)
     # Its types say that it never comes back; it does, in silence, also from a breakdown.
     work: Callable[[list[str]], object] = make_app(config).worker_main
     work(arguments)
-    return not any(each.exitcode for each in begun)
+    # After Ctrl-C Celery's exit status is 1, as after a breakdown.
+    return bool(told) or not any(each.exitcode for each in begun)
 
 
 def _warn_of_root() -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.2
+_END_SECONDS = 5.0
+"""Beat may hang on a broker that is away; Docker kills all of us after ten."""
 _TOLD_SECONDS = 0.5
 """An end of all (Ctrl-C, systemd's TERM to the whole group) may reach the others before us."""
 
@@ -135,7 +137,7 @@ class Supervisor:
         processes = [each.process for each in self._commands if each.process is not None]
         for process in processes:
             process.terminate()
-        until = time.monotonic() + 10
+        until = time.monotonic() + _END_SECONDS
         for process in processes:
             try:
                 process.wait(max(0.1, until - time.monotonic()))

@@ -85,3 +85,24 @@ def test_what_ends_again_and_again_ends_all() -> None:
     assert done.stdout == "['TERM'] bad\n"
     assert done.stderr.count("bad ended unasked, exit status 3; it begins again") == 2
     assert "bad ended unasked, exit status 3, 3 times in a row" in done.stderr
+
+
+ENDS_WITH_PARENT = """
+import os, time
+from entrypoints.worker.parent import end_with
+
+end_with(os.getppid())
+print(os.getpid(), flush=True)
+time.sleep(1000)
+"""
+
+
+def test_what_runs_beside_a_killed_parent_ends_with_it() -> None:
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ENDS_WITH_PARENT!r}])"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = Path(f"/proc/{int(parent.stdout.readline())}")
+        parent.kill()
+        # Its output ends when the last one that may write to it has ended.
+        assert parent.stdout.read() == b""
+    until(lambda: not child.exists() or ") Z " in (child / "stat").read_text())
