@@ -100,7 +100,8 @@ def _above(
         raw = line.removesuffix("\r")
         record = next(all_records([raw], dialect, delimiter), None)
         if record is not None and record.fault is None and record.cells:
-            found.append((number, raw, [substitution.reveal(cell) for cell in record.cells]))
+            cells = _less_trailing([substitution.reveal(cell) for cell in record.cells], dialect)
+            found.append((number, raw, cells))
     return tuple(found)
 
 
@@ -153,10 +154,14 @@ def _header(
         else:
             rows.append([substitution.reveal(cell) for cell in record.cells])
         if len(rows) == dialect.header:
-            if dialect.trailing_delimiter:
-                rows = [row[:-1] if not row[-1] else row for row in rows]
+            rows = [_less_trailing(row, dialect) for row in rows]
             return _Header(rows, record.line + record.count, blank, comments)
     return None
+
+
+def _less_trailing(cells: list[str], dialect: Dialect) -> list[str]:
+    """The cells of a line without the empty one that a delimiter at its end makes."""
+    return cells[:-1] if dialect.trailing_delimiter and not cells[-1] else cells
 
 
 def _decoded(line: bytes) -> str:

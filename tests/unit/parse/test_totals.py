@@ -77,6 +77,22 @@ def test_a_row_above_a_file_without_header_is_no_preamble(tmp_path: Path) -> Non
     assert found.checked.counts.read == 2
 
 
+@pytest.mark.parametrize("end", ["", ";"])
+def test_a_row_above_the_header_is_none_however_lines_end(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "f.csv"
+    lines = ["ann;Rome;1", "name;city;n", "bob;Oslo;2", "cid;Bonn;3"]
+    path.write_text("".join(f"{line}{end}\n" for line in lines))
+    dialect = Dialect(delimiter=";", preamble=1, trailing_delimiter=bool(end))
+    with parsed(path, dialect, Limits(), tmp_path) as found:
+        chunks = list(found.chunks)
+    assert [(row.line, row.problems[0].rule) for each in chunks for row in each.ragged] == [
+        (1, "preamble")
+    ]
+    path.write_text("".join(f"{line}{end}\n" for line in ["Report;today", *lines[1:]]))
+    with parsed(path, dialect, Limits(), tmp_path) as found:
+        assert [row for each in found.chunks for row in each.ragged] == []
+
+
 def test_letters_that_both_encodings_have_are_read_by_the_more_usual_one(tmp_path: Path) -> None:
     first = "id;city\n1;Málaga\n2;Orléans\n3;Köln\n".encode("cp1252")
     path, then = tmp_path / "one.csv", tmp_path / "two.csv"
